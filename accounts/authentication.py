@@ -1,0 +1,155 @@
+"""From credentials to an actor, for every door of the product.
+
+A credential that was good a moment ago is remembered under a keyed digest of its header, together with the access
+generation at which it was checked: any change of people, tokens or rights voids it at once, in every process.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from accounts.domain.actors import ANONYMOUS, Actor, Method
+from accounts.domain.token_format import PREFIX
+from accounts.services import passwords, tokens
+from tpi_site.kit.errors import Unauthenticated
+from tpi_site.kit.request_context import current
+
+_REMEMBERED = 10_000
+_LIFE = 60.0  # seconds; bounds how long an expiry that passes meanwhile, or a note of use, is late
+WRONG_TOKEN = "The API token is unknown, expired or revoked; make a new one on your account's page."  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    actor: Actor
+    generation: int
+    until: float
+
+
+_known: OrderedDict[bytes, _Known] = OrderedDict()
+_lock = Lock()
+
+
+def _key(authorization: str) -> bytes:
+    return hashlib.blake2b(
+        authorization.encode("utf-8", "replace"), key=settings.TPI_TOKEN_PEPPER.encode()[:64]
+    ).digest()
+
+
+def remembered(authorization: str, generation: int) -> Actor | None:
+    """The actor of these credentials if they were checked lately and nothing about access has changed since."""
+    known = _known.get(_key(authorization))
+    if known is None or known.generation != generation or known.until < time.monotonic():
+        return None
+    return known.actor
+
+
+def authenticate(authorization: str, generation: int | None = None) -> Actor:
+    """The actor of an ``Authorization`` header; an empty header is nobody, a wrong one is refused.
+
+    Basic takes a token as the password under any user name, or a user's password; Bearer (or ``token``) takes a token.
+    With ``generation`` the answer is remembered for it.
+    """
+    if not authorization:
+        return ANONYMOUS
+    actor = _check(authorization)
+    if generation is not None:
+        _remember(authorization, actor, generation)
+    return actor
+
+
+def _check(authorization: str) -> Actor:
+    scheme, _, rest = authorization.partition(" ")
+    rest = rest.strip()
+    if scheme.lower() in ("bearer", "token"):
+        return _by_token(rest)
+    if scheme.lower() != "basic":
+        raise Unauthenticated("Use Basic or Bearer credentials; this scheme is not known here.", code="scheme-unknown")
+    username, password = _decode_basic(rest)
+    if password.startswith(PREFIX):
+        return _by_token(password)
+    if username.startswith(PREFIX) and not password:
+        return _by_token(username)
+    return passwords.verify(username=username, password=password, address=current.get().address)
+
+
+def _by_token(text: str) -> Actor:
+    actor = tokens.recognise(text)
+    if actor is None:
+        raise Unauthenticated(WRONG_TOKEN, code="token-wrong")
+    return actor
+
+
+def _decode_basic(encoded: str) -> tuple[str, str]:
+    try:
+        text = base64.b64decode(encoded, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise Unauthenticated(
+            "The Basic credentials are not valid base64 of UTF-8.", code="credentials-broken"
+        ) from None
+    username, separator, password = text.partition(":")
+    if not separator or "\x00" in text:
+        raise Unauthenticated(
+            "The Basic credentials lack a colon between name and password.", code="credentials-broken"
+        )
+    return username, password
+
+
+def _remember(authorization: str, actor: Actor, generation: int) -> None:
+    life = _LIFE
+    if actor.method is Method.PASSWORD:
+        life = min(life, settings.TPI_VERIFIED_PASSWORD_SECONDS)
+    if actor.token is not None and actor.token.expires_at is not None:
+        life = min(life, (actor.token.expires_at - timezone.now()).total_seconds())
+    if life <= 0:
+        return
+    with _lock:
+        _known[_key(authorization)] = _Known(actor, generation, time.monotonic() + life)
+        while len(_known) > _REMEMBERED:
+            _known.popitem(last=False)
+
+
+def forget_all() -> None:
+    """Empty this process's memory of credentials."""
+    with _lock:
+        _known.clear()
+
+
+def session_actor(request: HttpRequest) -> Actor:
+    """The actor of a browser session."""
+    user = request.user
+    if not user.is_authenticated or not user.is_active:
+        return ANONYMOUS
+    return Actor(user.pk, user.get_username(), user.is_superuser, None, Method.SESSION)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor of a Django request: its credentials' if it has some, else its session's."""
+    authorization = request.META.get("HTTP_AUTHORIZATION", "")
+    actor = authenticate(authorization) if authorization else session_actor(request)
+    context = current.get()
+    return actor.at(address=context.address, request_id=context.request_id)
+
+
+class ActorMiddleware:
+    """Give each request a lazy ``actor``; nothing is looked up until a view asks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Handle one request."""
+        request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]  our addition
+        return self.get_response(request)

@@ -1,0 +1,105 @@
+"""Who acts: the value that every service receives and every audit row is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from accounts.domain.verbs import Verb
+
+
+class Method(Enum):
+    """How the actor proved who they are."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105  the name of a method, not a secret
+    PASSWORD = "password"  # noqa: S105  as above
+    SESSION = "session"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScope:
+    """What a token narrows its owner's rights to; empty ``indexes`` or ``projects`` narrow nothing.
+
+    ``indexes`` holds index names, ``projects`` normalised project names.
+    """
+
+    key_id: str
+    name: str
+    verbs: frozenset[Verb]
+    indexes: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
+
+    def narrow(self, verbs: frozenset[Verb], index: str | None, project: str | None) -> frozenset[Verb]:
+        """The part of ``verbs`` that the token lets through on ``project`` of ``index``.
+
+        ``project=None`` asks about the index as a whole: a token bound to projects has nothing there but its reading
+        of the list, which shows those projects alone.
+        """
+        if self.indexes and index not in self.indexes:
+            return frozenset()
+        if self.projects and project is not None and project not in self.projects:
+            return frozenset()
+        if self.projects and project is None:
+            return verbs & self.verbs & {Verb.READ}
+        return verbs & self.verbs
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether the token reaches beyond single indexes and projects, to people, teams and the instance."""
+        return not self.indexes and not self.projects
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person, a program or nobody, at one moment, with what the audit row needs to know.
+
+    ``user_id`` is None for nobody and for the product's own jobs.
+    """
+
+    user_id: int | None = None
+    username: str = ""
+    is_superuser: bool = False
+    token: TokenScope | None = None
+    method: Method = Method.NONE
+    address: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody is known to be acting."""
+        return self.method is Method.NONE
+
+    @property
+    def may_administer_instance(self) -> bool:
+        """Whether the actor may change people, teams and indexes everywhere."""
+        if not self.is_superuser:
+            return False
+        return self.token is None or (self.token.is_unbounded and Verb.ADMINISTER in self.token.verbs)
+
+    def narrow(self, verbs: frozenset[Verb], index: str | None, project: str | None) -> frozenset[Verb]:
+        """``verbs`` as far as the credential in use lets them through."""
+        return verbs if self.token is None else self.token.narrow(verbs, index, project)
+
+    def at(self, *, address: str, request_id: str) -> Actor:
+        """The same actor in a certain request."""
+        return replace(self, address=address, request_id=request_id)
+
+    @property
+    def display_name(self) -> str:
+        """The name that people read in the audit log and in the change log."""
+        return self.username or "anonymous"
+
+
+ANONYMOUS = Actor()
+
+
+def internal(name: str) -> Actor:
+    """The product itself: a job, a command or the first start, named in the audit log as ``name``."""
+    return Actor(username=name, is_superuser=True, method=Method.INTERNAL)
+
+
+__all__ = ["ANONYMOUS", "Actor", "Method", "TokenScope", "internal"]

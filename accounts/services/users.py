@@ -1,0 +1,105 @@
+"""Creating and changing people's accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.domain.actors import Actor
+from accounts.models import User
+from accounts.services import audit, generations
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid
+
+EDITABLE = frozenset({"email", "first_name", "last_name", "is_active", "is_superuser"})
+
+
+def _require_administrator(actor: Actor) -> None:
+    if not actor.may_administer_instance:
+        raise Forbidden("Only an administrator of the instance may manage accounts.", code="administrator-needed")
+
+
+def create(
+    *, actor: Actor, username: str, email: str = "", password: str | None = None, is_superuser: bool = False
+) -> User:
+    """Make an account; without a password it can only be used through tokens or a directory."""
+    _require_administrator(actor)
+    user = User(username=User.normalize_username(username), email=email, is_superuser=is_superuser)
+    user.is_staff = is_superuser
+    _set_password(user, password)
+    _full_clean(user)
+    with transaction.atomic():
+        if User.objects.filter(username__iexact=user.username).exists():
+            raise Conflict(f"There is an account named '{user.username}' already.", code="user-exists")
+        user.save()
+        audit.record(actor=actor, action="user.create", subject=user, email=email, is_superuser=is_superuser)
+        generations.bump_access()
+    return user
+
+
+def change(*, actor: Actor, user: User, **values: Any) -> User:
+    """Change some of :data:`EDITABLE`; disabling an account ends its tokens' use at once."""
+    _require_administrator(actor)
+    if unknown := set(values) - EDITABLE:
+        raise Invalid(
+            f"These fields of an account cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed"
+        )
+    if user.pk == actor.user_id and not (values.get("is_active", True) and values.get("is_superuser", True)):
+        raise Conflict("You cannot disable or demote yourself; ask another administrator.", code="self-lockout")
+    before = {name: getattr(user, name) for name in values}
+    for name, value in values.items():
+        setattr(user, name, value)
+    user.is_staff = user.is_superuser
+    _full_clean(user)
+    with transaction.atomic():
+        user.save(update_fields=[*values, "is_staff"])
+        audit.record(actor=actor, action="user.change", subject=user, before=before, after=values)
+        generations.bump_access()
+    return user
+
+
+def set_password(*, actor: Actor, user: User, password: str) -> None:
+    """Give ``user`` a new password; people do so for themselves, administrators for anyone."""
+    if actor.user_id != user.pk:
+        _require_administrator(actor)
+    elif actor.token is not None:
+        raise Forbidden(
+            "A password is changed after signing in with the old one, not with a token.", code="token-scope"
+        )
+    _set_password(user, password)
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        audit.record(actor=actor, action="user.set-password", subject=user)
+        generations.bump_access()
+
+
+def delete(*, actor: Actor, user: User) -> None:
+    """Remove an account with its tokens, memberships and roles; what it published stays."""
+    _require_administrator(actor)
+    if user.pk == actor.user_id:
+        raise Conflict("You cannot delete yourself; ask another administrator.", code="self-lockout")
+    with transaction.atomic():
+        audit.record(actor=actor, action="user.delete", subject=user)
+        user.delete()
+        generations.bump_access()
+
+
+def _set_password(user: User, password: str | None) -> None:
+    if password is None:
+        user.set_unusable_password()
+        return
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), code="password-weak") from None
+    user.set_password(password)
+
+
+def _full_clean(user: User) -> None:
+    try:
+        user.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+        raise Invalid(problems, code="user-invalid") from None

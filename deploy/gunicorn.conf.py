@@ -1,0 +1,49 @@
+"""How gunicorn runs the site. The application is loaded once and shared by the workers; threads serve requests.
+
+Everything that an operator may set comes from the product's own settings.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+os.umask(0o077)
+
+from django.conf import settings  # noqa: E402  the mask must be set before anything is written
+
+bind = settings.TPI_BIND
+wsgi_app = "tpi_site.wsgi:application"
+worker_class = "gthread"
+workers = settings.TPI_WORKERS
+threads = settings.TPI_THREADS
+worker_connections = 1000
+preload_app = True
+keepalive = 30
+graceful_timeout = settings.TPI_DRAIN_SECONDS
+timeout = 120
+limit_request_line = 8190
+limit_request_field_size = 16380
+forwarded_allow_ips = ",".join(settings.TPI_TRUSTED_PROXIES) or "127.0.0.1"
+control_socket_disable = True
+loglevel = "warning"
+errorlog = "-"
+proc_name = "tpi"
+
+
+def on_starting(server: Any) -> None:
+    """Bring the database up to date before anything listens; children connect for themselves."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    call_command("prepare")
+    connections.close_all()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget a dead worker's live gauges."""
+    from prometheus_client import multiprocess
+
+    if Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")).is_dir():
+        multiprocess.mark_process_dead(worker.pid)

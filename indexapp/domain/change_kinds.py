@@ -1,0 +1,25 @@
+"""What can happen to what is published."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class ChangeKind(Enum):
+    """The kinds of rows in the change log; values are stored and shown, so they never change."""
+
+    INDEX_CREATED = "index-created"
+    INDEX_CHANGED = "index-changed"
+    INDEX_DELETED = "index-deleted"
+    PROJECT_CREATED = "project-created"
+    PROJECT_STATUS = "project-status"
+    PROJECT_DELETED = "project-deleted"
+    RELEASE_CREATED = "release-created"
+    RELEASE_YANKED = "release-yanked"
+    RELEASE_UNYANKED = "release-unyanked"
+    RELEASE_DELETED = "release-deleted"
+    FILE_ADDED = "file-added"
+    FILE_REPLACED = "file-replaced"
+    FILE_YANKED = "file-yanked"
+    FILE_UNYANKED = "file-unyanked"
+    FILE_DELETED = "file-deleted"

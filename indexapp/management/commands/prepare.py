@@ -1,0 +1,25 @@
+"""``manage.py prepare``: bring the database up to date and make what the first start needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from indexapp.management.welcome import welcome
+from indexapp.services import first_start
+
+
+class Command(BaseCommand):
+    """Idempotent; quick when there is nothing to do."""
+
+    help = "Migrate, create the administrator, the default index and a first token, and print how to begin."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", interactive=False, verbosity=0)
+        self.stdout.write(welcome(first_start.run()))

@@ -1,0 +1,20 @@
+"""What is published, by whom, and the log of its changes."""
+
+from indexapp.models.changes import Change
+from indexapp.models.indexes import GroupMember, Index
+from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.roles import ReservedPrefix, Role
+
+__all__ = [
+    "Blob",
+    "Change",
+    "Description",
+    "File",
+    "GroupMember",
+    "Index",
+    "Project",
+    "Release",
+    "ReservedPrefix",
+    "RetiredFilename",
+    "Role",
+]

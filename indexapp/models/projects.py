@@ -1,0 +1,176 @@
+"""Projects, their releases and the files of a release."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from indexapp.models.indexes import Index
+from indexapp.models.querysets import FileQuerySet, ProjectQuerySet, ReleaseQuerySet
+
+
+class Project(models.Model):
+    """A name in an index, with what is published under it.
+
+    ``normalized_name`` follows PEP 503; ``confusable_key`` folds what a person may mistake for another name.
+    ``last_serial`` is the serial of the last change that concerned the project; its pages depend on nothing else.
+    """
+
+    class Status(models.TextChoices):
+        """PEP 792 status markers."""
+
+        ACTIVE = "active", "Active"
+        ARCHIVED = "archived", "Archived"
+        DEPRECATED = "deprecated", "Deprecated"
+        QUARANTINED = "quarantined", "Quarantined"
+
+    index = models.ForeignKey(Index, models.PROTECT, related_name="projects")
+    name = models.CharField(max_length=128)
+    normalized_name = models.CharField(max_length=128)
+    confusable_key = models.CharField(max_length=128)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.ACTIVE)
+    status_reason = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+    total_size = models.BigIntegerField(default=0)
+    last_serial = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["normalized_name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["index", "normalized_name"], name="project_once_per_index"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["active", "archived", "deprecated", "quarantined"]),
+                name="project_status_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["index", "confusable_key"], name="project_confusable"),
+            models.Index(fields=["normalized_name"], name="project_by_name"),
+            models.Index(fields=["-last_serial"], name="project_recently_changed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Release(models.Model):
+    """A version of a project.
+
+    ``sort_key`` orders by PEP 440 as plain text; ``metadata`` is the core metadata without the description, taken from
+    the artefact that ``metadata_source`` names (a wheel's stands above an sdist's).
+    """
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="releases")
+    version = models.CharField(max_length=128)
+    canonical_version = models.CharField(max_length=128)
+    sort_key = models.CharField(max_length=300)
+    is_prerelease = models.BooleanField(default=False)
+    is_yanked = models.BooleanField(default=False)
+    yank_reason = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+    requires_python = models.TextField(blank=True)
+    metadata = models.JSONField(default=dict)
+    metadata_source = models.CharField(max_length=16, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ReleaseQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-sort_key"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "canonical_version"], name="release_once_per_project"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "sort_key"], name="release_order"),
+            models.Index(fields=["-created_at"], name="release_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project.name} {self.version}"
+
+
+class Description(models.Model):
+    """The long description of a release, apart from its row because lists never need it."""
+
+    release = models.OneToOneField(Release, models.CASCADE, related_name="description", primary_key=True)
+    content_type = models.CharField(max_length=200, blank=True)
+    raw = models.TextField()
+
+    def __str__(self) -> str:
+        return f"description of {self.release_id}"
+
+
+class Blob(models.Model):
+    """Bytes in the storage, once per content, whatever number of files they are of."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.BigIntegerField()
+    object_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+class File(models.Model):
+    """A distribution file of a release, immutable but for its yank mark.
+
+    ``index`` and ``project`` repeat what ``release`` says, because page and download look files up by them.
+    """
+
+    index = models.ForeignKey(Index, models.PROTECT, related_name="files")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="files")
+    release = models.ForeignKey(Release, models.CASCADE, related_name="files")
+    filename = models.CharField(max_length=255)
+    kind = models.CharField(max_length=16)
+    python_tag = models.CharField(max_length=100, blank=True)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    blake2b_256 = models.CharField(max_length=64)
+    md5 = models.CharField(max_length=32)
+    requires_python = models.TextField(blank=True)
+    metadata_sha256 = models.CharField(max_length=64, blank=True)
+    is_yanked = models.BooleanField(default=False)
+    yank_reason = models.TextField(blank=True)
+    comment = models.TextField(blank=True)
+    attestations = models.JSONField(default=list, blank=True)
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.CharField(max_length=150)
+    blob = models.ForeignKey(Blob, models.PROTECT, related_name="files")
+    metadata_blob = models.ForeignKey(Blob, models.PROTECT, related_name="metadata_of", null=True, blank=True)
+
+    objects = FileQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["filename"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["index", "filename"], name="filename_once_per_index"),
+            models.CheckConstraint(condition=models.Q(kind__in=["bdist_wheel", "sdist"]), name="file_kind_known"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["-uploaded_at"], name="file_recent")]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class RetiredFilename(models.Model):
+    """A file name that was used once in an index and stays refused after the file's deletion."""
+
+    index = models.ForeignKey(Index, models.CASCADE, related_name="retired_filenames")
+    filename = models.CharField(max_length=255)
+    retired_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["index", "filename"], name="retired_filename_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename

@@ -1,0 +1,94 @@
+"""Row permissions as queryset methods: code that shows or changes rows for somebody gets them through these."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb
+
+
+def roles_of(actor: Actor, verb: Verb) -> QuerySet[Any]:
+    """The roles, the actor's own and those of their teams, that hold ``verb``."""
+    from indexapp.models.roles import Role
+
+    roles = Role.objects.annotate_verb(verb)
+    if actor.user_id is None:
+        return roles.none()
+    return roles.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id))
+
+
+class GuardedQuerySet(QuerySet[Any]):
+    """Rows that belong to an index and perhaps to a project of it; the two paths say where."""
+
+    index_path = "index"
+    project_path = "project"
+
+    def visible_to(self, actor: Actor) -> Self:
+        """The rows that ``actor`` may read."""
+        return self.permitting(actor, Verb.READ)
+
+    def permitting(self, actor: Actor, verb: Verb) -> Self:
+        """The rows on which ``actor`` holds ``verb``, as far as the credential in use lets it through."""
+        rows = self._within_token(actor, verb)
+        if actor.is_superuser:
+            return rows
+        held = roles_of(actor, verb)
+        allowed = Q(**{f"{self.index_path}__in": held.filter(project=None).values("index")})
+        if self.project_path:
+            allowed |= Q(**{f"{self.project_path}__in": held.exclude(project=None).values("project")})
+        else:
+            allowed |= Q(pk__in=held.values("index")) if verb is Verb.READ else Q()
+        if verb is Verb.READ:
+            allowed |= Q(**{f"{self._path('anonymous_read')}": True})
+        return rows.filter(allowed)
+
+    def _path(self, field: str) -> str:
+        return field if self.index_path == "pk" else f"{self.index_path}__{field}"
+
+    def _within_token(self, actor: Actor, verb: Verb) -> Self:
+        scope = actor.token
+        if scope is None:
+            return self.all()
+        if verb not in scope.verbs:
+            return self.none()
+        rows = self.filter(**{f"{self._path('name')}__in": scope.indexes}) if scope.indexes else self.all()
+        if scope.projects and self.project_path:
+            name = "normalized_name" if self.project_path == "pk" else f"{self.project_path}__normalized_name"
+            rows = rows.filter(**{f"{name}__in": scope.projects})
+        elif scope.projects and verb is not Verb.READ:
+            rows = rows.none()
+        return rows
+
+
+class IndexQuerySet(GuardedQuerySet):
+    """Indexes; one is visible when anything in it is."""
+
+    index_path = "pk"
+    project_path = ""
+
+
+class ProjectQuerySet(GuardedQuerySet):
+    """Projects."""
+
+    project_path = "pk"
+
+
+class ReleaseQuerySet(GuardedQuerySet):
+    """Releases."""
+
+    index_path = "project__index"
+
+
+class FileQuerySet(GuardedQuerySet):
+    """Files."""
+
+
+class RoleQuerySet(QuerySet[Any]):
+    """Roles by what they hold."""
+
+    def annotate_verb(self, verb: Verb) -> Self:
+        """The roles whose mask includes ``verb``."""
+        return self.annotate(held=F("verbs").bitand(verb.bit)).filter(held__gt=0)

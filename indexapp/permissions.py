@@ -1,0 +1,72 @@
+"""Who may do what on an index or a project; everything not granted here is denied."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
+from indexapp.models import Index, Project, Role
+from tpi_site.kit.errors import Forbidden, Unauthenticated
+
+SIGN_IN = "Sign in with a user name and password or with an API token; this address needs credentials."
+
+
+def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name: str | None = None) -> frozenset[Verb]:
+    """The verbs that ``actor`` may use on ``project`` of ``index``, or on the index as a whole.
+
+    ``name`` is the normalised name of a project that does not exist yet.  One query, none for administrators.
+    """
+    held = ALL_VERBS if actor.is_superuser else _from_roles(actor, index, project)
+    if index.anonymous_read:
+        held |= {Verb.READ}
+    return actor.narrow(held, index.name, project.normalized_name if project else name)
+
+
+def _from_roles(actor: Actor, index: Index, project: Project | None) -> frozenset[Verb]:
+    if actor.user_id is None:
+        return NO_VERBS
+    masks = (
+        Role.objects.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id), index=index)
+        .filter(Q(project=None) | Q(project=project))
+        .values_list("verbs", flat=True)
+    )
+    return from_mask(reduce(or_, masks, 0))
+
+
+def require(actor: Actor, verb: Verb, index: Index, project: Project | None = None, *, name: str | None = None) -> None:
+    """Refuse unless ``actor`` holds ``verb``; the sentence says the same whether or not the thing exists."""
+    if verb in verbs_on(actor, index, project, name=name):
+        return
+    if actor.is_anonymous:
+        raise Unauthenticated(SIGN_IN)
+    target = f"the project '{project.normalized_name if project else name}' of " if project or name else ""
+    raise Forbidden(
+        f"The user '{actor.display_name}' isn't allowed to {verb.value} {target}the index '{index.name}'"
+        f"{_with_this_token(actor)}; ask a team admin for the right.",
+        code="right-missing",
+    )
+
+
+def _with_this_token(actor: Actor) -> str:
+    return f" with the token '{actor.token.name}'" if actor.token else ""
+
+
+def holds_somewhere(actor: Actor, verb: Verb, index: Index) -> bool:
+    """Whether ``actor`` holds ``verb`` on the index or on any project of it; the cheap question before a body is read."""
+    if actor.token is not None and (
+        verb not in actor.token.verbs or (actor.token.indexes and index.name not in actor.token.indexes)
+    ):
+        return False
+    if actor.is_superuser or (verb is Verb.READ and index.anonymous_read):
+        return True
+    if actor.user_id is None:
+        return False
+    return (
+        Role.objects.annotate_verb(verb)
+        .filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id), index=index)
+        .exists()
+    )

@@ -1,0 +1,42 @@
+"""Appending to the change log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.domain.actors import Actor
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.models import Change, Index, Project
+from tpi_site.kit import locking
+
+
+def record(
+    *,
+    actor: Actor,
+    kind: ChangeKind,
+    index: Index,
+    project: Project | None = None,
+    version: str = "",
+    filename: str = "",
+    **detail: Any,
+) -> int:
+    """Append one change and return its serial; it must be the last thing that its transaction does.
+
+    The lock makes serials follow the order of commits (a sequence alone does not), so that a reader with a cursor
+    never passes over a change that commits late.
+    """
+    locking.hold("changes")
+    change = Change.objects.create(
+        kind=kind.value,
+        index_id=index.pk,
+        index_name=index.name,
+        project=project.normalized_name if project else "",
+        version=version,
+        filename=filename,
+        actor_name=actor.display_name,
+        detail=detail,
+    )
+    if project is not None and kind is not ChangeKind.PROJECT_DELETED:
+        Project.objects.filter(pk=project.pk).update(last_serial=change.serial)
+        project.last_serial = change.serial
+    return change.serial

@@ -1,0 +1,82 @@
+"""What the first start of an installation makes: an administrator, a default index and a token to begin with.
+
+Each part is made when it is missing, so that every start may ask, and an interrupted first start is finished by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.domain.actors import internal
+from accounts.domain.verbs import Verb
+from accounts.models import User
+from accounts.services import tokens, users
+from indexapp.models import Index
+from indexapp.services import indexes
+from tpi_site.settings import env
+
+DEFAULT_INDEX = "main"
+_TOKEN_LIFE = timedelta(days=7)
+_ACTOR = internal("first start")
+
+
+@dataclass(frozen=True)
+class FirstStart:
+    """What was made just now; the secrets are None when they were made before or given."""
+
+    index: Index
+    password: str | None
+    token: str | None
+
+
+def run() -> FirstStart:
+    """Make what is missing."""
+    index = _index()
+    user, password = _administrator()
+    token = _token(user, index) if user is not None else None
+    return FirstStart(index, password, token)
+
+
+def _index() -> Index:
+    found = Index.objects.filter(is_default=True).first()
+    return found or indexes.create(actor=_ACTOR, name=DEFAULT_INDEX, title="Main index", is_default=True)
+
+
+def _administrator() -> tuple[User | None, str | None]:
+    """The administrator if it was made now, with the password if that was drawn now."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None, None
+    given = env.text("TPI_ADMIN_PASSWORD")
+    password = given or secrets.token_urlsafe(18)
+    if not given:
+        keep_secret(settings.TPI_DATA_DIR / "initial-admin-password", password)
+    user = users.create(actor=_ACTOR, username=settings.TPI_ADMIN_USER, password=password, is_superuser=True)
+    return user, None if given else password
+
+
+def _token(user: User, index: Index) -> str:
+    _, text = tokens.issue(
+        actor=_ACTOR,
+        owner=user,
+        name="first hour",
+        verbs=[Verb.READ, Verb.UPLOAD],
+        indexes=[index.name],
+        expires_at=timezone.now() + _TOKEN_LIFE,
+    )
+    keep_secret(settings.TPI_DATA_DIR / "initial-token", text)
+    return text
+
+
+def keep_secret(path: Path, secret: str) -> None:
+    """Write a secret for its owner's eyes only."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{secret}\n")

@@ -1,0 +1,190 @@
+"""Indexes: creating, changing, deleting, and the composition of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb
+from accounts.services import audit, generations
+from indexapp import permissions
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.models import Change, GroupMember, Index
+from indexapp.services import changes
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid
+
+EDITABLE = frozenset(
+    {
+        "title",
+        "anonymous_read",
+        "allow_passwords",
+        "project_creation",
+        "profile",
+        "max_file_size",
+        "max_project_size",
+        "closing_window_days",
+        "allowed_platforms",
+    }
+)
+_MAX_PLATFORMS = 200
+
+
+def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: Any) -> Index:
+    """Make an index; ``values`` are fields of it, ``members`` the names of a group's members in order."""
+    if not actor.may_administer_instance:
+        raise Forbidden("Only an administrator of the instance may create indexes.", code="administrator-needed")
+    members = values.pop("members", ())
+    is_default = values.pop("is_default", False)
+    values.setdefault("anonymous_read", settings.TPI_ANONYMOUS_READ)
+    _require_editable(values)
+    index = Index(name=name, kind=kind, is_default=is_default, **values)
+    _check(index)
+    with transaction.atomic():
+        if Index.objects.filter(name=name).exists():
+            raise Conflict(f"There is an index named '{name}' already.", code="index-exists")
+        index.save()
+        _set_members(index, members)
+        audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)
+        generations.bump_access()
+        changes.record(actor=actor, kind=ChangeKind.INDEX_CREATED, index=index)
+    return index
+
+
+def change(*, actor: Actor, index: Index, **values: Any) -> Index:
+    """Change some of :data:`EDITABLE`, or the ``members`` of a group."""
+    permissions.require(actor, Verb.ADMINISTER, index)
+    members = values.pop("members", None)
+    _require_editable(values)
+    if values.get("anonymous_read") and not index.anonymous_read and not actor.may_administer_instance:
+        raise Forbidden(
+            "Only an administrator of the instance may open an index to everybody.", code="opening-an-index"
+        )
+    before = {name: getattr(index, name) for name in values}
+    for name, value in values.items():
+        setattr(index, name, value)
+    _check(index)
+    with transaction.atomic():
+        if values:
+            index.save(update_fields=list(values))
+        if members is not None:
+            _require_may_compose(actor, members)
+            before["members"] = member_names(index)
+            _set_members(index, members)
+            values["members"] = list(members)
+        audit.record(actor=actor, action="index.change", subject=index, before=before, after=values)
+        generations.bump_access()
+        changes.record(actor=actor, kind=ChangeKind.INDEX_CHANGED, index=index, fields=sorted(values))
+    return index
+
+
+def make_default(*, actor: Actor, index: Index) -> None:
+    """Serve ``index`` at ``/simple/`` and ``/legacy/``."""
+    if not actor.may_administer_instance:
+        raise Forbidden(
+            "Only an administrator of the instance may choose the default index.", code="administrator-needed"
+        )
+    with transaction.atomic():
+        Index.objects.filter(is_default=True).update(is_default=False)
+        Index.objects.filter(pk=index.pk).update(is_default=True)
+        index.is_default = True
+        audit.record(actor=actor, action="index.make-default", subject=index)
+        generations.bump_access()
+
+
+def delete(*, actor: Actor, index: Index) -> None:
+    """Remove an empty index; one that holds projects or stands in a group is refused, so that nothing goes by mistake."""
+    if not actor.may_administer_instance:
+        raise Forbidden("Only an administrator of the instance may delete indexes.", code="administrator-needed")
+    if index.is_default:
+        raise Conflict("The default index cannot be deleted; make another one the default first.", code="index-default")
+    with transaction.atomic():
+        audit.record(actor=actor, action="index.delete", subject=index)
+        ghost = Index(pk=index.pk, name=index.name)
+        try:
+            index.delete()
+        except ProtectedError:
+            raise Conflict(
+                f"The index '{ghost.name}' still holds projects or is a member of a group; empty and release it first.",
+                code="index-in-use",
+            ) from None
+        generations.bump_access()
+        changes.record(actor=actor, kind=ChangeKind.INDEX_DELETED, index=ghost)
+
+
+def member_names(index: Index) -> list[str]:
+    """The names of a group's members, in order."""
+    return list(GroupMember.objects.filter(group=index).order_by("position").values_list("member__name", flat=True))
+
+
+def _set_members(index: Index, names: Sequence[str]) -> None:
+    if not names and not GroupMember.objects.filter(group=index).exists():
+        return
+    if index.kind != Index.Kind.GROUP:
+        raise Invalid("Only a group index has members.", code="index-not-group")
+    found = {row.name: row for row in Index.objects.filter(name__in=names)}
+    for name in names:
+        if name not in found:
+            raise Invalid(f"There is no index named '{name}' to be a member.", code="index-unknown")
+        if found[name].pk == index.pk or index.pk in _below(found[name]):
+            raise Invalid(f"'{name}' contains this group itself; a group cannot be inside itself.", code="group-circle")
+    if len(set(names)) != len(names):
+        raise Invalid("A member is named twice; name each once.", code="group-member-twice")
+    GroupMember.objects.filter(group=index).delete()
+    GroupMember.objects.bulk_create(
+        [GroupMember(group=index, member=found[name], position=place) for place, name in enumerate(names)]
+    )
+
+
+def _below(index: Index) -> set[int]:
+    """The ids of everything that is a member of ``index``, at any depth."""
+    found: set[int] = set()
+    level = {index.pk}
+    while level:
+        found |= level
+        level = set(GroupMember.objects.filter(group__in=level).values_list("member_id", flat=True)) - found
+    return found
+
+
+def _require_may_compose(actor: Actor, names: Sequence[str]) -> None:
+    """A group shows its members' content under its own rules, so who composes it must administer them."""
+    for index in Index.objects.filter(name__in=list(names)):
+        permissions.require(actor, Verb.ADMINISTER, index)
+
+
+def _require_editable(values: dict[str, Any]) -> None:
+    if unknown := set(values) - EDITABLE:
+        raise Invalid(f"These fields of an index cannot be set: {', '.join(sorted(unknown))}.", code="field-fixed")
+
+
+def _check(index: Index) -> None:
+    try:
+        index.full_clean(validate_unique=False, validate_constraints=False)
+        _check_platforms(index.allowed_platforms)
+    except ValidationError as error:
+        fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+        problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in fields.items())
+        raise Invalid(problems, code="index-invalid") from None
+    for name in ("max_file_size", "max_project_size"):
+        if (value := getattr(index, name)) is not None and value <= 0:
+            raise Invalid(f"{name}: Give a number of bytes above zero, or nothing.", code="index-invalid")
+
+
+def _check_platforms(patterns: object) -> None:
+    sound = isinstance(patterns, list) and len(patterns) <= _MAX_PLATFORMS
+    if not sound or not all(isinstance(pattern, str) and 0 < len(pattern) <= 100 for pattern in patterns):  # type: ignore[attr-defined]  # noqa: PLR2004
+        raise Invalid(
+            "allowed_platforms: Give a list of platform tag patterns, such as manylinux*.", code="index-invalid"
+        )
+
+
+def last_serial(index: Index) -> int:
+    """The serial of the last change in this index."""
+    return (
+        Change.objects.filter(index_name=index.name).order_by("-serial").values_list("serial", flat=True).first() or 0
+    )

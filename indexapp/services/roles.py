@@ -1,0 +1,94 @@
+"""Granting and withdrawing verbs on indexes and projects, and reserving prefixes of names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb, as_words, from_mask, granted, to_mask
+from accounts.models import Team, User
+from accounts.services import audit, generations
+from indexapp import permissions
+from indexapp.domain import names
+from indexapp.models import Index, Project, ReservedPrefix, Role
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+def grant(
+    *,
+    actor: Actor,
+    index: Index,
+    holder: User | Team,
+    verbs: Iterable[Verb],
+    project: Project | None = None,
+) -> Role:
+    """Give ``holder`` these verbs on the index, or on ``project`` of it, instead of what they held there before."""
+    permissions.require(actor, Verb.ADMINISTER, index, project)
+    if project is not None and project.index_id != index.pk:
+        raise Invalid(f"The project '{project.name}' is not in the index '{index.name}'.", code="project-elsewhere")
+    mask = to_mask(granted(verbs))
+    if not mask:
+        raise Invalid("Name at least one verb; to take all away, delete the role.", code="role-empty")
+    who = {"user": holder} if isinstance(holder, User) else {"team": holder}
+    with transaction.atomic():
+        role, _ = Role.objects.update_or_create(index=index, project=project, **who, defaults={"verbs": mask})
+        audit.record(
+            actor=actor,
+            action="role.grant",
+            subject=role,
+            holder=str(holder),
+            index=index.name,
+            project=project.normalized_name if project else None,
+            verbs=as_words(from_mask(mask)),
+        )
+        generations.bump_access()
+    return role
+
+
+def revoke(*, actor: Actor, role: Role) -> None:
+    """Take a role away; it ends at once."""
+    permissions.require(actor, Verb.ADMINISTER, role.index, role.project)
+    with transaction.atomic():
+        audit.record(
+            actor=actor,
+            action="role.revoke",
+            subject=role,
+            holder=str(role.user or role.team),
+            index=role.index.name,
+            project=role.project.normalized_name if role.project else None,
+        )
+        if not Role.objects.filter(pk=role.pk).delete()[0]:
+            raise NotFound("The role was taken away in the meantime.")
+        generations.bump_access()
+
+
+def reserve_prefix(*, actor: Actor, team: Team, prefix: str, index: Index | None = None) -> ReservedPrefix:
+    """Keep new names that begin with ``prefix`` for ``team``, on one index or everywhere."""
+    _require_may_reserve(actor, index)
+    names.require_valid_name(prefix)
+    normalized = names.normalize_name(prefix)
+    with transaction.atomic():
+        if ReservedPrefix.objects.filter(prefix=normalized, index=index).exists():
+            raise Conflict(f"The prefix '{normalized}' is reserved already.", code="prefix-reserved")
+        row = ReservedPrefix.objects.create(prefix=normalized, team=team, index=index)
+        audit.record(actor=actor, action="prefix.reserve", subject=row, team=team.name)
+    return row
+
+
+def release_prefix(*, actor: Actor, reserved: ReservedPrefix) -> None:
+    """Give a prefix free again."""
+    _require_may_reserve(actor, reserved.index)
+    with transaction.atomic():
+        audit.record(actor=actor, action="prefix.release", subject=reserved, team=reserved.team.name)
+        reserved.delete()
+
+
+def _require_may_reserve(actor: Actor, index: Index | None) -> None:
+    if index is not None:
+        permissions.require(actor, Verb.ADMINISTER, index)
+    elif not actor.may_administer_instance:
+        raise Forbidden(
+            "Only an administrator of the instance may reserve a prefix everywhere.", code="administrator-needed"
+        )

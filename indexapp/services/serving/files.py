@@ -1,0 +1,97 @@
+"""Finding the file that an address names, remembered until something is published."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+from indexapp.models import File, Project
+from indexapp.services.serving import project_pages
+from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.watermarks import Watermark
+
+_MOST = 20_000
+
+
+@dataclass(slots=True)
+class ServedFile:
+    """A file, or the metadata beside it, as one index serves it."""
+
+    project: tuple[int, str]
+    member: ServedIndex
+    is_quarantined: bool
+    object_name: str
+    size: int
+    sha256: str
+    checked_at: int
+
+
+_files: OrderedDict[tuple[int, str], ServedFile] = OrderedDict()
+_lock = Lock()
+
+
+def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:
+    """The file at ``path`` (``ab/cd/<60 hex>/<filename>[.metadata]``) below the index's files root.
+
+    In a group it must be of the member that decides about its project's name.
+    """
+    key = (index.pk, path)
+    served = _files.get(key)
+    if served is not None and served.checked_at == watermark.serial:
+        return served
+    served = _look_up(index, path, watermark)
+    with _lock:
+        if served is None:
+            _files.pop(key, None)
+        else:
+            _files[key] = served
+            while len(_files) > _MOST:
+                _files.popitem(last=False)
+    return served
+
+
+def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:
+    prefix, _, filename = path.rpartition("/")
+    sha256 = prefix.replace("/", "")
+    if f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}" != prefix:
+        return None
+    row = _row(index, filename, sha256)
+    wants_metadata = False
+    if row is None and filename.endswith(".metadata"):
+        wants_metadata = True
+        row = _row(index, filename.removesuffix(".metadata"), sha256)
+    if row is None:
+        return None
+    blob = row.metadata_blob if wants_metadata else row.blob
+    member = next(member for member in index.members if member.pk == row.index_id)
+    if blob is None or not _decides(index, row, watermark):
+        return None
+    return ServedFile(
+        (row.project_id, row.project.normalized_name),
+        member,
+        row.project.status == Project.Status.QUARANTINED,
+        blob.object_name,
+        blob.size,
+        blob.sha256,
+        watermark.serial,
+    )
+
+
+def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
+    members = [member.pk for member in index.members]
+    files = File.objects.select_related("project", "blob", "metadata_blob")
+    return files.filter(index_id__in=members, filename=filename, sha256=sha256).first()
+
+
+def _decides(index: ServedIndex, row: File, watermark: Watermark) -> bool:
+    if len(index.members) == 1:
+        return True
+    page = project_pages.find(index, row.project.normalized_name, watermark)
+    return page is not None and page.pk == row.project_id
+
+
+def forget_all() -> None:
+    """Empty this process's memory of files."""
+    with _lock:
+        _files.clear()

@@ -1,0 +1,112 @@
+"""The list of an index's projects, rendered once per change and kept as bytes for those who may read all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+from django.db.models import Max
+
+from accounts.domain.actors import Actor
+from indexapp.domain.content_encoding import ContentCoding, encode
+from indexapp.domain.etags import make_etag
+from indexapp.domain.simple_root import ProjectRow, render_html, render_json
+from indexapp.models import Change, Project
+from indexapp.models.querysets import ProjectQuerySet
+from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.project_pages import DocumentKind, Rendered
+from indexapp.services.serving.watermarks import Watermark
+
+
+@dataclass(slots=True)
+class ServedList:
+    """The list of one index at one serial, with the documents made of it so far."""
+
+    serial: int
+    checked_at: int
+    access: int
+    documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
+
+
+_lists: dict[int, ServedList] = {}
+_lock = Lock()
+
+
+def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
+    """The list for readers of the whole index; one query when something was published anywhere."""
+    served = _lists.get(index.pk)
+    if served is not None and served.access == watermark.access:
+        if served.checked_at == watermark.serial:
+            return served
+        if served.serial == _serial_of(index):
+            served.checked_at = watermark.serial
+            return served
+    served = ServedList(_serial_of(index), watermark.serial, watermark.access)
+    with _lock:
+        _lists[index.pk] = served
+    return served
+
+
+def _serial_of(index: ServedIndex) -> int:
+    names = [member.name for member in index.members]
+    return Change.objects.filter(index_name__in=names).aggregate(last=Max("serial"))["last"] or 0
+
+
+def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, coding: ContentCoding) -> Rendered:
+    """The whole list as ``kind`` in ``coding``."""
+    rendered = served.documents.get((kind, coding))
+    if rendered is None:
+        plain = served.documents.get((kind, "identity")) or render(_rows(index, None), kind, served.serial)
+        served.documents[kind, "identity"] = plain
+        rendered = served.documents[kind, coding] = in_coding(plain, coding)
+    return rendered
+
+
+def visible(index: ServedIndex, actor: Actor, *, kind: DocumentKind, coding: ContentCoding) -> tuple[int, Rendered]:
+    """The serial and the list of what ``actor`` may see, made for this one reader."""
+    rows = _rows(index, actor)
+    serial = max((row[2] for row in rows), default=0)
+    return serial, in_coding(render(rows, kind, serial), coding)
+
+
+def render(rows: list[ProjectRow], kind: DocumentKind, serial: int) -> Rendered:
+    """The document of these rows."""
+    body = (render_json if kind == "json" else render_html)(rows, last_serial=serial)
+    return Rendered(make_etag(body), body)
+
+
+def in_coding(plain: Rendered, coding: ContentCoding) -> Rendered:
+    """The same document in a content coding, with an entity tag of its own."""
+    if coding == "identity":
+        return plain
+    return Rendered(f'{plain.etag[:-1]}-{coding}"', encode(plain.body, coding))
+
+
+def _rows(index: ServedIndex, actor: Actor | None) -> list[ProjectRow]:
+    """Name, normalised name and serial of each project, of the first member that has it; None is for all of them.
+
+    Quarantined projects stay off the list, as on PyPI; their pages remain.
+    """
+    places = {member.pk: place for place, member in enumerate(index.members)}
+    projects = Project.objects.filter(index_id__in=list(places))
+    listed = projects if actor is None else projects.visible_to(actor)
+    owners = _owners(projects, places) if len(places) > 1 else None
+    rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(
+        "name", "normalized_name", "last_serial", "index_id"
+    )
+    return [row[:3] for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
+
+
+def _owners(projects: ProjectQuerySet, places: dict[int, int]) -> dict[str, int]:
+    """Which member decides about each name, whoever may see it."""
+    owners: dict[str, int] = {}
+    for name, member in projects.order_by().values_list("normalized_name", "index_id"):
+        if name not in owners or places[member] < places[owners[name]]:
+            owners[name] = member
+    return owners
+
+
+def forget_all() -> None:
+    """Empty this process's memory of lists."""
+    with _lock:
+        _lists.clear()

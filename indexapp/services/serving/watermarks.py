@@ -1,0 +1,75 @@
+"""The two numbers that tell whether anything remembered is still true."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+from urllib.parse import quote
+
+from django.db import connection
+
+_SQL = (
+    "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
+    " COALESCE((SELECT MAX(serial) FROM indexapp_change), 0)"
+)
+
+
+class Watermark(NamedTuple):
+    """``access`` rises with people, tokens, rights and index settings; ``serial`` with what is published."""
+
+    access: int
+    serial: int
+
+
+class FileWatch:
+    """Watches a SQLite file: ``PRAGMA data_version`` tells in microseconds whether anybody committed anything.
+
+    It has a connection of its own, because the pragma does not count commits of the connection that asks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock()
+        self._connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro", uri=True, check_same_thread=False, isolation_level=None, timeout=60
+        )
+        self._version = -1
+        self._last = Watermark(0, 0)
+
+    def read(self) -> Watermark:
+        """The present numbers; a query only after somebody committed."""
+        with self._lock:
+            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._version:
+                self._last = Watermark(*self._connection.execute(_SQL).fetchone())
+                self._version = version
+            return self._last
+
+
+_watch: FileWatch | None = None
+_watch_lock = Lock()
+
+
+def _file_watch() -> FileWatch | None:
+    """This process's watch, where the database is a file that Django's own connection has not open in a transaction."""
+    global _watch  # noqa: PLW0603  one per process, made when first needed, after the server forked
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        return None
+    if _watch is None:
+        path = Path(str(connection.settings_dict["NAME"]))
+        if not path.is_file():
+            return None
+        with _watch_lock:
+            _watch = _watch or FileWatch(path)
+    return _watch
+
+
+def read() -> Watermark:
+    """The present watermark: a pragma on SQLite, one query elsewhere."""
+    watch = _file_watch()
+    if watch is not None:
+        return watch.read()
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL)
+        return Watermark(*cursor.fetchone())

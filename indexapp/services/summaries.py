@@ -1,0 +1,21 @@
+"""What a project says of itself in lists: the summary of its latest release."""
+
+from __future__ import annotations
+
+from indexapp.models import Project, Release
+from indexapp.services import search
+
+
+def latest_release(project: Project) -> Release | None:
+    """The release that an installer would take: not yanked first, then not a pre-release, then the highest version."""
+    return project.releases.order_by("is_yanked", "is_prerelease", "-sort_key").first()
+
+
+def refresh(project: Project) -> None:
+    """Take the summary from the latest release; writes only when it differs."""
+    latest = project.releases.order_by("is_yanked", "is_prerelease", "-sort_key").values_list("summary").first()
+    summary = latest[0] if latest else ""
+    if project.summary != summary:
+        project.summary = summary
+        project.save(update_fields=["summary"])
+        search.put(project)

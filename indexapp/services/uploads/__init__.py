@@ -1,0 +1,93 @@
+"""Accepting an upload.
+
+The order of the checks is PyPI's as far as a client can tell, but nothing is written before the artefact was read: rights,
+digests, the file name, what the index holds, the archive, its metadata against the form; then the bytes are put, and one
+short transaction makes them visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from accounts.domain.actors import Actor
+from indexapp.domain.filenames import parse_filename
+from indexapp.domain.form_hints import FormFields
+from indexapp.domain.profiles import UploadProfile
+from indexapp.domain.versions import canonical_version
+from indexapp.services import blobs
+from indexapp.services.uploads import admission
+from indexapp.services.uploads.incoming import Accepted, Incoming
+from indexapp.services.uploads.inspection import Inspected, inspect
+from indexapp.services.uploads.recording import Kept, record
+from indexapp.storage import default_storage
+from tpi_site.kit.errors import Invalid, Refusal
+
+_ATTEMPTS = 3
+
+
+def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
+    """Publish the incoming file, or refuse it and leave nothing behind.
+
+    The same name with the same bytes is accepted again and changes nothing, so that a client may always repeat.
+    """
+    form = FormFields.read(incoming.fields)
+    if _is_known(actor, incoming, form):
+        return Accepted(is_new=False)
+    inspected = inspect(incoming, form)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _publish(actor, incoming, form, inspected)
+        except blobs.BlobVanishedError:
+            continue
+    return _publish(actor, incoming, form, inspected)
+
+
+def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
+    """The checks that need no look into the archive; True when exactly this file is there."""
+    index = incoming.index
+    named = parse_filename(
+        incoming.filename, profile=UploadProfile(index.profile), expected_name=form.name, expected_version=form.version
+    )
+    project, release = admission.find(index, form.name, canonical_version(named.version))
+    admission.require_may_upload(actor, index, project, form.name)
+    if incoming.content_type.startswith("image/"):
+        raise Invalid("Invalid distribution file. An image is not a distribution.", code="content-type")
+    admission.require_file_fits(index, incoming.spool.size)
+    incoming.digest.require_match(form.digests)
+    if admission.is_same_file(index, incoming.filename, incoming.digest.sha256):
+        return True
+    admission.require_open(index, release)
+    admission.require_only_sdist(index, release, named.kind, incoming.filename)
+    admission.require_room(index, project, incoming.spool.size)
+    return False
+
+
+def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected) -> Accepted:
+    kept = _keep(incoming, inspected)
+    try:
+        accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
+    except Refusal:
+        _discard(kept)
+        raise
+    if not accepted.is_new:
+        _discard(kept)
+    return accepted
+
+
+def _keep(incoming: Incoming, inspected: Inspected) -> Kept:
+    file = blobs.store(incoming.digest.sha256, incoming.spool.size, incoming.spool)
+    if not inspected.has_static_metadata:
+        return Kept(file, None)
+    raw = inspected.raw_metadata
+    with default_storage().spool() as spool:
+        spool.file.write(raw)
+        return Kept(file, blobs.store(hashlib.sha256(raw).hexdigest(), len(raw), spool))
+
+
+def _discard(kept: Kept) -> None:
+    blobs.discard(kept.file)
+    if kept.metadata:
+        blobs.discard(kept.metadata)
+
+
+__all__ = ["Accepted", "Incoming", "accept"]

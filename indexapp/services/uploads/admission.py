@@ -1,0 +1,119 @@
+"""Whether an upload may go on: rights first, then what the index already holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb
+from indexapp import permissions
+from indexapp.domain.names import normalize_name
+from indexapp.models import File, Index, Project, Release, RetiredFilename
+from indexapp.services import projects
+from tpi_site.kit.errors import Forbidden, Invalid, TooLarge, Unauthenticated
+
+
+def require_may_try(actor: Actor, index: Index) -> None:
+    """The cheap question before the body is read: may ``actor`` publish anything at all here?"""
+    if actor.is_anonymous:
+        raise Unauthenticated(permissions.SIGN_IN)
+    open_to_members = index.project_creation == Index.ProjectCreation.MEMBERS and actor.user_id is not None
+    if open_to_members and (actor.token is None or Verb.UPLOAD in actor.token.verbs):
+        pass
+    elif not permissions.holds_somewhere(actor, Verb.UPLOAD, index):
+        permissions.require(actor, Verb.UPLOAD, index)
+    projects.require_hosted(index)
+
+
+def require_may_upload(actor: Actor, index: Index, project: Project | None, name: str) -> None:
+    """The exact question once the name is known."""
+    if project is None:
+        projects.require_may_create(actor, index, name)
+        return
+    permissions.require(actor, Verb.UPLOAD, index, project)
+    if project.status in (Project.Status.ARCHIVED, Project.Status.QUARANTINED):
+        raise Forbidden(
+            f"The project '{project.name}' is {project.status} and takes no uploads; ask its admins to clear it.",
+            code=f"project-{project.status}",
+        )
+
+
+def file_size_limit(index: Index) -> int:
+    """The most bytes that one file may have, in this index."""
+    limit = index.max_file_size
+    return settings.TPI_MAX_FILE_SIZE if limit is None else min(limit, settings.TPI_MAX_FILE_SIZE)
+
+
+def require_file_fits(index: Index, size: int) -> None:
+    """Refuse a file that is larger than the index takes."""
+    limit = file_size_limit(index)
+    if size > limit:
+        raise TooLarge(
+            f"File too large. The limit of the index '{index.name}' is {limit} bytes; ask its admins to raise it.",
+            code="file-too-large",
+        )
+
+
+def is_same_file(index: Index, filename: str, sha256: str) -> bool:
+    """Whether the index has exactly this file; refuses a name that stands for other bytes, now or ever before."""
+    held = File.objects.filter(index=index, filename=filename).values_list("sha256", "blake2b_256").first()
+    if held is not None and held[0] == sha256:
+        return True
+    if index.profile == Index.Profile.SNAPSHOT:
+        return False
+    if held is not None:
+        raise Invalid(
+            f"File already exists ('{filename}', with blake2_256 hash '{held[1]}'); files never change, so build a new "
+            "version.",
+            code="file-exists",
+        )
+    if RetiredFilename.objects.filter(index=index, filename=filename).exists():
+        raise Invalid(
+            f"This filename was previously used by a file that has since been deleted ('{filename}'). Use a different "
+            "version.",
+            code="filename-retired",
+        )
+    return False
+
+
+def require_open(index: Index, release: Release | None) -> None:
+    """Refuse new files to a release that is older than the index's closing window."""
+    if release is None or index.closing_window_days is None:
+        return
+    if timezone.now() - release.created_at > timedelta(days=index.closing_window_days):
+        raise Invalid(
+            f"Uploading new files to releases older than {index.closing_window_days} days is not allowed in this "
+            "index; publish a new version.",
+            code="release-closed",
+        )
+
+
+def require_only_sdist(index: Index, release: Release | None, kind: str, filename: str) -> None:
+    """Refuse a second sdist of a release (a snapshot index may replace the first under its own name)."""
+    if release is None or kind != "sdist":
+        return
+    if File.objects.filter(release=release, kind="sdist").exclude(filename=filename).exists():
+        raise Invalid("Only one sdist may be uploaded per release.", code="sdist-exists")
+
+
+def require_room(index: Index, project: Project | None, size: int) -> None:
+    """Refuse what would make the project larger than the index lets projects be."""
+    if index.max_project_size is None:
+        return
+    if (project.total_size if project else 0) + size > index.max_project_size:
+        raise TooLarge(
+            f"Project size too large. The limit of the index '{index.name}' is {index.max_project_size} bytes for all "
+            "files of a project; delete old releases or ask its admins to raise it.",
+            code="project-too-large",
+        )
+
+
+def find(index: Index, name: str, canonical_version: str | None) -> tuple[Project | None, Release | None]:
+    """The project and release that the names lead to, as far as they exist."""
+    project = Project.objects.filter(index=index, normalized_name=normalize_name(name)).first()
+    if project is None or canonical_version is None:
+        return project, None
+    return project, Release.objects.filter(project=project, canonical_version=canonical_version).first()

@@ -1,0 +1,177 @@
+"""The one short transaction in which an upload becomes visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.domain.actors import Actor
+from accounts.services import audit
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.domain.form_hints import FormFields
+from indexapp.domain.versions import canonical_version, version_sort_key
+from indexapp.models import Blob, Description, File, Index, Project, Release
+from indexapp.services import blobs, changes, projects, summaries
+from indexapp.services.blobs import Stored
+from indexapp.services.uploads import admission
+from indexapp.services.uploads.incoming import Accepted, Incoming
+from indexapp.services.uploads.inspection import Inspected
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The two blobs of an upload: the file, and the metadata that is served beside it."""
+
+    file: Stored
+    metadata: Stored | None
+
+
+def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, kept: Kept) -> Accepted:
+    """Write project, release, file, audit and change rows, or none of them.
+
+    What was checked before the transaction is checked again inside it, because another upload may have come between.
+    """
+    index = incoming.index
+    with transaction.atomic():
+        project, is_new_project = projects.get_or_create(actor=actor, index=index, name=inspected.metadata.name)
+        project.index = index
+        if not is_new_project:
+            admission.require_may_upload(actor, index, project, project.name)
+        if admission.is_same_file(index, incoming.filename, kept.file.sha256):
+            return Accepted(is_new=False)
+        admission.require_room(index, project, kept.file.size)
+        release, is_new_release = _release(project, inspected, is_new_project=is_new_project)
+        if not is_new_release:
+            admission.require_open(index, release)
+            admission.require_only_sdist(index, release, inspected.name.kind, incoming.filename)
+        replaced = _remove_replaced(index, project, incoming.filename)
+        file = _write_file(actor, incoming, form, inspected, release, kept)
+        _describe(release, inspected)
+        _count(project, file)
+        _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
+    return Accepted(is_new=True, warnings=inspected.warnings)
+
+
+def _release(project: Project, inspected: Inspected, *, is_new_project: bool) -> tuple[Release, bool]:
+    version = inspected.name.version
+    canonical = canonical_version(version)
+    if not is_new_project:
+        found = Release.objects.filter(project=project, canonical_version=canonical).first()
+        if found is not None:
+            return found, False
+    release = Release(
+        project=project,
+        version=str(version),
+        canonical_version=canonical,
+        sort_key=version_sort_key(version),
+        is_prerelease=version.is_prerelease,
+    )
+    _take_metadata(release, inspected)
+    release.save(force_insert=True)
+    return release, True
+
+
+def _take_metadata(release: Release, inspected: Inspected) -> None:
+    core = inspected.metadata
+    release.summary = core.summary
+    release.requires_python = core.requires_python
+    release.metadata = {key: value for key, value in core.as_json().items() if key != "description"}
+    release.metadata_source = inspected.name.kind
+
+
+def _describe(release: Release, inspected: Inspected) -> None:
+    """Let the artefact's metadata speak for the release: the first one does, and later a wheel's instead of an sdist's."""
+    is_first = not Description.objects.filter(release=release).exists()
+    if not is_first and (release.metadata_source == "bdist_wheel" or inspected.name.kind != "bdist_wheel"):
+        return
+    core = inspected.metadata
+    if not is_first:
+        _take_metadata(release, inspected)
+        release.save(update_fields=["summary", "requires_python", "metadata", "metadata_source"])
+    Description.objects.update_or_create(
+        release=release, defaults={"content_type": core.description_content_type, "raw": core.description}
+    )
+
+
+def _remove_replaced(index: Index, project: Project, filename: str) -> bool:
+    """In a snapshot index, the file of this name that the new one replaces."""
+    if index.profile != Index.Profile.SNAPSHOT:
+        return False
+    old = File.objects.filter(index=index, filename=filename)
+    candidates = blobs.of_files(old)
+    size = sum(old.values_list("size", flat=True))
+    deleted, _ = old.delete()
+    if deleted:
+        blobs.release(candidates)
+        project.total_size -= size
+    return bool(deleted)
+
+
+def _write_file(
+    actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, release: Release, kept: Kept
+) -> File:
+    blob = blobs.claim(kept.file)
+    metadata_blob: Blob | None = blobs.claim(kept.metadata) if kept.metadata else None
+    digest = incoming.digest
+    return File.objects.create(
+        index=incoming.index,
+        project=release.project,
+        release=release,
+        filename=incoming.filename,
+        kind=inspected.name.kind,
+        python_tag=inspected.name.python_tag,
+        size=kept.file.size,
+        sha256=digest.sha256,
+        blake2b_256=digest.blake2_256,
+        md5=digest.md5,
+        requires_python=inspected.metadata.requires_python,
+        metadata_sha256=kept.metadata.sha256 if kept.metadata else "",
+        comment=form.comment,
+        attestations=list(form.attestations or ()),
+        uploaded_at=timezone.now(),
+        uploaded_by=actor.display_name,
+        blob=blob,
+        metadata_blob=metadata_blob,
+    )
+
+
+def _count(project: Project, file: File) -> None:
+    project.total_size += file.size
+    Project.objects.filter(pk=project.pk).update(total_size=project.total_size)
+    summaries.refresh(project)
+
+
+def _log(
+    actor: Actor,
+    project: Project,
+    release: Release,
+    file: File,
+    replaced: bool,  # noqa: FBT001  private, called once
+    *,
+    is_new_project: bool,
+    is_new_release: bool,
+) -> None:
+    index = project.index
+    audit.record(
+        actor=actor,
+        action="file.replace" if replaced else "file.upload",
+        subject=file,
+        index=index.name,
+        project=project.normalized_name,
+        version=release.version,
+        sha256=file.sha256,
+        size=file.size,
+    )
+    changes.record(
+        actor=actor,
+        kind=ChangeKind.FILE_REPLACED if replaced else ChangeKind.FILE_ADDED,
+        index=index,
+        project=project,
+        version=release.version,
+        filename=file.filename,
+        sha256=file.sha256,
+        new_project=is_new_project,
+        new_release=is_new_release,
+    )

@@ -1,0 +1,23 @@
+"""The machine addresses of indexes; what people browse is in :mod:`indexapp.browse_urls`."""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from indexapp.views.machine.django_views import machine_read
+from indexapp.views.upload import upload
+
+_FILE = r"(?P<path>[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+)\Z"
+_INDEX = r"(?P<index>[a-z0-9][a-z0-9-]{0,63})"
+
+app_name = "index"
+urlpatterns = [
+    re_path(r"^simple/?\Z", machine_read, name="default-root"),
+    re_path(r"^simple/(?P<project>[^/]+)/?\Z", machine_read, name="default-page"),
+    re_path(rf"^files/{_FILE}", machine_read, name="default-file"),
+    re_path(r"^legacy/?\Z", upload, name="default-upload"),
+    re_path(rf"^{_INDEX}/simple/?\Z", machine_read, name="root"),
+    re_path(rf"^{_INDEX}/simple/(?P<project>[^/]+)/?\Z", machine_read, name="page"),
+    re_path(rf"^{_INDEX}/files/{_FILE}", machine_read, name="file"),
+    re_path(rf"^{_INDEX}/legacy/?\Z", upload, name="upload"),
+]

@@ -1,0 +1,54 @@
+"""The same reads as ordinary Django views, for whatever runs Django without our WSGI wrapper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.http import require_safe
+
+from indexapp.views.machine import routes
+from indexapp.views.machine.messages import LocalFile, Question
+
+_PIECE = 256 * 1024
+
+
+@require_safe
+def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
+    """Answer a page or a file."""
+    headers = request.headers
+    reply = routes.answer(
+        Question(
+            request.path_info,
+            request.META.get("QUERY_STRING", ""),
+            request.method == "HEAD",
+            headers.get("Authorization", ""),
+            headers.get("Accept"),
+            headers.get("Accept-Encoding", ""),
+            headers.get("If-None-Match"),
+            headers.get("Range", ""),
+            headers.get("If-Range"),
+        )
+    )
+    if reply is None:
+        raise Http404
+    body = _pieces(reply.body) if isinstance(reply.body, LocalFile) else reply.body
+    response: HttpResponseBase
+    if isinstance(body, bytes):
+        response = HttpResponse(body, status=reply.status)
+    else:
+        response = StreamingHttpResponse(body, status=reply.status)
+    if "Content-Type" not in dict(reply.headers):
+        del response.headers["Content-Type"]
+    for name, value in reply.headers:
+        response.headers[name] = value
+    return response
+
+
+def _pieces(stretch: LocalFile) -> Iterator[bytes]:
+    with stretch.path.open("rb") as file:
+        file.seek(stretch.start)
+        left = stretch.length
+        while left and (piece := file.read(min(left, _PIECE))):
+            left -= len(piece)
+            yield piece

@@ -1,0 +1,134 @@
+"""Distribution files and the metadata beside them: whole, in ranges, or handed to the web server in front."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from django.conf import settings
+
+from indexapp.domain import byte_ranges
+from indexapp.domain.byte_ranges import MultipartByteranges, Span, UnsatisfiableRange
+from indexapp.domain.cache_control import file_cache_control
+from indexapp.domain.etags import if_none_match
+from indexapp.services.serving import files, gate
+from indexapp.services.serving.files import ServedFile
+from indexapp.storage import default_storage
+from indexapp.views.machine.messages import LocalFile, Question, Reply
+from indexapp.views.machine.simple import reader
+from tpi_site.kit.edge import problem_answer
+from tpi_site.kit.errors import Forbidden, NotFound, Unavailable
+
+_TYPE = "application/octet-stream"
+_SMALL = 256 * 1024
+"""Up to this many bytes one read() and one send() are cheaper than sendfile."""
+
+
+def file(question: Question, index_name: str | None, path: str) -> Reply:
+    """The file at ``path`` below the files root of the index."""
+    actor, index, watermark = reader(question, index_name)
+    served = files.find(index, path, watermark)
+    if served is None:
+        if gate.reads_everything(actor, index, watermark):
+            raise NotFound("The index has no such file; it may have been deleted. Ask for the project's page again.")
+        gate.refuse(actor, index.name)
+        raise AssertionError("refuse always raises")
+    if not gate.may_read(actor, served.member, served.project, watermark):
+        gate.refuse(actor, index.name)
+    if served.is_quarantined:
+        raise Forbidden(
+            f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
+            code="project-quarantined",
+        )
+    return _answer(question, served)
+
+
+def _answer(question: Question, served: ServedFile) -> Reply:
+    etag = f'"{served.sha256}"'
+    headers = [
+        ("Cache-Control", file_cache_control(credentials_needed=not served.member.anonymous_read)),
+        ("Content-Security-Policy", "sandbox; default-src 'none'"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("ETag", etag),
+        ("Accept-Ranges", "bytes"),
+    ]
+    if not served.member.anonymous_read:
+        headers.append(("Vary", "Authorization"))
+    if if_none_match(question.if_none_match, etag):
+        return Reply(304, headers)
+    if settings.TPI_ACCEL_LOCATION:
+        return _hand_over(served, headers)
+    try:
+        spans = _spans(question, served, etag)
+    except UnsatisfiableRange as error:
+        return _unsatisfiable(error)
+    if spans is None:
+        return _whole(question, served, headers)
+    return _part(question, served, headers, spans)
+
+
+def _spans(question: Question, served: ServedFile, etag: str) -> list[Span] | None:
+    if not question.byte_range or not byte_ranges.if_range(question.if_range, etag):
+        return None
+    return byte_ranges.parse_range(question.byte_range, served.size)
+
+
+def _unsatisfiable(error: UnsatisfiableRange) -> Reply:
+    answer = problem_answer(
+        416, "range-unsatisfiable", "The range lies outside the file.", "", {"Content-Range": error.content_range}
+    )
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("Content-Length", str(len(answer.body))),
+        *answer.headers.items(),
+    ]
+    return Reply(416, headers, answer.body)
+
+
+def _hand_over(served: ServedFile, headers: list[tuple[str, str]]) -> Reply:
+    """Let nginx send the bytes, ranges included, from where the storage keeps them."""
+    location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.object_name)}"
+    return Reply(200, [("Content-Type", _TYPE), ("X-Accel-Redirect", location), *headers], b"")
+
+
+def _whole(question: Question, served: ServedFile, headers: list[tuple[str, str]]) -> Reply:
+    headers += [("Content-Type", _TYPE), ("Content-Length", str(served.size))]
+    return Reply(200, headers, b"" if question.is_head else _body(served, Span(0, served.size)))
+
+
+def _part(question: Question, served: ServedFile, headers: list[tuple[str, str]], spans: list[Span]) -> Reply:
+    if len(spans) == 1:
+        span = spans[0]
+        headers += [
+            ("Content-Type", _TYPE),
+            ("Content-Length", str(span.length)),
+            ("Content-Range", byte_ranges.content_range(span, served.size)),
+        ]
+        return Reply(206, headers, b"" if question.is_head else _body(served, span))
+    frame = byte_ranges.multipart_byteranges(spans, secrets.token_hex(16), _TYPE, served.size)
+    headers += [("Content-Type", frame.content_type), ("Content-Length", str(frame.content_length))]
+    return Reply(206, headers, b"" if question.is_head else _framed(served, frame))
+
+
+def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]:
+    storage = default_storage()
+    try:
+        if span.length <= _SMALL:
+            return b"".join(storage.read(served.object_name, span.start, span.length))
+        path = storage.local_path(served.object_name)
+        if path is not None:
+            path.stat()
+            return LocalFile(path, span.start, span.length)
+        return storage.read(served.object_name, span.start, span.length)
+    except FileNotFoundError:
+        raise Unavailable(
+            "The bytes of this file are missing from the storage; the operators must restore them.", code="blob-missing"
+        ) from None
+
+
+def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:
+    for head, span in frame.parts:
+        yield head
+        yield from default_storage().read(served.object_name, span.start, span.length)
+    yield frame.closing

@@ -1,0 +1,41 @@
+"""A read and its answer, free of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A GET or HEAD of a machine address; header values are empty when absent, ``path`` is decoded."""
+
+    path: str
+    query: str = ""
+    is_head: bool = False
+    authorization: str = ""
+    accept: str | None = None
+    accept_encoding: str = ""
+    if_none_match: str | None = None
+    byte_range: str = ""
+    if_range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A stretch of a file on this machine's disk, which the server may hand to sendfile."""
+
+    path: Path
+    start: int
+    length: int
+
+
+@dataclass(slots=True)
+class Reply:
+    """Status, headers and body; the body is bytes, a stretch of a file, or pieces."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | LocalFile | Iterator[bytes] = b""
+    reason: str = field(default="")

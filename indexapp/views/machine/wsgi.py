@@ -1,0 +1,106 @@
+"""The fast path: reads of installers answered in front of Django.
+
+Everything else, and every read that this cannot answer, goes on to Django unchanged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from prometheus_client import Counter
+
+from indexapp.views.machine import routes
+from indexapp.views.machine.messages import LocalFile, Question, Reply
+from tpi_site.kit import edge, request_context
+
+log = logging.getLogger(__name__)
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_REASONS = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 304: "Not Modified", **edge.TITLES}
+_READS = Counter("tpi_machine_reads", "Reads of pages and files by installers.", ["status"])
+_PIECE = 1024 * 1024
+
+
+class MachineReads:
+    """WSGI middleware that answers pages and files itself."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request, or pass it on."""
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return self._application(environ, start_response)
+        question = question_of(environ)
+        if not ("/simple" in question.path or "/files/" in question.path):
+            return self._application(environ, start_response)
+        context = request_context.begin(environ)
+        token = request_context.current.set(context)
+        try:
+            reply = answer(question)
+        finally:
+            request_context.current.reset(token)
+        if reply is None:
+            return self._application(environ, start_response)
+        reply.headers.append(("X-Request-ID", context.request_id))
+        _READS.labels(reply.status).inc()
+        return send(reply, environ, start_response)
+
+
+def question_of(environ: Environ) -> Question:
+    """What the request asks; the path as UTF-8 below the installation's prefix."""
+    path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
+    prefix = settings.FORCE_SCRIPT_NAME
+    if prefix and path.startswith(f"{prefix}/"):
+        path = path[len(prefix) :]
+    get = environ.get
+    return Question(
+        path,
+        get("QUERY_STRING", ""),
+        environ["REQUEST_METHOD"] == "HEAD",
+        get("HTTP_AUTHORIZATION", ""),
+        get("HTTP_ACCEPT"),
+        get("HTTP_ACCEPT_ENCODING", ""),
+        get("HTTP_IF_NONE_MATCH"),
+        get("HTTP_RANGE", ""),
+        get("HTTP_IF_RANGE"),
+    )
+
+
+def answer(question: Question) -> Reply | None:
+    """The reply, refusals and faults included; None when the address is no machine read."""
+    try:
+        return routes.answer(question)
+    except Exception as error:  # noqa: BLE001  the edge: whatever happens becomes an answer
+        if isinstance(error, DatabaseError):
+            connection.close_if_unusable_or_obsolete()
+        refusal = edge.as_refusal(error)
+        accept = question.accept or ""
+        if refusal is None:
+            log.error("A read failed: %s", question.path, exc_info=error)
+        refused = edge.answer_for(refusal, accept) if refusal else edge.fault_answer(accept)
+        headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
+        body = b"" if question.is_head else refused.body
+        return Reply(refused.status, [*headers, *refused.headers.items()], body, refused.reason)
+
+
+def send(reply: Reply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Hand the reply to the WSGI server."""
+    reason = reply.reason or _REASONS.get(reply.status, "")
+    start_response(f"{reply.status} {reason}", reply.headers)
+    body = reply.body
+    if isinstance(body, bytes):
+        return (body,) if body else ()
+    if isinstance(body, LocalFile):
+        file = body.path.open("rb")
+        file.seek(body.start)
+        # The server stops at Content-Length, so a stretch of the file goes out by sendfile like the whole of it.
+        wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]
+        return wrapper(file, _PIECE)
+    return body

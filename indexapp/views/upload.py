@@ -1,0 +1,116 @@
+"""``POST /legacy/``: the upload protocol that twine, uv, poetry, pdm, hatch and flit speak."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.authentication import actor_of
+from accounts.domain.actors import Actor, Method
+from accounts.domain.verbs import Verb
+from indexapp import permissions
+from indexapp.domain.digests import MultiDigest
+from indexapp.models import Index
+from indexapp.services import uploads
+from indexapp.services.uploads import admission
+from indexapp.storage import default_storage
+from indexapp.views.form_reader import MAX_FIELDS_SIZE, read_form
+from tpi_site.kit import edge
+from tpi_site.kit.bodies import Body
+from tpi_site.kit.errors import Forbidden, Gone, Invalid, Refusal, TooLarge, Unsupported
+
+_HELP = (
+    "This address takes uploads: POST a multipart/form-data form, for example with twine or 'uv publish'. Installers read "
+    "the address that ends in /simple/.\n"
+)
+
+
+@csrf_exempt
+def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
+    """Publish one file; whatever is refused is answered in the reason phrase and the body, and leaves nothing."""
+    if request.method in ("GET", "HEAD"):
+        return HttpResponse(_HELP, content_type="text/plain; charset=utf-8")
+    if request.method != "POST":
+        return _refused(request, Unsupported("Uploads are POST requests."), None)
+    body: Body | None = None
+    try:
+        body = Body(request.META)
+        accepted = _accept(request, index, body)
+    except Exception as error:
+        refusal = edge.as_refusal(error)
+        if refusal is None:
+            raise
+        return _refused(request, refusal, body)
+    text = "".join(f"{warning}\n" for warning in accepted.warnings)
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads.Accepted:
+    actor = actor_of(request)
+    index = _index(actor, index_name)
+    _require_welcome(request, actor, index, body.length)
+    digest = MultiDigest()
+    with default_storage().spool() as spool:
+        form = read_form(
+            body.read,
+            content_type=request.META.get("CONTENT_TYPE", ""),
+            content_length=body.length,
+            spool=spool,
+            digest=digest,
+            max_file_size=admission.file_size_limit(index),
+        )
+        if form.filename is None:
+            form.filename = _missing_file(form.fields)
+        incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest)
+        return uploads.accept(actor=actor, incoming=incoming)
+
+
+def _missing_file(fields: dict[str, list[str]]) -> str:
+    action = fields.get(":action", [""])[0]
+    if action in ("submit", "submit_pkg_info", "doc_upload"):
+        raise Gone(f"The action '{action}' is no longer served; upload the files themselves.", code="action-gone")
+    raise Invalid("Upload payload does not have a file.", code="file-missing")
+
+
+def _index(actor: Actor, name: str | None) -> Index:
+    """The index to publish to; an unknown one is refused like one that is not the actor's."""
+    found = Index.objects.filter(**({"is_default": True} if name is None else {"name": name})).first()
+    if found is not None:
+        return found
+    permissions.require(actor, Verb.UPLOAD, Index(name=name or "default"))
+    raise Invalid(f"There is no index named '{name or 'default'}'; create it first.", code="index-unknown")
+
+
+def _require_welcome(request: HttpRequest, actor: Actor, index: Index, length: int) -> None:
+    """Everything that can be said before the body is read."""
+    admission.require_may_try(actor, index)
+    if actor.method is Method.PASSWORD and not index.allow_passwords:
+        raise Forbidden(f"The index '{index.name}' takes API tokens only; make one and use it.", code="token-needed")
+    if length > admission.file_size_limit(index) + MAX_FIELDS_SIZE:
+        raise TooLarge(
+            f"File too large. The limit of the index '{index.name}' is {admission.file_size_limit(index)} bytes.",
+            code="file-too-large",
+        )
+
+
+class _Lingering(HttpResponse):
+    """An answer after which the rest of the body is read, so that the client gets to see it."""
+
+    def __init__(self, answer: edge.Answer, body: Body) -> None:
+        super().__init__(answer.body, content_type=answer.content_type, status=answer.status, reason=answer.reason)
+        self._rest = body
+
+    def close(self) -> None:
+        """Drain after sending."""
+        try:
+            self._rest.drain()
+        finally:
+            super().close()
+
+
+def _refused(request: HttpRequest, refusal: Refusal, body: Body | None) -> HttpResponse:
+    answer = edge.answer_for(refusal, request.headers.get("Accept", ""))
+    response = edge.http_response(answer) if body is None else _Lingering(answer, body)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response

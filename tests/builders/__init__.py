@@ -1,0 +1,1 @@
+"""Builders of real artefacts for tests: sound wheels and sdists, and archives with one thing broken."""

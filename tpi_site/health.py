@@ -1,0 +1,75 @@
+"""``/livez`` and ``/readyz``: whether the process answers, and whether it can do its work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from indexapp.storage import default_storage
+
+
+@require_safe
+def livez(request: HttpRequest) -> JsonResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Each part with 'ok' or what is wrong with it; 503 when one fails."""
+    parts = {name: probe() for name, probe in _PROBES.items()}
+    healthy = all(state == "ok" for state in parts.values())
+    status = 200 if healthy else 503
+    return JsonResponse({"status": "ok" if healthy else "failing", "parts": parts}, status=status)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "The database cannot be reached."
+    return "ok"
+
+
+_migrated = False
+
+
+def _migrations() -> str:
+    global _migrated  # noqa: PLW0603  once all are applied, they stay so for the life of the process
+    try:
+        if not _migrated:
+            executor = MigrationExecutor(connection)
+            _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        return "The database cannot be reached."
+    return "ok" if _migrated else "Migrations are missing; run 'manage.py migrate'."
+
+
+def _storage() -> str:
+    try:
+        with default_storage().spool() as spool:
+            spool.file.write(b"probe")
+    except OSError as error:
+        return f"The storage cannot be written: {os.strerror(error.errno or 0)}."
+    return "ok"
+
+
+def _disk() -> str:
+    state = os.statvfs(settings.TPI_DATA_DIR)
+    free = state.f_bavail * state.f_frsize
+    return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
+
+
+_PROBES: dict[str, Callable[[], str]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "storage": _storage,
+    "disk": _disk,
+}

@@ -1,0 +1,243 @@
+"""The one place where refusals become HTTP.
+
+Machine clients get ``application/problem+json`` (RFC 9457) or plain text by ``Accept``, with the same sentence in the
+reason phrase, because several upload clients show nothing else; browsers get a page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from rest_framework import exceptions as rest
+from rest_framework.response import Response
+
+from tpi_site.kit import errors
+from tpi_site.kit.errors import Kind, Refusal, Throttled
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.UNSUPPORTED: 405,
+    Kind.GONE: 410,
+    Kind.CONFLICT: 409,
+    Kind.TOO_LARGE: 413,
+    Kind.THROTTLED: 429,
+    Kind.UNAVAILABLE: 503,
+    Kind.NO_SPACE: 507,
+}
+TITLES = {
+    400: "Bad request",
+    401: "Sign-in needed",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    413: "Too large",
+    415: "Media type not supported",
+    416: "Range not satisfiable",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+    507: "No space left",
+}
+CHALLENGE = 'Basic realm="Trusted Packaging Index", charset="UTF-8"'
+_BREAKS = re.compile(r"[\x00-\x1f\x7f]+")
+_MAX_REASON = 400
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A refusal as it goes over the wire, framework-free, so that the fast path and Django views share it."""
+
+    status: int
+    reason: str
+    content_type: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def reason_phrase(sentence: str) -> str:
+    """``sentence`` as a reason phrase: one line, Latin-1, of bounded length."""
+    line = _BREAKS.sub(" ", sentence).encode("latin-1", "replace").decode("latin-1")
+    return line[:_MAX_REASON]
+
+
+def answer_for(refusal: Refusal, accept: str = "") -> Answer:
+    """The machine answer for ``refusal``; ``accept`` is the request's Accept header."""
+    return problem_answer(STATUS[refusal.kind], refusal.code, refusal.detail, accept, _extra_headers(refusal))
+
+
+def problem_answer(
+    status: int, code: str, detail: str, accept: str = "", headers: dict[str, str] | None = None, **members: Any
+) -> Answer:
+    """Problem+json, or plain text where that is all the client takes."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept", **(headers or {})}
+    if _wants_plain_text(accept):
+        return Answer(status, reason_phrase(detail), "text/plain; charset=utf-8", f"{detail}\n".encode(), headers)
+    title = TITLES.get(status, "Refused")
+    problem = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    problem |= {"message": detail, **members}
+    body = json.dumps(problem, ensure_ascii=False).encode() + b"\n"
+    return Answer(status, reason_phrase(detail), "application/problem+json", body, headers)
+
+
+def _wants_plain_text(accept: str) -> bool:
+    """Whether plain text is asked for and JSON is not."""
+    accept = accept.lower()
+    return "text/plain" in accept and "json" not in accept and "*/*" not in accept
+
+
+def _extra_headers(refusal: Refusal) -> dict[str, str]:
+    if refusal.kind is Kind.UNAUTHENTICATED:
+        return {"WWW-Authenticate": CHALLENGE}
+    if isinstance(refusal, Throttled):
+        return {"Retry-After": str(refusal.retry_after)}
+    return {}
+
+
+def as_refusal(error: Exception) -> Refusal | None:
+    """The refusal that ``error`` amounts to, or None for a fault of ours."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, Http404):
+        return errors.NotFound("There is nothing at this address; check it for typing errors.")
+    if isinstance(error, PermissionDenied):
+        return errors.Forbidden(str(error) or "You are signed in, but you may not do this here.")
+    if isinstance(error, DjangoValidationError):
+        return errors.Invalid(" ".join(error.messages), code="invalid")
+    if isinstance(error, RequestDataTooBig):
+        return errors.TooLarge("The request's body is larger than this address takes.")
+    if isinstance(error, SuspiciousOperation):
+        return errors.Invalid("The request is malformed and was refused.", code="request-malformed")
+    if isinstance(error, OperationalError):
+        log.error("The database refused the request.", exc_info=error)
+        return errors.Unavailable("The database cannot be reached at the moment; try again in a few seconds.")
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return errors.NoSpace("The server's disk is full; reading goes on, writing must wait until space is made.")
+    return None
+
+
+_NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether the answer is for a person: a browser outside the machine addresses."""
+    if request.path_info.startswith(MACHINE_PREFIXES) or "/legacy/" in request.path_info:
+        return False
+    return "text/html" in request.headers.get("Accept", "")
+
+
+MACHINE_PREFIXES = (
+    "/api/",
+    "/simple/",
+    "/legacy/",
+    "/pypi",
+    "/packages/",
+    "/integrity/",
+    "/_/",
+    "/metrics",
+    "/livez",
+    "/readyz",
+)
+
+
+def to_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """``refusal`` as a Django response: a page for a browser, a problem document for a machine."""
+    if wants_page(request):
+        return _page(request, refusal)
+    answer = answer_for(refusal, request.headers.get("Accept", ""))
+    return http_response(answer)
+
+
+def http_response(answer: Answer) -> HttpResponse:
+    """``answer`` as a Django response."""
+    response = HttpResponse(answer.body, content_type=answer.content_type, status=answer.status, reason=answer.reason)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    status = STATUS[refusal.kind]
+    context = {"status": status, "title": TITLES.get(status, "Refused"), "refusal": refusal}
+    response = render(request, "errors/refusal.html", context, status=status)
+    if isinstance(refusal, Throttled):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+class ErrorEdgeMiddleware:
+    """Turn what views raise into answers; what is not a refusal is logged and answered without a trace of its inside."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; refusals raised by inner middleware arrive here too."""
+        try:
+            return self.get_response(request)
+        except Refusal as refusal:
+            return to_response(request, refusal)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer what a view raised; None lets Django answer 500."""
+        refusal = as_refusal(error)
+        return to_response(request, refusal) if refusal else None
+
+
+def rest_exception_handler(error: Exception, context: dict[str, Any]) -> Response | HttpResponse | None:
+    """DRF's hook: the same problem documents for the REST API."""
+    request = context["request"]
+    accept = request.headers.get("Accept", "")
+    refusal = as_refusal(error)
+    if refusal is None and isinstance(error, rest.APIException):
+        return http_response(_rest_answer(error, accept))
+    if refusal is None:
+        return None
+    return http_response(answer_for(refusal, accept))
+
+
+def _rest_answer(error: rest.APIException, accept: str) -> Answer:
+    """A DRF exception as a problem document; field errors travel in ``errors``."""
+    headers: dict[str, str] = {}
+    if isinstance(error, rest.Throttled):
+        headers["Retry-After"] = str(int(error.wait or 1) + 1)
+    members: dict[str, Any] = {}
+    if isinstance(error, rest.ValidationError):
+        members["errors"] = error.detail
+        detail = "; ".join(_sentences(error.detail))
+    else:
+        detail = str(error.detail)
+    code = str(getattr(error, "default_code", "invalid")).replace("_", "-")
+    return problem_answer(error.status_code, code, detail, accept, headers, **members)
+
+
+def _sentences(detail: Any, path: str = "") -> list[str]:
+    """DRF's nested error detail as flat sentences that begin with the field's name."""
+    if isinstance(detail, dict):
+        return [line for key, value in detail.items() for line in _sentences(value, f"{path}{key}: ")]
+    if isinstance(detail, list):
+        return [line for value in detail for line in _sentences(value, path)]
+    return [f"{path}{detail}"]
+
+
+def fault_answer(accept: str = "") -> Answer:
+    """The answer to a request that failed through no fault of its sender."""
+    return problem_answer(
+        500, "internal-error", "The server failed; the fault is logged under this request's id.", accept
+    )

@@ -1,0 +1,44 @@
+"""Log lines as JSON objects, one a line, with the request's id and never a credential."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from datetime import UTC, datetime
+
+from tpi_site.kit.request_context import current
+
+_SECRETS = re.compile(r"tpi_[0-9A-Za-z]{20,}|(?<=://)[^/@\s]+:[^/@\s]+(?=@)|(?i:(?<=basic )|(?<=bearer ))[\w+/=.-]{8,}")
+
+
+def redact(text: str) -> str:
+    """``text`` with tokens, passwords in URLs and authorization values struck out."""
+    return _SECRETS.sub("[redacted]", text)
+
+
+class RequestIdFilter(logging.Filter):
+    """Give each record the id of the request in which it was written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drop a record."""
+        record.request_id = current.get().request_id
+        return True
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; line breaks inside a message cannot forge a second one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for ``record``."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        if request_id := getattr(record, "request_id", ""):
+            line["request_id"] = request_id
+        if record.exc_info:
+            line["exception"] = redact(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)

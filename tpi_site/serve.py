@@ -1,0 +1,134 @@
+"""``python -m tpi_site.serve``: the web server and the job cluster under one supervisor.
+
+SIGTERM or Ctrl-C drains both and ends.  A part that dies is started again, more slowly each time.  Children receive SIGTERM
+when the supervisor itself is killed, so that nothing keeps the port.  Django is not imported here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+_LONGEST_PAUSE = 30.0
+_STEADY = 60.0
+_TICK = 0.2
+
+
+@dataclass
+class Part:
+    """One child process with its history of failures."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    not_before: float = 0.0
+    pause: float = field(default=0.5)
+
+    def start(self) -> None:
+        """Start the child in the supervisor's session, tied to the supervisor's life."""
+        self.process = subprocess.Popen(self.command, preexec_fn=_die_with_parent, start_new_session=True)  # noqa: PLW1509  one thread
+        self.started_at = time.monotonic()
+
+    def watch(self) -> None:
+        """Start the child when it is due; note its death."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.not_before:
+                self.start()
+            return
+        code = self.process.poll()
+        if code is None:
+            return
+        self.process = None
+        self.pause = 0.5 if now - self.started_at > _STEADY else min(self.pause * 2, _LONGEST_PAUSE)
+        self.not_before = now + self.pause
+        sys.stderr.write(f"The {self.name} ended with {code}; starting it again in {self.pause:.0f} s.\n")
+
+    def stop(self, number: int) -> None:
+        """Send the signal, if the child lives."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def wait(self, until: float) -> None:
+        """Wait for the end; kill what does not come to it."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to send SIGTERM when the supervisor dies, however it does."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def parts() -> list[Part]:
+    """The web server first: it migrates before it listens."""
+    python = sys.executable
+    return [
+        Part("web server", [python, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]),
+        Part("job cluster", [python, "manage.py", "qcluster"]),
+    ]
+
+
+class Supervisor:
+    """Keeps the parts running until it is told to stop."""
+
+    def __init__(self, children: list[Part], drain_seconds: float) -> None:
+        self.children = children
+        self.drain_seconds = drain_seconds
+        self.stopping = False
+
+    def request_stop(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: only note it."""
+        self.stopping = True
+
+    def run(self) -> int:
+        """Watch until a signal, then drain."""
+        signal.signal(signal.SIGTERM, self.request_stop)
+        signal.signal(signal.SIGINT, self.request_stop)
+        for child in self.children[1:]:
+            child.not_before = time.monotonic() + 3.0  # let the first answers not wait for the job cluster's imports
+        while not self.stopping:
+            for child in self.children:
+                child.watch()
+            time.sleep(_TICK)
+        return self.drain()
+
+    def drain(self) -> int:
+        """SIGTERM to all, then wait for the requests and jobs under way."""
+        for child in self.children:
+            child.stop(signal.SIGTERM)
+        until = time.monotonic() + self.drain_seconds + 5
+        for child in self.children:
+            child.wait(until)
+        return 0
+
+
+def main() -> int:
+    """Set up the environment that the children share and supervise them."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
+    os.umask(0o077)
+    metrics = tempfile.mkdtemp(prefix="tpi-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+    try:
+        return Supervisor(parts(), float(os.environ.get("TPI_DRAIN_SECONDS") or 30)).run()
+    finally:
+        shutil.rmtree(metrics, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

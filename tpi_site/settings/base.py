@@ -1,0 +1,222 @@
+"""Settings of a running installation; every value that an operator may set comes through :mod:`.env`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from tpi_site.settings import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+TPI_DATA_DIR = Path(env.text("TPI_DATA_DIR", "var/"))
+if not TPI_DATA_DIR.is_absolute():
+    TPI_DATA_DIR = BASE_DIR / TPI_DATA_DIR
+TPI_BIND = env.text("TPI_BIND", "127.0.0.1:8000")
+TPI_URL = env.text("TPI_URL").rstrip("/")
+TPI_WORKERS = env.integer("TPI_WORKERS", 2, minimum=1)
+TPI_THREADS = env.integer("TPI_THREADS", 8, minimum=1)
+TPI_DRAIN_SECONDS = env.integer("TPI_DRAIN_SECONDS", 30, minimum=1)
+TPI_ANONYMOUS_READ = env.switch("TPI_ANONYMOUS_READ", default=False)
+TPI_MAX_FILE_SIZE = env.integer("TPI_MAX_FILE_SIZE", 4 * 2**30, minimum=1)
+TPI_ORPHAN_GRACE_HOURS = env.integer("TPI_ORPHAN_GRACE_HOURS", 24, minimum=1)
+TPI_BODY_TIMEOUT = env.integer("TPI_BODY_TIMEOUT", 60, minimum=1)
+TPI_PAGE_CACHE_MB = env.integer("TPI_PAGE_CACHE_MB", 16, minimum=1)
+TPI_ACCEL_LOCATION = env.text("TPI_ACCEL_LOCATION")
+TPI_STORAGE_URL = env.text("TPI_STORAGE_URL", f"file://{TPI_DATA_DIR / 'files'}")
+TPI_TRUSTED_PROXIES = env.words("TPI_TRUSTED_PROXIES")
+TPI_METRICS_NETWORKS = env.words("TPI_METRICS_NETWORKS", ("127.0.0.0/8", "::1/128"))
+TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
+TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
+TPI_VERIFIED_PASSWORD_SECONDS = env.integer("TPI_VERIFIED_PASSWORD_SECONDS", 60)
+TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
+
+SECRET_KEY = env.generated_secret("TPI_SECRET_KEY", TPI_DATA_DIR / "secret-key")
+TPI_TOKEN_PEPPER = env.generated_secret("TPI_TOKEN_PEPPER", TPI_DATA_DIR / "token-pepper")
+
+DEBUG = False
+_public = urlsplit(TPI_URL)
+FORCE_SCRIPT_NAME = _public.path or None
+ALLOWED_HOSTS = env.words("TPI_ALLOWED_HOSTS", ("*",))
+if _public.scheme == "https":
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if TPI_URL:
+    CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SESSION_COOKIE_NAME = "tpi_session"
+CSRF_COOKIE_NAME = "tpi_csrf"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "tpi_site.apps.SiteConfig",
+    "tpi_site.apps.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "django_prometheus",
+    "accounts",
+    "indexapp",
+    "webhooks",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "tpi_site.kit.request_context.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tpi_site.kit.content_security.ContentSecurityMiddleware",
+    "tpi_site.kit.edge.ErrorEdgeMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.authentication.ActorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "tpi_site.urls"
+WSGI_APPLICATION = "tpi_site.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "tpi_site.kit.page_context.page_context",
+            ],
+        },
+    },
+]
+
+TPI_DATABASE_URL = env.text("TPI_DATABASE_URL", f"sqlite:///{TPI_DATA_DIR / 'tpi.sqlite3'}")
+DATABASES = {"default": dj_database_url.parse(TPI_DATABASE_URL, conn_max_age=None, conn_health_checks=True)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Immediate transactions take the write lock first, so that no reader is upgraded into a deadlock; WAL lets readers
+    # go on meanwhile.  synchronous=FULL: an acknowledged upload outlives a power cut.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 60,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+            "PRAGMA cache_size=-16000; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY"
+        ),
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+TPI_CACHE_URL = env.text("TPI_CACHE_URL")
+if TPI_CACHE_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": TPI_CACHE_URL}}
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account:sign-in"
+LOGIN_REDIRECT_URL = "account:profile"
+LOGOUT_REDIRECT_URL = "browse:home"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = TPI_DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+Q_CLUSTER = {
+    "name": "tpi",
+    "orm": "default",
+    "workers": 1,
+    "recycle": 200,
+    "timeout": 1800,
+    "retry": 2400,
+    "max_attempts": 5,
+    "poll": 1.0,
+    "save_limit": 500,
+    "catch_up": False,
+    "label": "Jobs",
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ActorAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.DeniedByDefault"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "tpi_site.kit.pagination.NameCursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.ActorThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"actor": env.text("TPI_API_RATE", "6000/min"), "anonymous": "300/min"},
+    "EXCEPTION_HANDLER": "tpi_site.kit.edge.rest_exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "PAGE_SIZE": 100,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trusted Packaging Index",
+    "DESCRIPTION": "Manage indexes, projects, releases, files, people and rights.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+PROMETHEUS_METRIC_NAMESPACE = "tpi"
+PROMETHEUS_EXPORT_MIGRATIONS = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "tpi_site.kit.logs.RequestIdFilter"}},
+    "formatters": {"line": {"()": "tpi_site.kit.logs.JsonLines"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+    },
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("TPI_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+    },
+}
