@@ -58,8 +58,8 @@ def confusable_key(name: str) -> str:
 def is_standard_library_name(name: str) -> bool:
     """Say whether ``name`` normalises to a top-level module of any Python's standard library since 2.6.
 
-    Private modules and submodules do not count: ``future`` (``__future__``) and ``importlib-metadata``
-    (``importlib.metadata``) are the names of real projects that nobody mistakes for the module.
+    Private modules (their normal form keeps its separator, so no project name equals it) and submodules do not count:
+    ``future`` and ``importlib-metadata`` are the names of real projects that nobody mistakes for the module.
     """
     return normalize_name(name) in _standard_library()
 
@@ -80,4 +80,4 @@ def _standard_library() -> frozenset[str]:
     modules = set(sys.stdlib_module_names)
     for python in stdlib_list.short_versions:
         modules.update(module.partition(".")[0] for module in stdlib_list.stdlib_list(python))
-    return frozenset(normalize_name(module) for module in modules if not module.startswith("_"))
+    return frozenset(map(normalize_name, modules))

@@ -98,7 +98,7 @@ def _pre(version: Version) -> str:
         letter, number = version.pre
         return _PRE_RANK[letter] + _number(number)
     is_bare_dev = version.dev is not None and version.post is None
-    return "4"
+    return "0" if is_bare_dev else "4"
 
 
 def _local(local: str | None) -> str:

@@ -112,27 +112,29 @@ def raw_zip(
 
 
 def _local(entry: RawEntry) -> bytes:
-    values = {"signature": b"PK\x03\x04"} | entry.fields | dict(entry.local)
-    return struct.pack(
+    values: dict[str, Any] = {"signature": b"PK\x03\x04"} | entry.fields | dict(entry.local)
+    header = struct.pack(
         "<4s5H3L2H",
         values["signature"], values["needed"], values["flags"], values["method"], 0, 33, values["crc"],
         values["compressed_size"], values["size"], len(values["name"]), len(values["extra"]),
-    ) + values["name"] + values["extra"]  # fmt: skip
+    )  # fmt: skip
+    return b"".join([header, values["name"], values["extra"]])
 
 
 def _central(entry: RawEntry, offset: int) -> bytes:
     own = {"comment": b"", "disk": 0, "external": 0o100644 << 16, "offset": offset, "made_by": 0x0314}
-    values = {"signature": b"PK\x01\x02"} | own | entry.fields | dict(entry.central)
-    return struct.pack(
+    values: dict[str, Any] = {"signature": b"PK\x01\x02"} | own | entry.fields | dict(entry.central)
+    header = struct.pack(
         "<4s6H3L5H2L",
         values["signature"], values["made_by"], values["needed"], values["flags"], values["method"], 0, 33,
         values["crc"], values["compressed_size"], values["size"], len(values["name"]), len(values["extra"]),
         len(values["comment"]), values["disk"], 0, values["external"], values["offset"],
-    ) + values["name"] + values["extra"] + values["comment"]  # fmt: skip
+    )  # fmt: skip
+    return b"".join([header, values["name"], values["extra"], values["comment"]])
 
 
 def _end(values: Mapping[str, Any]) -> bytes:
-    comment = values.get("comment", b"")
+    comment: bytes = values.get("comment", b"")
     return struct.pack(
         "<4s4H2LH", b"PK\x05\x06", values["disk"], values["directory_disk"], values["headers_here"],
         values["headers"], values["size"], values["offset"], len(comment),
@@ -140,7 +142,7 @@ def _end(values: Mapping[str, Any]) -> bytes:
 
 
 def _end64(values: Mapping[str, Any], position: int) -> bytes:
-    extensible = values.get("extensible", b"")
+    extensible: bytes = values.get("extensible", b"")
     record = struct.pack(
         "<4sQ2H2L4Q", b"PK\x06\x06", values.get("record_size", 44 + len(extensible)), 45, 45, values["disk"],
         values["directory_disk"], values["headers_here"], values["headers"], values["size"], values["offset"],

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 import tarfile
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from tests.builders.core_metadata import Built, core_metadata
 from tests.builders.wheels import write_zip
 
 TarEntry = tuple[tarfile.TarInfo, bytes]
+TarForm = Literal[0, 1, 2]  # tarfile's USTAR_FORMAT, GNU_FORMAT, PAX_FORMAT
 
 
 def tar_entry(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE, link: str = "") -> TarEntry:
@@ -23,7 +24,7 @@ def tar_entry(name: str, content: bytes = b"", *, kind: bytes = tarfile.REGTYPE,
     return info, content
 
 
-def write_tar(entries: Iterable[TarEntry], *, form: int = tarfile.PAX_FORMAT) -> bytes:
+def write_tar(entries: Iterable[TarEntry], *, form: TarForm = tarfile.PAX_FORMAT) -> bytes:
     """Return an uncompressed tar archive; the content follows its header whatever the type flag is."""
     pieces = []
     for info, content in entries:
@@ -32,7 +33,7 @@ def write_tar(entries: Iterable[TarEntry], *, form: int = tarfile.PAX_FORMAT) ->
     return b"".join(pieces) + bytes(2 * tarfile.BLOCKSIZE)
 
 
-def write_tar_gz(entries: Iterable[TarEntry], *, form: int = tarfile.PAX_FORMAT) -> bytes:
+def write_tar_gz(entries: Iterable[TarEntry], *, form: TarForm = tarfile.PAX_FORMAT) -> bytes:
     """Return a gzip-compressed tar archive whose bytes depend on nothing but the arguments."""
     return gzip.compress(write_tar(entries, form=form), mtime=0)
 

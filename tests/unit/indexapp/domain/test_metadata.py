@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import fields
 
 import pytest
@@ -16,7 +17,7 @@ from indexapp.domain.metadata_fields import (
     SINGLE_FIELDS,
 )
 from tests.builders.core_metadata import core_metadata
-from tpi_site.kit.errors import Invalid, Refusal, TooLarge
+from tpi_site.kit.errors import Invalid, TooLarge
 
 FULL = core_metadata(
     "Foo.Bar",
@@ -26,7 +27,7 @@ FULL = core_metadata(
         ("Dynamic", "Summary"),
         ("Platform", "any"),
         ("Supported-Platform", "RedHat 7.2"),
-        ("Summary", "A foo – with bars"),
+        ("Summary", "A foo · with bars"),
         ("Description-Content-Type", "text/markdown"),
         ("Keywords", "foo, bar"),
         ("Author", "Ann Oth"),
@@ -63,7 +64,7 @@ def test_every_field_is_read():
         metadata_version="2.5",
         name="Foo.Bar",
         version="1.0+corp.1",
-        summary="A foo – with bars",
+        summary="A foo · with bars",
         description="# Foo\n\nText.",
         description_content_type="text/markdown",
         keywords="foo, bar",
@@ -101,6 +102,7 @@ def test_the_tables_of_fields_are_those_of_the_dataclass():
     assert table == {one.name for one in fields(CoreMetadata)}
 
 
+BLANKS = b" " * 8
 DISTUTILS = b"""Metadata-Version: 1.1
 Name: foo
 Version: 0.9
@@ -110,12 +112,12 @@ Author: UNKNOWN
 License: BSD
 Description: Foo
         ===
-        
+{BLANKS}
             code
         Caf\xe9
 Platform: UNKNOWN
 Classifier: Programming Language :: Python :: 2
-"""
+""".replace(b"{BLANKS}", BLANKS)
 
 
 def test_what_distutils_wrote():
@@ -253,11 +255,11 @@ field_values = st.one_of(st.text(max_size=30), st.text("()'\"<>=!~;,@[]ando mit.
 @given(st.lists(st.tuples(field_names, field_values), max_size=8), st.binary(max_size=40))
 def test_any_fields_are_read_and_can_be_stored(headers, body):
     raw = "".join(f"{name}: {value}\n" for name, value in headers).encode() + b"\n" + body
-    try:
-        meta = parse_metadata(raw)
-    except Refusal as refusal:
-        assert b"\0" in raw, refusal.detail
+    if b"\0" in raw:
+        with pytest.raises(Invalid):
+            parse_metadata(raw)
         return
+    meta = parse_metadata(raw)
     stored = json.dumps(meta.as_json(), ensure_ascii=False)
     stored.encode()
     assert "\\u0000" not in stored.replace("\\\\", "")
@@ -266,7 +268,5 @@ def test_any_fields_are_read_and_can_be_stored(headers, body):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(raw):
-    try:
+    with pytest.raises(Invalid) if b"\0" in raw else nullcontext():
         parse_metadata(raw)
-    except Refusal as refusal:
-        assert refusal.code == "metadata-nul"

@@ -4,7 +4,7 @@ import re
 import sqlite3
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
@@ -49,8 +49,21 @@ def test_keys_order_as_pep_440_does(one, other):
     assert (first_key == second_key) == (first == second)
 
 
+local_versions = st.lists(st.one_of(st.sampled_from(["0", "1", "10"]), texts), min_size=1, max_size=3).map(".".join)
+
+
+@given(local_versions, local_versions)
+@example("a.5", "a00")
+@example("a", "a0")
+@example("a.0", "a0")
+def test_keys_order_local_versions_as_pep_440_does(one, other):
+    first, second = Version(f"1+{one}"), Version(f"1+{other}")
+    assert (version_sort_key(first) < version_sort_key(second)) == (first < second)
+    assert (version_sort_key(first) == version_sort_key(second)) == (first == second)
+
+
 @given(spelled_versions())
-def test_keys_are_short_and_of_one_alphabet(text):
+def test_keys_are_of_one_alphabet(text):
     key = version_sort_key(Version(text))
     assert re.fullmatch(r"[0-9a-z]+", key)
     assert key.encode() == key.encode("ascii")

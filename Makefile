@@ -1,0 +1,76 @@
+# The commands of the Trusted Packaging Index. `make serve` and `make test` need nothing but Python 3.11+ and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+JOBS ?= 2
+APT_TEST := postgresql-15 nginx chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+.PHONY: serve test check bench format lock clean install install-test soak translations
+
+serve: install
+	@exec $(BIN)/python -m tpi_site.serve
+
+install: $(STAMP)-run
+install-test: $(STAMP)-test $(STAMP)-clients
+
+$(BIN)/python:
+	@sh deploy/make-venv.sh $(PYTHON) $(VENV)
+
+$(STAMP)-run: $(BIN)/python deploy/requirements.lock deploy/requirements-ldap.lock
+	@sh deploy/install.sh $(VENV) deploy/requirements.lock
+	@sh deploy/install-ldap.sh $(VENV)
+	@touch $@
+
+$(STAMP)-test: $(STAMP)-run deploy/requirements-test.lock
+	@sh deploy/install.sh $(VENV) deploy/requirements-test.lock
+	@touch $@
+
+$(STAMP)-clients: $(BIN)/python deploy/requirements-clients.lock
+	@sh deploy/make-venv.sh $(PYTHON) .venv-clients
+	@sh deploy/install.sh .venv-clients deploy/requirements-clients.lock
+	@touch $@
+
+$(STAMP)-peers: $(BIN)/python deploy/requirements-peers.lock
+	@sh deploy/make-venv.sh $(PYTHON) .venv-peers
+	@sh deploy/install.sh .venv-peers deploy/requirements-peers.lock
+	@touch $@
+
+$(STAMP)-apt:
+	@mkdir -p $(VENV)
+	@sh deploy/install-debian.sh $(APT_TEST)
+	@touch $@
+
+test: install-test
+	@sh deploy/install-debian.sh $(APT_TEST)
+	$(PYTEST)
+	TPI_TEST_DATABASE=postgresql $(PYTEST) -m database
+
+check: $(STAMP)-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py check --deploy --fail-level ERROR
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench: install-test $(STAMP)-peers
+	$(BIN)/python -m tests.bench
+
+soak: install-test
+	$(BIN)/python -m tests.soak.kills
+	$(BIN)/python -m tests.soak.traffic
+
+format: $(STAMP)-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(BIN)/python
+	@sh deploy/lock.sh $(BIN)/uv
+
+clean:
+	rm -rf .venv .venv-clients .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
