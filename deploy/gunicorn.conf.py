@@ -13,9 +13,11 @@ os.umask(0o077)
 
 from django.conf import settings  # noqa: E402  the mask must be set before anything is written
 
+from tpi_site.lifeline import end_with  # noqa: E402  as above
+
 bind = settings.TPI_BIND
 wsgi_app = "tpi_site.wsgi:application"
-worker_class = "gthread"
+worker_class = "tpi_site.web_worker.WebWorker"
 workers = settings.TPI_WORKERS
 threads = settings.TPI_THREADS
 worker_connections = 1000
@@ -30,15 +32,6 @@ control_socket_disable = True
 loglevel = "warning"
 errorlog = "-"
 proc_name = "tpi"
-
-
-def on_starting(server: Any) -> None:
-    """Bring the database up to date before anything listens; children connect for themselves."""
-    from django.core.management import call_command
-    from django.db import connections
-
-    call_command("prepare")
-    connections.close_all()
 
 
 def child_exit(server: Any, worker: Any) -> None:

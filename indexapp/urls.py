@@ -9,15 +9,23 @@ from indexapp.views.upload import upload
 
 _FILE = r"(?P<path>[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+)\Z"
 _INDEX = r"(?P<index>[a-z0-9][a-z0-9-]{0,63})"
+_PROVENANCE = r"(?P<project>[^/]+)/(?P<version>[^/]+)/(?P<filename>[^/]+)/provenance\Z"
 
 app_name = "index"
 urlpatterns = [
     re_path(r"^simple/?\Z", machine_read, name="default-root"),
     re_path(r"^simple/(?P<project>[^/]+)/?\Z", machine_read, name="default-page"),
     re_path(rf"^files/{_FILE}", machine_read, name="default-file"),
+    re_path(rf"^packages/{_INDEX}/{_FILE}", machine_read, name="package"),
+    re_path(r"^pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="default-project-json"),
+    re_path(r"^pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="default-release-json"),
+    re_path(rf"^integrity/{_PROVENANCE}", machine_read, name="default-provenance"),
     re_path(r"^legacy/?\Z", upload, name="default-upload"),
     re_path(rf"^{_INDEX}/simple/?\Z", machine_read, name="root"),
     re_path(rf"^{_INDEX}/simple/(?P<project>[^/]+)/?\Z", machine_read, name="page"),
     re_path(rf"^{_INDEX}/files/{_FILE}", machine_read, name="file"),
+    re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="project-json"),
+    re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="release-json"),
+    re_path(rf"^{_INDEX}/integrity/{_PROVENANCE}", machine_read, name="provenance"),
     re_path(rf"^{_INDEX}/legacy/?\Z", upload, name="upload"),
 ]

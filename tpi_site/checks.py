@@ -1,0 +1,99 @@
+"""System checks of the installation's settings; each misconfiguration has a number and a hint."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
+from django.core.exceptions import ImproperlyConfigured
+
+from indexapp.storage import storage_for
+from tpi_site.settings import env
+
+_RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
+_LATER = ("TPI_ENCRYPT", "TPI_KEYRING", "TPI_LDAP_", "TPI_ROLE")
+_KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
+
+
+@register()
+def environment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """E001: values that the typed readers could not use; W002: variables that nothing reads."""
+    messages: list[CheckMessage] = [
+        Error(f"{problem.variable}: {problem.sentence}", hint="See docs/settings.md.", id="tpi.E001")
+        for problem in env.problems
+    ]
+    messages += [
+        Warning(f"{name} is set, but this version does not serve it yet.", hint="See CHANGELOG.md.", id="tpi.W011")
+        for name in sorted(os.environ)
+        if name.startswith(_LATER)
+    ]
+    known = set(env.declared) | {f"{name}_FILE" for name in env.declared} | _KNOWN_ELSEWHERE
+    messages += [
+        Warning(f"{name} is set, but there is no such setting.", hint="Check the spelling.", id="tpi.W002")
+        for name in sorted(os.environ)
+        if name.startswith("TPI_") and name not in known and not name.startswith(_LATER)
+    ]
+    return messages
+
+
+@register()
+def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
+    """E003 to E006: where the site listens and what it is called."""
+    if settings.TPI_URL and not _is_http_url(settings.TPI_URL):
+        yield Error("TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003")
+    host, _, port = settings.TPI_BIND.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004  the highest port
+        yield Error("TPI_BIND is not host:port.", hint="For example 127.0.0.1:8000.", id="tpi.E004")
+    for name in ("TPI_TRUSTED_PROXIES", "TPI_METRICS_NETWORKS"):
+        for text in getattr(settings, name):
+            if not _is_network(text):
+                yield Error(f"{name}: '{text}' is not a network.", hint="For example 10.0.0.0/8.", id="tpi.E005")
+    if settings.TPI_ACCEL_LOCATION and not settings.TPI_ACCEL_LOCATION.startswith("/"):
+        yield Error(
+            "TPI_ACCEL_LOCATION is not a location.", hint="Name nginx's internal location, such as /blobs/.", id="tpi.E006"
+        )
+
+
+@register()
+def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
+    """E007 to W010: where state is kept."""
+    try:
+        storage_for(settings.TPI_STORAGE_URL)
+    except ImproperlyConfigured as error:
+        yield Error(str(error), hint="See docs/settings.md.", id="tpi.E007")
+    except OSError as error:
+        yield Error(f"The storage folder cannot be made: {error}.", hint="Check TPI_STORAGE_URL.", id="tpi.E007")
+    folder = settings.TPI_DATA_DIR
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        yield Error(f"The data folder {folder} cannot be written.", hint="Check TPI_DATA_DIR.", id="tpi.E008")
+    elif stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        yield Warning(
+            f"Other users of this machine may read the data folder {folder}.", hint=f"Run: chmod 700 {folder}", id="tpi.W009"
+        )
+    rate = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["actor"]
+    if not _RATE.match(rate):
+        yield Error("TPI_API_RATE is not a rate.", hint="For example 6000/min.", id="tpi.E010")
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        return False
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True

@@ -6,7 +6,6 @@ when the supervisor itself is killed, so that nothing keeps the port.  Django is
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -15,9 +14,11 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 
-_PR_SET_PDEATHSIG = 1
+from tpi_site.lifeline import end_with
+
 _LONGEST_PAUSE = 30.0
 _STEADY = 60.0
 _TICK = 0.2
@@ -33,10 +34,12 @@ class Part:
     started_at: float = 0.0
     not_before: float = 0.0
     pause: float = field(default=0.5)
+    is_misconfigured: bool = False
 
     def start(self) -> None:
         """Start the child in the supervisor's session, tied to the supervisor's life."""
-        self.process = subprocess.Popen(self.command, preexec_fn=_die_with_parent, start_new_session=True)  # noqa: PLW1509  one thread
+        tie = partial(end_with, os.getpid(), signal.SIGTERM)
+        self.process = subprocess.Popen(self.command, preexec_fn=tie, start_new_session=True)  # noqa: PLW1509  one thread
         self.started_at = time.monotonic()
 
     def watch(self) -> None:
@@ -50,8 +53,11 @@ class Part:
         if code is None:
             return
         self.process = None
+        self.is_misconfigured = code == os.EX_CONFIG
         self.pause = 0.5 if now - self.started_at > _STEADY else min(self.pause * 2, _LONGEST_PAUSE)
         self.not_before = now + self.pause
+        if self.is_misconfigured:
+            return
         sys.stderr.write(f"The {self.name} ended with {code}; starting it again in {self.pause:.0f} s.\n")
 
     def stop(self, number: int) -> None:
@@ -70,17 +76,12 @@ class Part:
             self.process.wait()
 
 
-def _die_with_parent() -> None:
-    """Ask the kernel to send SIGTERM when the supervisor dies, however it does."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def parts() -> list[Part]:
     """The web server first: it migrates before it listens."""
     python = sys.executable
     return [
-        Part("web server", [python, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]),
-        Part("job cluster", [python, "manage.py", "qcluster"]),
+        Part("web server", [python, "-m", "tpi_site.web"]),
+        Part("job cluster", [python, "-m", "tpi_site.jobs"]),
     ]
 
 
@@ -105,6 +106,9 @@ class Supervisor:
         while not self.stopping:
             for child in self.children:
                 child.watch()
+                if child.is_misconfigured:  # starting again would not help
+                    self.drain()
+                    return os.EX_CONFIG
             time.sleep(_TICK)
         return self.drain()
 

@@ -20,7 +20,6 @@ from accounts.models import User
 from accounts.services import tokens, users
 from indexapp.models import Index
 from indexapp.services import indexes
-from tpi_site.settings import env
 
 DEFAULT_INDEX = "main"
 _TOKEN_LIFE = timedelta(days=7)
@@ -53,7 +52,7 @@ def _administrator() -> tuple[User | None, str | None]:
     """The administrator if it was made now, with the password if that was drawn now."""
     if User.objects.filter(is_superuser=True).exists():
         return None, None
-    given = env.text("TPI_ADMIN_PASSWORD")
+    given = settings.TPI_ADMIN_PASSWORD
     password = given or secrets.token_urlsafe(18)
     if not given:
         keep_secret(settings.TPI_DATA_DIR / "initial-admin-password", password)

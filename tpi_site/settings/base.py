@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import dj_database_url
-
 from tpi_site.settings import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +30,7 @@ TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
 TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
 TPI_VERIFIED_PASSWORD_SECONDS = env.integer("TPI_VERIFIED_PASSWORD_SECONDS", 60)
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
+TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
 
 SECRET_KEY = env.generated_secret("TPI_SECRET_KEY", TPI_DATA_DIR / "secret-key")
 TPI_TOKEN_PEPPER = env.generated_secret("TPI_TOKEN_PEPPER", TPI_DATA_DIR / "token-pepper")
@@ -111,8 +110,7 @@ TEMPLATES = [
     },
 ]
 
-TPI_DATABASE_URL = env.text("TPI_DATABASE_URL", f"sqlite:///{TPI_DATA_DIR / 'tpi.sqlite3'}")
-DATABASES = {"default": dj_database_url.parse(TPI_DATABASE_URL, conn_max_age=None, conn_health_checks=True)}
+DATABASES = {"default": env.database("TPI_DATABASE_URL", f"sqlite:///{TPI_DATA_DIR / 'tpi.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions take the write lock first, so that no reader is upgraded into a deadlock; WAL lets readers
     # go on meanwhile.  synchronous=FULL: an acknowledged upload outlives a power cut.

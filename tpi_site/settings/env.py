@@ -13,7 +13,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import dj_database_url
 
 T = TypeVar("T")
 
@@ -99,6 +101,23 @@ def choice(name: str, default: str, options: tuple[str, ...]) -> str:
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A comma-separated list."""
     return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """A database address (``sqlite:///path`` or ``postgres://user:password@host:port/name``) as Django's settings."""
+
+    def parse(value: str) -> dict[str, Any]:
+        found = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
+        if found["ENGINE"] not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
+            raise ValueError
+        return found
+
+    fallback = parse(default)
+    try:
+        return parse(_raw(name, default) or default)
+    except ValueError:  # dj_database_url's own errors are ValueErrors too; the value is not shown, it holds a password
+        problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address."))
+        return fallback
 
 
 def generated_secret(name: str, path: Path, *, minimum_length: int = 32) -> str:

@@ -12,12 +12,16 @@ BLOCK_SIZE: Final = 512
 _MAGIC_POSIX: Final = b"ustar\x00"
 _NAME: Final = slice(0, 100)
 _SIZE: Final = slice(124, 136)
+_NUMBERS: Final = (slice(100, 108), slice(108, 116), slice(116, 124), slice(136, 148))
+"""Mode, user, group and time: not used here, but readers fail where one is no number."""
 _CHECKSUM: Final = slice(148, 156)
 _TYPE: Final = slice(156, 157)
 _LINK: Final = slice(157, 257)
 _MAGIC: Final = slice(257, 263)
 _PREFIX: Final = slice(345, 500)
 _BASE256: Final = 0x80
+_BASE256_MARKS: Final = frozenset({0x80, 0xFF})
+"""Positive and negative; a size is never negative, but a time may be."""
 _MAX_SIZE: Final = 2**63
 
 
@@ -57,6 +61,8 @@ def parse_block(block: bytes) -> TarBlock:
         )
     if prefix:
         raw_name = prefix + b"/" + raw_name
+    if not all(block[field.start] in _BASE256_MARKS or _octal(block[field]) is not None for field in _NUMBERS):
+        raise _bad_number(raw_name)
     return TarBlock(raw_name, block[_TYPE], _size(block[_SIZE], raw_name), _until_nul(block[_LINK]))
 
 
@@ -68,11 +74,15 @@ def _size(field: bytes, raw_name: bytes) -> int:
     """Read a size: octal digits or, GNU's way, a big-endian number marked by the highest bit."""
     size = int.from_bytes(field[1:], "big") if field[0] == _BASE256 else _octal(field)
     if size is None or size >= _MAX_SIZE:
-        raise Invalid(
-            f"The tar member {shown(raw_name)} has a size that is not a number; build the archive with another tool.",
-            code="tar-header",
-        )
+        raise _bad_number(raw_name)
     return size
+
+
+def _bad_number(raw_name: bytes) -> Invalid:
+    return Invalid(
+        f"The tar member {shown(raw_name)} has a header field that is not a number; build it with another tool.",
+        code="tar-header",
+    )
 
 
 def _octal(field: bytes) -> int | None:

@@ -48,7 +48,8 @@ class TarLayout:
 
     def _require_known_target(self, path: str, target: str) -> None:
         """Refuse a hard link unless it names, by its path in the archive, a regular file that came before it."""
-        require_safe_name(target or _PARENT)
+        if target:
+            require_safe_name(target)
         if path_of(target) not in self._hard_targets:
             raise Invalid(
                 f"The hard link {shown(path)} does not point to an earlier file of the archive; store a copy instead.",
@@ -70,7 +71,7 @@ def _require_target_inside(path: str, target: str) -> None:
     down = "/".join(parts[climbs:])
     if down:
         require_safe_name(down)
-    if not target or target.startswith("/") or "\\" in target or climbs > path.count("/") - 1:
+    if not target or target.startswith("/") or climbs > path.count("/") - 1:
         raise Invalid(
             f"The link {shown(path)} points to {shown(target)}, outside its top directory; store a copy instead.",
             code="tar-link",

@@ -20,8 +20,10 @@ from indexapp.domain.archives.zip_end import ZipDirectory, find_directory
 from indexapp.domain.archives.zip_headers import (
     FLAG_DESCRIPTOR,
     FLAG_UTF8,
+    FLAGS_LEVEL,
     CentralHeader,
     LocalHeader,
+    has_readable_name,
     read_central_header,
     read_local_header,
 )
@@ -103,9 +105,7 @@ def _read_member(file: BinaryIO, header: CentralHeader, following: int, *, allow
     local = read_local_header(file, header.offset)
     if local.raw_name != header.raw_name:
         raise _mismatch(header.name, "name")
-    if (local.flags ^ header.flags) & FLAG_DESCRIPTOR or (
-        not header.raw_name.isascii() and not local.flags & FLAG_UTF8
-    ):
+    if (local.flags ^ header.flags) & ~(FLAGS_LEVEL | FLAG_UTF8) or not has_readable_name(local):
         raise _mismatch(header.name, "flags")
     if local.method != header.method:
         raise _mismatch(header.name, "compression method")

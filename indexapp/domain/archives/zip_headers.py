@@ -14,12 +14,14 @@ from tpi_site.kit.errors import Invalid
 STORED: Final = 0
 DEFLATED: Final = 8
 FLAG_ENCRYPTED: Final = 1 << 0
+FLAGS_LEVEL: Final = 0b110
+"""How hard the compressor tried; readers ignore it."""
 FLAG_DESCRIPTOR: Final = 1 << 3
 FLAG_UTF8: Final = 1 << 11
 
 _CENTRAL: Final = struct.Struct("<4s4B4H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s2B4H3L2H")
-_KNOWN_FLAGS: Final = 0b110 | FLAG_DESCRIPTOR | FLAG_UTF8
+_KNOWN_FLAGS: Final = FLAGS_LEVEL | FLAG_DESCRIPTOR | FLAG_UTF8
 _MAX_VERSION_NEEDED: Final = 63
 _FILE_TYPES: Final = frozenset({0, stat.S_IFREG, stat.S_IFDIR})
 
@@ -71,7 +73,7 @@ def read_central_header(file: BinaryIO) -> CentralHeader:
     if needed > _MAX_VERSION_NEEDED:
         raise _bad_header("zip-version", f"The ZIP member {shown(raw_name)} needs a newer version of the format")
     size, compressed, offset = central_values(field, (size, compressed, offset), raw_name)
-    header = CentralHeader(raw_name, _decode(raw_name, flags), flags, method, crc, compressed, size, offset)
+    header = CentralHeader(raw_name, _decode(raw_name), flags, method, crc, compressed, size, offset)
     _require_plain(header)
     _require_file_or_directory(header, external >> 16)
     return header
@@ -98,13 +100,15 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     return content
 
 
-def _decode(raw_name: bytes, flags: int) -> str:
-    # Without the UTF-8 flag readers take other bytes for code page 437 or for UTF-8, each as it likes.
-    if not raw_name.isascii() and not flags & FLAG_UTF8:
-        raise Invalid(
-            f"The ZIP member name {shown(raw_name)} is not ASCII and not marked as UTF-8; build it with another tool.",
-            code="archive-name-encoding",
-        )
+def has_readable_name(header: CentralHeader | LocalHeader) -> bool:
+    """Tell whether all readers decode the name alike: it is ASCII, or marked as UTF-8.
+
+    Without the mark they take other bytes for code page 437 or for UTF-8, each as it likes.
+    """
+    return header.raw_name.isascii() or bool(header.flags & FLAG_UTF8)
+
+
+def _decode(raw_name: bytes) -> str:
     name = decode_name(raw_name)
     if any(part in {"", "."} for part in name.removesuffix("/").split("/")):
         raise Invalid(
@@ -115,7 +119,11 @@ def _decode(raw_name: bytes, flags: int) -> str:
 
 
 def _require_plain(header: CentralHeader) -> None:
-    """Refuse encryption, unknown flags and methods, and impossible sizes."""
+    """Refuse names in unknown code pages, encryption, unknown flags and methods, and impossible sizes."""
+    if not has_readable_name(header):
+        raise _bad_header(
+            "archive-name-encoding", f"The ZIP member name {shown(header.name)} is not ASCII and not marked as UTF-8"
+        )
     if header.flags & FLAG_ENCRYPTED:
         raise _bad_header("zip-encrypted", f"The ZIP member {shown(header.name)} is encrypted")
     if header.flags & ~_KNOWN_FLAGS:

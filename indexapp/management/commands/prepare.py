@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.checks import ERROR
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -11,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
+from tpi_site.kit import static_files
 
 
 class Command(BaseCommand):
@@ -19,7 +21,9 @@ class Command(BaseCommand):
     help = "Migrate, create the administrator, the default index and a first token, and print how to begin."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.check(fail_level=ERROR)
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
+        static_files.collect()
         self.stdout.write(welcome(first_start.run()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import NoReturn
 
 from accounts.authentication import authenticate, remembered
 from accounts.domain.actors import ANONYMOUS, Actor, Method
@@ -70,7 +71,7 @@ def _password_is_welcome(actor: Actor, index: ServedIndex) -> bool:
     return actor.method is not Method.PASSWORD or index.allow_passwords
 
 
-def refuse(actor: Actor, index_name: str) -> None:
+def refuse(actor: Actor, index_name: str) -> NoReturn:
     """Say no in the same words whether or not the thing exists."""
     if actor.is_anonymous:
         raise Unauthenticated(permissions.SIGN_IN)

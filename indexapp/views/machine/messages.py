@@ -20,6 +20,8 @@ class Question:
     if_none_match: str | None = None
     byte_range: str = ""
     if_range: str | None = None
+    origin: str = ""
+    """Scheme and host that the request came to, for absolute addresses where none is configured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import re
+
 from indexapp.models.indexes import RESERVED_INDEX_NAMES
-from indexapp.views.machine import files, simple
+from indexapp.views.machine import files, project_json, simple
 from indexapp.views.machine.messages import Question, Reply
 
+INDEX = r"[a-z0-9][a-z0-9-]{0,63}"
+FILE = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
+_SIMPLE = re.compile(rf"(?:/({INDEX}))?/simple(?:/([^/]+))?/?\Z")
+_LISTING = re.compile(rf"(?:/({INDEX}))?/legacy/\+simple/([^/]+)/?\Z")
+_FILE = re.compile(rf"(?:/({INDEX}))?/files/({FILE})\Z")
+_PACKAGE = re.compile(rf"/packages/({INDEX})/({FILE})\Z")
+_JSON = re.compile(rf"(?:/({INDEX}))?/pypi/([^/]+)(?:/([^/]+))?/json/?\Z")
+_PROVENANCE = re.compile(rf"(?:/({INDEX}))?/integrity/([^/]+)/([^/]+)/([^/]+)/provenance\Z")
 
-_INDEX = r"[a-z0-9][a-z0-9-]{0,63}"
-_SIMPLE = re.compile(rf"(?:/({_INDEX}))?/simple(?:/([^/]+))?/?\Z")
-_FILE = re.compile(rf"(?:/({_INDEX}))?/files/([0-9a-f]{{2}}/[0-9a-f]{{2}}/[0-9a-f]{{60}}/[^/]+)\Z")
+
+def concerns(path: str) -> bool:
+    """Whether the address may be one of these; a cheap first look."""
+    return "simple" in path or "/files/" in path or path.startswith("/packages/") or "/pypi/" in path
 
 
 def answer(question: Question) -> Reply | None:
-    """The reply to a read of a page or a file; None for an address that is none of these."""
+    """The reply to a machine read; None for an address that is none of these."""
     path = question.path
-    if "/simple" in path:
-        match = _SIMPLE.match(path)
-        if match and match[1] not in RESERVED_INDEX_NAMES:
-            if match[2] is None:
-                return simple.root(question, match[1])
-            return simple.project_page(question, match[1], match[2])
-    if "/files/" in path:
-        match = _FILE.match(path)
-        if match and match[1] not in RESERVED_INDEX_NAMES:
-            return files.file(question, match[1], match[2])
+    if "/simple" in path and (match := _match(_SIMPLE, path)):
+        if match[2] is None:
+            return simple.root(question, match[1])
+        return simple.project_page(question, match[1], match[2])
+    if "/legacy/" in path and (match := _match(_LISTING, path)):
+        return simple.listing(question, match[1], match[2])
+    if "/files/" in path and (match := _match(_FILE, path)):
+        return files.file(question, match[1], match[2])
+    return _answer_rare(question)
+
+
+def _answer_rare(question: Question) -> Reply | None:
+    path = question.path
+    if match := _match(_PACKAGE, path):
+        return files.file(question, match[1], match[2])
+    if match := _match(_JSON, path):
+        return project_json.document(question, match[1], match[2], match[3])
+    if match := _match(_PROVENANCE, path):
+        return project_json.provenance(question, match[1], match[2], match[3], match[4])
     return None
+
+
+def _match(pattern: re.Pattern[str], path: str) -> re.Match[str] | None:
+    """The match, unless the first segment is an address of the site itself."""
+    match = pattern.match(path)
+    return match if match and match[1] not in RESERVED_INDEX_NAMES else None

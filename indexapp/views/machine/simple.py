@@ -41,7 +41,6 @@ def reader(question: Question, index_name: str | None) -> tuple[Actor, ServedInd
         if actor.may_administer_instance:
             raise NotFound(NO_INDEX)
         gate.refuse(actor, index_name or "default")
-        raise AssertionError("refuse always raises")
     return actor, index, watermark
 
 
@@ -71,7 +70,6 @@ def _visible_page(actor: Actor, index: ServedIndex, name: str, normalized: str, 
     if page is None and gate.reads_everything(actor, index, watermark):
         raise NotFound(NO_PROJECT)
     gate.refuse(actor, index.name)
-    raise AssertionError("refuse always raises")
 
 
 def root(question: Question, index_name: str | None) -> Reply:

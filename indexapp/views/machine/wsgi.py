@@ -38,7 +38,7 @@ class MachineReads:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._application(environ, start_response)
         question = question_of(environ)
-        if not ("/simple" in question.path or "/files/" in question.path):
+        if not routes.concerns(question.path):
             return self._application(environ, start_response)
         context = request_context.begin(environ)
         token = request_context.current.set(context)
@@ -70,6 +70,7 @@ def question_of(environ: Environ) -> Question:
         get("HTTP_IF_NONE_MATCH"),
         get("HTTP_RANGE", ""),
         get("HTTP_IF_RANGE"),
+        f"{environ['wsgi.url_scheme']}://{get('HTTP_HOST', '')}",
     )
 
 

@@ -10,7 +10,6 @@ import tarfile
 import pytest
 
 from indexapp.domain.archives import ArchiveLimits, SdistInspection, inspect_sdist, require_sdist_licenses
-from tests.builders.core_metadata import Built
 from tests.builders.raw_zips import RawEntry, raw_zip
 from tests.builders.sdists import TarEntry, build_sdist, tar_entry, write_tar, write_tar_gz
 from tests.builders.wheels import write_zip
@@ -122,6 +121,7 @@ ACCEPTED = {
     "pax charset UTF-8": tar_gz(pax(hdrcharset="ISO-IR 10646 2000 UTF-8"), MODULE),
     "size in base 256": patched(MODULE, 124, b"\x80" + bytes(10) + b"\x0c"),
     "size in octal with spaces": patched(MODULE, 124, b"        14 \0"),
+    "time before 1970": patched(MODULE, 136, b"\xff" * 12),
     "version 7 file": patched(MODULE, 156, b"\0"),
     "version 7 directory": patched(tar_entry("acme-1.0/d/"), 156, b"\0"),
     "empty file": tar_gz(tar_entry("acme-1.0/empty")),
@@ -201,7 +201,7 @@ REFUSED = {
     "hard link that climbs": ("archive-name-parent", tar_gz(MODULE, hard_link("acme-1.0/../acme-1.0/acme.py"))),
     "hard link to a symbolic link": ("tar-link", tar_gz(symlink("x"), hard_link("acme-1.0/docs/link"))),
     "hard link to a directory": ("tar-link", write_tar_gz([TOP, PKG_INFO, hard_link("acme-1.0")])),
-    "hard link to nothing": ("archive-name-parent", tar_gz(hard_link(""))),
+    "hard link to nothing": ("tar-link", tar_gz(hard_link(""))),
     # kinds
     "character device": ("tar-file-type", tar_gz(tar_entry("acme-1.0/d", kind=tarfile.CHRTYPE))),
     "block device": ("tar-file-type", tar_gz(tar_entry("acme-1.0/d", kind=tarfile.BLKTYPE))),
@@ -223,6 +223,8 @@ REFUSED = {
     "huge size": ("tar-header", patched(MODULE, 124, b"\x80" + b"\xff" * 11)),
     "size that is no number": ("tar-header", patched(MODULE, 124, b"0x12")),
     "size above the rest": ("tar-truncated", patched(MODULE, 124, b"77777777777\0")),
+    "mode that is no number": ("tar-header", patched(MODULE, 100, b"rw-r--r--"[:8])),
+    "time that is no number": ("tar-header", patched(MODULE, 136, b"yesterday")),
     "prefix in an old format": ("tar-header", patched(tar_entry("acme-1.0/a"), 257, b"ustar  \0".ljust(88, b"\0") + b"etc")),
     "pax that is no pax": ("tar-header", tar_gz(extended(b"hello"), MODULE)),
     "pax length too long": ("tar-header", tar_gz(extended(b"99 path=a\n"), MODULE)),
@@ -338,7 +340,7 @@ def test_other_formats_are_refused(filename: str) -> None:
 
 
 def test_a_zip_above_the_budget_is_checked_by_its_frame_and_its_metadata() -> None:
-    code, content = REFUSED_ZIPS["wrong checksum"]
+    _, content = REFUSED_ZIPS["wrong checksum"]
     inspection = inspect(content, filename="a-1.zip", limits=ArchiveLimits(record_hash_budget=3))
     assert not inspection.is_content_checked
     assert inspection.metadata == RawEntry().content

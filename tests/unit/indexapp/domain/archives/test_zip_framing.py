@@ -160,6 +160,7 @@ REFUSED = {
     "checksum differs": ("zip-mismatch", raw_zip([replace(ENTRY, local={"crc": 1}), OTHER])),
     "method differs": ("zip-mismatch", raw_zip([replace(ENTRY, local={"method": DEFLATED}), OTHER])),
     "descriptor flag differs": ("zip-mismatch", raw_zip([replace(ENTRY, local={"flags": STREAMED}), OTHER])),
+    "encrypted in the local header only": ("zip-mismatch", raw_zip([replace(ENTRY, local={"flags": 1}), OTHER])),
     "stored with two sizes": ("zip-size", raw_zip([replace(ENTRY, local={"size": 1}, central={"size": 1})])),
     # what no wheel needs
     "data descriptor": ("zip-data-descriptor", raw_zip([streamed_entry(descriptor(ENTRY.content, SIZE))])),

@@ -1,0 +1,91 @@
+"""``/pypi/<project>/json`` and ``/pypi/<project>/<version>/json``, which Renovate, Poetry and bandersnatch read."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from django.conf import settings
+
+from accounts.domain.actors import Actor
+from indexapp.domain.cache_control import page_cache_control, page_vary
+from indexapp.domain.content_encoding import choose_encoding, encode
+from indexapp.domain.etags import if_none_match, make_etag
+from indexapp.domain.names import is_valid_name, normalize_name
+from indexapp.services.serving import gate, project_documents, project_pages
+from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.project_documents import Addresses
+from indexapp.services.serving.project_pages import ServedProject
+from indexapp.services.serving.watermarks import Watermark
+from indexapp.views.machine.messages import Question, Reply
+from indexapp.views.machine.simple import NO_PROJECT, prefix, reader
+from tpi_site.kit.errors import NotFound
+
+
+def document(question: Question, index_name: str | None, name: str, version: str | None) -> Reply:
+    """The JSON document of a project, or of one version of it."""
+    actor, index, watermark = reader(question, index_name)
+    normalized = normalize_name(name)
+    page = visible_project(actor, index, name, watermark)
+    if name != normalized:
+        rest = f"/{quote(version)}" if version else ""
+        base = f"/{index_name}/pypi" if index_name else "/pypi"
+        return redirect(f"{prefix()}{base}/{normalized}{rest}/json")
+    if page.status == "quarantined":
+        raise NotFound(f"The project '{normalized}' is quarantined; ask the index's admins why.", code="quarantined")
+    addresses = Addresses(public_base(question), index.name)
+    if version is None:
+        body = project_documents.project(page, addresses)
+    else:
+        body = project_documents.release(page, version, addresses)
+    if body is None:
+        raise NotFound("The project has no such release.")
+    return _answer(question, body, page)
+
+
+def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> ServedProject:
+    """The project, if the name exists and the actor may see it; else the same answers as the project's page."""
+    normalized = normalize_name(name)
+    page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
+    if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
+        return page
+    if page is None and gate.reads_everything(actor, index, watermark):
+        raise NotFound(NO_PROJECT)
+    return gate.refuse(actor, index.name)
+
+
+def public_base(question: Question) -> str:
+    """The site's public address without a final slash: the configured one, or where the request came to."""
+    return settings.TPI_URL or f"{question.origin}{prefix()}"
+
+
+def _answer(question: Question, body: bytes, page: ServedProject) -> Reply:
+    private = not page.member.anonymous_read
+    coding = choose_encoding(question.accept_encoding)
+    encoded = encode(body, coding)
+    etag = make_etag(body, coding)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Cache-Control", page_cache_control(credentials_needed=private)),
+        ("Vary", page_vary(credentials_needed=private)),
+        ("X-Content-Type-Options", "nosniff"),
+        ("ETag", etag),
+        ("X-PyPI-Last-Serial", str(page.serial)),
+    ]
+    if if_none_match(question.if_none_match, etag):
+        return Reply(304, headers[1:])
+    if coding != "identity":
+        headers.append(("Content-Encoding", coding))
+    headers.append(("Content-Length", str(len(encoded))))
+    return Reply(200, headers, b"" if question.is_head else encoded)
+
+
+def redirect(location: str) -> Reply:
+    """301 to the normalised address."""
+    return Reply(301, [("Location", location), ("Content-Length", "0"), ("Cache-Control", "no-cache")])
+
+
+def provenance(question: Question, index_name: str | None, name: str, version: str, filename: str) -> Reply:
+    """PEP 740 provenance; nothing is attested yet, which the standard says as 404."""
+    actor, index, watermark = reader(question, index_name)
+    visible_project(actor, index, name, watermark)
+    raise NotFound(f"There is no provenance for {filename} of {name} {version}.", code="provenance-none")

@@ -1,0 +1,202 @@
+"""A small HTTP/1.1 load generator: one process, many kept-alive connections, prepared requests.
+
+``python -m tests.bench.load_client PLAN`` reads a pickled :class:`Plan` and prints a JSON object.  It is the same for
+every server that is measured, so what it costs is in both sides of every ratio.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import selectors
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
+_RECEIVED = 256 * 1024
+_MAX_HEAD = 64 * 1024
+_SILENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to send: ``requests`` over and over for ``seconds``, or each of them once when ``seconds`` is None."""
+
+    port: int
+    requests: tuple[bytes, ...]
+    connections: int = 16
+    seconds: float | None = None
+    cpus: frozenset[int] = frozenset()
+
+
+@dataclass
+class Tally:
+    """What came back."""
+
+    answered: int = 0
+    received: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    unhappy: str = ""
+
+
+class Ended(Exception):
+    """No requests are left, or the time is over."""
+
+
+class Connection:
+    """One connection with at most one request under way."""
+
+    def __init__(self, port: int, requests: Iterator[bytes], tally: Tally, selector: selectors.BaseSelector) -> None:
+        self._port = port
+        self._requests = requests
+        self._tally = tally
+        self._selector = selector
+        self._buffer = bytearray(_RECEIVED)
+        self._open()
+
+    def _open(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=_SILENCE)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setblocking(False)
+        self._selector.register(self._socket, selectors.EVENT_READ, self)
+
+    def close(self) -> None:
+        """Leave the selector and close."""
+        self._selector.unregister(self._socket)
+        self._socket.close()
+
+    def begin(self) -> None:
+        """Send the next request; raises :class:`Ended` when there is none."""
+        request = next(self._requests, None)
+        if request is None:
+            raise Ended
+        self._started = time.perf_counter()
+        self._head = b""
+        self._left = -1
+        self._unsent = memoryview(request)
+        self.send()
+
+    def send(self) -> None:
+        """Send what the socket takes, and ask for more of its room while something is left."""
+        had_to_wait = self._selector.get_key(self._socket).events & selectors.EVENT_WRITE
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except BlockingIOError:
+            pass
+        if bool(self._unsent) != bool(had_to_wait):
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+            self._selector.modify(self._socket, events, self)
+
+    def receive(self) -> bool:
+        """Take what has come; True when the answer is complete."""
+        try:
+            count = self._socket.recv_into(self._buffer)
+        except BlockingIOError:
+            return False
+        if not count:
+            raise ConnectionError("The server closed the connection within an answer.")
+        if self._left < 0:
+            return self._read_head(count)
+        self._left -= count
+        self._tally.received += count
+        return self._is_complete()
+
+    def _read_head(self, count: int) -> bool:
+        self._head += self._buffer[:count]
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._head) > _MAX_HEAD:
+                raise ConnectionError("The server's answer has no end of headers.")
+            return False
+        body_so_far = len(self._head) - end - 4
+        head = self._head[:end]
+        length = _LENGTH.search(head)
+        status = int(head[9:12])
+        self._tally.statuses[status] += 1
+        if status >= 400 and not self._tally.unhappy:
+            self._tally.unhappy = self._head[:600].decode("latin-1")
+        self._left = (int(length[1]) if length and status != 304 else 0) - body_so_far
+        self._tally.received += body_so_far
+        self._closes = _CLOSES.search(head) is not None
+        return self._is_complete()
+
+    def _is_complete(self) -> bool:
+        if self._left > 0:
+            return False
+        self._tally.answered += 1
+        self._tally.latencies.append(time.perf_counter() - self._started)
+        if self._closes:
+            self.close()
+            self._open()
+        return True
+
+
+def run(plan: Plan) -> tuple[Tally, float]:
+    """Carry the plan out; the tally and the seconds that it took."""
+    if plan.cpus:
+        os.sched_setaffinity(0, plan.cpus)
+    tally = Tally()
+    selector = selectors.DefaultSelector()
+    requests = iter(plan.requests) if plan.seconds is None else cycle(plan.requests)
+    connections = [Connection(plan.port, requests, tally, selector) for _ in range(plan.connections)]
+    started = time.perf_counter()
+    until = None if plan.seconds is None else started + plan.seconds
+    busy = 0
+    for connection in connections:
+        busy += _begin(connection, until)
+    while busy:
+        ready = selector.select(_SILENCE)
+        if not ready:
+            raise TimeoutError("The server was silent for a minute.")
+        for key, events in ready:
+            connection = key.data
+            if events & selectors.EVENT_WRITE:
+                connection.send()
+            if events & selectors.EVENT_READ and connection.receive():
+                busy -= not _begin(connection, until)
+    elapsed = time.perf_counter() - started
+    for connection in connections:
+        connection.close()
+    return tally, elapsed
+
+
+def _begin(connection: Connection, until: float | None) -> bool:
+    """Whether another request went out."""
+    if until is not None and time.perf_counter() >= until:
+        return False
+    try:
+        connection.begin()
+    except Ended:
+        return False
+    return True
+
+
+def main() -> int:
+    """Run the plan in the file that the argument names."""
+    plan = pickle.loads(Path(sys.argv[1]).read_bytes())
+    tally, elapsed = run(plan)
+    result = {
+        "answered": tally.answered,
+        "received": tally.received,
+        "seconds": elapsed,
+        "statuses": dict(tally.statuses),
+        "latencies": tally.latencies if len(tally.latencies) <= 10_000 else sorted(tally.latencies)[:: len(tally.latencies) // 5_000],
+        "unhappy": tally.unhappy,
+    }
+    sys.stdout.write(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""``python -m tpi_site.jobs``: django-q's cluster, made to end as a whole.
+
+The cluster is five processes.  Killed one by one they would leave orphans that go on taking jobs, and a worker that
+dies by a signal while it waits takes the lock of the cluster's queue with it, after which no other worker gets a job.
+So each process is tied to its parent, and a violent death inside ends the cluster; the supervisor starts it afresh.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from tpi_site.lifeline import Lineage
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run the cluster until SIGTERM, as ``manage.py qcluster`` does."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django_q import cluster
+
+    class FragileSentinel(cluster.Sentinel):  # type: ignore[misc]  django-q is untyped
+        """Gives up instead of replacing a process that was killed."""
+
+        def reincarnate(self, process: cluster.Process) -> None:
+            """Replace what was recycled or ran out of time; end for anything else."""
+            timer = getattr(process, "timer", None)
+            ran_out_of_time = timer is not None and timer.value == 0
+            if process.exitcode is not None and process.exitcode < 0 and not ran_out_of_time:
+                log.critical("A process of the job cluster was killed; the cluster starts afresh.")
+                os.kill(os.getpid(), signal.SIGKILL)
+            super().reincarnate(process)
+
+    Lineage(signal.SIGKILL).begin()
+    cluster.Sentinel = FragileSentinel
+    call_command("qcluster")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

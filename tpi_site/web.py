@@ -1,0 +1,41 @@
+"""``python -m tpi_site.web``: make the installation ready, then serve it with gunicorn, in one process.
+
+Django is imported once: what ``prepare`` has loaded, gunicorn's workers share.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import django
+
+
+def main() -> None:
+    """Prepare and serve; ends with ``EX_CONFIG`` when a setting makes that impossible."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
+    os.umask(0o077)
+    django.setup()
+    _prepare()
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    sys.argv = ["gunicorn", "-c", "deploy/gunicorn.conf.py"]
+    WSGIApplication("%(prog)s [OPTIONS]").run()
+
+
+def _prepare() -> None:
+    from django.core.management import call_command
+    from django.core.management.base import SystemCheckError
+    from django.db import connections
+
+    try:
+        call_command("prepare")
+    except SystemCheckError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(os.EX_CONFIG)
+    finally:
+        connections.close_all()  # the workers connect for themselves
+
+
+if __name__ == "__main__":
+    main()
