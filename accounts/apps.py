@@ -12,5 +12,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and rights"
 
     def ready(self) -> None:
-        """Register the app's system checks."""
-        from accounts import checks  # noqa: F401  registration is the import's purpose
+        """Declare the app's jobs."""
+        from tpi_site.kit import schedules
+
+        schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)

@@ -151,5 +151,5 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Handle one request."""
-        request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]  our addition
+        request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]  # our addition
         return self.get_response(request)

@@ -6,6 +6,7 @@ Everything that an operator may set comes from the product's own settings.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ control_socket_disable = True
 loglevel = "warning"
 errorlog = "-"
 proc_name = "tpi"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker drain and end as soon as the master is gone, so that nothing keeps the port from the next one."""
+    end_with(worker.ppid, signal.SIGTERM)
 
 
 def child_exit(server: Any, worker: Any) -> None:

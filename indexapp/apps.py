@@ -12,5 +12,10 @@ class IndexConfig(AppConfig):
     verbose_name = "Indexes"
 
     def ready(self) -> None:
-        """Register the app's system checks."""
-        from indexapp import checks  # noqa: F401  registration is the import's purpose
+        """Declare the app's jobs, and tell which indexes a token may be bound to."""
+        from accounts.services import scope_indexes
+        from indexapp.services.pages import access
+        from tpi_site.kit import schedules
+
+        scope_indexes.register(access.scope_indexes)
+        schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)

@@ -20,6 +20,7 @@ urlpatterns = [
     re_path(r"^pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="default-project-json"),
     re_path(r"^pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="default-release-json"),
     re_path(rf"^integrity/{_PROVENANCE}", machine_read, name="default-provenance"),
+    re_path(r"^legacy/\+simple/(?P<project>[^/]+)/?\Z", machine_read, name="default-listing"),
     re_path(r"^legacy/?\Z", upload, name="default-upload"),
     re_path(rf"^{_INDEX}/simple/?\Z", machine_read, name="root"),
     re_path(rf"^{_INDEX}/simple/(?P<project>[^/]+)/?\Z", machine_read, name="page"),
@@ -27,5 +28,6 @@ urlpatterns = [
     re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="project-json"),
     re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="release-json"),
     re_path(rf"^{_INDEX}/integrity/{_PROVENANCE}", machine_read, name="provenance"),
+    re_path(rf"^{_INDEX}/legacy/\+simple/(?P<project>[^/]+)/?\Z", machine_read, name="listing"),
     re_path(rf"^{_INDEX}/legacy/?\Z", upload, name="upload"),
 ]

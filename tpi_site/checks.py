@@ -78,7 +78,7 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
         yield Warning(
             f"Other users of this machine may read the data folder {folder}.", hint=f"Run: chmod 700 {folder}", id="tpi.W009"
         )
-    rate = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]["actor"]
+    rate = settings.TPI_API_RATE
     if not _RATE.match(rate):
         yield Error("TPI_API_RATE is not a rate.", hint="For example 6000/min.", id="tpi.E010")
 

@@ -11,10 +11,12 @@ import logging
 import os
 import signal
 import sys
+import time
 
 from tpi_site.lifeline import Lineage
 
 log = logging.getLogger(__name__)
+_LOOK_AGAIN = 1.0  # seconds
 
 
 def main() -> None:
@@ -26,7 +28,7 @@ def main() -> None:
     from django.core.management import call_command
     from django_q import cluster
 
-    class FragileSentinel(cluster.Sentinel):  # type: ignore[misc]  django-q is untyped
+    class FragileSentinel(cluster.Sentinel):  # type: ignore[misc]  # django-q is untyped
         """Gives up instead of replacing a process that was killed."""
 
         def reincarnate(self, process: cluster.Process) -> None:
@@ -40,7 +42,24 @@ def main() -> None:
 
     Lineage(signal.SIGKILL).begin()
     cluster.Sentinel = FragileSentinel
+    _wait_for_migrations()
     call_command("qcluster")
+
+
+def _wait_for_migrations() -> None:
+    """Return when the web server, which starts beside this, has brought the database up to date."""
+    from django.db import OperationalError, connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    while True:
+        try:
+            executor = MigrationExecutor(connection)
+            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                break
+        except OperationalError as error:
+            log.warning("The job cluster waits for the database: %s", error)
+        time.sleep(_LOOK_AGAIN)
+    connection.close()
 
 
 if __name__ == "__main__":

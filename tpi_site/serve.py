@@ -20,7 +20,7 @@ from types import FrameType
 from tpi_site.lifeline import end_with
 
 _LONGEST_PAUSE = 30.0
-_STEADY = 60.0
+_STEADY = 10.0
 _TICK = 0.2
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gunicorn.workers.gthread import ThreadWorker
 
 
-class WebWorker(ThreadWorker):  # type: ignore[misc]  gunicorn is untyped
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """A threaded worker that closes its listeners first."""
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  the base class's signature

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 
+if TYPE_CHECKING:
+    from indexapp.models.indexes import Index
+    from indexapp.models.projects import File, Project, Release
+    from indexapp.models.roles import Role
 
-def roles_of(actor: Actor, verb: Verb) -> QuerySet[Any]:
+_Row = TypeVar("_Row", bound=Model)
+
+
+def roles_of(actor: Actor, verb: Verb) -> RoleQuerySet:
     """The roles, the actor's own and those of their teams, that hold ``verb``."""
     from indexapp.models.roles import Role
 
@@ -20,7 +27,7 @@ def roles_of(actor: Actor, verb: Verb) -> QuerySet[Any]:
     return roles.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id))
 
 
-class GuardedQuerySet(QuerySet[Any]):
+class GuardedQuerySet(QuerySet[_Row]):
     """Rows that belong to an index and perhaps to a project of it; the two paths say where."""
 
     index_path = "index"
@@ -63,30 +70,30 @@ class GuardedQuerySet(QuerySet[Any]):
         return rows
 
 
-class IndexQuerySet(GuardedQuerySet):
+class IndexQuerySet(GuardedQuerySet["Index"]):
     """Indexes; one is visible when anything in it is."""
 
     index_path = "pk"
     project_path = ""
 
 
-class ProjectQuerySet(GuardedQuerySet):
+class ProjectQuerySet(GuardedQuerySet["Project"]):
     """Projects."""
 
     project_path = "pk"
 
 
-class ReleaseQuerySet(GuardedQuerySet):
+class ReleaseQuerySet(GuardedQuerySet["Release"]):
     """Releases."""
 
     index_path = "project__index"
 
 
-class FileQuerySet(GuardedQuerySet):
+class FileQuerySet(GuardedQuerySet["File"]):
     """Files."""
 
 
-class RoleQuerySet(QuerySet[Any]):
+class RoleQuerySet(QuerySet["Role"]):
     """Roles by what they hold."""
 
     def annotate_verb(self, verb: Verb) -> Self:

@@ -31,4 +31,9 @@ def default_storage() -> BlobStorage:
     return _cached(settings.TPI_STORAGE_URL)
 
 
-__all__ = ["BlobStorage", "Spool", "default_storage", "storage_for"]
+def forget_default() -> None:
+    """Make the next :func:`default_storage` look at its folder anew."""
+    _cached.cache_clear()
+
+
+__all__ = ["BlobStorage", "Spool", "default_storage", "forget_default", "storage_for"]

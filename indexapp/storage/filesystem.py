@@ -72,7 +72,7 @@ class FilesystemStorage:
         descriptor, path = self._open_unnamed()
         with os.fdopen(descriptor, "w+b", buffering=0) as file:
             try:
-                yield DiskSpool(file, path)  # type: ignore[arg-type]  FileIO serves as BinaryIO
+                yield DiskSpool(file, path)
             finally:
                 if path is not None:
                     path.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ def boundary_of(content_type: str) -> str:
             "An upload is a multipart/form-data request with a boundary; use an upload tool such as twine.",
             code="form-not-multipart",
         )
-    return boundary
+    return str(boundary)
 
 
 def read_form(
@@ -75,7 +75,7 @@ def _segments(
     """Each part with an iterator over its bytes, which must be used up before the next part is asked for."""
     for event in events:
         if isinstance(event, MultipartSegment):
-            yield event, iter(lambda: next(events), None)  # type: ignore[arg-type]  None ends a part
+            yield event, iter(lambda: next(events), None)  # type: ignore[arg-type, return-value]  # None ends a part
 
 
 def _take_file(

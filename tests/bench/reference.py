@@ -15,23 +15,24 @@ from typing import Any
 
 Answers = dict[str, tuple[str, list[tuple[str, str]], bytes | str]]
 
-_answers: Answers = pickle.loads(Path(os.environ["BENCH_REFERENCE"]).read_bytes())
 _PIECE = 256 * 1024
 _FILE_PIECE = 1024 * 1024
 
 
-def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer one request."""
-    if environ["REQUEST_METHOD"] == "POST":
-        return _hashed(environ, start_response)
-    path = environ["PATH_INFO"]
-    if environ.get("HTTP_IF_NONE_MATCH"):
-        path += "#304"
-    status, headers, body = _answers[path]
-    start_response(status, list(headers))
-    if isinstance(body, str):
-        return environ["wsgi.file_wrapper"](open(body, "rb"), _FILE_PIECE)  # noqa: PTH123, SIM115  closed by the server
-    return (body,)
+def application() -> Callable[..., Iterable[bytes]]:
+    """Make the WSGI function."""
+    answers: Answers = pickle.loads(Path(os.environ["BENCH_REFERENCE"]).read_bytes())
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            return _hashed(environ, start_response)
+        status, headers, body = answers[environ["PATH_INFO"]]
+        start_response(status, list(headers))
+        if isinstance(body, str):
+            return environ["wsgi.file_wrapper"](open(body, "rb"), _FILE_PIECE)  # noqa: PTH123, SIM115  closed by the server
+        return (body,)
+
+    return answer
 
 
 def _hashed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

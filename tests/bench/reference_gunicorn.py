@@ -10,4 +10,4 @@ globals().update(
         if not name.startswith("_") and name not in _NOT_TAKEN
     }
 )
-wsgi_app = "tests.bench.reference:application"
+wsgi_app = "tests.bench.reference:application()"

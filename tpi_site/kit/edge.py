@@ -110,7 +110,7 @@ def _extra_headers(refusal: Refusal) -> dict[str, str]:
     return {}
 
 
-def as_refusal(error: Exception) -> Refusal | None:
+def as_refusal(error: BaseException) -> Refusal | None:
     """The refusal that ``error`` amounts to, or None for a fault of ours."""
     if isinstance(error, Refusal):
         return error
@@ -216,7 +216,7 @@ def _rest_answer(error: rest.APIException, accept: str) -> Answer:
     """A DRF exception as a problem document; field errors travel in ``errors``."""
     headers: dict[str, str] = {}
     if isinstance(error, rest.Throttled):
-        headers["Retry-After"] = str(int(error.wait or 1) + 1)
+        headers["Retry-After"] = str(int(getattr(error, "wait", None) or 1) + 1)
     members: dict[str, Any] = {}
     if isinstance(error, rest.ValidationError):
         members["errors"] = error.detail

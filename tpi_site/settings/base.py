@@ -29,6 +29,7 @@ TPI_METRICS_NETWORKS = env.words("TPI_METRICS_NETWORKS", ("127.0.0.0/8", "::1/12
 TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
 TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
 TPI_VERIFIED_PASSWORD_SECONDS = env.integer("TPI_VERIFIED_PASSWORD_SECONDS", 60)
+TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
 
@@ -179,7 +180,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "tpi_site.kit.pagination.NameCursorPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"actor": env.text("TPI_API_RATE", "6000/min"), "anonymous": "300/min"},
+    "DEFAULT_THROTTLE_RATES": {"actor": TPI_API_RATE, "anonymous": "300/min"},
     "EXCEPTION_HANDLER": "tpi_site.kit.edge.rest_exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

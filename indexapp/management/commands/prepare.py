@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
-from tpi_site.kit import static_files
+from tpi_site.kit import schedules, static_files
 
 
 class Command(BaseCommand):
@@ -25,5 +25,6 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
+        schedules.write()
         static_files.collect()
         self.stdout.write(welcome(first_start.run()))

@@ -35,7 +35,8 @@ class IndexMap(NamedTuple):
     default: ServedIndex | None
 
 
-_remembered = IndexMap(-1, {}, {}, None)
+_NOTHING = IndexMap(-1, {}, {}, None)
+_remembered = _NOTHING
 
 
 def read(watermark: Watermark) -> IndexMap:
@@ -84,3 +85,9 @@ def _collect(
             _collect(member, leaves, members, found, seen)
         else:
             found.setdefault(member, leaf)
+
+
+def forget_all() -> None:
+    """Empty this process's memory of indexes."""
+    global _remembered  # noqa: PLW0603  as above
+    _remembered = _NOTHING

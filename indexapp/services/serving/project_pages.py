@@ -133,7 +133,8 @@ def file_rows(project_id: int) -> list[Any]:
     """  # noqa: S608  the inserted text is one of the two constants above
     with connection.cursor() as cursor:
         cursor.execute(sql, [project_id])
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
 
 def _keep(key: tuple[int, str], page: ServedProject) -> None:

@@ -46,6 +46,10 @@ class FileWatch:
                 self._version = version
             return self._last
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
 
 _watch: FileWatch | None = None
 _watch_lock = Lock()
@@ -73,3 +77,12 @@ def read() -> Watermark:
     with connection.cursor() as cursor:
         cursor.execute(_SQL)
         return Watermark(*cursor.fetchone())
+
+
+def forget_all() -> None:
+    """Stop watching; the next read begins anew, perhaps with another file."""
+    global _watch  # noqa: PLW0603  as above
+    with _watch_lock:
+        if _watch is not None:
+            _watch.close()
+        _watch = None

@@ -52,7 +52,17 @@ def project_page(question: Question, index_name: str | None, name: str) -> Reply
     if name != normalized or not question.path.endswith("/"):
         base = question.path.rstrip("/").rpartition("/")[0]
         return _redirect(f"{prefix()}{quote(base)}/{quote(normalized)}/", question.query)
-    kind = _kind(question)
+    return _page(question, index, page, _kind(question))
+
+
+def listing(question: Question, index_name: str | None, name: str) -> Reply:
+    """The page of one project as hatch asks for it before it uploads: HTML whatever it accepts, under any spelling."""
+    actor, index, watermark = reader(question, index_name)
+    page = _visible_page(actor, index, name, normalize_name(name), watermark)
+    return _page(question, index, page, SimpleType.HTML)
+
+
+def _page(question: Question, index: ServedIndex, page: ServedProject, kind: SimpleType) -> Reply:
     rendered = project_pages.document(
         page,
         kind=kind.kind,

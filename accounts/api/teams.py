@@ -1,0 +1,123 @@
+"""``/teams/``: groups of people who hold rights together."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permissions
+from accounts.api.bodies import StrictSerializer
+from accounts.api.resources import Resource, gone
+from accounts.domain.actors import Actor
+from accounts.models import Team
+from accounts.services import teams
+from tpi_site.kit.errors import Forbidden, Invalid, NotFound
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    """A team."""
+
+    class Meta:
+        model = Team
+        fields = ("name", "title", "description", "created_at")
+        read_only_fields = fields
+
+
+class NewTeamSerializer(StrictSerializer):
+    """A new team."""
+
+    name = serializers.CharField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    description = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+
+
+class TeamChangeSerializer(StrictSerializer):
+    """What may be changed of a team."""
+
+    title = serializers.CharField(max_length=200, allow_blank=True)
+    description = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class TeamFilter(filters.FilterSet):
+    """Filters of the list of teams."""
+
+    name = filters.CharFilter(lookup_expr="startswith", max_length=64, label="Begins with.")
+
+
+_EXAMPLE = OpenApiExample("A team", value={"name": "platform", "title": "Platform engineering"}, request_only=True)
+
+
+@extend_schema(tags=["Teams"])
+class TeamViewSet(Resource):
+    """Teams; administrators see all, others see their own."""
+
+    model = Team
+    ordering = "name"
+    serializer_class = TeamSerializer
+    filterset_class = TeamFilter
+
+    def rows(self) -> QuerySet[Team]:
+        """The visible teams."""
+        return permissions.teams_visible_to(self.actor)
+
+    @extend_schema(summary="List teams")
+    def list(self, request: Request) -> Response:
+        """Administrators get all teams, others their own."""
+        return self.listed()
+
+    @extend_schema(
+        summary="Create a team", request=NewTeamSerializer, responses={201: TeamSerializer}, examples=[_EXAMPLE]
+    )
+    def create(self, request: Request) -> Response:
+        """Administrators of the instance make teams."""
+        permissions.require_administrator(self.actor, "create teams")
+        team = teams.create(actor=self.actor, **self.body(NewTeamSerializer))
+        return self.created(team, reverse("api:team", args=[team.name]))
+
+    @extend_schema(summary="Read a team")
+    def retrieve(self, request: Request, team: str) -> Response:
+        """One team."""
+        return self.shown(team_for(self.actor, team))
+
+    @extend_schema(summary="Change a team", request=TeamChangeSerializer, responses=TeamSerializer)
+    def partial_update(self, request: Request, team: str) -> Response:
+        """The team's admins change its title and description."""
+        row = team_to_manage(self.actor, team)
+        return self.shown(teams.change(actor=self.actor, team=row, **self.changes(TeamChangeSerializer)))
+
+    @extend_schema(summary="Delete a team", responses={204: None})
+    def destroy(self, request: Request, team: str) -> Response:
+        """Delete a team with its memberships and roles."""
+        teams.delete(actor=self.actor, team=team_for(self.actor, team))
+        return gone()
+
+
+def team_for(actor: Actor, name: str) -> Team:
+    """The team of that name; who may not see all teams is refused alike whether or not it exists."""
+    found = permissions.teams_visible_to(actor).filter(name=name).first()
+    if found is not None:
+        return found
+    if actor.may_administer_instance:
+        raise NotFound(f"There is no team named '{name}'.", code="team-unknown")
+    raise Forbidden(f"You may not see or change the team '{name}'.", code="right-missing")
+
+
+def team_to_manage(actor: Actor, name: str) -> Team:
+    """The team of that name, for who may change it and its members."""
+    team = team_for(actor, name)
+    if not teams.may_manage(actor, team):
+        raise Forbidden(f"Only an admin of the team '{name}' may change it.", code="team-admin-needed")
+    return team
+
+
+def team_named(name: str) -> Team:
+    """The team that a body names; ask only for actors who may act upon teams of any name."""
+    found = Team.objects.filter(name=name).first()
+    if found is None:
+        raise Invalid(f"There is no team named '{name}'.", code="team-unknown")
+    return found

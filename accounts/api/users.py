@@ -1,0 +1,152 @@
+"""``/users/``: people's accounts."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import permissions
+from accounts.api.bodies import StrictSerializer
+from accounts.api.resources import Resource, gone
+from accounts.domain.actors import Actor
+from accounts.models import User
+from accounts.services import users
+from tpi_site.kit.errors import Forbidden, Invalid, NotFound
+
+MAX_PASSWORD = 1024
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    """An account."""
+
+    name = serializers.CharField(source="username", read_only=True, help_text="The same as `username`.")
+
+    class Meta:
+        model = User
+        fields = (
+            "name",
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "is_active",
+            "is_superuser",
+            "date_joined",
+            "last_login",
+        )
+        read_only_fields = fields
+
+
+class NewUserSerializer(StrictSerializer):
+    """A new account; without a password it can be used through tokens only."""
+
+    username = serializers.CharField(max_length=150)
+    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False, required=False, write_only=True)
+    is_superuser = serializers.BooleanField(default=False, help_text="Whether it administers the instance.")
+
+
+class UserChangeSerializer(StrictSerializer):
+    """What may be changed of an account."""
+
+    email = serializers.EmailField(max_length=254, allow_blank=True)
+    first_name = serializers.CharField(max_length=150, allow_blank=True)
+    last_name = serializers.CharField(max_length=150, allow_blank=True)
+    is_active = serializers.BooleanField(help_text="False ends the use of the account and of its tokens at once.")
+    is_superuser = serializers.BooleanField()
+
+
+class PasswordSerializer(StrictSerializer):
+    """A new password."""
+
+    password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+
+
+class UserFilter(filters.FilterSet):
+    """Filters of the list of accounts."""
+
+    username = filters.CharFilter(lookup_expr="istartswith", max_length=150, label="Begins with.")
+    is_active = filters.BooleanFilter(label="Whether the account may be used.")
+    is_superuser = filters.BooleanFilter(label="Whether the account administers the instance.")
+
+
+_EXAMPLE = OpenApiExample(
+    "A developer",
+    value={"username": "alice", "email": "alice@tpi.example", "password": "correct-horse-battery"},
+    request_only=True,
+)
+
+
+@extend_schema(tags=["Users"])
+class UserViewSet(Resource):
+    """People's accounts; administrators see all, others see themselves."""
+
+    model = User
+    ordering = "username"
+    serializer_class = UserSerializer
+    filterset_class = UserFilter
+
+    def rows(self) -> QuerySet[User]:
+        """The visible accounts."""
+        return permissions.users_visible_to(self.actor)
+
+    @extend_schema(summary="List accounts")
+    def list(self, request: Request) -> Response:
+        """Administrators get all accounts, others their own."""
+        return self.listed()
+
+    @extend_schema(
+        summary="Create an account", request=NewUserSerializer, responses={201: UserSerializer}, examples=[_EXAMPLE]
+    )
+    def create(self, request: Request) -> Response:
+        """Administrators of the instance make accounts."""
+        permissions.require_administrator(self.actor, "create accounts")
+        user = users.create(actor=self.actor, **self.body(NewUserSerializer))
+        return self.created(user, reverse("api:user", args=[user.username]))
+
+    @extend_schema(summary="Read an account")
+    def retrieve(self, request: Request, username: str) -> Response:
+        """One account."""
+        return self.shown(user_for(self.actor, username))
+
+    @extend_schema(summary="Change an account", request=UserChangeSerializer, responses=UserSerializer)
+    def partial_update(self, request: Request, username: str) -> Response:
+        """Administrators change names, addresses and whether an account may be used."""
+        user = user_for(self.actor, username)
+        return self.shown(users.change(actor=self.actor, user=user, **self.changes(UserChangeSerializer)))
+
+    @extend_schema(summary="Delete an account", responses={204: None})
+    def destroy(self, request: Request, username: str) -> Response:
+        """Delete an account with its tokens, memberships and roles; what it published stays."""
+        users.delete(actor=self.actor, user=user_for(self.actor, username))
+        return gone()
+
+    @extend_schema(summary="Set a password", request=PasswordSerializer, responses={204: None})
+    def set_password(self, request: Request, username: str) -> Response:
+        """Give an account a new password; people do so for themselves, administrators for anyone."""
+        user = user_for(self.actor, username)
+        users.set_password(actor=self.actor, user=user, password=self.body(PasswordSerializer)["password"])
+        return gone()
+
+
+def user_for(actor: Actor, username: str) -> User:
+    """The account of that name; who may not see all accounts is refused alike whether or not it exists."""
+    found = permissions.users_visible_to(actor).filter(username=username).first()
+    if found is not None:
+        return found
+    if actor.may_administer_instance:
+        raise NotFound(f"There is no account named '{username}'.", code="user-unknown")
+    raise Forbidden(f"You may not see or change the account '{username}'.", code="right-missing")
+
+
+def user_named(username: str) -> User:
+    """The account that a body names; ask only for actors who may act upon accounts of any name."""
+    found = User.objects.filter(username=username).first()
+    if found is None:
+        raise Invalid(f"There is no account named '{username}'.", code="user-unknown")
+    return found

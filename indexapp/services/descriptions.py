@@ -1,0 +1,78 @@
+"""Rendering long descriptions: reStructuredText, Markdown or plain text, sanitised and kept by content.
+
+docutils is slow, so what was rendered is kept in Django's cache under the digest of the text: releases with the same
+description share it, and a changed one never meets an old rendering.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections.abc import Callable
+from html import escape
+
+from django.core.cache import cache
+from django.utils.safestring import SafeString, mark_safe
+from readme_renderer import markdown, rst
+
+from indexapp.services import readme_html
+
+log = logging.getLogger(__name__)
+
+_RULES = 1
+"""Raise this when the same text would be rendered otherwise."""
+_KEPT_SECONDS = 14 * 24 * 3600
+MAX_CHARACTERS = 200_000
+_MAX_TAGS = 10_000
+_MAX_CELLS = 5_000
+
+
+def rendered(content_type: str, raw: str) -> SafeString:
+    """``raw`` as safe HTML; empty for nothing. Text that its own rules refuse is shown as it was written."""
+    if not raw.strip():
+        return SafeString("")
+    digest = hashlib.sha256(f"{content_type}\x00{raw}".encode("utf-8", "replace")).hexdigest()
+    key = f"description:{_RULES}:{digest}"
+    html = cache.get(key)
+    if html is None:
+        html = _render(content_type, raw)
+        cache.set(key, html, _KEPT_SECONDS)
+    return mark_safe(html)  # noqa: S308  sanitised, or escaped, by what made it
+
+
+def _render(content_type: str, raw: str) -> str:
+    html = _by_type(content_type)(raw) if len(raw) <= MAX_CHARACTERS else None
+    return readme_html.fit_in(html) if html else _plain(raw)
+
+
+def _by_type(content_type: str) -> Callable[[str], str | None]:
+    kind, _, parameters = content_type.lower().partition(";")
+    if kind.strip() == "text/markdown":
+        variant = "CommonMark" if "commonmark" in parameters else "GFM"
+        return lambda raw: _guarded(lambda: _markdown(raw, variant))
+    if kind.strip() in ("text/x-rst", ""):
+        return lambda raw: _guarded(lambda: _rst(raw))
+    return lambda raw: None
+
+
+def _guarded(render: Callable[[], str | None]) -> str | None:
+    try:
+        return render()
+    except Exception:  # noqa: BLE001  the renderers have no list of what they raise on malformed text
+        log.info("A description could not be rendered and is shown as plain text.", exc_info=True)
+        return None
+
+
+def _markdown(raw: str, variant: str) -> str | None:
+    """None for text with so many tags that sanitising, which is quadratic in their depth, would take seconds."""
+    return markdown.render(raw, variant=variant) if raw.count("<") <= _MAX_TAGS else None
+
+
+def _rst(raw: str) -> str | None:
+    """None for text with tables so large that docutils would take seconds."""
+    return rst.render(raw, stream=io.StringIO()) if raw.count("|") <= _MAX_CELLS else None
+
+
+def _plain(raw: str) -> str:
+    return f'<pre class="readme-plain" tabindex="0">{escape(raw)}</pre>'

@@ -1,0 +1,80 @@
+"""Which indexes and projects a person may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accounts.domain.actors import Actor
+from accounts.services.scope_indexes import ScopeIndex
+from indexapp.domain.names import is_valid_name, normalize_name
+from indexapp.models import Index
+from indexapp.services.serving import gate, index_map, project_pages, watermarks
+from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.project_pages import ServedProject
+from tpi_site.kit.errors import NotFound
+
+
+@dataclass(frozen=True)
+class OpenProject:
+    """A project that the actor may see, through ``index``; ``page.member`` is the hosted index that holds it."""
+
+    index: ServedIndex
+    page: ServedProject
+
+
+def visible_indexes(actor: Actor) -> list[Index]:
+    """The indexes in which the actor may see something, by name; a group when one of its members is such.
+
+    Two queries, whatever the number of indexes.
+    """
+    served = index_map.read(watermarks.read()).by_pk
+    visible = set(Index.objects.visible_to(actor).values_list("pk", flat=True))
+    return [row for row in Index.objects.all() if _is_visible(served.get(row.pk), visible, actor)]
+
+
+def _is_visible(served: ServedIndex | None, visible: set[int], actor: Actor) -> bool:
+    if served is None:
+        return False
+    if not served.members:
+        return actor.may_administer_instance
+    return any(member.pk in visible for member in served.members)
+
+
+def open_index(actor: Actor, name: str) -> ServedIndex:
+    """The index, if the actor may see anything in it; otherwise the refusal that an unknown name gets too."""
+    index = index_map.read(watermarks.read()).by_name.get(name)
+    if index is not None:
+        visible = set(Index.objects.visible_to(actor).filter(pk__in=[m.pk for m in index.members]).values_list("pk"))
+        if _is_visible(index, {row[0] for row in visible}, actor):
+            return index
+    elif actor.may_administer_instance:
+        raise NotFound("There is no index of this name; check the spelling.")
+    gate.refuse(actor, name)
+    raise AssertionError("refuse always raises")
+
+
+def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
+    """The project that the index resolves the name to, if the actor may read it."""
+    watermark = watermarks.read()
+    index = index_map.read(watermark).by_name.get(index_name)
+    normalized = normalize_name(name)
+    page = None
+    if index is not None:
+        page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
+        if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
+            return OpenProject(index, page)
+    if page is None and (gate.reads_everything(actor, index, watermark) if index else actor.may_administer_instance):
+        raise NotFound("There is no project of this name here; check the spelling, or publish it first.")
+    gate.refuse(actor, index_name)
+    raise AssertionError("refuse always raises")
+
+
+def default_index_name() -> str | None:
+    """The name of the default index, or None before there is one."""
+    default = index_map.read(watermarks.read()).default
+    return default and default.name
+
+
+def scope_indexes(actor: Actor) -> list[ScopeIndex]:
+    """The indexes that a person may bind a new token to."""
+    return [ScopeIndex(row.name, row.title) for row in visible_indexes(actor)]

@@ -1,0 +1,169 @@
+"""Everything that a project's page shows of one release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+from django.utils.safestring import SafeString
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb, as_words, from_mask
+from indexapp import permissions
+from indexapp.domain.metadata import CoreMetadata
+from indexapp.domain.requirement_groups import RequirementGroup, group_requirements
+from indexapp.domain.tag_words import describe_file
+from indexapp.domain.versions import canonical_version
+from indexapp.domain.web_links import WebLink, web_links
+from indexapp.models import Description, File, Project, Release, Role
+from indexapp.services import descriptions, summaries
+from indexapp.services.pages.access import OpenProject
+from indexapp.services.pages.lists import projects_of
+from tpi_site.kit.errors import Invalid, NotFound
+
+RELEASES_SHOWN = 40
+FILES_SHOWN = 100
+_MOST_ROWS = 5_000
+_MOST_REQUIREMENTS = 500
+_MOST_ROLES = 200
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """A file of the release; ``words`` say where it installs, ``path`` is that below the index's files root."""
+
+    row: File
+    words: str
+    path: str
+    is_yanked: bool
+    yank_reason: str
+
+
+@dataclass(frozen=True)
+class Maintainer:
+    """Who holds which verbs here; ``is_inherited`` when it is for the whole index."""
+
+    name: str
+    is_team: bool
+    verbs: list[str]
+    is_inherited: bool
+
+
+@dataclass(frozen=True)
+class ProjectView:
+    """What the page is made of; lists are cut at the module's limits, ``*_cut`` say so.
+
+    ``release`` is None for a project without releases; ``newer`` names the version that an installer would rather take.
+    """
+
+    project: Project
+    release: Release | None
+    newer: str
+    metadata: CoreMetadata
+    description: SafeString
+    links: list[WebLink]
+    requirements: list[RequirementGroup]
+    linked: frozenset[str]
+    files: list[ShownFile]
+    files_cut: bool
+    releases: list[Release]
+    releases_cut: bool
+    published_at: datetime | None
+    maintainers: list[Maintainer] | None
+
+
+def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole: bool = False) -> ProjectView:
+    """The page of ``version``, or of the latest; ``whole`` lifts the limits of its lists."""
+    project = Project.objects.select_related("index").get(pk=opened.page.pk)
+    release = _release(project, version)
+    metadata = CoreMetadata.from_json(release.metadata) if release else CoreMetadata()
+    requirements = group_requirements(metadata.requires_dist[:_MOST_REQUIREMENTS], metadata.provides_extra)
+    files, files_cut = _cut(_files(release), FILES_SHOWN, whole=whole)
+    releases, releases_cut = _cut(_releases(project), RELEASES_SHOWN, whole=whole)
+    return ProjectView(
+        project=project,
+        release=release,
+        newer=_newer(project, release) if version is not None else "",
+        metadata=metadata,
+        description=_description(release),
+        links=web_links(metadata.project_urls, metadata.home_page, metadata.download_url),
+        requirements=requirements,
+        linked=_linked(opened, actor, requirements),
+        files=[_shown(file, release) for file in files],
+        files_cut=files_cut,
+        releases=releases,
+        releases_cut=releases_cut,
+        published_at=release.created_at if release else None,
+        maintainers=_maintainers(project, actor),
+    )
+
+
+def _release(project: Project, version: str | None) -> Release | None:
+    if version is None:
+        return summaries.latest_release(project)
+    try:
+        canonical = canonical_version(version)
+    except Invalid:
+        canonical = ""
+    found = project.releases.filter(canonical_version=canonical).first()
+    if found is None:
+        raise NotFound("The project has no such version; choose one from its release history.")
+    return found
+
+
+def _newer(project: Project, release: Release | None) -> str:
+    latest = summaries.latest_release(project)
+    return latest.version if latest and release and latest.pk != release.pk else ""
+
+
+def _description(release: Release | None) -> SafeString:
+    row = Description.objects.filter(release=release).first() if release else None
+    return descriptions.rendered(row.content_type, row.raw) if row else SafeString("")
+
+
+def _cut[T: (Release, File)](rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
+    limit = _MOST_ROWS if whole else limit
+    found = list(rows[: limit + 1])
+    return found[:limit], len(found) > limit
+
+
+def _releases(project: Project) -> QuerySet[Release]:
+    rows = project.releases.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
+    return rows.order_by("-sort_key")
+
+
+def _files(release: Release | None) -> QuerySet[File]:
+    """Source distributions first, then wheels by name."""
+    if release is None:
+        return File.objects.none()
+    return release.files.defer("attestations", "comment").order_by("-kind", "filename")
+
+
+def _shown(file: File, release: Release | None) -> ShownFile:
+    is_yanked = file.is_yanked or bool(release and release.is_yanked)
+    reason = file.yank_reason or (release.yank_reason if release else "")
+    sha256 = file.sha256
+    path = f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{file.filename}"
+    return ShownFile(file, describe_file(file.filename), path, is_yanked, reason)
+
+
+def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -> frozenset[str]:
+    """The required projects that this index has and the actor may see: the names worth a link."""
+    names = {one.project for group in groups for one in group.requirements if one.project}
+    if not names:
+        return frozenset()
+    rows = projects_of(opened.index, actor).filter(normalized_name__in=names)
+    return frozenset(rows.order_by().values_list("normalized_name", flat=True))
+
+
+def _maintainers(project: Project, actor: Actor) -> list[Maintainer] | None:
+    """Who may do what here, for those who administer it; None for others."""
+    if Verb.ADMINISTER not in permissions.verbs_on(actor, project.index, project):
+        return None
+    rows = Role.objects.filter(Q(project=None) | Q(project=project), index=project.index)
+    rows = rows.select_related("user", "team").order_by("project_id", "id")[:_MOST_ROLES]
+    return [
+        Maintainer(str(row.user or row.team), row.team_id is not None, as_words(from_mask(row.verbs)), not row.project_id)
+        for row in rows
+    ]

@@ -1,0 +1,135 @@
+"""A throw-away installation of the product, and reference B beside it."""
+
+from __future__ import annotations
+
+import http.client
+import pickle
+import sqlite3
+import subprocess
+from http import HTTPStatus
+from pathlib import Path
+
+from tests.bench import corpus, machine
+from tests.bench.corpus import Shape
+from tests.bench.processes import PYTHON, ROOT, Server, free_port, python_environment
+from tests.bench.reference import Answers
+
+
+class Installation:
+    """A data folder with its environment, a user's token, and the server on it."""
+
+    def __init__(self, folder: Path, name: str, *shapes: Shape, pinned: bool = True, **settings: str) -> None:
+        self.folder = folder / name
+        self.data = self.folder / "data"
+        self.data.mkdir(parents=True)
+        self.port = free_port()
+        cpus = machine.server_cpus() if pinned else machine.cpus()
+        self.environment = python_environment(
+            folder,
+            TPI_DATA_DIR=str(self.data),
+            TPI_BIND=f"127.0.0.1:{self.port}",
+            TPI_WORKERS=str(len(cpus)),
+            DJANGO_SETTINGS_MODULE="tpi_site.settings.base",
+            **settings,
+        )
+        self._run("manage.py", "prepare")
+        self.token = self._run("-m", "tests.bench.people").strip()
+        self.database = self.data / "tpi.sqlite3"
+        corpus.seed(self.database, *shapes)
+        self.server = Server(
+            "the index",
+            [PYTHON, "-m", "tpi_site.serve"],
+            port=self.port,
+            log=self.folder / "server.log",
+            environment=self.environment,
+            cpus=cpus,
+            ready_path="/simple/",
+        )
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [PYTHON, *arguments], cwd=ROOT, env=self.environment, check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def touch(self, project: str) -> None:
+        """Let something about the project have changed."""
+        corpus.touch(self.database, project)
+
+    def file_path(self, filename: str) -> str:
+        """The address of a published file."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)
+        try:
+            index, sha256 = connection.execute(
+                "SELECT i.name, f.sha256 FROM indexapp_file f JOIN indexapp_index i ON i.id = f.index_id"
+                " WHERE f.filename = ?",
+                [filename],
+            ).fetchone()
+        finally:
+            connection.close()
+        return f"/{index}/files/{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{filename}"
+
+    def blob(self, filename: str) -> Path:
+        """Where the bytes of a published file lie."""
+        return self.data / "files" / "blobs" / Path(*self.file_path(filename).split("/")[3:6])
+
+
+class Reference:
+    """Reference B with answers recorded from the product."""
+
+    def __init__(self, folder: Path, installation: Installation) -> None:
+        self._answers: Answers = {}
+        self._source = installation.port
+        self._file = folder / "reference.pickle"
+        self.port = free_port()
+        self.server = Server(
+            "reference B",
+            [PYTHON, "-m", "gunicorn", "-c", "tests/bench/reference_gunicorn.py"],
+            port=self.port,
+            log=folder / "reference.log",
+            environment={
+                **installation.environment,
+                "TPI_BIND": f"127.0.0.1:{self.port}",
+                "BENCH_REFERENCE": str(self._file),
+            },
+            cpus=machine.server_cpus(),
+            ready_path="/ready",
+        )
+
+    def record(self, request: bytes, *, bytes_at: Path | None = None) -> bytes:
+        """Take the product's answer to ``request`` and return the request that makes B give the same.
+
+        It differs in the path alone, because B looks at nothing else.  With ``bytes_at`` the body is that file.
+        """
+        status, headers, body = get_bytes(self._source, request)
+        if status not in {200, 304}:
+            raise RuntimeError(f"The index answered {status}: {body[:300]!r}")
+        kept = [pair for pair in headers if pair[0].lower() not in {"server", "date", "connection"}]
+        path = f"/b/{len(self._answers)}"
+        self._answers[path] = (f"{status} {HTTPStatus(status).phrase}", kept, str(bytes_at) if bytes_at else body)
+        method, _, rest = request.split(b" ", 2)
+        return b" ".join([method, path.encode(), rest])
+
+    def write(self) -> None:
+        """Write the answers down for the server that is about to start."""
+        self._answers["/ready"] = ("200 OK", [("Content-Length", "0")], b"")
+        self._file.write_bytes(pickle.dumps(self._answers))
+
+
+def _parsed(request: bytes) -> tuple[str, dict[str, str]]:
+    first, *lines = request.decode().split("\r\n")
+    return first.split(" ")[1], dict(line.split(": ", 1) for line in lines if line)
+
+
+def get_bytes(port: int, request: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+    """One request on a connection of its own: status, headers and body."""
+    path, headers = _parsed(request)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.getheaders(), answer.read()
+    finally:
+        connection.close()

@@ -1,0 +1,62 @@
+"""Downloads: a small wheel, a big one through the worker, and a big one handed to nginx."""
+
+from __future__ import annotations
+
+from tests.bench.installation import Installation, Reference
+from tests.bench.load import drive, get
+from tests.bench.processes import Server
+from tests.bench.rounds import Effort, in_turn
+from tests.bench.table import Line, Table, Target, rate
+
+
+class Downloads:
+    """Requests for files in pairs: for the index, and for B with the same bytes by sendfile."""
+
+    def __init__(self, installation: Installation, reference: Reference, *, small: str, big: str) -> None:
+        self._installation = installation
+        self._reference = reference
+        self._small = self._both(small)
+        self._big = self._both(big)
+
+    def _both(self, filename: str) -> tuple[bytes, bytes]:
+        ours = get(self._installation.file_path(filename), token=self._installation.token)
+        return ours, self._reference.record(ours, bytes_at=self._installation.blob(filename))
+
+    def measure_small(self, table: Table, effort: Effort) -> None:
+        """Answers a second for a wheel of 10 kB."""
+        index, b = self._installation.server, self._reference.server
+        ours, theirs = self._small
+        compared = in_turn(
+            effort,
+            lambda: drive(index, [ours], seconds=effort.seconds),
+            lambda: drive(b, [theirs], seconds=effort.seconds),
+        )
+        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu:.0f} µs CPU"
+        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu:.0f} µs CPU"
+        table.add(Line("wheel of 10 kB", measured, against, compared.ratio, Target(0.4)))
+
+    def measure_big(self, table: Table, effort: Effort) -> None:
+        """MB a second for a wheel of 100 MB through the worker."""
+        index, b = self._installation.server, self._reference.server
+        compare_streams(
+            table, effort, "wheel of 100 MB through the worker", (index, self._big[0]), ("B", b, self._big[1]), Target(0.7)
+        )
+
+
+def compare_streams(
+    table: Table,
+    effort: Effort,
+    name: str,
+    ours: tuple[Server, bytes],
+    theirs: tuple[str, Server, bytes],
+    target: Target,
+) -> None:
+    """Add a line that compares MB a second of two servers, two clients each."""
+    compared = in_turn(
+        effort,
+        lambda: drive(ours[0], [ours[1]], seconds=effort.seconds, connections=2),
+        lambda: drive(theirs[1], [theirs[2]], seconds=effort.seconds, connections=2),
+    )
+    measured = f"{compared.ours.megabytes:,.0f} MB/s"
+    against = f"{theirs[0]} {compared.theirs.megabytes:,.0f} MB/s"
+    table.add(Line(name, measured, against, compared.ratio, target))

@@ -1,0 +1,103 @@
+"""Pages: warm, unchanged (304), and made anew after a change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter
+
+from tests.bench.installation import Installation, Reference, get_bytes
+from tests.bench.keepalive import Keepalive
+from tests.bench.load import drive, get
+from tests.bench.rounds import Effort, in_turn
+from tests.bench.table import Line, Table, Target, rate
+
+JSON = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+HTML = "text/html"
+_COLD_ROUNDS = 15
+_HALF = Target(0.5)
+
+
+class Pages:
+    """Requests for pages in pairs: for the index, and for B with the same answer."""
+
+    def __init__(self, installation: Installation, reference: Reference, names: Sequence[str], big: str) -> None:
+        self._installation = installation
+        self._reference = reference
+        self._big = f"/simple/{big}/"
+        self._big_name = big
+        small = [f"/simple/{name}/" for name in names]
+        token = installation.token
+        self._pairs = {
+            "warm project page of 10 files, JSON": self._both([get(path, token=token, accept=JSON) for path in small]),
+            "warm project page of 10 files, HTML": self._both([get(path, token=token, accept=HTML) for path in small]),
+            "warm project page of 10 files, JSON, gzip": self._both(
+                [get(path, token=token, accept=JSON, coding="gzip, deflate") for path in small]
+            ),
+            "warm page of 2,000 files, JSON": self._both([self._of_big(JSON)]),
+            "warm page of 2,000 files, HTML": self._both([self._of_big(HTML)]),
+            "warm page of 2,000 files, JSON, gzip": self._both([self._of_big(JSON, "gzip, deflate")]),
+            "warm root of 1,000 projects, JSON": self._both([get("/simple/", token=token, accept=JSON)]),
+            "warm root of 1,000 projects, HTML": self._both([get("/simple/", token=token, accept=HTML)]),
+        }
+        self._unchanged = [get(path, token=token, accept=JSON, etag=self._etag(path)) for path in small]
+        self._smallest = self._unchanged[:1], [reference.record(self._unchanged[0])]
+
+    def _of_big(self, accept: str, coding: str = "identity") -> bytes:
+        return get(self._big, token=self._installation.token, accept=accept, coding=coding)
+
+    def _both(self, requests: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        return requests, [self._reference.record(request) for request in requests]
+
+    def _etag(self, path: str) -> str:
+        request = get(path, token=self._installation.token, accept=JSON)
+        return dict(get_bytes(self._installation.port, request)[1])["ETag"]
+
+    def measure_warm(self, table: Table, effort: Effort) -> None:
+        """Pages from memory beside B with the same bytes."""
+        for name, (ours, theirs) in self._pairs.items():
+            self._compare(table, effort, name, ours, theirs)
+        self._compare(table, effort, "304 for an unchanged page", self._unchanged, self._smallest[1])
+
+    def _compare(self, table: Table, effort: Effort, name: str, ours: list[bytes], theirs: list[bytes]) -> None:
+        status = frozenset({304 if name.startswith("304") else 200})
+        index, b = self._installation.server, self._reference.server
+        drive(index, ours, seconds=0.3, expect=status)
+        compared = in_turn(
+            effort,
+            lambda: drive(index, ours, seconds=effort.seconds, expect=status),
+            lambda: drive(b, theirs, seconds=effort.seconds, expect=status),
+        )
+        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu:.0f} µs CPU"
+        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu:.0f} µs CPU"
+        table.add(Line(name, measured, against, compared.ratio, _HALF))
+
+    def measure_cold(self, table: Table) -> None:
+        """What one page costs right after a change of its project, beside the same page unchanged."""
+        for label, request in (
+            ("JSON", self._of_big(JSON)),
+            ("HTML", self._of_big(HTML)),
+            ("JSON, gzip", self._of_big(JSON, "gzip, deflate")),
+        ):
+            with Keepalive(self._installation.port) as client:
+                cold, warm = [], []
+                client.ask(request)
+                for _ in range(_COLD_ROUNDS):
+                    self._installation.touch(self._big_name)
+                    cold.append(_seconds(client, request))
+                    warm += [_seconds(client, request) for _ in range(5)]
+            table.add(
+                Line(
+                    f"cold page of 2,000 files, {label}",
+                    f"{median(cold) * 1e3:.1f} ms",
+                    f"warm {median(warm) * 1e3:.2f} ms",
+                    median(cold) / median(warm),
+                    Target(10, is_ceiling=True, unit=" x"),
+                )
+            )
+
+
+def _seconds(client: Keepalive, request: bytes) -> float:
+    started = perf_counter()
+    client.ask(request)
+    return perf_counter() - started

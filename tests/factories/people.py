@@ -1,0 +1,68 @@
+"""Users, teams and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import count
+
+from django.contrib.auth.hashers import make_password
+
+from accounts.domain.actors import Actor, Method, internal
+from accounts.domain.verbs import ALL_VERBS, Verb
+from accounts.models import Membership, Team, Token, User
+from accounts.services import tokens
+
+PASSWORD = "correct horse battery staple"
+SYSTEM = internal("test")
+_numbers = count(1)
+
+
+def make_user(
+    username: str = "", *, is_superuser: bool = False, is_active: bool = True, password: str = PASSWORD
+) -> User:
+    """A person; without a name a new one is found."""
+    username = username or f"person-{next(_numbers)}"
+    return User.objects.create(
+        username=username,
+        email=f"{username}@tpi.example",
+        password=make_password(password),
+        is_superuser=is_superuser,
+        is_staff=is_superuser,
+        is_active=is_active,
+    )
+
+
+def make_team(name: str = "", *members: User, admins: Iterable[User] = ()) -> Team:
+    """A team with its people."""
+    team = Team.objects.create(name=name or f"team-{next(_numbers)}")
+    for place, people in ((Membership.Place.MEMBER, members), (Membership.Place.ADMIN, admins)):
+        for user in people:
+            Membership.objects.create(team=team, user=user, role=place)
+    return team
+
+
+def make_token(
+    owner: User,
+    verbs: Iterable[Verb] = ALL_VERBS,
+    *,
+    indexes: Iterable[str] = (),
+    projects: Iterable[str] = (),
+    expires_at: datetime | None = None,
+    name: str = "test",
+) -> tuple[Token, str]:
+    """A token of ``owner`` and its text."""
+    return tokens.issue(
+        actor=SYSTEM,
+        owner=owner,
+        name=name,
+        verbs=verbs,
+        indexes=indexes,
+        projects=projects,
+        expires_at=expires_at,
+    )
+
+
+def actor_of(user: User) -> Actor:
+    """The user, signed in by browser."""
+    return Actor(user.pk, user.username, user.is_superuser, None, Method.SESSION)

@@ -1,0 +1,1 @@
+"""What has to stand before the settings are read."""

@@ -1,0 +1,27 @@
+"""pytest plugin, loaded by ``-p`` because pytest-django reads the settings before any conftest.
+
+Gives the run a folder and settings of its own, whatever the shell has set, and starts PostgreSQL where
+``TPI_TEST_DATABASE=postgresql`` asks for it. The processes of a parallel run share what the first one started.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tests.plugins import postgresql, run_folder
+
+
+def _prepare() -> None:
+    for name in [name for name in os.environ if name.startswith("TPI_") and not name.startswith("TPI_TEST_")]:
+        del os.environ[name]
+    folder = run_folder.begin()
+    os.environ["TPI_DATA_DIR"] = str(folder / "data")
+    database = os.environ.get("TPI_TEST_DATABASE", "sqlite")
+    if database == "postgresql":
+        os.environ["TPI_DATABASE_URL"] = postgresql.start(folder)
+    elif database != "sqlite":
+        raise RuntimeError("TPI_TEST_DATABASE is either sqlite or postgresql.")
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _prepare()

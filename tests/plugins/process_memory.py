@@ -1,0 +1,17 @@
+"""What the processes of the product remember between two requests, and how a test forgets it."""
+
+from __future__ import annotations
+
+
+def forget() -> None:
+    """Empty every memory of this process."""
+    from django.core.cache import cache
+
+    from accounts import authentication
+    from indexapp import storage
+    from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+
+    cache.clear()
+    storage.forget_default()
+    for memory in (authentication, files, gate, index_map, project_pages, root_lists, watermarks):
+        memory.forget_all()

@@ -1,0 +1,73 @@
+"""What tests need done inside an installation that runs in other processes, by the product's own services.
+
+``python -m tests.servers.inside <function> <json arguments>`` prints the result as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
+
+
+def token(user: str = "admin", verbs: list[str] | None = None, **scope: Any) -> str:
+    """A new token of ``user``; ``scope`` are ``indexes`` and ``projects``."""
+    from accounts.domain.actors import internal
+    from accounts.domain.verbs import parse_verbs
+    from accounts.models import User
+    from accounts.services import tokens
+
+    owner = User.objects.get(username=user)
+    _, text = tokens.issue(
+        actor=internal("test"), owner=owner, name="test", verbs=parse_verbs(verbs or ["read", "upload"]), **scope
+    )
+    return text
+
+
+def user(name: str, password: str) -> None:
+    """A user without any right."""
+    from accounts.domain.actors import internal
+    from accounts.services import users
+
+    users.create(actor=internal("test"), username=name, password=password)
+
+
+def index(name: str, **values: Any) -> None:
+    """A new index."""
+    from accounts.domain.actors import internal
+    from indexapp.services import indexes
+
+    indexes.create(actor=internal("test"), name=name, **values)
+
+
+def yank(project: str, version: str, reason: str = "") -> None:
+    """Yank a release of the default index."""
+    from accounts.domain.actors import internal
+    from indexapp.models import Release
+    from indexapp.services import releases
+
+    found = Release.objects.get(project__normalized_name=project, project__index__is_default=True, version=version)
+    releases.yank(actor=internal("test"), release=found, reason=reason)
+
+
+def counts() -> dict[str, int]:
+    """How many rows of each kind there are that an upload writes."""
+    from accounts.models import AuditEntry
+    from indexapp.models import Blob, Change, File, Project, Release
+
+    return {model.__name__: model.objects.count() for model in (Project, Release, File, Blob, Change, AuditEntry)}
+
+
+def main() -> None:
+    """Run the function that the command line names."""
+    import django
+
+    django.setup()
+    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
+
+
+if __name__ == "__main__":
+    main()

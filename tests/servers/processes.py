@@ -1,0 +1,72 @@
+"""The processes of an installation, as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process of the installation and the part it plays there."""
+
+    pid: int
+    role: str
+
+
+def children(pid: int) -> list[int]:
+    """The processes that ``pid`` is the parent of."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below ``pid``, nearest first."""
+    found: list[int] = []
+    level = [pid]
+    while level:
+        level = [child for parent in level for child in children(parent)]
+        found += level
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def members(supervisor: int) -> list[Member]:
+    """The supervisor, gunicorn's master and workers, the job cluster and its processes, as far as they are there now."""
+    found = [Member(supervisor, "supervisor")]
+    for part in children(supervisor):
+        command = _command(part)
+        name = "jobs" if "tpi_site.jobs" in command else "master" if "tpi_site.web" in command else ""
+        if not name:
+            continue
+        found.append(Member(part, name))
+        below = "job process" if name == "jobs" else "worker"
+        found += [Member(pid, below) for pid in descendants(part)]
+    return found
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Send a signal to a process of ours that may just have ended."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

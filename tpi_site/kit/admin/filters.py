@@ -1,0 +1,49 @@
+"""Filters whose choices cost nothing, or one small query, and whose conditions the code states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+
+class ConditionFilter(SimpleListFilter):
+    """A filter with fixed choices; ``conditions`` maps each choice's word to its label and its condition."""
+
+    conditions: ClassVar[Mapping[str, tuple[str, Q]]] = {}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """The words and their labels."""
+        return [(word, label) for word, (label, _) in self.chosen().items()]
+
+    def chosen(self) -> Mapping[str, tuple[str, Q]]:
+        """The conditions; a subclass may compute them."""
+        return self.conditions
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that fit; an unknown word filters nothing."""
+        found = self.chosen().get(self.value() or "")
+        return queryset.filter(found[1]) if found else queryset
+
+
+def choice_filter(title: str, parameter: str, field: str, choices: Iterable[tuple[str, str]]) -> type[SimpleListFilter]:
+    """A filter class for a field with fixed choices."""
+    conditions = {word: (label, Q(**{field: word})) for word, label in choices}
+    return type(
+        f"{field.title()}Filter",
+        (ConditionFilter,),
+        {"title": title, "parameter_name": parameter, "conditions": conditions},
+    )
+
+
+def flag_filter(title: str, parameter: str, field: str, yes: str, no: str) -> type[SimpleListFilter]:
+    """A filter class for a boolean field."""
+    conditions = {"yes": (yes, Q(**{field: True})), "no": (no, Q(**{field: False}))}
+    return type(
+        f"{field.title()}Filter",
+        (ConditionFilter,),
+        {"title": title, "parameter_name": parameter, "conditions": conditions},
+    )

@@ -1,0 +1,80 @@
+"""Lists over tables of any size: nothing is counted, one query fetches a page and learns whether another follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.text import capfirst
+
+if TYPE_CHECKING:
+    from tpi_site.kit.admin.screens import Screen
+
+MAX_PAGES = 200
+"""Pages are found by skipping rows; deeper ones would cost more than a filter or a search."""
+
+
+class OpenEndedList(ChangeList):
+    """A change list that knows whether there is more, but not how much."""
+
+    model_admin: Screen
+    list_per_page: int
+
+    def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
+        super().__init__(request, *args, **options)
+        self.title = str(capfirst(self.opts.verbose_name_plural))
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """The rows without the columns that a list never shows."""
+        return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.list_defer)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch one page and one row more."""
+        if not 1 <= self.page_num <= MAX_PAGES:
+            raise IncorrectLookupParameters
+        start = (self.page_num - 1) * self.list_per_page
+        rows = list(self.queryset[start : start + self.list_per_page + 1])
+        if start and not rows:
+            raise IncorrectLookupParameters
+        self.has_next = len(rows) > self.list_per_page
+        self.result_list = self.model_admin.enrich(rows[: self.list_per_page])
+        self.first_row, self.last_row = start + 1, start + len(self.result_list)
+        self._fill_in(request)
+
+    def _fill_in(self, request: HttpRequest) -> None:
+        """What the admin's own templates and tags read."""
+        self.result_count = self.full_result_count = self.last_row
+        self.show_full_result_count = False
+        self.show_admin_actions = bool(self.result_list)
+        self.can_show_all = False
+        self.multi_page = False
+        self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+
+    @property
+    def previous_url(self) -> str:
+        """The query string of the page before, empty on the first one."""
+        return self.get_query_string({PAGE_VAR: str(self.page_num - 1)}) if self.page_num > 1 else ""
+
+    @property
+    def next_url(self) -> str:
+        """The query string of the next page, empty where there is none or paging ends."""
+        follows = self.has_next and self.page_num < MAX_PAGES
+        return self.get_query_string({PAGE_VAR: str(self.page_num + 1)}) if follows else ""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there are rows that paging does not reach."""
+        return self.has_next and self.page_num >= MAX_PAGES
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a search or a filter hides rows."""
+        return bool(self.query or self.has_active_filters)
+
+    @property
+    def empty_text(self) -> str:
+        """What to do next where the list is empty."""
+        return self.model_admin.empty_text

@@ -1,0 +1,200 @@
+"""What a model's pages in the console derive from: rows by the actor's rights, writes by services, lists that stay quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.admin import ShowFacets
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
+
+from tpi_site.kit.admin import entrance
+from tpi_site.kit.admin.confirmations import Confirmations
+from tpi_site.kit.admin.entrance import actor_of
+from tpi_site.kit.admin.lists import OpenEndedList
+from tpi_site.kit.admin.refusals import RefusableForm, RefusalsAsFormErrors
+
+_LARGEST_ID = 2**63 - 1
+
+
+class Screen(Confirmations, RefusalsAsFormErrors):
+    """The pages of one model.
+
+    A subclass gives ``rows(actor)`` and, where people may write, ``may_add``/``add_row`` and ``may_change``/``change_row``;
+    rows that ``rows`` leaves out do not exist here, on any page and for any action. ``section`` and ``place`` say where
+    the menu shows the screen; ``area`` who sees it there (see :mod:`.entrance`), None meaning everybody who may enter.
+    """
+
+    section: ClassVar[str] = "Publishing"
+    place: ClassVar[int] = 0
+    area: ClassVar[str | None] = None
+    administrators_only: ClassVar[bool] = False
+    empty_text: ClassVar[str] = "There is nothing here yet."
+    list_defer: ClassVar[Sequence[str]] = ()
+    add_form: ClassVar[type[RefusableForm] | None] = None
+    add_fieldsets: ClassVar[Any] = ()
+
+    list_per_page = 50
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by: Sequence[str] = ()
+    view_on_site = False
+
+    # Rows and rights
+
+    def rows(self, actor: Any) -> QuerySet[Any]:
+        """The rows that exist for ``actor``."""
+        raise NotImplementedError
+
+    def may_add(self, actor: Any) -> bool:
+        """Whether the page for a new row is open to ``actor``."""
+        return False
+
+    def may_change(self, actor: Any) -> bool:
+        """Whether rows that ``actor`` sees are shown as a form."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows of the request's actor."""
+        return self.rows(actor_of(request)).order_by(*self.get_ordering(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """One of the actor's rows by its id, or None; no other field finds a row."""
+        if object_id.isdecimal() and int(object_id) > _LARGEST_ID:
+            return None
+        return super().get_object(request, object_id)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the menu shows the screen."""
+        return self.has_view_permission(request) and (self.area is None or self.area in entrance.areas_of(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the pages are open; which rows they show is decided by :meth:`rows`."""
+        return not self.administrators_only or bool(actor_of(request).may_administer_instance)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """As :meth:`may_add`."""
+        return self.has_view_permission(request) and self.may_add(actor_of(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As :meth:`may_change`."""
+        return self.has_view_permission(request) and self.may_change(actor_of(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the screen has a deletion that the actor may start."""
+        return self.deletion is not None and self._may(request, self.deletion)
+
+    def has_administer_permission(self, request: HttpRequest) -> bool:
+        """For actions on the rows that one sees; the service asks again, for each row."""
+        return self.has_view_permission(request)
+
+    def has_instance_permission(self, request: HttpRequest) -> bool:
+        """For actions of administrators of the instance."""
+        return bool(actor_of(request).may_administer_instance)
+
+    # Writes
+
+    def add_row(self, actor: Any, given: Mapping[str, Any]) -> Model:
+        """Make a row of the form's values, by a service."""
+        raise NotImplementedError
+
+    def change_row(self, actor: Any, row: Any, given: Mapping[str, Any]) -> None:
+        """Change ``row``, freshly read, by a service; ``given`` holds what the form changed."""
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Hand the form's values to a service.
+
+        The form has written them into ``obj`` already, so a fresh row goes to the service, which compares old and new.
+        """
+        actor = actor_of(request)
+        if not change:
+            obj.__dict__.update(self.add_row(actor, form.cleaned_data).__dict__)
+            return
+        changed = {name: form.cleaned_data[name] for name in form.changed_data if name in form.cleaned_data}
+        if changed:
+            self.change_row(actor, self.rows(actor).get(pk=obj.pk), changed)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """Only inlines; the form's own relations are the service's."""
+        for formset in formsets:
+            self.save_formset(request, form, formset, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
+        """A screen with inlines hands them to services."""
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Never reached: :meth:`delete_view` performs :attr:`deletion`."""
+        raise NotImplementedError
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """As :meth:`delete_model`."""
+        raise NotImplementedError
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has written the audit row."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As :meth:`log_addition`."""
+
+    # Forms
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
+        """The form for a new row may be another one."""
+        if obj is None and self.add_form is not None:
+            options["form"] = self.add_form
+        return super().get_form(request, obj, change, **options)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """As :meth:`get_form`."""
+        if obj is None and self.add_fieldsets:
+            return self.add_fieldsets
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new row has nothing that is fixed."""
+        return super().get_readonly_fields(request, obj) if obj is not None else ()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> HttpResponse:
+        """Titles that say the thing, and the row's buttons."""
+        row = context["original"]
+        context["title"] = str(row) if row is not None else f"New {self.opts.verbose_name}"
+        context["subtitle"] = None
+        context["kind"] = capfirst(self.opts.verbose_name)
+        context["tools"] = self.tools(request, row) if row is not None else []
+        context["related"] = self.related(request, row) if row is not None else []
+        context["show_delete"] = False  # the button stands among the tools
+        context["show_save_and_continue"] = False
+        return super().render_change_form(request, context, *args, **options)
+
+    def related(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        """Labels and addresses of lists that belong to the row."""
+        return []
+
+    # Lists
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[OpenEndedList]:
+        """The list that does not count."""
+        return OpenEndedList
+
+    def enrich(self, rows: list[Any]) -> list[Any]:
+        """Add to the rows of one page what takes a query for all of them together."""
+        return rows
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only the screen's filters filter: a free lookup on any column could guess digests letter by letter."""
+        return lookup in {getattr(entry, "parameter_name", None) for entry in self.list_filter}
+
+    @property
+    def media(self) -> forms.Media:
+        """The script that ticks rows; pages work without it."""
+        return forms.Media(js=["admin/js/actions.js"])
+
+
+class ReadOnlyScreen(Screen):
+    """Pages that only show."""

@@ -1,0 +1,26 @@
+"""``/metrics`` for Prometheus: open to the networks that settings name, to others with an administrator's token."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from django_prometheus.exports import ExportToDjangoView
+
+from accounts.authentication import actor_of
+from tpi_site.kit.errors import Forbidden, Unauthenticated
+from tpi_site.kit.request_context import current, is_within
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All processes' metrics as one text."""
+    behind_proxy = "HTTP_X_FORWARDED_FOR" in request.META and not settings.TPI_TRUSTED_PROXIES
+    if behind_proxy or not is_within(current.get().address, settings.TPI_METRICS_NETWORKS):
+        actor = actor_of(request)
+        if actor.is_anonymous:
+            raise Unauthenticated("Metrics need an administrator's token from this address.")
+        if not actor.may_administer_instance:
+            raise Forbidden("Only an administrator may read the metrics.", code="administrator-needed")
+    response: HttpResponse = ExportToDjangoView(request)
+    return response
