@@ -27,7 +27,7 @@ def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name
 
 
 def _from_roles(actor: Actor, index: Index, project: Project | None) -> frozenset[Verb]:
-    if actor.user_id is None:
+    if actor.user_id is None or index.pk is None:  # an index that is not there is refused like one that is
         return NO_VERBS
     masks = (
         Role.objects.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id), index=index)

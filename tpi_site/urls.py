@@ -12,5 +12,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("account/", include("accounts.urls")),
     path("", include("indexapp.urls")),
+    path("", include("indexapp.browse_urls")),
 ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.domain.actors import Actor
 from tpi_site.kit.errors import Unauthenticated
+
+if TYPE_CHECKING:  # DRF imports its views while it loads the classes that settings name, this one among them
+    from rest_framework.views import APIView
 
 
 class DeniedByDefault(BasePermission):

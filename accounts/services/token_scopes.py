@@ -1,32 +1,36 @@
-"""Which names a token may be bound to; the app that owns indexes and projects says so, because this one knows none."""
+"""The names of indexes and projects that a token may be bound to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+
+from packaging.utils import InvalidName, canonicalize_name
 
 from accounts.domain.actors import Actor
+from accounts.services import scope_indexes
+from tpi_site.kit.errors import Invalid
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeNames:
-    """Names of indexes and normalised names of projects; empty means all that the owner may."""
-
-    indexes: frozenset[str]
-    projects: frozenset[str]
-
-
-Settle = Callable[[Actor, Iterable[str], Iterable[str]], ScopeNames]
-_settle: list[Settle] = []
-
-
-def register(settle: Settle) -> None:
-    """Let ``settle`` normalise names and refuse unknown ones; called once, when the apps are ready."""
-    _settle[:] = [settle]
+def checked_indexes(*, actor: Actor, names: Iterable[str]) -> frozenset[str]:
+    """The names; refuses one of an index that is not there or that ``actor`` may not see, in the same sentence."""
+    wanted = frozenset(names)
+    known = {index.name for index in scope_indexes.visible_to(actor)} if wanted else set()
+    if actor.token is not None:
+        known |= actor.token.indexes  # a token that may not read still knows what it is bound to
+    if unknown := wanted - known:
+        raise Invalid(f"There is no index named '{min(unknown)}' that you may read.", code="index-unknown")
+    return wanted
 
 
-def settle(*, actor: Actor, indexes: Iterable[str], projects: Iterable[str]) -> ScopeNames:
-    """The names as a token stores them; refuses names that mean nothing to ``actor``."""
-    if not _settle:
-        return ScopeNames(frozenset(indexes), frozenset(projects))
-    return _settle[0](actor, indexes, projects)
+def checked_projects(names: Iterable[str]) -> frozenset[str]:
+    """The normalised names; no project needs to be there, because a token may come before the first upload."""
+    return frozenset(map(_normalized, names))
+
+
+def _normalized(name: str) -> str:
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise Invalid(
+            f"{name!a} is not a project name: use letters, digits, '.', '-' and '_'.", code="name-invalid"
+        ) from None

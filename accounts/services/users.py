@@ -60,6 +60,21 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
     return user
 
 
+def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, email: str) -> User:
+    """Change how oneself is called and reached; it needs a session or a password, not a token."""
+    if actor.user_id != user.pk or actor.token is not None:
+        raise Forbidden("A profile is changed by its owner, signed in and not with a token.", code="token-scope")
+    values = {"first_name": first_name, "last_name": last_name, "email": email}
+    before = {name: getattr(user, name) for name in values}
+    for name, value in values.items():
+        setattr(user, name, value)
+    _full_clean(user)
+    with transaction.atomic():
+        user.save(update_fields=list(values))
+        audit.record(actor=actor, action="user.change", subject=user, before=before, after=values)
+    return user
+
+
 def set_password(*, actor: Actor, user: User, password: str) -> None:
     """Give ``user`` a new password; people do so for themselves, administrators for anyone."""
     if actor.user_id != user.pk:

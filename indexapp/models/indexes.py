@@ -11,7 +11,7 @@ from accounts.models.users import SLUG
 from indexapp.models.querysets import IndexQuerySet
 
 RESERVED_INDEX_NAMES = frozenset(
-    "account admin api files hooks integrity legacy livez metrics packages project pypi readyz rss search simple static".split()
+    "account admin api files help hooks integrity legacy livez metrics packages project pypi readyz rss search simple static".split()
 )
 """First path segments that the site uses itself."""
 

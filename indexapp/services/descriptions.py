@@ -41,6 +41,13 @@ def rendered(content_type: str, raw: str) -> SafeString:
     return mark_safe(html)  # noqa: S308  sanitised, or escaped, by what made it
 
 
+def is_renderable(content_type: str, raw: str) -> bool:
+    """Whether ``raw`` can be shown as what it says it is; plain text always can."""
+    if not raw.strip() or content_type.lower().partition(";")[0].strip() == "text/plain":
+        return True
+    return len(raw) <= MAX_CHARACTERS and _by_type(content_type)(raw) is not None
+
+
 def _render(content_type: str, raw: str) -> str:
     html = _by_type(content_type)(raw) if len(raw) <= MAX_CHARACTERS else None
     return readme_html.fit_in(html) if html else _plain(raw)

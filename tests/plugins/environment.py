@@ -16,6 +16,7 @@ def _prepare() -> None:
         del os.environ[name]
     folder = run_folder.begin()
     os.environ["TPI_DATA_DIR"] = str(folder / "data")
+    (folder / "data" / "static").mkdir(parents=True)  # where the first start of an installation collects static files
     database = os.environ.get("TPI_TEST_DATABASE", "sqlite")
     if database == "postgresql":
         os.environ["TPI_DATABASE_URL"] = postgresql.start(folder)

@@ -43,6 +43,18 @@ def index(name: str, **values: Any) -> None:
     indexes.create(actor=internal("test"), name=name, **values)
 
 
+def cast() -> dict[str, str]:
+    """Tokens of those who appear in the functional tests, and the indexes they use: ``second``, and ``both`` as a group."""
+    index("second")
+    index("both", kind="group", members=["main", "second"])
+    user("outsider", "a long enough password")
+    return {
+        "owner": token(),
+        "reader": token(verbs=["read"]),
+        "outsider": token("outsider"),
+    }
+
+
 def yank(project: str, version: str, reason: str = "") -> None:
     """Yank a release of the default index."""
     from accounts.domain.actors import internal

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from tpi_site.kit.errors import Invalid
 from tpi_site.kit.public_urls import public_url
+
+if TYPE_CHECKING:  # DRF imports its views while it loads the classes that settings name, this one among them
+    from rest_framework.views import APIView
 
 _LONGEST_CURSOR = 2000
 

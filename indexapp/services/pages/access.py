@@ -44,8 +44,8 @@ def open_index(actor: Actor, name: str) -> ServedIndex:
     """The index, if the actor may see anything in it; otherwise the refusal that an unknown name gets too."""
     index = index_map.read(watermarks.read()).by_name.get(name)
     if index is not None:
-        visible = set(Index.objects.visible_to(actor).filter(pk__in=[m.pk for m in index.members]).values_list("pk"))
-        if _is_visible(index, {row[0] for row in visible}, actor):
+        rows = Index.objects.visible_to(actor).filter(pk__in=[member.pk for member in index.members])
+        if _is_visible(index, set(rows.values_list("pk", flat=True)), actor):
             return index
     elif actor.may_administer_instance:
         raise NotFound("There is no index of this name; check the spelling.")

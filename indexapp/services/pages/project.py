@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
@@ -22,6 +23,7 @@ from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
 from tpi_site.kit.errors import Invalid, NotFound
 
+T = TypeVar("T", Release, File)
 RELEASES_SHOWN = 40
 FILES_SHOWN = 100
 _MOST_ROWS = 5_000
@@ -122,7 +124,7 @@ def _description(release: Release | None) -> SafeString:
     return descriptions.rendered(row.content_type, row.raw) if row else SafeString("")
 
 
-def _cut[T: (Release, File)](rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
+def _cut(rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
     limit = _MOST_ROWS if whole else limit
     found = list(rows[: limit + 1])
     return found[:limit], len(found) > limit

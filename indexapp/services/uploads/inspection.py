@@ -12,7 +12,9 @@ from indexapp.domain.form_hints import FormFields
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.platform_tags import require_allowed_platforms
 from indexapp.domain.profiles import UploadProfile
+from indexapp.services import descriptions
 from indexapp.services.uploads.incoming import Incoming
+from tpi_site.kit.errors import Invalid
 
 _LIMITS = ArchiveLimits()
 
@@ -37,9 +39,20 @@ def inspect(incoming: Incoming, form: FormFields) -> Inspected:
         require_allowed_platforms(named.tags, incoming.index.allowed_platforms or None, profile)
     raw, core = _read_wheel(incoming) if is_wheel else _read_sdist(incoming, profile)
     warnings = metadata_rules.check_metadata(core, profile)
+    _require_renderable(core, profile)
     named = parse_filename(incoming.filename, profile=profile, expected_name=core.name, expected_version=core.version)
     form_hints.contradictions(form, core, named)
     return Inspected(named, core, raw, is_wheel or _is_static(core), tuple(warnings))
+
+
+def _require_renderable(core: CoreMetadata, profile: UploadProfile) -> None:
+    """PyPI refuses a description that does not render; elsewhere it is shown as plain text."""
+    if profile.is_strict and not descriptions.is_renderable(core.description_content_type, core.description):
+        raise Invalid(
+            f"The description failed to render for '{core.description_content_type or 'text/x-rst'}'; check it with "
+            "'twine check' (rule: renderable description).",
+            code="description-not-renderable",
+        )
 
 
 def _read_wheel(incoming: Incoming) -> tuple[bytes, CoreMetadata]:

@@ -47,3 +47,21 @@ def flag_filter(title: str, parameter: str, field: str, yes: str, no: str) -> ty
         (ConditionFilter,),
         {"title": title, "parameter_name": parameter, "conditions": conditions},
     )
+
+
+class WithinFilter(SimpleListFilter):
+    """Keeps to what belongs to one thing, named in a link; it shows itself only while it is in use."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """The one value there is."""
+        value = self.value()
+        return [(value, value)] if value else []
+
+    def condition(self, value: str) -> Q:
+        """What rows fulfil that belong to ``value``."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that belong to it."""
+        value = self.value()
+        return queryset.filter(self.condition(value)) if value and "\x00" not in value else queryset

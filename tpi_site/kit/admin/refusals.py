@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 
+from tpi_site.kit.admin.entrance import actor_of
 from tpi_site.kit.errors import Refusal
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ _MEANWHILE = "Somebody else changed or made the same thing at this moment; look 
 
 
 class RefusableForm(ModelForm):
-    """A form that can be shown again with what a service answered to it."""
+    """A form that knows who fills it in, and can be shown again with what a service answered to it."""
 
     refusal: ClassVar[str] = ""
+    actor: ClassVar[Any] = None
 
     def clean(self) -> dict[str, Any] | None:
         """The values; an earlier refusal makes the form wrong."""
@@ -47,6 +49,7 @@ class RefusalsAsFormErrors(ModelAdmin):
         """The form class of this request."""
         form = super().get_form(request, obj, change=change, **options)
         form.refusal = getattr(request, _REFUSED, "")  # type: ignore[attr-defined]  screens use RefusableForm only
+        form.actor = actor_of(request)  # type: ignore[attr-defined]  as above
         return form
 
     def changeform_view(

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
 from tpi_site.kit.admin import entrance
@@ -167,10 +168,24 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         context["subtitle"] = None
         context["kind"] = capfirst(self.opts.verbose_name)
         context["tools"] = self.tools(request, row) if row is not None else []
-        context["related"] = self.related(request, row) if row is not None else []
+        context["related"] = self._links(request, row) if row is not None else []
         context["show_delete"] = False  # the button stands among the tools
         context["show_save_and_continue"] = False
         return super().render_change_form(request, context, *args, **options)
+
+    def history_url(self, row: Any) -> str:
+        """Where one reads what happened to the row; empty where nothing is kept."""
+        return ""
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The audit log and the change log are the history."""
+        row = self.get_object(request, unquote(object_id))
+        url = self.history_url(row) if row is not None else ""
+        return HttpResponseRedirect(url or self._list_url())
+
+    def _links(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
+        history = self.history_url(row)
+        return [*self.related(request, row), *([("History", history)] if history else [])]
 
     def related(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
         """Labels and addresses of lists that belong to the row."""

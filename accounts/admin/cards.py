@@ -1,0 +1,32 @@
+"""The app's part of the console's landing page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.admin.tokens import SOON
+from accounts.models import Token
+from tpi_site.kit.admin import Card, Line, actor_of, marks
+
+_SHOWN = 5
+
+
+def expiring_tokens(request: HttpRequest) -> Card:
+    """Tokens that end within 14 days: everybody's for administrators, their own for others."""
+    actor = actor_of(request)
+    now = timezone.now()
+    rows = Token.objects.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + SOON).select_related("user")
+    if not actor.may_administer_instance:
+        rows = rows.filter(user_id=actor.user_id)
+    lines = [
+        Line(token.name, marks.page_url(token), f"of {token.user.username}", at=token.expires_at)
+        for token in rows.order_by("expires_at")[:_SHOWN]
+    ]
+    return Card(
+        "Tokens that expire within 14 days",
+        lines=lines,
+        empty="No token ends soon. A CI job needs one of its own: issue it with no more rights than the job needs.",
+        link_label="All of them" if lines else "Issue a token",
+        link_url=marks.list_url(Token, state="expiring") if lines else marks.add_url(Token),
+    )

@@ -1,0 +1,134 @@
+"""Who is in which team, as one list; teams too large for their page are looked after here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin.rows import managed_teams
+from accounts.domain.actors import Actor
+from accounts.models import Membership, Team, User
+from accounts.services import teams
+from tpi_site.kit.admin import ConfirmedAction, Screen, marks
+from tpi_site.kit.admin.fields import NamedField
+from tpi_site.kit.admin.filters import WithinFilter, choice_filter
+from tpi_site.kit.admin.refusals import RefusableForm
+
+_TONES = {Membership.Place.ADMIN: "accent", Membership.Place.MAINTAINER: "second"}
+
+
+def member_field() -> NamedField:
+    """A field that takes a user name."""
+    return NamedField(User.objects.filter(is_active=True), name_field="username", what="account", label="User")
+
+
+class NewMembershipForm(RefusableForm):
+    """A person's place in a team."""
+
+    team = NamedField(Team.objects.all(), name_field="name", what="team of yours")
+    user = member_field()
+
+    class Meta:
+        model = Membership
+        fields = ("team", "user", "role")
+        labels = {"role": "Place"}
+        help_texts = {"role": "A team's admins take members in and out; the rest comes from the team's roles."}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["team"].queryset = managed_teams(self.actor)  # type: ignore[attr-defined]  it is our NamedField
+
+
+class MembershipForm(RefusableForm):
+    """The place alone."""
+
+    class Meta:
+        model = Membership
+        fields = ("role",)
+        labels = {"role": "Place"}
+
+
+class TeamFilter(WithinFilter):
+    """One team."""
+
+    title, parameter_name = "team", "team"
+
+    def condition(self, value: str) -> Q:
+        """By its name."""
+        return Q(team__name=value)
+
+
+class UserFilter(WithinFilter):
+    """One person."""
+
+    title, parameter_name = "user", "user"
+
+    def condition(self, value: str) -> Q:
+        """By the user name."""
+        return Q(user__username=value)
+
+
+@admin.register(Membership)
+class MembershipScreen(Screen):
+    """Places in teams."""
+
+    section, place, area = "People and rights", 30, "accounts"
+    empty_text = "Nobody is in a team yet."
+    list_display = ("user", "team", "position", "since")
+    list_filter = (choice_filter("place", "place", "role", Membership.Place.choices), TeamFilter, UserFilter)
+    list_select_related = ("user", "team")
+    search_fields = ("user__username", "team__name")
+    ordering = ("team__name", "user__username", "pk")
+    form, add_form = MembershipForm, NewMembershipForm
+    fieldsets = ((None, {"fields": ("team", "user", "role", "since")}),)
+    add_fieldsets = ((None, {"fields": ("team", "user", "role")}),)
+    readonly_fields = ("team", "user", "since")
+    deletion = ConfirmedAction(
+        name="delete",
+        label="Take out of the team",
+        done="taken out",
+        question="The rights that came with the team end at once.",
+        perform=lambda actor, row, _: teams.remove_member(actor=actor, team=row.team, user=row.user),
+        is_dangerous=True,
+        removes=True,
+    )
+
+    def rows(self, actor: Actor) -> QuerySet[Membership]:
+        """Places in the teams that the actor manages."""
+        found = Membership.objects.select_related("user", "team")
+        return found if actor.may_administer_instance else found.filter(team__in=managed_teams(actor))
+
+    def may_add(self, actor: Actor) -> bool:
+        """Everybody, to the teams they manage."""
+        return True
+
+    def may_change(self, actor: Actor) -> bool:
+        """Everybody, in the teams they manage."""
+        return True
+
+    def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Membership:
+        """Take somebody in."""
+        return teams.set_member(actor=actor, team=given["team"], user=given["user"], role=given["role"])
+
+    def change_row(self, actor: Actor, row: Membership, given: Mapping[str, Any]) -> None:
+        """Change somebody's place."""
+        teams.set_member(actor=actor, team=row.team, user=row.user, role=given["role"])
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Reached from a team's page; the menu is long enough."""
+        return False
+
+    @admin.display(description="Place")
+    def position(self, row: Membership) -> SafeString:
+        """The place as a word."""
+        return marks.badge(row.get_role_display().lower(), _TONES.get(Membership.Place(row.role), ""))
+
+    @admin.display(description="Since")
+    def since(self, row: Membership) -> SafeString | str:
+        """When the person was taken in."""
+        return marks.when(row.created_at)

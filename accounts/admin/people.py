@@ -1,0 +1,232 @@
+"""User accounts; administrators of the instance see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.forms import SetPasswordMixin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.domain.actors import Actor
+from accounts.models import AuditEntry, Membership, Token, User
+from accounts.services import users
+from tpi_site.kit.admin import Confirmation, ConfirmedAction, Screen, marks
+from tpi_site.kit.admin.filters import flag_filter
+from tpi_site.kit.admin.refusals import RefusableForm
+
+_PASSWORD = {"autocomplete": "new-password"}
+_WIDGET = forms.PasswordInput(attrs=_PASSWORD)
+
+
+class NewUserForm(RefusableForm):
+    """A new account."""
+
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=_WIDGET,
+        help_text="At least 10 characters. Empty: the account can sign in through a directory or with tokens only.",
+    )
+    repeated = forms.CharField(label="The password again", required=False, strip=False, widget=_WIDGET)
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "is_superuser")
+        labels = {"is_superuser": "Administrator"}
+        help_texts = {
+            "username": "At most 150 letters, digits and @ . + - _ characters.",
+            "is_superuser": "May do everything, in every index and to every account.",
+        }
+
+    def clean_repeated(self) -> str:
+        """The same password twice."""
+        if self.cleaned_data.get("password", "") != self.cleaned_data["repeated"]:
+            raise forms.ValidationError("The two passwords differ; type the same twice.", code="password-differs")
+        return str(self.cleaned_data["repeated"])
+
+
+class UserForm(RefusableForm):
+    """What can be changed about an account."""
+
+    class Meta:
+        model = User
+        fields = ("email", "first_name", "last_name", "is_active", "is_superuser")
+        labels = {"is_active": "Enabled", "is_superuser": "Administrator"}
+        help_texts = {
+            "is_active": "A disabled account cannot sign in, and its tokens stop at once. What it published stays.",
+            "is_superuser": "May do everything, in every index and to every account.",
+        }
+
+
+class NewPassword(SetPasswordMixin, Confirmation):
+    """Asks for a password, twice."""
+
+    password1, password2 = SetPasswordMixin.create_password_fields(label2="The password again")
+
+    def clean(self) -> dict[str, Any]:
+        """The same password twice; whether it is strong enough is the service's question."""
+        self.validate_passwords("password1", "password2")
+        return super().clean() or self.cleaned_data
+
+
+def _set(**values: bool) -> Any:
+    def perform(actor: Actor, user: User, given: Mapping[str, Any]) -> None:
+        users.change(actor=actor, user=user, **values)
+
+    return perform
+
+
+def _others(actor: Actor, user: User) -> bool:
+    return actor.user_id != user.pk
+
+
+@admin.register(User)
+class UserScreen(Screen):
+    """Accounts of people and programs."""
+
+    section, place, area = "People and rights", 10, "accounts"
+    administrators_only = True
+    empty_text = "There are no accounts that fit."
+    list_display = ("username", "name", "email", "state", "since", "last_seen")
+    list_filter = (
+        flag_filter("state", "enabled", "is_active", "Enabled", "Disabled"),
+        flag_filter("administrator", "administrator", "is_superuser", "Administrators", "Others"),
+    )
+    search_fields = ("username", "email", "first_name", "last_name")
+    ordering = ("username",)
+    form, add_form = UserForm, NewUserForm
+    fieldsets = (
+        (None, {"fields": ("username", "email", "first_name", "last_name")}),
+        ("Standing", {"fields": ("is_active", "is_superuser")}),
+        ("Dates", {"fields": ("since", "last_seen")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("username", "email")}),
+        ("Password", {"fields": ("password", "repeated")}),
+        ("Standing", {"fields": ("is_superuser",)}),
+    )
+    readonly_fields = ("username", "since", "last_seen")
+    confirmed_actions = (
+        ConfirmedAction(
+            name="set-password",
+            label="Set password",
+            done="given a new password",
+            question="The old password ends at once; tokens go on.",
+            perform=lambda actor, user, given: users.set_password(
+                actor=actor, user=user, password=given["password1"]
+            ),
+            form=NewPassword,
+            is_bulk=False,
+        ),
+        ConfirmedAction(
+            name="disable",
+            label="Disable",
+            done="disabled",
+            question="The account cannot sign in any more and its tokens stop at once; what it published stays.",
+            perform=_set(is_active=False),
+            offered=lambda actor, user: user.is_active and _others(actor, user),
+            is_dangerous=True,
+        ),
+        ConfirmedAction(
+            name="enable",
+            label="Enable",
+            done="enabled",
+            question="The account can sign in again, and tokens of it that are not revoked work again.",
+            perform=_set(is_active=True),
+            offered=lambda _, user: not user.is_active,
+        ),
+        ConfirmedAction(
+            name="promote",
+            label="Make administrator",
+            done="made administrator",
+            question="An administrator may do everything, in every index and to every account.",
+            perform=_set(is_superuser=True),
+            offered=lambda _, user: not user.is_superuser,
+        ),
+        ConfirmedAction(
+            name="demote",
+            label="Withdraw administration",
+            done="made an ordinary account",
+            question="What the account may do then comes from roles and teams alone.",
+            perform=_set(is_superuser=False),
+            offered=lambda actor, user: user.is_superuser and _others(actor, user),
+        ),
+    )
+    deletion = ConfirmedAction(
+        name="delete",
+        label="Delete",
+        done="deleted",
+        question=(
+            "Tokens, memberships and roles of the account go with it; what it published and the audit log stay. "
+            "To end its use for a while, disable it instead."
+        ),
+        perform=lambda actor, user, _: users.delete(actor=actor, user=user),
+        offered=_others,
+        is_dangerous=True,
+        is_bulk=False,
+        removes=True,
+    )
+
+    def rows(self, actor: Actor) -> QuerySet[User]:
+        """All, for administrators."""
+        return User.objects.all() if actor.may_administer_instance else User.objects.none()
+
+    def may_add(self, actor: Actor) -> bool:
+        """Administrators."""
+        return actor.may_administer_instance
+
+    def may_change(self, actor: Actor) -> bool:
+        """Administrators."""
+        return actor.may_administer_instance
+
+    def add_row(self, actor: Actor, given: Mapping[str, Any]) -> User:
+        """Create the account."""
+        return users.create(
+            actor=actor,
+            username=given["username"],
+            email=given["email"],
+            password=given["password"] or None,
+            is_superuser=given["is_superuser"],
+        )
+
+    def change_row(self, actor: Actor, row: User, given: Mapping[str, Any]) -> None:
+        """Change the account."""
+        users.change(actor=actor, user=row, **given)
+
+    def history_url(self, row: User) -> str:
+        """What the person did."""
+        return marks.list_url(AuditEntry, actor=row.username)
+
+    def related(self, request: HttpRequest, row: User) -> list[tuple[str, str]]:
+        """The person's teams and tokens."""
+        return [
+            ("Teams", marks.list_url(Membership, user=row.username)),
+            ("Tokens", marks.list_url(Token, owner=row.username)),
+        ]
+
+    @admin.display(description="Name")
+    def name(self, row: User) -> str:
+        """First and last name."""
+        return row.get_full_name() or marks.NOTHING
+
+    @admin.display(description="Standing")
+    def state(self, row: User) -> SafeString:
+        """One word on what the account is."""
+        if not row.is_active:
+            return marks.badge("disabled", "bad")
+        return marks.badge("administrator", "accent") if row.is_superuser else marks.badge("user")
+
+    @admin.display(description="Since")
+    def since(self, row: User) -> SafeString | str:
+        """When the account was made."""
+        return marks.when(row.date_joined)
+
+    @admin.display(description="Last sign-in")
+    def last_seen(self, row: User) -> SafeString | str:
+        """When the person last signed in with a browser."""
+        return marks.when(row.last_login)

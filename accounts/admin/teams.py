@@ -1,0 +1,192 @@
+"""Teams with their members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from accounts.admin.members import member_field
+from accounts.admin.rows import managed_teams
+from accounts.domain.actors import Actor
+from accounts.models import AuditEntry, Membership, Team
+from accounts.services import teams
+from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
+from tpi_site.kit.admin.refusals import ModelForm, RefusableForm
+
+if TYPE_CHECKING:
+    TabularInline = admin.TabularInline[Membership, Team]
+else:
+    TabularInline = admin.TabularInline
+
+MOST_INLINE = 100
+"""Members shown on the team's own page; larger teams are looked after in the list of members."""
+
+
+class NewTeamForm(RefusableForm):
+    """A new team."""
+
+    class Meta:
+        model = Team
+        fields = ("name", "title", "description")
+        help_texts = {
+            "name": "Lower-case letters, digits and hyphens; it cannot be changed later.",
+            "title": "What people call the team.",
+        }
+
+
+class TeamForm(RefusableForm):
+    """What can be changed about a team."""
+
+    class Meta:
+        model = Team
+        fields = ("title", "description")
+        help_texts = {"title": "What people call the team."}
+
+
+class MembershipForm(ModelForm):
+    """One member; to put another person in the place, delete the row and add one."""
+
+    user = member_field()
+
+    class Meta:
+        model = Membership
+        fields = ("user", "role")
+        labels = {"role": "Place"}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk:
+            self.initial["user"] = self.instance.user.username
+            self.fields["user"].disabled = True
+            self.fields["user"].to_python = lambda _: self.instance.user  # type: ignore[method-assign]  no query per row
+
+
+class MembersInline(TabularInline):
+    """The members of a team that is not too large for one page."""
+
+    model = Membership
+    form = MembershipForm
+    extra = 1
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """The members with their accounts."""
+        return Membership.objects.select_related("user", "team").order_by("user__username")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who sees the team sees its members."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may change the team may take members in; the service asks again."""
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As :meth:`has_add_permission`."""
+        return True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As :meth:`has_add_permission`."""
+        return True
+
+
+@admin.register(Team)
+class TeamScreen(Screen):
+    """Teams: administrators see all, a team's admins their own."""
+
+    section, place, area = "People and rights", 20, "accounts"
+    empty_text = "There are no teams yet. A team holds roles for several people together; make the first one."
+    list_display = ("name", "title", "size", "since")
+    search_fields = ("name", "title")
+    ordering = ("name",)
+    form, add_form = TeamForm, NewTeamForm
+    fieldsets = ((None, {"fields": ("name", "title", "description", "since")}),)
+    add_fieldsets = ((None, {"fields": ("name", "title", "description")}),)
+    readonly_fields = ("name", "since")
+    deletion = ConfirmedAction(
+        name="delete",
+        label="Delete",
+        done="deleted",
+        question="Memberships, roles and reserved prefixes of the team go with it; its members keep their accounts.",
+        perform=lambda actor, team, _: teams.delete(actor=actor, team=team),
+        permission="instance",
+        is_dangerous=True,
+        is_bulk=False,
+        removes=True,
+    )
+
+    def rows(self, actor: Actor) -> QuerySet[Team]:
+        """The teams that the actor manages."""
+        return managed_teams(actor)
+
+    def may_add(self, actor: Actor) -> bool:
+        """Administrators."""
+        return actor.may_administer_instance
+
+    def may_change(self, actor: Actor) -> bool:
+        """Everybody, of the teams they see."""
+        return True
+
+    def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Team:
+        """Create the team."""
+        return teams.create(actor=actor, **given)
+
+    def change_row(self, actor: Actor, row: Team, given: Mapping[str, Any]) -> None:
+        """Change title or description."""
+        teams.change(actor=actor, team=row, **given)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Members, where they fit on a page."""
+        if obj is not None and len(obj.memberships.order_by().values_list("pk")[: MOST_INLINE + 1]) > MOST_INLINE:
+            return []
+        return [MembersInline]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
+        """Hand each changed row to the service."""
+        actor, team = actor_of(request), form.instance
+        formset.save(commit=False)
+        for gone in formset.deleted_objects:
+            teams.remove_member(actor=actor, team=team, user=gone.user)
+        for membership in [*formset.new_objects, *(row for row, _ in formset.changed_objects)]:
+            teams.set_member(actor=actor, team=team, user=membership.user, role=membership.role)
+
+    def enrich(self, rows: list[Any]) -> list[Any]:
+        """Count the members of the page's teams in one query."""
+        counts = dict(
+            Membership.objects.filter(team__in=[row.pk for row in rows])
+            .order_by()
+            .values_list("team")
+            .annotate(Count("pk"))
+        )
+        for row in rows:
+            row.member_count = counts.get(row.pk, 0)
+        return rows
+
+    def history_url(self, row: Team) -> str:
+        """What was done to the team."""
+        return marks.list_url(AuditEntry, object=f"team:{row.name}")
+
+    def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
+        """The list of members, for large teams."""
+        return [("Members", marks.list_url(Membership, team=row.name))]
+
+    @admin.display(description="Members")
+    def size(self, row: Any) -> int:
+        """How many are in it."""
+        return int(row.member_count)
+
+    @admin.display(description="Since")
+    def since(self, row: Team) -> Any:
+        """When the team was made."""
+        return marks.when(row.created_at)
+
+    @property
+    def media(self) -> forms.Media:
+        """Rows can be added without reloading where scripts run."""
+        scripts = ["vendor/jquery/jquery.min.js", "jquery.init.js", "inlines.js"]
+        return super().media + forms.Media(js=[f"admin/js/{script}" for script in scripts])

@@ -1,0 +1,67 @@
+"""A person's own account."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms.profile import PasswordForm, ProfileForm
+from accounts.services import passwords, users
+from accounts.views.people import account, reader, signed_in
+from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated
+from tpi_site.kit.request_context import current
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """Name, address and teams."""
+    user = account(request)
+    present = {"first_name": user.first_name, "last_name": user.last_name, "email": user.email}
+    form = ProfileForm(request.POST or None, initial=present)
+    if request.method == "POST" and form.is_valid():
+        users.change_own(actor=reader(request), user=user, **form.cleaned_data)
+        messages.success(request, "Your profile is saved.")
+        return HttpResponseRedirect(reverse("account:profile"))
+    memberships = user.memberships.select_related("team").order_by("team__name")[:200]
+    context = {"form": form, "memberships": memberships, "account": user}
+    return render(request, "account/profile.html", context, status=422 if form.errors else 200)
+
+
+@signed_in
+@sensitive_post_parameters("present", "new", "again")
+@require_http_methods(["GET", "HEAD", "POST"])
+def password(request: HttpRequest) -> HttpResponse:
+    """A new password; sessions elsewhere end with it."""
+    user = account(request)
+    if not user.has_usable_password():
+        raise Forbidden("Your password is kept by your organisation's directory; change it there.", code="no-password")
+    form = PasswordForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and _change(request, form):
+        messages.success(request, "Your password is changed. Sessions on other devices have ended.")
+        return HttpResponseRedirect(reverse("account:profile"))
+    return render(request, "account/password.html", {"form": form}, status=422 if form.errors else 200)
+
+
+def _change(request: HttpRequest, form: PasswordForm) -> bool:
+    user, values = account(request), form.cleaned_data
+    try:
+        passwords.verify(username=user.username, password=values["present"], address=current.get().address)
+        users.set_password(actor=reader(request), user=user, password=values["new"])
+    except Refusal as refusal:
+        form.add_error(_field(refusal), refusal.detail)
+        return False
+    update_session_auth_hash(request, user)
+    return True
+
+
+def _field(refusal: Refusal) -> str | None:
+    """The field that a refusal is about."""
+    if isinstance(refusal, Unauthenticated | Throttled):
+        return "present"
+    return "new" if isinstance(refusal, Invalid) else None

@@ -1,0 +1,159 @@
+"""``/indexes/<index>/projects/``: what is published in an index."""
+
+from __future__ import annotations
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.bodies import ReasonSerializer, StrictSerializer
+from accounts.api.resources import Resource, gone
+from accounts.domain.verbs import Verb
+from indexapp.api.v1 import access
+from indexapp.api.v1.readers import SignedInOrPublic
+from indexapp.domain.names import normalize_name
+from indexapp.models import Project, Release
+from indexapp.services import projects, search, summaries
+from indexapp.services.pages import lists
+
+Status = Project.Status
+
+
+class ProjectSerializer(serializers.ModelSerializer[Project]):
+    """A project; `total_size` is in bytes, `last_serial` that of its last change."""
+
+    index = serializers.CharField(source="index.name", read_only=True)
+    latest_version = serializers.SerializerMethodField(help_text="What an installer would take; null without releases.")
+
+    class Meta:
+        model = Project
+        fields = (
+            "name",
+            "normalized_name",
+            "index",
+            "status",
+            "status_reason",
+            "summary",
+            "latest_version",
+            "total_size",
+            "last_serial",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    def get_latest_version(self, project: Project) -> str | None:
+        """The version that an installer would take."""
+        if hasattr(project, "latest"):
+            latest: str | None = project.latest
+            return latest
+        release = summaries.latest_release(project)
+        return release.version if release else None
+
+
+class NewProjectSerializer(StrictSerializer):
+    """A new project, empty until something is uploaded."""
+
+    name = serializers.CharField(max_length=100)
+
+
+class ProjectFilter(filters.FilterSet):
+    """Filters of the list of projects."""
+
+    name = filters.CharFilter(method="beginning", max_length=100, label="Begins with, in any spelling.")
+    status = filters.ChoiceFilter(choices=Status.choices, label="PEP 792 status marker.")
+    q = filters.CharFilter(method="search", max_length=200, label="Words in the name or the summary.")
+
+    def beginning(self, rows: QuerySet[Project], name: str, value: str) -> QuerySet[Project]:
+        """Projects whose normalised name begins with the normalised ``value``."""
+        prefix = normalize_name(value)
+        return rows.filter(normalized_name__gte=prefix, normalized_name__startswith=prefix)
+
+    def search(self, rows: QuerySet[Project], name: str, value: str) -> QuerySet[Project]:
+        """Projects that the full-text search finds."""
+        return search.matching(rows, value)
+
+
+_EXAMPLE = OpenApiExample("A project", value={"name": "acme-tool"}, request_only=True)
+_REASON = OpenApiExample("With a reason", value={"reason": "Use acme-tools instead."}, request_only=True)
+
+
+@extend_schema(tags=["Projects"])
+class ProjectViewSet(Resource):
+    """The projects of an index; a group shows those that it resolves."""
+
+    permission_classes = (SignedInOrPublic,)
+    model = Project
+    ordering = "normalized_name"
+    serializer_class = ProjectSerializer
+    filterset_class = ProjectFilter
+
+    def rows(self) -> QuerySet[Project]:
+        """The visible projects of the index in the address, with their index and latest version."""
+        home = access.index_to_read(self.actor, self.kwargs["index"])
+        access.require_token_where_needed(self.actor, home)
+        latest = Release.objects.filter(project=OuterRef("pk")).order_by("is_yanked", "is_prerelease", "-sort_key")
+        rows = lists.projects_of(home, self.actor).select_related("index")
+        return rows.annotate(latest=Subquery(latest.values("version")[:1]))
+
+    @extend_schema(summary="List projects")
+    def list(self, request: Request, index: str) -> Response:
+        """By normalised name."""
+        return self.listed()
+
+    @extend_schema(
+        summary="Create a project", request=NewProjectSerializer, responses={201: ProjectSerializer}, examples=[_EXAMPLE]
+    )
+    def create(self, request: Request, index: str) -> Response:
+        """Reserve a name before the first upload; who may is the index's policy."""
+        home = access.index_to_publish_to(self.actor, index)
+        project = projects.create(actor=self.actor, index=home, name=self.body(NewProjectSerializer)["name"])
+        return self.created(project, reverse("api:project", args=[index, project.normalized_name]))
+
+    @extend_schema(summary="Read a project")
+    def retrieve(self, request: Request, index: str, project: str) -> Response:
+        """One project; any spelling of its name will do."""
+        return self.shown(access.project_to_read(self.actor, index, project))
+
+    @extend_schema(summary="Delete a project", responses={204: None})
+    def destroy(self, request: Request, index: str, project: str) -> Response:
+        """Delete it with all its files; their names stay refused."""
+        row = access.project_to_change(self.actor, index, project, Verb.DELETE)
+        projects.delete(actor=self.actor, project=row)
+        return gone()
+
+    @extend_schema(
+        summary="Archive a project", request=ReasonSerializer, responses=ProjectSerializer, examples=[_REASON]
+    )
+    def archive(self, request: Request, index: str, project: str) -> Response:
+        """It stays installable and takes no more uploads."""
+        return self._set_status(Status.ARCHIVED)
+
+    @extend_schema(
+        summary="Deprecate a project", request=ReasonSerializer, responses=ProjectSerializer, examples=[_REASON]
+    )
+    def deprecate(self, request: Request, index: str, project: str) -> Response:
+        """It stays as it is, with a mark that says not to begin with it."""
+        return self._set_status(Status.DEPRECATED)
+
+    @extend_schema(
+        summary="Quarantine a project", request=ReasonSerializer, responses=ProjectSerializer, examples=[_REASON]
+    )
+    def quarantine(self, request: Request, index: str, project: str) -> Response:
+        """Nothing of it can be installed until who administers the index clears it."""
+        return self._set_status(Status.QUARANTINED)
+
+    @extend_schema(summary="Clear a project", request=ReasonSerializer, responses=ProjectSerializer)
+    def clear(self, request: Request, index: str, project: str) -> Response:
+        """Make it active again."""
+        return self._set_status(Status.ACTIVE)
+
+    def _set_status(self, status: str) -> Response:
+        row = access.project_to_change(self.actor, self.kwargs["index"], self.kwargs["project"], Verb.ADMINISTER)
+        reason = self.body(ReasonSerializer)["reason"]
+        return self.shown(projects.set_status(actor=self.actor, project=row, status=status, reason=reason))
+
+

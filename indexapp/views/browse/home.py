@@ -1,0 +1,22 @@
+"""The first page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.views.people import for_people, reader
+from indexapp.services.pages import access, lists
+
+
+@for_people
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Search, the reader's indexes and what is new; where nothing is public, a stranger is shown where to sign in."""
+    actor = reader(request)
+    indexes = access.visible_indexes(actor)
+    if not indexes and actor.is_anonymous:
+        return render(request, "browse/welcome.html")
+    context = {"indexes": indexes, "recent": lists.recent_releases(actor), "days": lists.RECENT_DAYS}
+    return render(request, "browse/home.html", context)

@@ -1,0 +1,1 @@
+"""The product as its users meet it: a live server, real clients, hostile requests."""
