@@ -20,6 +20,7 @@ from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 _USE_IS_NOTED_EVERY = timedelta(minutes=10)
 MAX_SCOPE_NAMES = 500
+_MAX_NAME = 100
 
 
 def issue(
@@ -73,8 +74,8 @@ def _require_may_issue(actor: Actor, owner: User) -> None:
 
 
 def _require_sound(scope: TokenScope) -> None:
-    if not scope.name or len(scope.name) > 100:
-        raise Invalid("Give the token a name of at most 100 characters.", code="token-name")
+    if not scope.name or len(scope.name) > _MAX_NAME:
+        raise Invalid(f"Give the token a name of at most {_MAX_NAME} characters.", code="token-name")
     if not scope.verbs:
         raise Invalid("Give the token at least one verb, for example read.", code="token-verbs")
     if max(len(scope.indexes), len(scope.projects)) > MAX_SCOPE_NAMES:

@@ -24,6 +24,7 @@ from tpi_site.kit.errors import Gone, Invalid
 MAX_ATTESTATIONS_LENGTH = 1024 * 1024
 """Characters of the ``attestations`` field."""
 
+_UNCUT_BLAKE2_LENGTH = 128
 _FILE_TYPES: Mapping[str, Kind] = {"sdist": "sdist", "bdist_wheel": "bdist_wheel"}
 _GONE_ACTIONS = frozenset({"submit", "submit_pkg_info", "doc_upload"})
 _DIGEST_FIELDS = {f"{name}_digest": name for name in HEX_LENGTHS}
@@ -161,6 +162,8 @@ def _require_identity(values: Mapping[str, str]) -> None:
 
 def _digests(values: Mapping[str, str]) -> dict[str, str]:
     found = {digest: values[name].lower() for name, digest in _DIGEST_FIELDS.items() if name in values}
+    if len(found) > 1 and len(found.get("blake2_256", "")) == _UNCUT_BLAKE2_LENGTH:
+        del found["blake2_256"]  # distutils of Python 3.9 to 3.11 sends BLAKE2b uncut; its other digests are checked
     for digest, text in found.items():
         if len(text) != HEX_LENGTHS[digest] or not _HEX.match(text):
             raise Invalid(

@@ -11,7 +11,26 @@ from accounts.models.users import SLUG
 from indexapp.models.querysets import IndexQuerySet
 
 RESERVED_INDEX_NAMES = frozenset(
-    "account admin api files help hooks integrity legacy livez metrics packages project pypi readyz rss search simple static".split()
+    {
+        "account",
+        "admin",
+        "api",
+        "files",
+        "help",
+        "hooks",
+        "integrity",
+        "legacy",
+        "livez",
+        "metrics",
+        "packages",
+        "project",
+        "pypi",
+        "readyz",
+        "rss",
+        "search",
+        "simple",
+        "static",
+    }
 )
 """First path segments that the site uses itself."""
 

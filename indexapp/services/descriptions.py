@@ -60,13 +60,13 @@ def _by_type(content_type: str) -> Callable[[str], str | None]:
         return lambda raw: _guarded(lambda: _markdown(raw, variant))
     if kind.strip() in ("text/x-rst", ""):
         return lambda raw: _guarded(lambda: _rst(raw))
-    return lambda raw: None
+    return lambda _raw: None
 
 
 def _guarded(render: Callable[[], str | None]) -> str | None:
     try:
         return render()
-    except Exception:  # noqa: BLE001  the renderers have no list of what they raise on malformed text
+    except Exception:  # the renderers have no list of what they raise on malformed text
         log.info("A description could not be rendered and is shown as plain text.", exc_info=True)
         return None
 

@@ -50,7 +50,7 @@ def matching(projects: QuerySet[Project], text: str) -> QuerySet[Project]:
 
 def _in_sqlite(projects: QuerySet[Project], words: list[str]) -> QuerySet[Project]:
     phrase = " ".join(f'"{word}"*' for word in words)
-    found: Any = RawSQL("SELECT rowid FROM indexapp_search WHERE indexapp_search MATCH %s", [phrase])  # noqa: S611
+    found: Any = RawSQL("SELECT rowid FROM indexapp_search WHERE indexapp_search MATCH %s", [phrase])
     return projects.filter(pk__in=found)
 
 

@@ -43,7 +43,7 @@ def drive(
     Any other status than those expected is an error: a quick refusal is no performance.
     """
     plan = Plan(server.port, tuple(requests), connections, seconds, machine.client_cpus())
-    pids = server.pids
+    pids = server.workers or server.pids
     with tempfile.NamedTemporaryFile(prefix="tpi-bench-", suffix=".plan") as file:
         pickle.dump(plan, file)
         file.flush()

@@ -16,6 +16,7 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE = 120.0
+_REST = 0.03  # seconds of CPU in half a second
 
 
 def free_port() -> int:
@@ -156,8 +157,16 @@ class Server:
 
     @property
     def workers(self) -> list[int]:
-        """The processes of a gunicorn that answer requests: its children without children of their own."""
+        """The processes that answer requests: forks of a web server, which bear their parent's command line."""
         return [pid for pid in self.pids if _is_worker(pid)]
+
+    def settle(self) -> None:
+        """Wait until everything that starts beside the workers has come to rest, half a minute at most."""
+        for _ in range(60):
+            before = cpu_seconds(self.pids)
+            time.sleep(0.5)
+            if cpu_seconds(self.pids) - before < _REST:
+                return
 
 
 def _kill(pid: int) -> None:
@@ -168,12 +177,12 @@ def _kill(pid: int) -> None:
 
 
 def _is_worker(pid: int) -> bool:
-    """Whether the process and its parent are both of one gunicorn."""
     try:
         parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        return all("gunicorn" in Path(f"/proc/{each}/cmdline").read_text() for each in (pid, parent))
+        own, inherited = (Path(f"/proc/{each}/cmdline").read_bytes() for each in (pid, parent))
     except OSError:
         return False
+    return own == inherited and (b"gunicorn" in own or b"tpi_site.web" in own)
 
 
 def python_environment(folder: Path, **more: str) -> dict[str, str]:

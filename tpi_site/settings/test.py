@@ -7,7 +7,7 @@ import tempfile
 
 os.environ.setdefault("TPI_DATA_DIR", tempfile.mkdtemp(prefix="tpi-test-"))
 
-from tpi_site.settings.base import *  # noqa: E402,F403  the shipped settings are what is tested
+from tpi_site.settings.base import *  # noqa: F403  the shipped settings are what is tested
 from tpi_site.settings.base import STORAGES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -56,7 +56,7 @@ _watch_lock = Lock()
 
 
 def _file_watch() -> FileWatch | None:
-    """This process's watch, where the database is a file that Django's own connection has not open in a transaction."""
+    """The process's watch, where the database is a file that Django's own connection has not open in a transaction."""
     global _watch  # noqa: PLW0603  one per process, made when first needed, after the server forked
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         return None

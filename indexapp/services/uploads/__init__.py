@@ -57,7 +57,7 @@ def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
     if admission.is_same_file(index, incoming.filename, incoming.digest.sha256):
         return True
     admission.require_open(index, release)
-    admission.require_only_sdist(index, release, named.kind, incoming.filename)
+    admission.require_only_sdist(release, named.kind, incoming.filename)
     admission.require_room(index, project, incoming.spool.size)
     return False
 

@@ -17,7 +17,7 @@ from tpi_site.kit.errors import Forbidden, Invalid, TooLarge, Unauthenticated
 
 
 def require_may_try(actor: Actor, index: Index) -> None:
-    """The cheap question before the body is read: may ``actor`` publish anything at all here?"""
+    """Refuse, before the body is read, an actor who may publish nothing at all here."""
     if actor.is_anonymous:
         raise Unauthenticated(permissions.SIGN_IN)
     open_to_members = index.project_creation == Index.ProjectCreation.MEMBERS and actor.user_id is not None
@@ -91,7 +91,7 @@ def require_open(index: Index, release: Release | None) -> None:
         )
 
 
-def require_only_sdist(index: Index, release: Release | None, kind: str, filename: str) -> None:
+def require_only_sdist(release: Release | None, kind: str, filename: str) -> None:
     """Refuse a second sdist of a release (a snapshot index may replace the first under its own name)."""
     if release is None or kind != "sdist":
         return

@@ -37,7 +37,7 @@ def inspect(incoming: Incoming, form: FormFields) -> Inspected:
     is_wheel = named.kind == "bdist_wheel"
     if is_wheel:
         require_allowed_platforms(named.tags, incoming.index.allowed_platforms or None, profile)
-    raw, core = _read_wheel(incoming) if is_wheel else _read_sdist(incoming, profile)
+    raw, core = _read_wheel(incoming) if is_wheel else _read_sdist(incoming)
     warnings = metadata_rules.check_metadata(core, profile)
     _require_renderable(core, profile)
     named = parse_filename(incoming.filename, profile=profile, expected_name=core.name, expected_version=core.version)
@@ -63,7 +63,7 @@ def _read_wheel(incoming: Incoming) -> tuple[bytes, CoreMetadata]:
     return found.metadata, core
 
 
-def _read_sdist(incoming: Incoming, profile: UploadProfile) -> tuple[bytes, CoreMetadata]:
+def _read_sdist(incoming: Incoming) -> tuple[bytes, CoreMetadata]:
     found = sdist_file.inspect_sdist(incoming.spool.file, filename=incoming.filename, limits=_LIMITS)
     core = metadata.parse_metadata(found.metadata)
     if core.license_files and _knows_license_files(core):

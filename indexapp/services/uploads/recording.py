@@ -45,7 +45,7 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
         release, is_new_release = _release(project, inspected, is_new_project=is_new_project)
         if not is_new_release:
             admission.require_open(index, release)
-            admission.require_only_sdist(index, release, inspected.name.kind, incoming.filename)
+            admission.require_only_sdist(release, inspected.name.kind, incoming.filename)
         replaced = _remove_replaced(index, project, incoming.filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
         _describe(release, inspected)

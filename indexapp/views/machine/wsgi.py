@@ -78,13 +78,13 @@ def answer(question: Question) -> Reply | None:
     """The reply, refusals and faults included; None when the address is no machine read."""
     try:
         return routes.answer(question)
-    except Exception as error:  # noqa: BLE001  the edge: whatever happens becomes an answer
+    except Exception as error:  # the edge: whatever happens becomes an answer
         if isinstance(error, DatabaseError):
             connection.close_if_unusable_or_obsolete()
         refusal = edge.as_refusal(error)
         accept = question.accept or ""
         if refusal is None:
-            log.error("A read failed: %s", question.path, exc_info=error)
+            log.exception("A read failed: %s", question.path)
         refused = edge.answer_for(refusal, accept) if refusal else edge.fault_answer(accept)
         headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
         body = b"" if question.is_head else refused.body
