@@ -12,7 +12,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and rights"
 
     def ready(self) -> None:
-        """Declare the app's jobs."""
+        """Declare the app's jobs, who may enter the console, and the app's card on its landing page."""
+        from accounts.admin import cards as our_cards
+        from accounts.admin import rows
         from tpi_site.kit import schedules
+        from tpi_site.kit.admin import cards, entrance
 
         schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
+        entrance.register("accounts", rows.looks_after_a_team)
+        cards.register("expiring tokens", 40, our_cards.expiring_tokens)

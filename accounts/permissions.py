@@ -23,7 +23,7 @@ def users_visible_to(actor: Actor) -> QuerySet[User]:
     """Everybody for administrators, oneself for everybody else."""
     if actor.may_administer_instance:
         return User.objects.all()
-    return User.objects.filter(pk=actor.user_id)
+    return User.objects.filter(pk=actor.user_id) if actor.user_id is not None else User.objects.none()
 
 
 def teams_visible_to(actor: Actor) -> QuerySet[Team]:

@@ -12,10 +12,16 @@ class IndexConfig(AppConfig):
     verbose_name = "Indexes"
 
     def ready(self) -> None:
-        """Declare the app's jobs, and tell which indexes a token may be bound to."""
+        """Declare the app's jobs, tell which indexes a token may be bound to, and fill the console's registries."""
         from accounts.services import scope_indexes
+        from indexapp.admin import cards as our_cards
+        from indexapp.admin import rows
         from indexapp.services.pages import access
         from tpi_site.kit import schedules
+        from tpi_site.kit.admin import cards, entrance
 
         scope_indexes.register(access.scope_indexes)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
+        entrance.register("indexapp", rows.looks_after_something)
+        cards.register("looked after", 10, our_cards.looked_after)
+        cards.register("recent releases", 20, our_cards.recent_releases)

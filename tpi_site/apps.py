@@ -13,8 +13,10 @@ class SiteConfig(AppConfig):
     verbose_name = "Trusted Packaging Index"
 
     def ready(self) -> None:
-        """Register the installation's system checks."""
-        from tpi_site import checks  # noqa: F401  registration is the import's purpose
+        """Register the installation's system checks and its cards on the console's landing page."""
+        from tpi_site import checks, dashboard  # noqa: F401  registration is the purpose of importing the checks
+
+        dashboard.register()
 
 
 class ConsoleConfig(AdminConfig):

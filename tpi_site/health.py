@@ -23,10 +23,15 @@ def livez(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with 'ok' or what is wrong with it; 503 when one fails."""
-    parts = {name: probe() for name, probe in _PROBES.items()}
-    healthy = all(state == "ok" for state in parts.values())
+    found = parts()
+    healthy = all(state == "ok" for state in found.values())
     status = 200 if healthy else 503
-    return JsonResponse({"status": "ok" if healthy else "failing", "parts": parts}, status=status)
+    return JsonResponse({"status": "ok" if healthy else "failing", "parts": found}, status=status)
+
+
+def parts() -> dict[str, str]:
+    """Each part of the installation with 'ok' or a sentence on what is wrong with it."""
+    return {name: probe() for name, probe in _PROBES.items()}
 
 
 def _database() -> str:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("tpi_site.api_urls")),
     path("account/", include("accounts.urls")),
     path("", include("indexapp.urls")),
     path("", include("indexapp.browse_urls")),

@@ -50,16 +50,6 @@ class ObjectFilter(WithinFilter):
         return Q(object_type=kind, object_name=name)
 
 
-class TokenFilter(WithinFilter):
-    """What was done with one token."""
-
-    title, parameter_name = "token", "token"
-
-    def condition(self, value: str) -> Q:
-        """By its key id."""
-        return Q(token_key_id=value)
-
-
 @admin.register(AuditEntry)
 class AuditScreen(ReadOnlyScreen):
     """Who did what, the newest first. Others than administrators see their own acts and those on their teams."""
@@ -72,7 +62,6 @@ class AuditScreen(ReadOnlyScreen):
         SubjectFilter,
         ActorFilter,
         ObjectFilter,
-        TokenFilter,
     )
     search_fields = ("actor_name", "object_name")
     search_help_text = "The exact name of a person or of what was acted upon."

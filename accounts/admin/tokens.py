@@ -183,7 +183,7 @@ class TokenScreen(Screen):
 
     def history_url(self, row: Token) -> str:
         """What was done with the token."""
-        return marks.list_url(AuditEntry, token=row.key_id)
+        return marks.list_url(AuditEntry, object=f"token:{row}")
 
     @admin.display(description="State")
     def state(self, row: Token) -> SafeString:

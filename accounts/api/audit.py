@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
 from accounts.models import AuditEntry
 from tpi_site.kit.errors import NotFound
@@ -41,7 +42,7 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
         read_only_fields = fields
 
 
-class AuditFilter(filters.FilterSet):
+class AuditFilter(Filters):
     """Filters of the audit log."""
 
     actor = filters.CharFilter(field_name="actor_name", max_length=150, label="Who did it.")

@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import StrictSerializer
+from accounts.api.bodies import StrictSerializer, TextField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_for, team_to_manage
 from accounts.api.users import user_named
@@ -34,7 +35,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 class NewMemberSerializer(StrictSerializer):
     """A person to take in; one who is in already changes places."""
 
-    user = serializers.CharField(max_length=150)
+    user = TextField(max_length=150)
     role = serializers.ChoiceField(choices=Membership.Place.choices, default=Membership.Place.MEMBER)
 
 
@@ -44,7 +45,7 @@ class MemberChangeSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=Membership.Place.choices)
 
 
-class MemberFilter(filters.FilterSet):
+class MemberFilter(Filters):
     """Filters of the list of members."""
 
     role = filters.ChoiceFilter(choices=Membership.Place.choices, label="Their place in the team.")

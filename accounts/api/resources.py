@@ -28,6 +28,11 @@ class Resource(GenericViewSet[Any]):
     model: ClassVar[type[Model]]
     ordering = "pk"
 
+    @classmethod
+    def at(cls, **actions: str) -> Any:
+        """The view of one address: which method of the class answers which HTTP method."""
+        return cls.as_view({**actions})
+
     @property
     def actor(self) -> Actor:
         """Who asks."""
@@ -83,7 +88,7 @@ class Resource(GenericViewSet[Any]):
         """The new row and the address at which it stands."""
         return made(self.get_serializer(row).data, self.request._request, path)
 
-    def finalize_response(self, request: HttpRequest, response: Any, *args: Any, **names: Any) -> Any:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **names: Any) -> Any:
         """Keep answers, which depend on who asks, out of every cache."""
         response.headers.setdefault("Cache-Control", "private, no-store")
         return super().finalize_response(request, response, *args, **names)

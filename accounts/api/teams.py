@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.api.bodies import StrictSerializer
+from accounts.api.bodies import StrictSerializer, TextField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.models import Team
@@ -31,19 +32,19 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 class NewTeamSerializer(StrictSerializer):
     """A new team."""
 
-    name = serializers.CharField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
-    title = serializers.CharField(max_length=200, allow_blank=True, default="")
-    description = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+    name = TextField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
+    title = TextField(max_length=200, allow_blank=True, default="")
+    description = TextField(max_length=10_000, allow_blank=True, default="")
 
 
 class TeamChangeSerializer(StrictSerializer):
     """What may be changed of a team."""
 
-    title = serializers.CharField(max_length=200, allow_blank=True)
-    description = serializers.CharField(max_length=10_000, allow_blank=True)
+    title = TextField(max_length=200, allow_blank=True)
+    description = TextField(max_length=10_000, allow_blank=True)
 
 
-class TeamFilter(filters.FilterSet):
+class TeamFilter(Filters):
     """Filters of the list of teams."""
 
     name = filters.CharFilter(lookup_expr="startswith", max_length=64, label="Begins with.")

@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.api.bodies import StrictSerializer, WordsField
+from accounts.api.bodies import StrictSerializer, TextField, WordsField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone, made
 from accounts.api.users import user_named
 from accounts.domain.actors import Actor
@@ -69,15 +70,15 @@ class IssuedTokenSerializer(TokenSerializer):
 class NewTokenSerializer(StrictSerializer):
     """A token to issue; empty `indexes` or `projects` mean all that its owner may."""
 
-    name = serializers.CharField(max_length=100)
+    name = TextField(max_length=100)
     verbs = WordsField(child=serializers.ChoiceField(choices=VERBS), allow_empty=False)
-    indexes = WordsField(child=serializers.CharField(max_length=64), default=list, help_text="Names of indexes.")
-    projects = WordsField(child=serializers.CharField(max_length=100), default=list, help_text="Names of projects.")
+    indexes = WordsField(child=TextField(max_length=64), default=list, help_text="Names of indexes.")
+    projects = WordsField(child=TextField(max_length=100), default=list, help_text="Names of projects.")
     expires_at = serializers.DateTimeField(allow_null=True, default=None, help_text="Null for no end.")
-    user = serializers.CharField(max_length=150, required=False, help_text="The owner; for administrators.")
+    user = TextField(max_length=150, required=False, help_text="The owner; for administrators.")
 
 
-class TokenFilter(filters.FilterSet):
+class TokenFilter(Filters):
     """Filters of the list of tokens."""
 
     user = filters.CharFilter(field_name="user__username", max_length=150, label="The owner's name.")
@@ -163,7 +164,7 @@ class TokenViewSet(Resource):
 def _owner(actor: Actor, username: str | None) -> User:
     """Whose token it will be: the actor's own, unless an administrator names another owner."""
     if username is None or username == actor.username:
-        return User.objects.get(pk=actor.user_id)
+        return user_named(actor.username)
     if not actor.may_administer_instance:
         raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
     return user_named(username)

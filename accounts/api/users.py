@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.api.bodies import StrictSerializer
+from accounts.api.bodies import StrictSerializer, TextField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.models import User
@@ -45,9 +46,9 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class NewUserSerializer(StrictSerializer):
     """A new account; without a password it can be used through tokens only."""
 
-    username = serializers.CharField(max_length=150)
+    username = TextField(max_length=150)
     email = serializers.EmailField(max_length=254, allow_blank=True, default="")
-    password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False, required=False, write_only=True)
+    password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, required=False, write_only=True)
     is_superuser = serializers.BooleanField(default=False, help_text="Whether it administers the instance.")
 
 
@@ -55,8 +56,8 @@ class UserChangeSerializer(StrictSerializer):
     """What may be changed of an account."""
 
     email = serializers.EmailField(max_length=254, allow_blank=True)
-    first_name = serializers.CharField(max_length=150, allow_blank=True)
-    last_name = serializers.CharField(max_length=150, allow_blank=True)
+    first_name = TextField(max_length=150, allow_blank=True)
+    last_name = TextField(max_length=150, allow_blank=True)
     is_active = serializers.BooleanField(help_text="False ends the use of the account and of its tokens at once.")
     is_superuser = serializers.BooleanField()
 
@@ -64,10 +65,10 @@ class UserChangeSerializer(StrictSerializer):
 class PasswordSerializer(StrictSerializer):
     """A new password."""
 
-    password = serializers.CharField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+    password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
 
 
-class UserFilter(filters.FilterSet):
+class UserFilter(Filters):
     """Filters of the list of accounts."""
 
     username = filters.CharFilter(lookup_expr="istartswith", max_length=150, label="Begins with.")

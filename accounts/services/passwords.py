@@ -16,7 +16,8 @@ from accounts.services import audit
 from tpi_site.kit.errors import Throttled, Unauthenticated
 
 WRONG = "The user name or the password is wrong."
-_MAX_PASSWORD = 1024
+MAX_PASSWORD = 1024
+"""Characters; what is longer is refused unseen, because hashing it would cost too much."""
 
 
 def verify(*, username: str, password: str, address: str) -> Actor:
@@ -30,8 +31,8 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     counters = _counters(username, address)
     _require_within_limit(counters)
     user = User.objects.filter(username__iexact=username).first() if username else None
-    if user is None or not user.is_active or len(password) > _MAX_PASSWORD:
-        make_password(password[:_MAX_PASSWORD])  # the same cost as a check
+    if user is None or not user.is_active or len(password) > MAX_PASSWORD:
+        make_password(password[:MAX_PASSWORD])  # the same cost as a check
         _fail(username, address, counters)
     if not _is_remembered(user, password):
         if not check_password(password, user.password):

@@ -84,8 +84,9 @@ def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership
 
 
 def remove_member(*, actor: Actor, team: Team, user: User) -> None:
-    """Take ``user`` out of the team; the rights that came with it end at once."""
-    if actor.user_id != user.pk:
+    """Take ``user`` out of the team, which people may do for themselves; the rights that came with it end at once."""
+    leaves = actor.user_id == user.pk and (actor.token is None or _token_administers(actor))
+    if not leaves:
         _require_manager(actor, team)
     with transaction.atomic():
         deleted, _ = Membership.objects.filter(team=team, user=user).delete()

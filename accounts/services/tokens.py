@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -74,14 +75,20 @@ def _require_may_issue(actor: Actor, owner: User) -> None:
 
 
 def _require_sound(scope: TokenScope) -> None:
-    if not scope.name or len(scope.name) > _MAX_NAME:
-        raise Invalid(f"Give the token a name of at most {_MAX_NAME} characters.", code="token-name")
+    if not _is_plain(scope.name):
+        raise Invalid(f"Give the token a name of at most {_MAX_NAME} characters, in one line.", code="token-name")
     if not scope.verbs:
         raise Invalid("Give the token at least one verb, for example read.", code="token-verbs")
     if max(len(scope.indexes), len(scope.projects)) > MAX_SCOPE_NAMES:
         raise Invalid(f"A token names at most {MAX_SCOPE_NAMES} indexes and projects.", code="token-scope")
+    if not all(map(_is_plain, scope.indexes | scope.projects)):
+        raise Invalid("Name the indexes and projects of the token by their names.", code="token-scope")
     if scope.expires_at is not None and scope.expires_at <= timezone.now():
         raise Invalid("The expiry lies in the past; choose a later time.", code="token-expiry")
+
+
+def _is_plain(name: str) -> bool:
+    return 0 < len(name) <= _MAX_NAME and name.isprintable()
 
 
 def _require_not_wider(actor: Actor, scope: TokenScope) -> None:
@@ -140,6 +147,10 @@ def _fits(row: Token, parts: TokenParts) -> bool:
 
 
 def _note_use(row: Token, now: datetime) -> None:
-    """Write the time of use, seldom: a page read must not cost a write."""
+    """Write the time of use, seldom, because a page read must not cost a write, and only if it can be written.
+
+    With a full disk or a database that only reads, installers go on reading.
+    """
     if row.last_used_at is None or now - row.last_used_at > _USE_IS_NOTED_EVERY:
-        Token.objects.filter(pk=row.pk).update(last_used_at=now)
+        with suppress(DatabaseError), transaction.atomic():
+            Token.objects.filter(pk=row.pk).update(last_used_at=now)

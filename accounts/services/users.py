@@ -9,8 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.domain.actors import Actor
+from accounts.domain.token_format import PREFIX
 from accounts.models import User
 from accounts.services import audit, generations
+from accounts.services.passwords import MAX_PASSWORD
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
 EDITABLE = frozenset({"email", "first_name", "last_name", "is_active", "is_superuser"})
@@ -105,11 +107,23 @@ def _set_password(user: User, password: str | None) -> None:
     if password is None:
         user.set_unusable_password()
         return
+    _require_usable(password)
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise Invalid(" ".join(error.messages), code="password-weak") from None
     user.set_password(password)
+
+
+def _require_usable(password: str) -> None:
+    """Refuse what a sign-in could never be made with."""
+    if len(password) > MAX_PASSWORD:
+        raise Invalid(f"Choose a password of at most {MAX_PASSWORD} characters.", code="password-too-long")
+    if password.startswith(PREFIX):
+        raise Invalid(
+            f"A password that begins with '{PREFIX}' would be taken for a token; choose another one.",
+            code="password-like-a-token",
+        )
 
 
 def _full_clean(user: User) -> None:

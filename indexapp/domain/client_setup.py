@@ -81,7 +81,9 @@ def installing(addresses: IndexAddresses) -> list[Snippet]:
         Snippet("Poetry", f"poetry source add --priority=primary {index} {simple}"),
         Snippet("PDM", f"pdm config pypi.url {simple}"),
         Snippet(
-            "Hatch", f'[envs.default.env-vars]\nPIP_INDEX_URL = "{simple}"\nUV_DEFAULT_INDEX = "{simple}"\n', "hatch.toml"
+            "Hatch",
+            f'[envs.default.env-vars]\nPIP_INDEX_URL = "{simple}"\nUV_DEFAULT_INDEX = "{simple}"\n',
+            "hatch.toml",
         ),
     ]
 

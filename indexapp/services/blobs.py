@@ -1,22 +1,22 @@
 """Blobs between the storage and the database.
 
 Order matters: bytes are put before the transaction that speaks of them, so that a row never lacks its bytes; what stays
-without a row (a crash in between, a deletion) is swept later.  A sweep and a new upload of the same bytes meet at one
+without a file (a crash in between, a deletion) is swept later.  A sweep and a new upload of the same bytes meet at one
 lock, and whoever comes second sees what the first did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
 
-from indexapp.models import Blob, File
+from indexapp.models import Blob
 from indexapp.storage import Spool, default_storage
 from tpi_site.kit import locking
+
+_BATCH = 1000
 
 
 class BlobVanishedError(Exception):
@@ -66,25 +66,33 @@ def _forget(object_name: str, sha256: str) -> bool:
     return True
 
 
-def of_files(files: QuerySet[File]) -> set[int]:
-    """The ids of the blobs that ``files`` refer to, for :func:`release` after their deletion."""
-    pairs = files.values_list("blob_id", "metadata_blob_id")
-    return {blob_id for pair in pairs for blob_id in pair if blob_id is not None}
-
-
-def release(blob_ids: Iterable[int]) -> int:
-    """Delete the rows of those blobs that no file refers to any more; a later sweep removes their bytes."""
-    unused = Blob.objects.filter(pk__in=list(blob_ids), files=None, metadata_of=None)
-    deleted, _ = unused.delete()
-    return deleted
-
-
 def sweep(*, older_than: datetime) -> int:
-    """Remove stored bytes without a row that were put before ``older_than``; returns how many."""
+    """Remove bytes that no file refers to and that were put before ``older_than``; returns how many blobs.
+
+    Deleting a file leaves the rows of its blobs to this, because a row that two transactions come to at once, one to
+    give it up and one to refer to it, would make either fail.
+    """
+    _give_up_rows()
     storage = default_storage()
     swept = 0
     for name in storage.names():
-        if Blob.objects.filter(object_name=name).exists() or storage.put_at(name) >= older_than:
-            continue
-        swept += _forget(name, name.replace("/", ""))
+        if not Blob.objects.filter(object_name=name).exists() and _is_older(name, older_than):
+            swept += _forget(name, name.replace("/", ""))
     return swept
+
+
+def _give_up_rows() -> None:
+    unused = Blob.objects.filter(files=None, metadata_of=None)
+    last = 0
+    while batch := list(unused.filter(pk__gt=last).order_by("pk").values_list("pk", "sha256")[:_BATCH]):
+        for last, sha256 in batch:
+            with transaction.atomic():
+                locking.hold(f"blob:{sha256}")
+                unused.filter(pk=last).delete()
+
+
+def _is_older(name: str, moment: datetime) -> bool:
+    try:
+        return default_storage().put_at(name) < moment
+    except FileNotFoundError:  # a refused upload took it back meanwhile
+        return False

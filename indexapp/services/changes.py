@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from accounts.domain.actors import Actor
@@ -18,9 +19,12 @@ def record(
     project: Project | None = None,
     version: str = "",
     filename: str = "",
+    saving: Iterable[str] = (),
     **detail: Any,
 ) -> int:
     """Append one change and return its serial; it must be the last thing that its transaction does.
+
+    ``saving`` names attributes of ``project`` that are written together with its serial.
 
     The lock makes serials follow the order of commits (a sequence alone does not), so that a reader with a cursor
     never passes over a change that commits late.
@@ -37,6 +41,7 @@ def record(
         detail=detail,
     )
     if project is not None and kind is not ChangeKind.PROJECT_DELETED:
-        Project.objects.filter(pk=project.pk).update(last_serial=change.serial)
         project.last_serial = change.serial
+        values = {name: getattr(project, name) for name in ("last_serial", *saving)}
+        Project.objects.filter(pk=project.pk).update(**values)
     return change.serial

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import ALL_VERBS, Verb, to_mask
@@ -11,10 +14,11 @@ from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain import names
 from indexapp.domain.change_kinds import ChangeKind
+from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Index, Project, ReservedPrefix, RetiredFilename, Role
-from indexapp.services import blobs, changes, search
+from indexapp.services import changes, search
 from tpi_site.kit import locking
-from tpi_site.kit.errors import Forbidden, Invalid
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 Status = Project.Status
 
@@ -63,17 +67,18 @@ def _check_not_confusable(index: Index, name: str) -> None:
 
 
 def _check_prefix(actor: Actor, index: Index, name: str) -> None:
-    reserved = ReservedPrefix.objects.filter(index=None) | ReservedPrefix.objects.filter(index=index)
-    for row in reserved.select_related("team"):
-        if not names.matches_prefix(name, row.prefix):
-            continue
-        member = Membership.objects.filter(team=row.team, user_id=actor.user_id).exists() if actor.user_id else False
-        if not member and not actor.may_administer_instance:
-            raise Invalid(
-                f"Names that begin with '{row.prefix}' are reserved for another team (rule: reserved prefixes); "
-                "choose another name or ask to join it.",
-                code="name-reserved",
-            )
+    """Hold ``name`` against the reserved prefixes: of those that cover it the longest decides, the index's own first."""
+    reserved = ReservedPrefix.objects.filter(Q(index=None) | Q(index=index))
+    covering = [row for row in reserved if names.matches_prefix(name, row.prefix)]
+    if not covering or actor.may_administer_instance:
+        return
+    row = max(covering, key=lambda row: (len(row.prefix), row.index_id is not None))
+    if actor.user_id is None or not Membership.objects.filter(team=row.team_id, user_id=actor.user_id).exists():
+        raise Invalid(
+            f"Names that begin with '{row.prefix}' are reserved for another team (rule: reserved prefixes); "
+            "choose another name or ask to join it.",
+            code="name-reserved",
+        )
 
 
 def create(*, actor: Actor, index: Index, name: str) -> Project:
@@ -83,7 +88,7 @@ def create(*, actor: Actor, index: Index, name: str) -> Project:
     with transaction.atomic():
         project, created = get_or_create(actor=actor, index=index, name=name)
         if not created:
-            raise Invalid(f"The index '{index.name}' has a project '{project.name}' already.", code="project-exists")
+            raise Conflict(f"The index '{index.name}' has a project '{project.name}' already.", code="project-exists")
         audit.record(actor=actor, action="project.create", subject=project, index=index.name)
         changes.record(actor=actor, kind=ChangeKind.PROJECT_CREATED, index=index, project=project)
     return project
@@ -103,12 +108,12 @@ def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bo
 
     A creator who does not administer the index receives all verbs on the new project.
     """
-    project = find(index, name)
+    project = _find_locked(index, name)
     if project is None:
         locking.hold(f"names:{index.pk}")
-        project = find(index, name)
+        project = _find_locked(index, name)
     if project is not None:
-        return Project.objects.select_for_update().get(pk=project.pk), False
+        return project, False
     check_new_name(actor, index, name)
     project = Project.objects.create(
         index=index,
@@ -121,45 +126,66 @@ def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bo
     return project, True
 
 
+def _find_locked(index: Index, name: str) -> Project | None:
+    """As :func:`find`, locked; one that is deleted while we wait for the lock is none."""
+    return Project.objects.select_for_update().filter(index=index, normalized_name=names.normalize_name(name)).first()
+
+
+def lock(project: Project) -> Project:
+    """The project's row, locked before all else so that writers wait for each other in one order."""
+    found = Project.objects.select_for_update().filter(pk=project.pk).first()
+    if found is None:
+        raise NotFound("It was deleted in the meantime; reload the page.")
+    found.index = project.index
+    return found
+
+
+def require_not_frozen(actor: Actor, project: Project) -> None:
+    """Refuse changes of a quarantined project by its own people, whose accounts may be what went wrong."""
+    if project.status == Status.QUARANTINED and Verb.ADMINISTER not in permissions.verbs_on(actor, project.index):
+        raise Forbidden(
+            f"The project '{project.name}' is quarantined; only who administers the whole index may change it.",
+            code="project-quarantined",
+        )
+
+
 def _own(actor: Actor, project: Project) -> None:
-    if actor.user_id is None or actor.is_superuser:
+    owner = replace(actor, token=None)
+    if actor.user_id is None or Verb.ADMINISTER in permissions.verbs_on(owner, project.index):
         return
     Role.objects.create(index=project.index, project=project, user_id=actor.user_id, verbs=to_mask(ALL_VERBS))
     generations.bump_access()
 
 
-_TRANSITIONS: dict[str, tuple[str, Verb]] = {
-    Status.ACTIVE: ("project.clear", Verb.ADMINISTER),
-    Status.ARCHIVED: ("project.archive", Verb.ADMINISTER),
-    Status.DEPRECATED: ("project.deprecate", Verb.ADMINISTER),
-    Status.QUARANTINED: ("project.quarantine", Verb.ADMINISTER),
+_ACTIONS: dict[str, str] = {
+    Status.ACTIVE: "project.clear",
+    Status.ARCHIVED: "project.archive",
+    Status.DEPRECATED: "project.deprecate",
+    Status.QUARANTINED: "project.quarantine",
 }
 
 
 def set_status(*, actor: Actor, project: Project, status: str, reason: str = "") -> Project:
     """Archive, deprecate, quarantine or (with ``active``) clear a project; PEP 792.
 
-    Quarantine is lifted only by who administers the whole index, so that a project's own admin cannot undo it.
+    Quarantine is set and lifted only by who administers the whole index, so that a project's own admin cannot undo it.
     """
-    action, verb = _TRANSITIONS[status]
-    permissions.require(actor, verb, project.index, project)
-    quarantine = Status.QUARANTINED in (status, project.status)
-    if quarantine and Verb.ADMINISTER not in permissions.verbs_on(actor, project.index):
-        raise Forbidden("Only who administers the whole index may quarantine or clear.", code="index-admin-needed")
+    index = project.index
+    permissions.require(actor, Verb.ADMINISTER, index, project)
+    if status not in _ACTIONS:
+        raise Invalid(f"'{status}' is not a status; use one of {', '.join(_ACTIONS)}.", code="status-unknown")
+    reason = clean_reason(reason)
     with transaction.atomic():
-        project = Project.objects.select_for_update().select_related("index").get(pk=project.pk)
+        project = lock(project)
         before = project.status
-        project.status, project.status_reason = status, reason.strip()
+        quarantine = Status.QUARANTINED in (status, before)
+        if quarantine and Verb.ADMINISTER not in permissions.verbs_on(actor, index):
+            raise Forbidden("Only who administers the whole index may quarantine or clear.", code="index-admin-needed")
+        project.status, project.status_reason = status, reason
         project.save(update_fields=["status", "status_reason"])
-        audit.record(actor=actor, action=action, subject=project, before=before, reason=reason)
-        changes.record(
-            actor=actor,
-            kind=ChangeKind.PROJECT_STATUS,
-            index=project.index,
-            project=project,
-            status=status,
-            reason=project.status_reason,
-        )
+        audit.record(actor=actor, action=_ACTIONS[status], subject=project, before=before, reason=reason)
+        kind = ChangeKind.PROJECT_STATUS
+        changes.record(actor=actor, kind=kind, index=index, project=project, status=status, reason=reason)
     return project
 
 
@@ -168,17 +194,15 @@ def delete(*, actor: Actor, project: Project) -> None:
     index = project.index
     permissions.require(actor, Verb.DELETE, index, project)
     with transaction.atomic():
+        project = lock(project)
+        require_not_frozen(actor, project)
         files = list(File.objects.filter(project=project).values_list("filename", flat=True))
-        candidates = blobs.of_files(File.objects.filter(project=project))
         RetiredFilename.objects.bulk_create(
             [RetiredFilename(index=index, filename=name) for name in files], ignore_conflicts=True
         )
         audit.record(actor=actor, action="project.delete", subject=project, index=index.name, files=len(files))
         search.remove(project)
-        name = project.normalized_name
-        Role.objects.filter(project=project).delete()
+        ghost = Project(index=index, normalized_name=project.normalized_name)
         project.delete()
-        blobs.release(candidates)
         generations.bump_access()
-        ghost = Project(index=index, normalized_name=name)
         changes.record(actor=actor, kind=ChangeKind.PROJECT_DELETED, index=index, project=ghost, files=len(files))

@@ -10,23 +10,17 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
+from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Project, Release, RetiredFilename
-from indexapp.services import blobs, changes, summaries
-from tpi_site.kit.errors import Invalid, NotFound
+from indexapp.services import changes, projects, summaries
+from tpi_site.kit.errors import NotFound
 
-_MAX_REASON = 1000
-
-
-def _clean_reason(reason: str) -> str:
-    reason = " ".join(reason.split())
-    if len(reason) > _MAX_REASON:
-        raise Invalid(f"Give a reason of at most {_MAX_REASON} characters.", code="reason-too-long")
-    return reason
+_GONE = "It was deleted in the meantime; reload the page."
 
 
 def yank(*, actor: Actor, release: Release, reason: str = "") -> Release:
     """Mark a release so that installers take it only when it is asked for exactly (PEP 592)."""
-    return _set_release_yank(actor, release, yanked=True, reason=_clean_reason(reason))
+    return _set_release_yank(actor, release, yanked=True, reason=clean_reason(reason))
 
 
 def unyank(*, actor: Actor, release: Release) -> Release:
@@ -38,7 +32,8 @@ def _set_release_yank(actor: Actor, release: Release, *, yanked: bool, reason: s
     project = release.project
     permissions.require(actor, Verb.YANK, project.index, project)
     with transaction.atomic():
-        project = _lock(project)
+        project = projects.lock(project)
+        projects.require_not_frozen(actor, project)
         release.is_yanked, release.yank_reason = yanked, reason
         _save(release, ["is_yanked", "yank_reason"])
         summaries.refresh(project)
@@ -53,7 +48,7 @@ def _set_release_yank(actor: Actor, release: Release, *, yanked: bool, reason: s
 
 def yank_file(*, actor: Actor, file: File, reason: str = "") -> File:
     """Mark one file of a release as yanked."""
-    return _set_file_yank(actor, file, yanked=True, reason=_clean_reason(reason))
+    return _set_file_yank(actor, file, yanked=True, reason=clean_reason(reason))
 
 
 def unyank_file(*, actor: Actor, file: File) -> File:
@@ -64,7 +59,8 @@ def unyank_file(*, actor: Actor, file: File) -> File:
 def _set_file_yank(actor: Actor, file: File, *, yanked: bool, reason: str) -> File:
     permissions.require(actor, Verb.YANK, file.index, file.project)
     with transaction.atomic():
-        project = _lock(file.project)
+        project = projects.lock(file.project)
+        projects.require_not_frozen(actor, project)
         file.is_yanked, file.yank_reason = yanked, reason
         _save(file, ["is_yanked", "yank_reason"])
         action = "file.yank" if yanked else "file.unyank"
@@ -85,16 +81,7 @@ def _set_file_yank(actor: Actor, file: File, *, yanked: bool, reason: str) -> Fi
 def _save(row: Release | File, fields: list[str]) -> None:
     """Update an existing row; one that was deleted meanwhile is not brought back."""
     if not type(row)._default_manager.filter(pk=row.pk).update(**{name: getattr(row, name) for name in fields}):
-        raise NotFound("It was deleted in the meantime; reload the page.")
-
-
-def _lock(project: Project) -> Project:
-    """The project's row, locked before the change log's lock so that writers wait for each other in one order."""
-    found = Project.objects.select_for_update().filter(pk=project.pk).first()
-    if found is None:
-        raise NotFound("It was deleted in the meantime; reload the page.")
-    found.index = project.index
-    return found
+        raise NotFound(_GONE)
 
 
 def delete(*, actor: Actor, release: Release) -> None:
@@ -102,12 +89,14 @@ def delete(*, actor: Actor, release: Release) -> None:
     project = release.project
     permissions.require(actor, Verb.DELETE, project.index, project)
     with transaction.atomic():
-        project = _lock(project)
+        project = projects.lock(project)
+        projects.require_not_frozen(actor, project)
         files = File.objects.filter(release=release)
         removed = _retire(project, files)
         audit.record(actor=actor, action="release.delete", subject=release, files=removed)
         version = release.version
-        release.delete()
+        if not Release.objects.filter(pk=release.pk).delete()[0]:
+            raise NotFound(_GONE)
         summaries.refresh(project)
         changes.record(
             actor=actor,
@@ -123,9 +112,11 @@ def delete_file(*, actor: Actor, file: File) -> None:
     """Delete one file; its name stays refused. A release may be left without files."""
     permissions.require(actor, Verb.DELETE, file.index, file.project)
     with transaction.atomic():
-        project = _lock(file.project)
+        project = projects.lock(file.project)
+        projects.require_not_frozen(actor, project)
         audit.record(actor=actor, action="file.delete", subject=file, sha256=file.sha256)
-        _retire(project, File.objects.filter(pk=file.pk))
+        if not _retire(project, File.objects.filter(pk=file.pk)):
+            raise NotFound(_GONE)
         changes.record(
             actor=actor,
             kind=ChangeKind.FILE_DELETED,
@@ -138,15 +129,13 @@ def delete_file(*, actor: Actor, file: File) -> None:
 
 
 def _retire(project: Project, files: QuerySet[File]) -> list[str]:
-    """Delete the rows of ``files``, keep their names refused and give their bytes free; returns the names."""
+    """Delete the rows of ``files`` and keep their names refused; returns the names."""
     queryset = File.objects.filter(pk__in=files)
     rows = list(queryset.values_list("filename", "size"))
-    candidates = blobs.of_files(queryset)
     RetiredFilename.objects.bulk_create(
         [RetiredFilename(index=project.index, filename=name) for name, _ in rows], ignore_conflicts=True
     )
     queryset.delete()
-    blobs.release(candidates)
     project.total_size = max(0, project.total_size - sum(size for _, size in rows))
     project.save(update_fields=["total_size"])
     return [name for name, _ in rows]

@@ -22,6 +22,10 @@ from pathlib import Path
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
+_LAST_CHUNK = b"0\r\n\r\n"
+_NOT_MODIFIED = 304
+_ERRORS = 400
 _RECEIVED = 256 * 1024
 _MAX_HEAD = 64 * 1024
 _SILENCE = 60.0
@@ -108,8 +112,11 @@ class Connection:
             raise ConnectionError("The server closed the connection within an answer.")
         if self._left < 0:
             return self._read_head(count)
-        self._left -= count
         self._tally.received += count
+        if self._is_chunked:
+            self._tail = (self._tail + self._buffer[max(0, count - len(_LAST_CHUNK)) : count])[-len(_LAST_CHUNK) :]
+        else:
+            self._left -= count
         return self._is_complete()
 
     def _read_head(self, count: int) -> bool:
@@ -124,15 +131,17 @@ class Connection:
         length = _LENGTH.search(head)
         status = int(head[9:12])
         self._tally.statuses[status] += 1
-        if status >= 400 and not self._tally.unhappy:
+        if status >= _ERRORS and not self._tally.unhappy:
             self._tally.unhappy = self._head[:600].decode("latin-1")
-        self._left = (int(length[1]) if length and status != 304 else 0) - body_so_far
+        self._is_chunked = length is None and _CHUNKED.search(head) is not None
+        self._tail = self._head[end + 4 :][-len(_LAST_CHUNK) :]
+        self._left = 0 if self._is_chunked else (int(length[1]) if length and status != _NOT_MODIFIED else 0) - body_so_far
         self._tally.received += body_so_far
         self._closes = _CLOSES.search(head) is not None
         return self._is_complete()
 
     def _is_complete(self) -> bool:
-        if self._left > 0:
+        if self._left > 0 or (self._is_chunked and self._tail != _LAST_CHUNK):
             return False
         self._tally.answered += 1
         self._tally.latencies.append(time.perf_counter() - self._started)

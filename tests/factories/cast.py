@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 
 from accounts.domain.actors import ANONYMOUS, Actor
 from accounts.domain.verbs import ALL_VERBS, Verb
@@ -20,7 +19,7 @@ ROLES = ("anonymous", "outsider", "reader", "uploader", "member", "team_admin", 
 
 
 class Cast:
-    """Made as they are asked for.
+    """Six people, one team and their roles on ``index``.
 
     - ``administrator`` of the instance;
     - ``team_admin``: admin of the team 'tools', and administers the index;
@@ -29,51 +28,22 @@ class Cast:
     - ``outsider`` can sign in and holds nothing.
     """
 
+    administrator: User
+    team_admin: User
+    member: User
+    uploader: User
+    reader: User
+    outsider: User
+
     def __init__(self, index: Index) -> None:
         self.index = index
-
-    @cached_property
-    def administrator(self) -> User:
-        """May do everything everywhere."""
-        return make_user("administrator", is_superuser=True)
-
-    @cached_property
-    def team(self) -> Team:
-        """The team 'tools'."""
-        user = make_user("team_admin")
-        give(user, [Verb.ADMINISTER], self.index)
-        team = make_team("tools", make_user("member"), admins=[user])
-        give(team, [Verb.READ, Verb.UPLOAD], self.index)
-        return team
-
-    @cached_property
-    def team_admin(self) -> User:
-        """Admin of the team; administers the index."""
-        return self.team.members.get(username="team_admin")
-
-    @cached_property
-    def member(self) -> User:
-        """Reads and uploads because the team does."""
-        return self.team.members.get(username="member")
-
-    @cached_property
-    def uploader(self) -> User:
-        """Reads and uploads."""
-        user = make_user("uploader")
-        give(user, [Verb.UPLOAD], self.index)
-        return user
-
-    @cached_property
-    def reader(self) -> User:
-        """Reads."""
-        user = make_user("reader")
-        give(user, [Verb.READ], self.index)
-        return user
-
-    @cached_property
-    def outsider(self) -> User:
-        """Holds no role."""
-        return make_user("outsider")
+        for role in ROLES[1:]:
+            setattr(self, role, make_user(role, is_superuser=role == "administrator"))
+        self.team: Team = make_team("tools", self.member, admins=[self.team_admin])
+        give(self.team, [Verb.READ, Verb.UPLOAD], index)
+        give(self.team_admin, [Verb.ADMINISTER], index)
+        give(self.uploader, [Verb.UPLOAD], index)
+        give(self.reader, [Verb.READ], index)
 
     def user(self, role: str) -> User:
         """The person of this name."""

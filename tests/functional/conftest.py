@@ -10,6 +10,7 @@ import pytest
 from tests.functional.client_tools import Credentials, Home
 from tests.servers import inside
 from tests.servers.tpi import TpiServer
+from tests.servers.wire import Session, basic
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,10 @@ def make_cast(server: TpiServer) -> Cast:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def owner(tpi: TpiServer, cast: Cast) -> Iterator[Session]:
+    """A connection with the credentials that may read and upload everywhere."""
+    with Session(tpi.url, basic(cast.owner.password)) as session:
+        yield session

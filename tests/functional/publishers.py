@@ -8,15 +8,17 @@ import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from tests.functional.client_tools import Artefact, Credentials, Home, Outcome, tool
+from tests.functional.client_tools import CLIENTS, Artefact, Credentials, Home, Outcome, tool
 
 
 class Publisher(ABC):
     """An upload tool."""
 
     name: str
-    shows_body_or_reason = True
-    """Whether the tool shows the server's sentence at all when the answer is 401 or 403."""
+    shows_sentences = True
+    """Whether the tool shows the server's sentence and not only the status."""
+    builds_itself = False
+    """Whether the tool uploads what it has built just before."""
 
     def __repr__(self) -> str:
         return self.name
@@ -70,14 +72,16 @@ class Pdm(Publisher):
     """pdm publish of files that were built before."""
 
     name = "pdm"
-    shows_body_or_reason = False
+    shows_sentences = False
 
     def publish(
         self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str
     ) -> Outcome:
         folder = _source(home, artefact, "")
         user = ("--username", credentials.username, "--password", credentials.password) if credentials else ()
-        return home.run(tool("pdm"), "-v", "publish", "--no-build", "--repository", url, *user, *more, cwd=folder)
+        options = ("--no-build", "--repository", url, *user, *more)
+        settings = {"VIRTUAL_ENV": str(CLIENTS.parent)}  # otherwise it makes one first
+        return home.run(tool("pdm"), "publish", *options, cwd=folder, more=settings)
 
 
 class Hatch(Publisher):
@@ -95,6 +99,7 @@ class Flit(Publisher):
     """flit publish, which builds the project itself (the same bytes from the same sources)."""
 
     name = "flit"
+    builds_itself = True
 
     def publish(self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None) -> Outcome:
         build = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n'
@@ -104,13 +109,14 @@ class Flit(Publisher):
         settings = {"FLIT_INDEX_URL": url, "SOURCE_DATE_EPOCH": "1700000000"}
         if credentials:
             settings |= {"FLIT_USERNAME": credentials.username, "FLIT_PASSWORD": credentials.password}
-        return home.run(tool("flit"), "publish", "--no-setup-py", cwd=folder, more=settings)
+        return home.run(tool("flit"), "publish", cwd=folder, more=settings)
 
 
 class Distutils(Publisher):
     """``setup.py sdist upload -r`` with the distutils of Python 3.11, whose every build has other bytes."""
 
     name = "distutils"
+    builds_itself = True
 
     def publish(self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None) -> Outcome:
         folder = home.project(f"old-{artefact.name}", "")

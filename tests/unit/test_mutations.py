@@ -18,8 +18,6 @@ PUBLISHING = [pytest.param(row, id=name) for name, row in MUTATIONS.items() if r
 
 @pytest.fixture
 def world(cast: Cast) -> World:
-    for role in ROLES[1:]:
-        cast.user(role)
     return World(cast)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions as rest
@@ -204,12 +204,20 @@ def rest_exception_handler(error: Exception, context: dict[str, Any]) -> Respons
     """DRF's hook: the same problem documents for the REST API."""
     request = context["request"]
     accept = request.headers.get("Accept", "")
-    refusal = as_refusal(error)
+    refusal = _race(error) or as_refusal(error)
     if refusal is None and isinstance(error, rest.APIException):
         return http_response(_rest_answer(error, accept))
     if refusal is None:
         return None
     return http_response(answer_for(refusal, accept))
+
+
+def _race(error: Exception) -> Refusal | None:
+    """A constraint that a check before the write did not foresee: somebody else wrote the same in between."""
+    if not isinstance(error, IntegrityError):
+        return None
+    log.warning("A REST request met a constraint.", exc_info=error)
+    return errors.Conflict("Somebody else changed this at the same moment; try again.", code="changed-meanwhile")
 
 
 def _rest_answer(error: rest.APIException, accept: str) -> Answer:
@@ -230,10 +238,15 @@ def _rest_answer(error: rest.APIException, accept: str) -> Answer:
 def _sentences(detail: Any, path: str = "") -> list[str]:
     """DRF's nested error detail as flat sentences that begin with the field's name."""
     if isinstance(detail, dict):
-        return [line for key, value in detail.items() for line in _sentences(value, f"{path}{key}: ")]
+        return [line for key, value in detail.items() for line in _sentences(value, _below(path, key))]
     if isinstance(detail, list):
         return [line for value in detail for line in _sentences(value, path)]
     return [f"{path}{detail}"]
+
+
+def _below(path: str, key: object) -> str:
+    """The beginning of a sentence about ``key``; what concerns the whole body needs none."""
+    return path if key == "non_field_errors" else f"{path}{key}: "
 
 
 def fault_answer(accept: str = "") -> Answer:

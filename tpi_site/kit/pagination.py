@@ -11,7 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Field, Model
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +34,7 @@ class KeysetPagination(BasePagination):
     size_param = "page_size"
     cursor_description: ClassVar[str] = "Where to go on; take it from the `next` of the page before."
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
         """The rows of the page that the request asks for; one query."""
         self.request = request
         ordering = str(getattr(view, "ordering", "pk"))
@@ -61,10 +61,7 @@ class KeysetPagination(BasePagination):
         meta = model._meta
         column: Field[Any, Any] = meta.pk if self.column == "pk" else meta.get_field(self.column)  # type: ignore[assignment]
         try:
-            text = self.decode(cursor[:_LONGEST_CURSOR])
-            if "\x00" in text:
-                raise ValueError(text)
-            position = column.to_python(text)
+            position = column.to_python(self.decode(cursor[:_LONGEST_CURSOR]).replace("\x00", ""))
             column.run_validators(position)
         except (ValueError, OverflowError, ValidationError):
             raise Invalid(self.refusal(), code="cursor-invalid") from None

@@ -175,7 +175,9 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.ActorAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.DeniedByDefault"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.api.bodies.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "accounts.api.bodies.JSONNegotiation",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "tpi_site.kit.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -188,8 +190,13 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Trusted Packaging Index",
-    "DESCRIPTION": "Manage indexes, projects, releases, files, people and rights.",
+    "DESCRIPTION": (
+        "Manage indexes, projects, releases, files, people and rights. Lists answer `{results, next}`; follow `next` until it "
+        "is null. Every refusal is a problem document with one sentence and a stable `code`. A name that you may not see is "
+        "answered like one that does not exist: 403 with credentials, 401 without."
+    ),
     "VERSION": "1",
+    "SERVERS": [{"url": _public.path}] if _public.path else [],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
@@ -197,6 +204,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.api.schema.add_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.tokens.VERBS"},
 }
 
 PROMETHEUS_METRIC_NAMESPACE = "tpi"

@@ -6,7 +6,7 @@ or not it exists.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
 from django.db.models import QuerySet
 
@@ -20,6 +20,9 @@ from indexapp.services.pages import access as pages
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.uploads import admission
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
+
+Row = TypeVar("Row", Release, File)
+
 
 def index_to_read(actor: Actor, name: str) -> ServedIndex:
     """The index, if the actor may see anything in it."""
@@ -112,7 +115,7 @@ def _canonical(version: str) -> str:
         return ""
 
 
-def _one(rows: QuerySet[Any], project: Project, name: str) -> Any:
+def _one(rows: QuerySet[Row], project: Project, name: str) -> Row:
     found = rows.first()
     if found is None:
         raise NotFound(f"The project '{project.normalized_name}' has no '{name}'.", code="not-found")

@@ -9,12 +9,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
 from indexapp.api.v1.readers import SignedInOrPublic
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.names import normalize_name
 from indexapp.models import Change
-from indexapp.visibility import changes_visible_to
+from indexapp.permissions import changes_visible_to
 from tpi_site.kit.pagination import KeysetPagination
 
 
@@ -52,7 +53,7 @@ class ChangePagination(KeysetPagination):
         return cursor
 
 
-class ChangeFilter(filters.FilterSet):
+class ChangeFilter(Filters):
     """Filters of the change log."""
 
     index = filters.CharFilter(field_name="index_name", max_length=64, label="Of this index.")

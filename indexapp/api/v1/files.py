@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.bodies import NoBodySerializer, ReasonSerializer
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
@@ -62,7 +63,7 @@ class FileSerializer(serializers.ModelSerializer[File]):
         return public_url(self.context["request"]._request, f"{get_script_prefix()}{path}")
 
 
-class FileFilter(filters.FilterSet):
+class FileFilter(Filters):
     """Filters of the list of files."""
 
     kind = filters.ChoiceFilter(choices=KINDS, label="Wheels or source distributions.")
@@ -117,9 +118,7 @@ class FileViewSet(Resource):
         return self.shown(releases.yank_file(actor=self.actor, file=file, reason=reason))
 
     @extend_schema(summary="Unyank a file", request=NoBodySerializer, responses=FileSerializer)
-    def unyank(
-        self, request: Request, index: str, project: str, filename: str, version: str | None = None
-    ) -> Response:
+    def unyank(self, request: Request, index: str, project: str, filename: str, version: str | None = None) -> Response:
         """Take the file's own mark away; that of its release stays."""
         file = self._to_change(Verb.YANK)
         self.body(NoBodySerializer)

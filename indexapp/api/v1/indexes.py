@@ -11,7 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import NoBodySerializer, StrictSerializer, WordsField
+from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, WordsField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.permissions import require_administrator
 from indexapp.api.v1 import access
@@ -74,7 +75,7 @@ class IndexSerializer(serializers.ModelSerializer[Index]):
 class IndexChangeSerializer(StrictSerializer):
     """What may be changed of an index."""
 
-    title = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    title = TextField(max_length=200, allow_blank=True, required=False)
     anonymous_read = serializers.BooleanField(required=False, help_text="Whether everybody may install.")
     allow_passwords = serializers.BooleanField(required=False, help_text="False takes API tokens only.")
     project_creation = serializers.ChoiceField(choices=Index.ProjectCreation.choices, required=False)
@@ -93,21 +94,21 @@ class IndexChangeSerializer(StrictSerializer):
         help_text="Releases older than this take no more files.",
     )
     allowed_platforms = WordsField(
-        child=serializers.CharField(max_length=100), required=False, help_text="Patterns such as `manylinux*`."
+        child=TextField(max_length=100), required=False, help_text="Patterns such as `manylinux*`."
     )
     members = WordsField(
-        child=serializers.CharField(max_length=64), required=False, help_text="Of a group: names, in order."
+        child=TextField(max_length=64), required=False, help_text="Of a group: names, in order."
     )
 
 
 class NewIndexSerializer(IndexChangeSerializer):
     """A new index; a name is enough for a private hosted one."""
 
-    name = serializers.CharField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
+    name = TextField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
     kind = serializers.ChoiceField(choices=Index.Kind.choices, default=Index.Kind.HOSTED)
 
 
-class IndexFilter(filters.FilterSet):
+class IndexFilter(Filters):
     """Filters of the list of indexes."""
 
     kind = filters.ChoiceFilter(choices=Index.Kind.choices, label="Where its projects come from.")
@@ -116,7 +117,9 @@ class IndexFilter(filters.FilterSet):
 
 _EXAMPLES = [
     OpenApiExample("The smallest", value={"name": "research"}, request_only=True),
-    OpenApiExample("A group", value={"name": "all", "kind": "group", "members": ["main", "research"]}, request_only=True),
+    OpenApiExample(
+        "A group", value={"name": "all", "kind": "group", "members": ["main", "research"]}, request_only=True
+    ),
 ]
 
 

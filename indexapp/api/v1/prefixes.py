@@ -10,14 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import StrictSerializer
+from accounts.api.bodies import StrictSerializer, TextField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_named
 from accounts.permissions import require_administrator
 from indexapp.api.v1 import access
 from indexapp.models import Index, ReservedPrefix
+from indexapp.permissions import prefixes_visible_to
 from indexapp.services import roles
-from indexapp.visibility import prefixes_visible_to
 from tpi_site.kit.errors import NotFound
 
 
@@ -41,12 +42,12 @@ class PrefixSerializer(serializers.ModelSerializer[ReservedPrefix]):
 class NewPrefixSerializer(StrictSerializer):
     """A prefix to reserve, on one index or, without one, on all."""
 
-    prefix = serializers.CharField(max_length=100)
-    team = serializers.CharField(max_length=64)
-    index = serializers.CharField(max_length=64, allow_null=True, default=None)
+    prefix = TextField(max_length=100)
+    team = TextField(max_length=64)
+    index = TextField(max_length=64, allow_null=True, default=None)
 
 
-class PrefixFilter(filters.FilterSet):
+class PrefixFilter(Filters):
     """Filters of the list of reserved prefixes."""
 
     index = filters.CharFilter(field_name="index__name", max_length=64, label="Reserved on this index alone.")

@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import ReasonSerializer, StrictSerializer
+from accounts.api.bodies import ReasonSerializer, StrictSerializer, TextField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
@@ -57,10 +58,10 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 class NewProjectSerializer(StrictSerializer):
     """A new project, empty until something is uploaded."""
 
-    name = serializers.CharField(max_length=100)
+    name = TextField(max_length=100)
 
 
-class ProjectFilter(filters.FilterSet):
+class ProjectFilter(Filters):
     """Filters of the list of projects."""
 
     name = filters.CharFilter(method="beginning", max_length=100, label="Begins with, in any spelling.")
@@ -105,7 +106,10 @@ class ProjectViewSet(Resource):
         return self.listed()
 
     @extend_schema(
-        summary="Create a project", request=NewProjectSerializer, responses={201: ProjectSerializer}, examples=[_EXAMPLE]
+        summary="Create a project",
+        request=NewProjectSerializer,
+        responses={201: ProjectSerializer},
+        examples=[_EXAMPLE],
     )
     def create(self, request: Request, index: str) -> Response:
         """Reserve a name before the first upload; who may is the index's policy."""
@@ -155,5 +159,3 @@ class ProjectViewSet(Resource):
         row = access.project_to_change(self.actor, self.kwargs["index"], self.kwargs["project"], Verb.ADMINISTER)
         reason = self.body(ReasonSerializer)["reason"]
         return self.shown(projects.set_status(actor=self.actor, project=row, status=status, reason=reason))
-
-

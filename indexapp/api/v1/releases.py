@@ -6,12 +6,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.bodies import NoBodySerializer, ReasonSerializer
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
@@ -55,14 +56,14 @@ class WholeReleaseSerializer(ReleaseSerializer):
         fields = (*ReleaseSerializer.Meta.fields, "metadata", "files")
         read_only_fields = fields
 
-    def get_files(self, release: Release) -> list[FileSerializer]:
+    @extend_schema_field(FileSerializer(many=True))
+    def get_files(self, release: Release) -> Any:
         """The files, by name."""
         rows = release.files.select_related("index", "project", "release")
-        shown: Any = FileSerializer(rows, many=True, context=self.context).data
-        return shown  # type: ignore[no-any-return]  the annotation tells the schema what the items are
+        return FileSerializer(rows, many=True, context=self.context).data
 
 
-class ReleaseFilter(filters.FilterSet):
+class ReleaseFilter(Filters):
     """Filters of the list of releases."""
 
     yanked = filters.BooleanFilter(field_name="is_yanked", label="Whether the release is marked.")

@@ -12,7 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import StrictSerializer, WordsField
+from accounts.api.bodies import StrictSerializer, TextField, WordsField
+from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_named
 from accounts.api.tokens import VERBS
@@ -22,8 +23,8 @@ from accounts.models import Team, User
 from indexapp.api.v1 import access
 from indexapp.domain.names import normalize_name
 from indexapp.models import Role
+from indexapp.permissions import roles_visible_to
 from indexapp.services import roles
-from indexapp.visibility import roles_visible_to
 from tpi_site.kit.errors import Invalid, NotFound
 
 
@@ -67,10 +68,10 @@ class RoleSerializer(serializers.ModelSerializer[Role]):
 class NewRoleSerializer(StrictSerializer):
     """Verbs for either a user or a team, instead of what they held there before."""
 
-    index = serializers.CharField(max_length=64)
-    project = serializers.CharField(max_length=100, allow_null=True, default=None, help_text="Null: the whole index.")
-    user = serializers.CharField(max_length=150, allow_null=True, default=None)
-    team = serializers.CharField(max_length=64, allow_null=True, default=None)
+    index = TextField(max_length=64)
+    project = TextField(max_length=100, allow_null=True, default=None, help_text="Null: the whole index.")
+    user = TextField(max_length=150, allow_null=True, default=None)
+    team = TextField(max_length=64, allow_null=True, default=None)
     verbs = WordsField(child=serializers.ChoiceField(choices=VERBS), allow_empty=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class NewRoleSerializer(StrictSerializer):
         return attrs
 
 
-class RoleFilter(filters.FilterSet):
+class RoleFilter(Filters):
     """Filters of the list of roles."""
 
     index = filters.CharFilter(field_name="index__name", max_length=64, label="On this index or its projects.")

@@ -59,9 +59,7 @@ def projects_of(index: ServedIndex, actor: Actor) -> QuerySet[Project]:
     return rows.filter(decided)
 
 
-def page_of_index(
-    index: ServedIndex, actor: Actor, *, prefix: str = "", after: str = "", before: str = ""
-) -> KeyPage:
+def page_of_index(index: ServedIndex, actor: Actor, *, prefix: str = "", after: str = "", before: str = "") -> KeyPage:
     """One page of the index's projects by name, those that begin with ``prefix``."""
     rows = projects_of(index, actor).select_related("index")
     if prefix := normalize_name(prefix[:MAX_QUERY]):

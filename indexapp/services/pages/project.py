@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
@@ -12,6 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, as_words, from_mask
 from indexapp import permissions
+from indexapp.domain.license_words import license_words
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.requirement_groups import RequirementGroup, group_requirements
 from indexapp.domain.tag_words import describe_file
@@ -24,7 +24,7 @@ from indexapp.services.pages.lists import projects_of
 from tpi_site.kit.errors import Invalid, NotFound
 
 T = TypeVar("T", Release, File)
-RELEASES_SHOWN = 40
+RELEASES_SHOWN = 20
 FILES_SHOWN = 100
 _MOST_ROWS = 5_000
 _MOST_REQUIREMENTS = 500
@@ -63,6 +63,7 @@ class ProjectView:
     release: Release | None
     newer: str
     metadata: CoreMetadata
+    license: str
     description: SafeString
     links: list[WebLink]
     requirements: list[RequirementGroup]
@@ -71,7 +72,6 @@ class ProjectView:
     files_cut: bool
     releases: list[Release]
     releases_cut: bool
-    published_at: datetime | None
     maintainers: list[Maintainer] | None
 
 
@@ -88,6 +88,7 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         release=release,
         newer=_newer(project, release) if version is not None else "",
         metadata=metadata,
+        license=license_words(metadata),
         description=_description(release),
         links=web_links(metadata.project_urls, metadata.home_page, metadata.download_url),
         requirements=requirements,
@@ -96,7 +97,6 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         files_cut=files_cut,
         releases=releases,
         releases_cut=releases_cut,
-        published_at=release.created_at if release else None,
         maintainers=_maintainers(project, actor),
     )
 
@@ -166,6 +166,8 @@ def _maintainers(project: Project, actor: Actor) -> list[Maintainer] | None:
     rows = Role.objects.filter(Q(project=None) | Q(project=project), index=project.index)
     rows = rows.select_related("user", "team").order_by("project_id", "id")[:_MOST_ROLES]
     return [
-        Maintainer(str(row.user or row.team), row.team_id is not None, as_words(from_mask(row.verbs)), not row.project_id)
+        Maintainer(
+            str(row.user or row.team), row.team_id is not None, as_words(from_mask(row.verbs)), not row.project_id
+        )
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Whether a reader may see something, remembered per access generation."""
+"""Who asks and what they may do, remembered per access generation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
 _MOST = 50_000
-_Key = tuple[int | None, str, int, int | None, str]
-_may_read: dict[_Key, bool] = {}
+_Key = tuple[int | None, bool, str, int, int | None, str | None]
+_rights: dict[_Key, frozenset[Verb]] = {}
 _lock = Lock()
 _generation = -1
 
@@ -29,32 +29,47 @@ def actor_for(authorization: str, watermark: Watermark) -> Actor:
     return actor if actor is not None else authenticate(authorization, watermark.access)
 
 
-def _memory(watermark: Watermark) -> dict[_Key, bool]:
-    global _generation, _may_read  # noqa: PLW0603  replaced as a whole when access changes
+def _memory(watermark: Watermark) -> dict[_Key, frozenset[Verb]]:
+    global _generation, _rights  # noqa: PLW0603  replaced as a whole when access changes
     with _lock:
-        if _generation != watermark.access or len(_may_read) > _MOST:
-            _may_read = {}
+        if _generation != watermark.access or len(_rights) > _MOST:
+            _rights = {}
             _generation = watermark.access
-        return _may_read
+        return _rights
+
+
+def verbs_on(
+    actor: Actor, index: Index, project: Project | None, watermark: Watermark, *, name: str | None = None
+) -> frozenset[Verb]:
+    """As :func:`indexapp.permissions.verbs_on`; one query for each generation, none after it."""
+    memory = _memory(watermark)
+    token = actor.token.key_id if actor.token else ""
+    pk, name = (project.pk, project.normalized_name) if project else (None, name)
+    key = (actor.user_id, actor.is_superuser, token, index.pk, pk, name)
+    known = memory.get(key)
+    if known is None:
+        known = memory[key] = permissions.verbs_on(actor, index, project, name=name)
+    return known
+
+
+def require(actor: Actor, verb: Verb, index: Index, project: Project | None, watermark: Watermark) -> None:
+    """As :func:`indexapp.permissions.require`, which refuses in its own words."""
+    if verb not in verbs_on(actor, index, project, watermark):
+        permissions.require(actor, verb, index, project)
 
 
 def may_read(actor: Actor, index: ServedIndex, project: tuple[int, str] | None, watermark: Watermark) -> bool:
     """Whether ``actor`` may read the index, or the project ``(id, normalised name)`` of it."""
     if not _password_is_welcome(actor, index):
         return False
-    memory = _memory(watermark)
     token = actor.token.key_id if actor.token else ""
-    key = (actor.user_id, token, index.pk, project[0] if project else None, project[1] if project else "")
-    known = memory.get(key)
+    pk, name = project or (None, None)
+    known = _memory(watermark).get((actor.user_id, actor.is_superuser, token, index.pk, pk, name))
     if known is None:
-        known = memory[key] = _look_up(actor, index, project)
-    return known
-
-
-def _look_up(actor: Actor, index: ServedIndex, project: tuple[int, str] | None) -> bool:
-    row = Index(pk=index.pk, name=index.name, anonymous_read=index.anonymous_read)
-    target = Project(pk=project[0], normalized_name=project[1]) if project else None
-    return Verb.READ in permissions.verbs_on(actor, row, target)
+        row = Index(pk=index.pk, name=index.name, anonymous_read=index.anonymous_read)
+        target = Project(pk=pk, normalized_name=name) if project else None
+        known = verbs_on(actor, row, target, watermark)
+    return Verb.READ in known
 
 
 def reads_everything(actor: Actor, index: ServedIndex, watermark: Watermark) -> bool:
@@ -64,6 +79,8 @@ def reads_everything(actor: Actor, index: ServedIndex, watermark: Watermark) -> 
     """
     if actor.token is not None and actor.token.projects:
         return False
+    if not index.members:
+        return actor.may_administer_instance
     return all(may_read(actor, member, None, watermark) for member in index.members)
 
 

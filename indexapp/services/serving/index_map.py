@@ -33,9 +33,11 @@ class IndexMap(NamedTuple):
     by_name: dict[str, ServedIndex]
     by_pk: dict[int, ServedIndex]
     default: ServedIndex | None
+    rows: dict[int, Index]
+    """The rows themselves, for uploads; many requests share them, so nobody may change one."""
 
 
-_NOTHING = IndexMap(-1, {}, {}, None)
+_NOTHING = IndexMap(-1, {}, {}, None, {})
 _remembered = _NOTHING
 
 
@@ -57,7 +59,8 @@ def load(access: int) -> IndexMap:
         members.setdefault(group_id, []).append(member_id)
     by_pk = {pk: _with_members(leaf, leaves, members) for pk, leaf in leaves.items()}
     default = next((by_pk[row.pk] for row in rows if row.is_default), None)
-    return IndexMap(access, {index.name: index for index in by_pk.values()}, by_pk, default)
+    by_name = {index.name: index for index in by_pk.values()}
+    return IndexMap(access, by_name, by_pk, default, {row.pk: row for row in rows})
 
 
 def _with_members(leaf: ServedIndex, leaves: dict[int, ServedIndex], members: dict[int, list[int]]) -> ServedIndex:

@@ -8,6 +8,9 @@ short transaction makes them visible.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
+
+from django.db import DatabaseError
 
 from accounts.domain.actors import Actor
 from indexapp.domain.filenames import parse_filename
@@ -20,7 +23,7 @@ from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected, inspect
 from indexapp.services.uploads.recording import Kept, record
 from indexapp.storage import default_storage
-from tpi_site.kit.errors import Invalid, Refusal
+from tpi_site.kit.errors import Invalid
 
 _ATTEMPTS = 3
 
@@ -54,11 +57,11 @@ def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
         raise Invalid("Invalid distribution file. An image is not a distribution.", code="content-type")
     admission.require_file_fits(index, incoming.spool.size)
     incoming.digest.require_match(form.digests)
-    if admission.is_same_file(index, incoming.filename, incoming.digest.sha256):
+    if admission.is_same_file(index, project, incoming.filename, incoming.digest.sha256):
         return True
     admission.require_open(index, release)
     admission.require_only_sdist(release, named.kind, incoming.filename)
-    admission.require_room(index, project, incoming.spool.size)
+    admission.require_room(index, project, incoming.filename, incoming.spool.size)
     return False
 
 
@@ -66,7 +69,7 @@ def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Insp
     kept = _keep(incoming, inspected)
     try:
         accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
-    except Refusal:
+    except Exception:
         _discard(kept)
         raise
     if not accepted.is_new:
@@ -79,15 +82,21 @@ def _keep(incoming: Incoming, inspected: Inspected) -> Kept:
     if not inspected.has_static_metadata:
         return Kept(file, None)
     raw = inspected.raw_metadata
-    with default_storage().spool() as spool:
-        spool.file.write(raw)
-        return Kept(file, blobs.store(hashlib.sha256(raw).hexdigest(), len(raw), spool))
+    try:
+        with default_storage().spool() as spool:
+            spool.file.write(raw)
+            return Kept(file, blobs.store(hashlib.sha256(raw).hexdigest(), len(raw), spool))
+    except Exception:
+        _discard(Kept(file, None))
+        raise
 
 
 def _discard(kept: Kept) -> None:
-    blobs.discard(kept.file)
-    if kept.metadata:
-        blobs.discard(kept.metadata)
+    """Take the bytes back; where the database cannot be asked for now, a later sweep does."""
+    with suppress(DatabaseError):
+        blobs.discard(kept.file)
+        if kept.metadata:
+            blobs.discard(kept.metadata)
 
 
 __all__ = ["Accepted", "Incoming", "accept"]

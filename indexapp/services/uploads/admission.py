@@ -57,19 +57,25 @@ def require_file_fits(index: Index, size: int) -> None:
         )
 
 
-def is_same_file(index: Index, filename: str, sha256: str) -> bool:
-    """Whether the index has exactly this file; refuses a name that stands for other bytes, now or ever before."""
-    held = File.objects.filter(index=index, filename=filename).values_list("sha256", "blake2b_256").first()
-    if held is not None and held[0] == sha256:
+def is_same_file(index: Index, project: Project | None, filename: str, sha256: str) -> bool:
+    """Whether the project has exactly this file; refuses a name that stands for other bytes, now or ever before.
+
+    A snapshot index lets a project's own files be replaced: old sdist names are ambiguous (``foo-2-1.zip``), and nobody
+    may take away what another project has under the same name.
+    """
+    held = File.objects.filter(index=index, filename=filename).only("project_id", "sha256", "blake2b_256").first()
+    is_own = held is not None and project is not None and held.project_id == project.pk
+    if held is not None and is_own and held.sha256 == sha256:
         return True
-    if index.profile == Index.Profile.SNAPSHOT:
-        return False
-    if held is not None:
+    is_snapshot = index.profile == Index.Profile.SNAPSHOT
+    if held is not None and not (is_snapshot and is_own):
         raise Invalid(
-            f"File already exists ('{filename}', with blake2_256 hash '{held[1]}'); files never change, so build a new "
-            "version.",
+            f"File already exists ('{filename}', with blake2_256 hash '{held.blake2b_256}'); files never change, so "
+            "build a new version.",
             code="file-exists",
         )
+    if is_snapshot:
+        return False
     if RetiredFilename.objects.filter(index=index, filename=filename).exists():
         raise Invalid(
             f"This filename was previously used by a file that has since been deleted ('{filename}'). Use a different "
@@ -99,11 +105,12 @@ def require_only_sdist(release: Release | None, kind: str, filename: str) -> Non
         raise Invalid("Only one sdist may be uploaded per release.", code="sdist-exists")
 
 
-def require_room(index: Index, project: Project | None, size: int) -> None:
-    """Refuse what would make the project larger than the index lets projects be."""
+def require_room(index: Index, project: Project | None, filename: str, size: int) -> None:
+    """Refuse what would make the project larger than the index lets projects be; a file that is replaced makes room."""
     if index.max_project_size is None:
         return
-    if (project.total_size if project else 0) + size > index.max_project_size:
+    replaced = sum(File.objects.filter(index=index, filename=filename).values_list("size", flat=True))
+    if (project.total_size if project else 0) - replaced + size > index.max_project_size:
         raise TooLarge(
             f"Project size too large. The limit of the index '{index.name}' is {index.max_project_size} bytes for all "
             "files of a project; delete old releases or ask its admins to raise it.",

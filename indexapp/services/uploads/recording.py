@@ -39,16 +39,16 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
         project.index = index
         if not is_new_project:
             admission.require_may_upload(actor, index, project, project.name)
-        if admission.is_same_file(index, incoming.filename, kept.file.sha256):
+        if admission.is_same_file(index, project, incoming.filename, kept.file.sha256):
             return Accepted(is_new=False)
-        admission.require_room(index, project, kept.file.size)
+        admission.require_room(index, project, incoming.filename, kept.file.size)
         release, is_new_release = _release(project, inspected, is_new_project=is_new_project)
         if not is_new_release:
             admission.require_open(index, release)
             admission.require_only_sdist(release, inspected.name.kind, incoming.filename)
         replaced = _remove_replaced(index, project, incoming.filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
-        _describe(release, inspected)
+        _describe(release, inspected, replaced)
         _count(project, file)
         _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
     return Accepted(is_new=True, warnings=inspected.warnings)
@@ -81,10 +81,14 @@ def _take_metadata(release: Release, inspected: Inspected) -> None:
     release.metadata_source = inspected.name.kind
 
 
-def _describe(release: Release, inspected: Inspected) -> None:
-    """Let the artefact's metadata speak for the release: the first one does, and later a wheel's instead of an sdist's."""
+def _describe(release: Release, inspected: Inspected, replaced: bool) -> None:  # noqa: FBT001  as :func:`_log`
+    """Let the artefact's metadata speak for the release.
+
+    The first artefact's does, later a wheel's instead of an sdist's, and that of what replaces one of the same kind.
+    """
     is_first = not Description.objects.filter(release=release).exists()
-    if not is_first and (release.metadata_source == "bdist_wheel" or inspected.name.kind != "bdist_wheel"):
+    is_same_kind = release.metadata_source == inspected.name.kind
+    if not is_first and not (replaced if is_same_kind else inspected.name.kind == "bdist_wheel"):
         return
     core = inspected.metadata
     if not is_first:
@@ -100,12 +104,9 @@ def _remove_replaced(index: Index, project: Project, filename: str) -> bool:
     if index.profile != Index.Profile.SNAPSHOT:
         return False
     old = File.objects.filter(index=index, filename=filename)
-    candidates = blobs.of_files(old)
     size = sum(old.values_list("size", flat=True))
     deleted, _ = old.delete()
-    if deleted:
-        blobs.release(candidates)
-        project.total_size -= size
+    project.total_size -= size
     return bool(deleted)
 
 

@@ -34,9 +34,7 @@ def project(request: HttpRequest, index: str, project: str, version: str | None 
     return render(request, "browse/project.html", context)
 
 
-def _context(
-    request: HttpRequest, actor: Actor, index: str, view: ProjectView, version: str | None
-) -> dict[str, Any]:
+def _context(request: HttpRequest, actor: Actor, index: str, view: ProjectView, version: str | None) -> dict[str, Any]:
     release = view.release
     is_installable = release is not None and view.project.status != Project.Status.QUARANTINED
     pinned = release.version if release and (version is not None or release.is_prerelease or release.is_yanked) else ""

@@ -84,3 +84,13 @@ def row_link(row: Model, text: str = "") -> SafeString:
 def add_url(model: type[Model]) -> str:
     """The console's page for a new row of ``model``."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+
+
+def joined(text: str, mark: SafeString) -> SafeString:
+    """A name with its badge."""
+    return format_html("{} {}", text, mark)
+
+
+def text_block(text: str) -> SafeString:
+    """Text over several lines, as it is."""
+    return format_html('<pre class="code" tabindex="0">{}</pre>', text)

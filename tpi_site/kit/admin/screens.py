@@ -171,6 +171,7 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         context["related"] = self._links(request, row) if row is not None else []
         context["show_delete"] = False  # the button stands among the tools
         context["show_save_and_continue"] = False
+        context["show_save_and_add_another"] = row is None
         return super().render_change_form(request, context, *args, **options)
 
     def history_url(self, row: Any) -> str:

@@ -1,0 +1,110 @@
+"""The change log; it is read, never written, here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.safestring import SafeString
+
+from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb
+from indexapp.admin.rows import administered_indexes
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.models import Change, Project
+from indexapp.models.querysets import roles_of
+from tpi_site.kit.admin import ReadOnlyScreen, marks
+from tpi_site.kit.admin.filters import WithinFilter, choice_filter
+
+_TONES = {"deleted": "bad", "yanked": "warn", "replaced": "warn", "created": "good", "added": "good"}
+
+
+class ChangedIndexFilter(WithinFilter):
+    """One index, by its name at the time."""
+
+    title, parameter_name = "index", "index"
+
+    def condition(self, value: str) -> Q:
+        """By the indexed name."""
+        return Q(index_name=value)
+
+
+class ChangedProjectFilter(WithinFilter):
+    """One project, given as ``index/normalised-name``."""
+
+    title, parameter_name = "project", "project"
+
+    def condition(self, value: str) -> Q:
+        """By names that are indexed together."""
+        index, _, name = value.rpartition("/")
+        return Q(index_name=index, project=name)
+
+
+@admin.register(Change)
+class ChangeScreen(ReadOnlyScreen):
+    """What happened to indexes and projects that the actor administers, the newest first."""
+
+    section, place, area = "Evidence", 10, "indexapp"
+    empty_text = "Nothing has happened yet."
+    list_display = ("serial", "time", "what", "index_name", "subject", "actor_name")
+    list_filter = (
+        choice_filter("kind", "kind", "kind", [(kind.value, kind.value.replace("-", " ")) for kind in ChangeKind]),
+        ChangedIndexFilter,
+        ChangedProjectFilter,
+    )
+    list_defer = ("detail",)
+    ordering = ("-pk",)
+    fieldsets = (
+        (None, {"fields": ("serial", "time", "what", "actor_name")}),
+        ("What", {"fields": ("index_name", "project", "version", "filename", "particulars")}),
+    )
+
+    def rows(self, actor: Actor) -> QuerySet[Change]:
+        """All for administrators; for others by the ids and names of what they administer now."""
+        if actor.may_administer_instance:
+            return Change.objects.all()
+        return Change.objects.filter(_of_indexes(actor) | _of_projects(actor))
+
+    @admin.display(description="Time")
+    def time(self, row: Change) -> SafeString | str:
+        """When it was committed."""
+        return marks.when(row.at)
+
+    @admin.display(description="What")
+    def what(self, row: Change) -> SafeString:
+        """The kind as words."""
+        return marks.badge(row.kind.replace("-", " "), _TONES.get(row.kind.rpartition("-")[2], ""))
+
+    @admin.display(description="Of")
+    def subject(self, row: Change) -> str:
+        """File, release or project."""
+        return row.filename or f"{row.project} {row.version}".strip() or marks.NOTHING
+
+    @admin.display(description="Detail")
+    def particulars(self, row: Change) -> SafeString | str:
+        """What the service noted."""
+        return marks.block(row.detail)
+
+
+def _of_indexes(actor: Actor) -> Q:
+    found = list(administered_indexes(actor).values_list("name", "pk"))
+    return Q(index_name__in=[name for name, _ in found], index_id__in=[key for _, key in found])
+
+
+def _of_projects(actor: Actor) -> Q:
+    """Project by project, under the index they are in, and only since it was made: the name may have been another's.
+
+    The names find the rows by their index; the dates are compared for those alone.
+    """
+    held = roles_of(actor, Verb.ADMINISTER).exclude(project=None)
+    by_index: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for index, key, name in held.values_list("index__name", "index_id", "project__normalized_name"):
+        by_index[index, key].append(name)
+    condition = Q(pk__in=[])
+    for (index, key), names in by_index.items():
+        condition |= Q(index_name=index, index_id=key, project__in=names)
+    since = Project.objects.filter(
+        index_id=OuterRef("index_id"), normalized_name=OuterRef("project"), created_at__lte=OuterRef("at")
+    )
+    return condition & Exists(since)

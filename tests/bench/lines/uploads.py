@@ -1,0 +1,62 @@
+"""Uploads: small wheels by four clients, and 5 MB wheels beside B, which reads and hashes the same bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from tests.bench.installation import Installation
+from tests.bench.load import Run, drive, settle
+from tests.bench.processes import Server
+from tests.bench.rounds import Effort, in_turn, middle
+from tests.bench.table import Line, Table, Target, rate
+from tests.bench.upload_forms import request_for, wheels
+
+CLIENTS = 4
+_SMALL = 10_000
+_LARGE = 5_000_000
+_seeds = count(1)
+
+
+class Uploads:
+    """Bodies for one installation; every call sends wheels that it has not seen."""
+
+    def __init__(self, installation: Installation, names: Sequence[str], *, majors: int = 1000) -> None:
+        self._installation = installation
+        self._names = names
+        self._majors = count(majors)
+
+    def bodies(self, number: int, size: int) -> list[bytes]:
+        """``number`` upload requests with wheels of ``size`` bytes, new versions of the projects in turn."""
+        built = wheels(self._names, size=size, count=number, seed=next(_seeds), major=next(self._majors))
+        return [request_for(wheel, self._installation.token) for wheel in built]
+
+    def small(self, number: int) -> Run:
+        """Upload ``number`` small wheels."""
+        bodies = self.bodies(number, _SMALL)
+        settle()
+        return drive(self._installation.server, bodies, connections=CLIENTS)
+
+    def measure_small(self, table: Table, effort: Effort) -> None:
+        """Uploads a second of 10 kB wheels."""
+        self.small(20)
+        run = middle([self.small(int(150 * effort.seconds)) for _ in range(effort.rounds)])
+        measured = f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"
+        table.add(Line("uploads of 10 kB wheels, 4 clients", measured, "", run.rate, Target(100, unit="/s")))
+
+    def measure_large(self, table: Table, effort: Effort, b: Server) -> None:
+        """Uploads a second of 5 MB wheels, beside B with the same bodies."""
+        index = self._installation.server
+        number = max(CLIENTS, int(8 * effort.seconds))
+        batches = [self.bodies(number, _LARGE) for _ in range(effort.rounds)]
+        again = iter(batches)
+        once = iter(batches)
+
+        def ours() -> Run:
+            settle()
+            return drive(index, next(once), connections=CLIENTS)
+
+        compared = in_turn(effort, ours, lambda: drive(b, next(again), connections=CLIENTS))
+        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu / 1e3:.0f} ms CPU"
+        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu / 1e3:.0f} ms CPU"
+        table.add(Line("uploads of 5 MB wheels, 4 clients", measured, against, compared.ratio, Target(0.3)))

@@ -1,0 +1,50 @@
+"""The site's own cards on the console's landing page: health, queue and disk, for administrators."""
+
+from __future__ import annotations
+
+import shutil
+
+from django.conf import settings
+from django.http import HttpRequest
+from django_q.models import Failure, OrmQ
+
+from tpi_site import health
+from tpi_site.kit.admin import Card, Figure, Line, actor_of, cards, marks
+
+_SHOWN = 4
+_NEARLY_FULL = 0.9
+
+
+def register() -> None:
+    """Put the cards in their places."""
+    cards.register("health", 50, state_of_parts)
+    cards.register("jobs", 60, jobs_and_disk)
+
+
+def state_of_parts(request: HttpRequest) -> Card | None:
+    """What ``/readyz`` says, part by part."""
+    if not actor_of(request).may_administer_instance:
+        return None
+    lines = [
+        Line(name.capitalize(), note="" if state == "ok" else state, mark="ok" if state == "ok" else "failing", tone="good" if state == "ok" else "bad")
+        for name, state in health.parts().items()
+    ]
+    return Card("Health", lines=lines)
+
+
+def jobs_and_disk(request: HttpRequest) -> Card | None:
+    """How much waits, what failed, and how full the disk is."""
+    if not actor_of(request).may_administer_instance:
+        return None
+    disk = shutil.disk_usage(settings.TPI_DATA_DIR)
+    full = disk.used / disk.total
+    failures = Failure.objects.order_by("-started").defer("args", "kwargs", "result")[:_SHOWN]
+    return Card(
+        "Jobs and disk",
+        figures=[
+            cards.figure("Waiting jobs", OrmQ.objects.all(), marks.list_url(OrmQ)),
+            cards.figure("Failed jobs", Failure.objects.all(), marks.list_url(Failure), tone="bad"),
+            Figure("Disk in use", f"{full:.0%}", tone="bad" if full > _NEARLY_FULL else ""),
+        ],
+        lines=[Line(row.func, marks.page_url(row), mark="failed", tone="bad", at=row.stopped) for row in failures],
+    )
