@@ -25,11 +25,13 @@ def state_of_parts(request: HttpRequest) -> Card | None:
     """What ``/readyz`` says, part by part."""
     if not actor_of(request).may_administer_instance:
         return None
-    lines = [
-        Line(name.capitalize(), note="" if state == "ok" else state, mark="ok" if state == "ok" else "failing", tone="good" if state == "ok" else "bad")
-        for name, state in health.parts().items()
-    ]
-    return Card("Health", lines=lines)
+    return Card("Health", lines=[_line(name, state) for name, state in health.parts().items()])
+
+
+def _line(name: str, state: str) -> Line:
+    if state == "ok":
+        return Line(name.capitalize(), mark="ok", tone="good")
+    return Line(name.capitalize(), note=state, mark="failing", tone="bad")
 
 
 def jobs_and_disk(request: HttpRequest) -> Card | None:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.admin.tokens import SOON
 from accounts.models import Token
+from accounts.permissions import tokens_visible_to
 from tpi_site.kit.admin import Card, Line, actor_of, marks
 
 _SHOWN = 5
@@ -16,12 +17,10 @@ def expiring_tokens(request: HttpRequest) -> Card:
     """Tokens that end within 14 days: everybody's for administrators, their own for others."""
     actor = actor_of(request)
     now = timezone.now()
-    rows = Token.objects.filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + SOON).select_related("user")
-    if not actor.may_administer_instance:
-        rows = rows.filter(user_id=actor.user_id)
+    rows = tokens_visible_to(actor).filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + SOON)
     lines = [
         Line(token.name, marks.page_url(token), f"of {token.user.username}", at=token.expires_at)
-        for token in rows.order_by("expires_at")[:_SHOWN]
+        for token in rows.select_related("user").order_by("expires_at")[:_SHOWN]
     ]
     return Card(
         "Tokens that expire within 14 days",

@@ -41,7 +41,7 @@ class NewMembershipForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["team"].queryset = managed_teams(self.actor)  # type: ignore[attr-defined]  it is our NamedField
+        self.fields["team"].queryset = managed_teams(self.actor)  # type: ignore[attr-defined]  # it is our NamedField
 
 
 class MembershipForm(RefusableForm):

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.forms import SetPasswordMixin
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -20,6 +21,7 @@ from tpi_site.kit.admin.filters import flag_filter
 from tpi_site.kit.admin.refusals import RefusableForm
 
 _PASSWORD = {"autocomplete": "new-password"}
+_NO_PASSWORD = "Empty: the account is used through a directory or with tokens only."  # noqa: S105  a sentence
 _WIDGET = forms.PasswordInput(attrs=_PASSWORD)
 
 
@@ -30,7 +32,7 @@ class NewUserForm(RefusableForm):
         required=False,
         strip=False,
         widget=_WIDGET,
-        help_text="At least 10 characters. Empty: the account can sign in through a directory or with tokens only.",
+        help_text=lambda: " ".join([*password_validators_help_texts(), _NO_PASSWORD]),
     )
     repeated = forms.CharField(label="The password again", required=False, strip=False, widget=_WIDGET)
 
@@ -117,9 +119,7 @@ class UserScreen(Screen):
             label="Set password",
             done="given a new password",
             question="The old password ends at once; tokens go on.",
-            perform=lambda actor, user, given: users.set_password(
-                actor=actor, user=user, password=given["password1"]
-            ),
+            perform=lambda actor, user, given: users.set_password(actor=actor, user=user, password=given["password1"]),
             form=NewPassword,
             is_bulk=False,
         ),

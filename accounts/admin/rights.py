@@ -46,4 +46,6 @@ class RightsField(forms.MultipleChoiceField):
 def rights_marks(verbs: Iterable[Verb]) -> SafeString:
     """Verbs as badges, in their order."""
     given = frozenset(verbs)
-    return format_html_join(" ", "{}", ((marks.badge(verb.value, _TONES.get(verb, "")),) for verb in Verb if verb in given))
+    return format_html_join(
+        " ", "{}", ((marks.badge(verb.value, _TONES.get(verb, "")),) for verb in Verb if verb in given)
+    )

@@ -12,6 +12,8 @@ def managed_teams(actor: Actor) -> QuerySet[Team]:
     """The teams whose members ``actor`` may change."""
     if actor.may_administer_instance:
         return Team.objects.all()
+    if actor.user_id is None:
+        return Team.objects.none()
     places = Membership.objects.filter(user_id=actor.user_id, role=Membership.Place.ADMIN)
     return Team.objects.filter(pk__in=places.values("team"))
 

@@ -37,6 +37,7 @@ class NewTeamForm(RefusableForm):
             "name": "Lower-case letters, digits and hyphens; it cannot be changed later.",
             "title": "What people call the team.",
         }
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
 
 class TeamForm(RefusableForm):
@@ -46,6 +47,7 @@ class TeamForm(RefusableForm):
         model = Team
         fields = ("title", "description")
         help_texts = {"title": "What people call the team."}
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
 
 class MembershipForm(ModelForm):
@@ -60,10 +62,10 @@ class MembershipForm(ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        for name, label in (("user", "User"), ("role", "Place")):
+            self.fields[name].widget.attrs["aria-label"] = label
         if self.instance.pk:
-            self.initial["user"] = self.instance.user.username
-            self.fields["user"].disabled = True
-            self.fields["user"].to_python = lambda _: self.instance.user  # type: ignore[method-assign]  no query per row
+            del self.fields["user"]
 
 
 class MembersInline(TabularInline):
@@ -71,7 +73,8 @@ class MembersInline(TabularInline):
 
     model = Membership
     form = MembershipForm
-    extra = 1
+    template = "admin/parts/members.html"
+    extra = 3
     verbose_name_plural = "members"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
@@ -184,9 +187,3 @@ class TeamScreen(Screen):
     def since(self, row: Team) -> Any:
         """When the team was made."""
         return marks.when(row.created_at)
-
-    @property
-    def media(self) -> forms.Media:
-        """Rows can be added without reloading where scripts run."""
-        scripts = ["vendor/jquery/jquery.min.js", "jquery.init.js", "inlines.js"]
-        return super().media + forms.Media(js=[f"admin/js/{script}" for script in scripts])

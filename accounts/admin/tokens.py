@@ -19,6 +19,7 @@ from accounts.admin.rights import RightsField, rights_marks
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Token, User
+from accounts.permissions import tokens_visible_to, users_visible_to
 from accounts.services import tokens
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import LinesField, NamedField
@@ -109,7 +110,6 @@ class TokenScreen(Screen):
     list_select_related = ("user",)
     search_fields = ("name", "key_id", "user__username")
     ordering = ("-pk",)
-    form = add_form = TokenForm
     fieldsets = (
         (None, {"fields": ("name", "user", "key_id", "state")}),
         ("What it may do", {"fields": ("rights", "scope")}),
@@ -129,23 +129,18 @@ class TokenScreen(Screen):
 
     def rows(self, actor: Actor) -> QuerySet[Token]:
         """All for administrators, their own for others."""
-        found = Token.objects.select_related("user")
-        return found if actor.may_administer_instance else found.filter(user_id=actor.user_id)
+        return tokens_visible_to(actor).select_related("user")
 
     def may_add(self, actor: Actor) -> bool:
         """Everybody, for themselves."""
         return True
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
+    def form_for(self, request: HttpRequest, row: Any) -> type[TokenForm]:
         """Administrators may name an owner."""
-        self_only = not actor_of(request).may_administer_instance
-        form = TokenForm if self_only else AnyonesTokenForm
-        return super().get_form(request, obj, change, **{**options, "form": form}) if obj is None else super().get_form(
-            request, obj, change, **options
-        )
+        return AnyonesTokenForm if actor_of(request).may_administer_instance else TokenForm
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """As :meth:`get_form`."""
+        """As :meth:`form_for`."""
         if obj is not None:
             return self.fieldsets
         owner = ("owner",) if actor_of(request).may_administer_instance else ()
@@ -159,7 +154,7 @@ class TokenScreen(Screen):
         """Issue the token; its text stays on the row until the answer is made."""
         token, text = tokens.issue(
             actor=actor,
-            owner=given.get("owner") or User.objects.get(pk=actor.user_id),
+            owner=given.get("owner") or users_visible_to(actor).get(pk=actor.user_id or 0),
             name=given["name"],
             verbs=given["rights"],
             indexes=given["indexes"],
@@ -205,7 +200,9 @@ class TokenScreen(Screen):
     @admin.display(description="Bound to")
     def scope(self, row: Token) -> str:
         """Indexes and projects that it is narrowed to."""
-        parts = [f"{what} {_few(names)}" for what, names in (("index", row.indexes), ("project", row.projects)) if names]
+        parts = [
+            f"{what} {_few(names)}" for what, names in (("index", row.indexes), ("project", row.projects)) if names
+        ]
         return "; ".join(parts) or "nothing: all that its owner may use"
 
     @admin.display(description="Key id")

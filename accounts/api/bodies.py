@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
+from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import NotAcceptable, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -96,7 +97,7 @@ class JSONNegotiation(DefaultContentNegotiation):
         """The renderer that ``Accept`` prefers, the first one when it prefers none of them."""
         try:
             chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
-        except NotAcceptable:
+        except (Http404, NotAcceptable):  # the first for an unknown ``?format=``
             return renderers[0], renderers[0].media_type
         return chosen
 

@@ -33,7 +33,7 @@ def for_people(view: View[P]) -> View[P]:
     """Let a browser without credentials sign in where the view needs some; the answer stays with its reader."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             response = view(request, *args, **kwargs)
         except Unauthenticated:
@@ -50,7 +50,7 @@ def signed_in(view: View[P]) -> View[P]:
     """Only for a browser that has signed in; what is on these pages is never kept by a cache."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if reader(request).method is not Method.SESSION:
             return to_sign_in(request)
         response = view(request, *args, **kwargs)

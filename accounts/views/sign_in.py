@@ -48,7 +48,7 @@ class SignIn(View):
 
 def _start_session(request: HttpRequest, actor: Actor) -> None:
     """Give the browser a session with a new key, so that one planted before is worth nothing."""
-    user = User.objects.get(pk=actor.user_id)
+    user = User.objects.get(username=actor.username)
     login(request, user, backend=_BACKEND)
     sessions.note_sign_in(actor=actor, user=user)
 

@@ -107,4 +107,4 @@ def _of_projects(actor: Actor) -> Q:
     since = Project.objects.filter(
         index_id=OuterRef("index_id"), normalized_name=OuterRef("project"), created_at__lte=OuterRef("at")
     )
-    return condition & Exists(since)
+    return condition & Q(Exists(since))

@@ -44,7 +44,6 @@ class IndexScreen(Screen):
     list_filter = (choice_filter("kind", "kind", "kind", Index.Kind.choices),)
     search_fields = ("name", "title")
     ordering = ("name",)
-    form, add_form = IndexForm, NewIndexForm
     fieldsets = (
         (None, {"fields": ("name", "type", "standing", "since", "title")}),
         _ACCESS,
@@ -99,14 +98,14 @@ class IndexScreen(Screen):
         """Everybody, of the indexes they see."""
         return True
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
+    def form_for(self, request: HttpRequest, row: Any) -> type[IndexForm]:
         """A group has members."""
-        if obj is not None and obj.kind == Index.Kind.GROUP:
-            options["form"] = GroupForm
-        return super().get_form(request, obj, change, **options)
+        if row is None:
+            return NewIndexForm
+        return GroupForm if row.kind == Index.Kind.GROUP else IndexForm
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """As :meth:`get_form`."""
+        """As :meth:`form_for`."""
         if obj is not None and obj.kind == Index.Kind.GROUP:
             return self.group_fieldsets
         return super().get_fieldsets(request, obj)

@@ -45,7 +45,7 @@ class NewProjectForm(RefusableForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         found = administered_indexes(self.actor).filter(kind=Index.Kind.HOSTED)
-        self.fields["index"].queryset = found.order_by("name")  # type: ignore[attr-defined]  it is a choice of rows
+        self.fields["index"].queryset = found.order_by("name")  # type: ignore[attr-defined]  # it is a choice of rows
 
 
 def _becomes(status: Status) -> Any:

@@ -30,7 +30,8 @@ class ReleaseScreen(ReadOnlyScreen):
 
     section, place, area = "Publishing", 30, "indexapp"
     empty_text = "There are no releases yet. Publish the first one with twine or uv."
-    list_display = ("version", "project", "index", "mark", "since", "about")
+    list_display = ("project", "version", "index", "mark", "since", "about")
+    list_display_links = ("project", "version")
     list_filter = (
         ReleaseIndexFilter,
         flag_filter("yanked", "yanked", "is_yanked", "Yanked", "Not yanked"),

@@ -63,7 +63,7 @@ class NewRoleForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["index"].queryset = places(self.actor).order_by("name")  # type: ignore[attr-defined]  a choice of rows
+        self.fields["index"].queryset = places(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
 
     def clean(self) -> dict[str, Any] | None:
         """One holder; a project that the actor administers."""

@@ -103,7 +103,7 @@ def publishing(addresses: IndexAddresses) -> list[Snippet]:
         ),
         Snippet("PDM", f"pdm publish --repository {upload} --username __token__ --password {TOKEN}"),
         Snippet("Hatch", f"hatch publish --repo {upload} --user __token__ --auth {TOKEN}"),
-        Snippet("flit", f"FLIT_USERNAME=__token__ FLIT_PASSWORD={TOKEN} flit publish --repository {index}"),
+        Snippet("flit", f"FLIT_INDEX_URL={upload} FLIT_USERNAME=__token__ FLIT_PASSWORD={TOKEN} flit publish"),
         Snippet("twine, flit and others", pypirc, "~/.pypirc"),
     ]
 

@@ -40,15 +40,18 @@ def store(sha256: str, size: int, spool: Spool) -> Stored:
     return Stored(sha256, size, name, is_new=storage.put(name, spool))
 
 
-def claim(stored: Stored) -> Blob:
-    """The row of the stored bytes; call it inside the transaction that refers to them."""
-    locking.hold(f"blob:{stored.sha256}")
-    if not default_storage().exists(stored.object_name):
-        raise BlobVanishedError(stored.sha256)
-    blob, _ = Blob.objects.get_or_create(
-        sha256=stored.sha256, defaults={"size": stored.size, "object_name": stored.object_name}
-    )
-    return blob
+def claim(*stored: Stored) -> dict[str, Blob]:
+    """The rows of the stored bytes by digest; call it once, inside the transaction that refers to them."""
+    wanted = {each.sha256: each for each in stored}
+    for sha256 in sorted(wanted):  # one order for all, so that no two uploads wait for each other
+        locking.hold(f"blob:{sha256}")
+        if not default_storage().exists(wanted[sha256].object_name):
+            raise BlobVanishedError(sha256)
+    rows = {row.sha256: row for row in Blob.objects.filter(sha256__in=wanted)}
+    for sha256 in wanted.keys() - rows.keys():  # nobody else makes them: the lock is ours
+        each = wanted[sha256]
+        rows[sha256] = Blob.objects.create(sha256=sha256, size=each.size, object_name=each.object_name)
+    return rows
 
 
 def discard(stored: Stored) -> None:

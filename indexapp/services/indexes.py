@@ -33,6 +33,7 @@ EDITABLE = frozenset(
     }
 )
 _MAX_PLATFORMS = 200
+_MAX_WINDOW = 36_500  # days; a hundred years is for ever, and dates have an end
 
 
 def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: Any) -> Index:
@@ -48,6 +49,8 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     with transaction.atomic():
         if Index.objects.filter(name=name).exists():
             raise Conflict(f"There is an index named '{name}' already.", code="index-exists")
+        if is_default:
+            Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
         _set_members(index, members)
         audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)
@@ -173,6 +176,8 @@ def _check(index: Index) -> None:
     for name in ("max_file_size", "max_project_size"):
         if (value := getattr(index, name)) is not None and value <= 0:
             raise Invalid(f"{name}: Give a number of bytes above zero, or nothing.", code="index-invalid")
+    if (index.closing_window_days or 0) > _MAX_WINDOW:
+        raise Invalid(f"closing_window_days: Give at most {_MAX_WINDOW} days, or nothing.", code="index-invalid")
 
 
 def _check_platforms(patterns: object) -> None:

@@ -16,7 +16,7 @@ from indexapp.storage.protocol import BlobStorage, Spool
 def storage_for(url: str) -> BlobStorage:
     """The storage that ``url`` names; raises ImproperlyConfigured for a scheme that this version does not know."""
     parts = urlsplit(url)
-    if parts.scheme == "file" and not parts.netloc and parts.path:
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return FilesystemStorage(Path(unquote(parts.path)))
     raise ImproperlyConfigured("TPI_STORAGE_URL must be file:///an/absolute/folder.")
 

@@ -8,6 +8,7 @@ one under ``tmp/`` is used and swept at the next start.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -15,13 +16,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from indexapp.storage.protocol import Spool
 
 _PIECE = 256 * 1024
 _NAME = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}\Z")
 _NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+
+
+class _WholeWrites(io.FileIO):
+    """An unbuffered file whose ``write`` takes all or raises: a bare one may take a part when the disk fills up."""
+
+    def write(self, piece: Any, /) -> int:
+        """Write all of ``piece``; raises OSError when that cannot be done."""
+        view = memoryview(piece).cast("B")
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:]) or 0
+        return done
 
 
 class DiskSpool:
@@ -70,7 +83,7 @@ class FilesystemStorage:
     def spool(self) -> Iterator[DiskSpool]:
         """See the protocol."""
         descriptor, path = self._open_unnamed()
-        with os.fdopen(descriptor, "w+b", buffering=0) as file:
+        with _WholeWrites(descriptor, "w+b") as file:
             try:
                 yield DiskSpool(file, path)
             finally:
@@ -141,7 +154,9 @@ class FilesystemStorage:
     def names(self) -> Iterator[str]:
         """See the protocol."""
         for path in self._blobs.glob("*/*/*"):
-            yield path.relative_to(self._blobs).as_posix()
+            name = path.relative_to(self._blobs).as_posix()
+            if _NAME.match(name):
+                yield name
 
     def sweep_incoming(self) -> int:
         """Remove named spools that a dead process left; call it only while nothing serves. Returns their number."""

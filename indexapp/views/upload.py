@@ -5,17 +5,18 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.authentication import actor_of
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.domain.digests import MultiDigest
 from indexapp.models import Index
 from indexapp.services import uploads
+from indexapp.services.serving import gate, index_map, watermarks
+from indexapp.services.serving.watermarks import Watermark
 from indexapp.services.uploads import admission
 from indexapp.storage import default_storage
 from indexapp.views.form_reader import MAX_FIELDS_SIZE, read_form
-from tpi_site.kit import edge
+from tpi_site.kit import edge, request_context
 from tpi_site.kit.bodies import Body
 from tpi_site.kit.errors import Forbidden, Gone, Invalid, Refusal, TooLarge, Unsupported
 
@@ -46,9 +47,10 @@ def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
 
 
 def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads.Accepted:
-    actor = actor_of(request)
-    index = _index(actor, index_name)
-    _require_welcome(request, actor, index, body.length)
+    watermark = watermarks.read()
+    actor = _actor(request, watermark)
+    index = _index(actor, index_name, watermark)
+    _require_welcome(actor, index, body.length)
     digest = MultiDigest()
     with default_storage().spool() as spool:
         form = read_form(
@@ -72,16 +74,24 @@ def _missing_file(fields: dict[str, list[str]]) -> str:
     raise Invalid("Upload payload does not have a file.", code="file-missing")
 
 
-def _index(actor: Actor, name: str | None) -> Index:
+def _actor(request: HttpRequest, watermark: Watermark) -> Actor:
+    """Who uploads: by credentials in the header alone, so that no web page can make a signed-in browser do it."""
+    context = request_context.current.get()
+    actor = gate.actor_for(request.META.get("HTTP_AUTHORIZATION", ""), watermark)
+    return actor.at(address=context.address, request_id=context.request_id)
+
+
+def _index(actor: Actor, name: str | None, watermark: Watermark) -> Index:
     """The index to publish to; an unknown one is refused like one that is not the actor's."""
-    found = Index.objects.filter(**({"is_default": True} if name is None else {"name": name})).first()
+    indexes = index_map.read(watermark)
+    found = indexes.default if name is None else indexes.by_name.get(name)
     if found is not None:
-        return found
+        return indexes.rows[found.pk]
     permissions.require(actor, Verb.UPLOAD, Index(name=name or "default"))
     raise Invalid(f"There is no index named '{name or 'default'}'; create it first.", code="index-unknown")
 
 
-def _require_welcome(request: HttpRequest, actor: Actor, index: Index, length: int) -> None:
+def _require_welcome(actor: Actor, index: Index, length: int) -> None:
     """Everything that can be said before the body is read."""
     admission.require_may_try(actor, index)
     if actor.method is Method.PASSWORD and not index.allow_passwords:

@@ -26,6 +26,11 @@ class Cast:
     stranger: Credentials
     """A token that never was."""
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The owner's credentials as a request carries them."""
+        return basic(self.owner.password)
+
 
 @pytest.fixture(scope="session")
 def tpi() -> Iterator[TpiServer]:
@@ -53,5 +58,5 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def owner(tpi: TpiServer, cast: Cast) -> Iterator[Session]:
     """A connection with the credentials that may read and upload everywhere."""
-    with Session(tpi.url, basic(cast.owner.password)) as session:
+    with Session(tpi.url, cast.headers) as session:
         yield session

@@ -15,11 +15,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions as rest
-from rest_framework.response import Response
 
 from tpi_site.kit import errors
 from tpi_site.kit.errors import Kind, Refusal, Throttled
@@ -124,15 +123,30 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return errors.TooLarge("The request's body is larger than this address takes.")
     if isinstance(error, SuspiciousOperation):
         return errors.Invalid("The request is malformed and was refused.", code="request-malformed")
-    if isinstance(error, OperationalError):
-        log.error("The database refused the request.", exc_info=error)
-        return errors.Unavailable("The database cannot be reached at the moment; try again in a few seconds.")
+    if isinstance(error, DatabaseError):
+        return _from_database(error)
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return errors.NoSpace("The server's disk is full; reading goes on, writing must wait until space is made.")
     return None
 
 
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+
+
+def _from_database(error: DatabaseError) -> Refusal | None:
+    if isinstance(error, IntegrityError):
+        # A constraint that a check before the write did not foresee; upload clients repeat what is answered 503.
+        log.warning("A request met a constraint.", exc_info=error)
+        return errors.Unavailable("Somebody else changed this at the same moment; try again.", code="changed-meanwhile")
+    if isinstance(error, DataError):
+        log.warning("A request held a value that cannot be stored.", exc_info=error)
+        return errors.Invalid(
+            "A value is too long, or has characters that cannot be stored.", code="value-not-storable"
+        )
+    if isinstance(error, OperationalError):
+        log.error("The database refused the request.", exc_info=error)
+        return errors.Unavailable("The database cannot be reached at the moment; try again in a few seconds.")
+    return None
 
 
 def wants_page(request: HttpRequest) -> bool:
@@ -200,7 +214,7 @@ class ErrorEdgeMiddleware:
         return to_response(request, refusal) if refusal else None
 
 
-def rest_exception_handler(error: Exception, context: dict[str, Any]) -> Response | HttpResponse | None:
+def rest_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's hook: the same problem documents for the REST API."""
     request = context["request"]
     accept = request.headers.get("Accept", "")
@@ -208,7 +222,8 @@ def rest_exception_handler(error: Exception, context: dict[str, Any]) -> Respons
     if refusal is None and isinstance(error, rest.APIException):
         return http_response(_rest_answer(error, accept))
     if refusal is None:
-        return None
+        log.error("A REST request failed: %s", request.path, exc_info=error)
+        return http_response(fault_answer(accept))
     return http_response(answer_for(refusal, accept))
 
 

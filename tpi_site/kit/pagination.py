@@ -11,6 +11,7 @@ import binascii
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Field, Model
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # DRF imports its views while it loads the classes that setti
     from rest_framework.views import APIView
 
 _LONGEST_CURSOR = 2000
+_without_nul = ProhibitNullCharactersValidator()
 
 
 class KeysetPagination(BasePagination):
@@ -61,7 +63,9 @@ class KeysetPagination(BasePagination):
         meta = model._meta
         column: Field[Any, Any] = meta.pk if self.column == "pk" else meta.get_field(self.column)  # type: ignore[assignment]
         try:
-            position = column.to_python(self.decode(cursor[:_LONGEST_CURSOR]).replace("\x00", ""))
+            text = self.decode(cursor[:_LONGEST_CURSOR])
+            _without_nul(text)
+            position = column.to_python(text)
             column.run_validators(position)
         except (ValueError, OverflowError, ValidationError):
             raise Invalid(self.refusal(), code="cursor-invalid") from None

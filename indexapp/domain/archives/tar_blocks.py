@@ -37,8 +37,6 @@ class TarBlock(NamedTuple):
 def is_checksum_valid(block: bytes) -> bool:
     """Tell whether ``block`` carries the sum of its own bytes, as every tar header does and nothing else."""
     stated = _octal(block[_CHECKSUM])
-    if stated is None:
-        return False
     unsigned = sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ")
     # Some old programs summed signed bytes; readers accept both.
     return stated == unsigned or stated == unsigned - 256 * sum(byte >= _BASE256 for byte in block)

@@ -28,8 +28,7 @@ class TarLayout:
         """Check ``member`` and return its path, without ``./`` and trailing slash; empty for ``./`` itself."""
         path = path_of(member.name)
         if member.kind is TarKind.DIRECTORY:
-            if path:
-                self._ledger.add_directory(path, may_repeat=True)
+            self._ledger.add_directory(path, may_repeat=True)
             return path
         if not path:
             raise Invalid("A tar member has no name; build the archive with another tool.", code="archive-name-length")

@@ -72,7 +72,7 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
 def default_index_name() -> str | None:
     """The name of the default index, or None before there is one."""
     default = index_map.read(watermarks.read()).default
-    return default and default.name
+    return default.name if default else None
 
 
 def scope_indexes(actor: Actor) -> list[ScopeIndex]:

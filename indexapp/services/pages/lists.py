@@ -52,7 +52,7 @@ def projects_of(index: ServedIndex, actor: Actor) -> QuerySet[Project]:
     members = [member.pk for member in index.members]
     if len(members) == 1:
         return rows.filter(index_id=members[0])
-    decided = Q(pk__in=[])
+    decided: Any = Q(pk__in=[])
     for place, member in enumerate(members):
         twins = Project.objects.filter(index_id__in=members[:place], normalized_name=OuterRef("normalized_name"))
         decided |= Q(index_id=member) & ~Exists(twins)

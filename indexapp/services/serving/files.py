@@ -79,9 +79,11 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
 
 
 def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
-    members = [member.pk for member in index.members]
+    """The row of the first member that has this file; several may have the same."""
+    places = {member.pk: place for place, member in enumerate(index.members)}
     files = File.objects.select_related("project", "blob", "metadata_blob")
-    return files.filter(index_id__in=members, filename=filename, sha256=sha256).first()
+    rows = files.filter(index_id__in=list(places), filename=filename, sha256=sha256)
+    return min(rows, key=lambda row: places[row.index_id], default=None)
 
 
 def _decides(index: ServedIndex, row: File, watermark: Watermark) -> bool:

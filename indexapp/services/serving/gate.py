@@ -60,7 +60,7 @@ def require(actor: Actor, verb: Verb, index: Index, project: Project | None, wat
 
 def may_read(actor: Actor, index: ServedIndex, project: tuple[int, str] | None, watermark: Watermark) -> bool:
     """Whether ``actor`` may read the index, or the project ``(id, normalised name)`` of it."""
-    if not _password_is_welcome(actor, index):
+    if not password_is_welcome(actor, index):
         return False
     token = actor.token.key_id if actor.token else ""
     pk, name = project or (None, None)
@@ -84,7 +84,8 @@ def reads_everything(actor: Actor, index: ServedIndex, watermark: Watermark) -> 
     return all(may_read(actor, member, None, watermark) for member in index.members)
 
 
-def _password_is_welcome(actor: Actor, index: ServedIndex) -> bool:
+def password_is_welcome(actor: Actor, index: ServedIndex) -> bool:
+    """Whether the index takes the kind of credential that the actor came with."""
     return actor.method is not Method.PASSWORD or index.allow_passwords
 
 

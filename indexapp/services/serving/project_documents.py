@@ -38,16 +38,16 @@ class Addresses:
 
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
-    row = Project.objects.get(pk=page.pk)
-    latest = summaries.latest_release(row)
-    if latest is None:
+    row = Project.objects.filter(pk=page.pk).first()
+    latest = summaries.latest_release(row) if row else None
+    if row is None or latest is None:
         return None
     info = _info(row, latest, addresses)
     releases: dict[str, list[ReleaseFile]] = {}
     for version in Release.objects.filter(project=row).order_by("sort_key").values_list("version", flat=True):
         releases[version] = []
     for file in _files(File.objects.filter(project=row)):
-        releases[file.release.version].append(_file(file, addresses.file))
+        releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(info, releases, ownership=Ownership(), last_serial=row.last_serial)
 
 

@@ -16,6 +16,7 @@ from indexapp.domain.simple_page import ProjectPage, render_html, render_json
 from indexapp.models import Project, Release
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
+from tpi_site.kit.errors import NotFound
 
 DocumentKind = Literal["json", "html"]
 
@@ -95,7 +96,9 @@ def document(page: ServedProject, *, kind: DocumentKind, coding: ContentCoding, 
 
 
 def _render(page: ServedProject, kind: DocumentKind, files_base: str) -> Rendered:
-    project = Project.objects.get(pk=page.pk)
+    project = Project.objects.filter(pk=page.pk).first()
+    if project is None:
+        raise NotFound("The project was deleted a moment ago.")
     about = ProjectPage(
         name=page.normalized_name,
         files_base=files_base,
@@ -115,7 +118,8 @@ def _versions(project_id: int) -> list[str]:
 
 
 _UPLOAD_TIME = {
-    "sqlite": "replace(f.uploaded_at, ' ', 'T') || 'Z'",
+    # Whole seconds are stored there without a fraction.
+    "sqlite": "substr(replace(f.uploaded_at, ' ', 'T') || '.000000', 1, 26) || 'Z'",
     "postgresql": "to_char(f.uploaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
 }
 

@@ -18,7 +18,9 @@ from indexapp.domain.form_hints import FormFields
 from indexapp.domain.profiles import UploadProfile
 from indexapp.domain.versions import canonical_version
 from indexapp.services import blobs
+from indexapp.services.serving import watermarks
 from indexapp.services.uploads import admission
+from indexapp.services.uploads.admission import Seen
 from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected, inspect
 from indexapp.services.uploads.recording import Kept, record
@@ -34,41 +36,43 @@ def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
     The same name with the same bytes is accepted again and changes nothing, so that a client may always repeat.
     """
     form = FormFields.read(incoming.fields)
-    if _is_known(actor, incoming, form):
+    seen = _check(actor, incoming, form)
+    if seen is None:
         return Accepted(is_new=False)
     inspected = inspect(incoming, form)
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _publish(actor, incoming, form, inspected)
+            return _publish(actor, incoming, form, inspected, seen)
         except blobs.BlobVanishedError:
             continue
-    return _publish(actor, incoming, form, inspected)
+    return _publish(actor, incoming, form, inspected, seen)
 
 
-def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
-    """The checks that need no look into the archive; True when exactly this file is there."""
+def _check(actor: Actor, incoming: Incoming, form: FormFields) -> Seen | None:
+    """The checks that need no look into the archive, and what they saw; None when exactly this file is there."""
     index = incoming.index
+    watermark = watermarks.read()
     named = parse_filename(
         incoming.filename, profile=UploadProfile(index.profile), expected_name=form.name, expected_version=form.version
     )
     project, release = admission.find(index, form.name, canonical_version(named.version))
-    admission.require_may_upload(actor, index, project, form.name)
+    admission.require_may_upload(actor, index, project, form.name, watermark)
     if incoming.content_type.startswith("image/"):
         raise Invalid("Invalid distribution file. An image is not a distribution.", code="content-type")
     admission.require_file_fits(index, incoming.spool.size)
     incoming.digest.require_match(form.digests)
     if admission.is_same_file(index, project, incoming.filename, incoming.digest.sha256):
-        return True
+        return None
     admission.require_open(index, release)
     admission.require_only_sdist(release, named.kind, incoming.filename)
     admission.require_room(index, project, incoming.filename, incoming.spool.size)
-    return False
+    return Seen(watermark.access, project, release)
 
 
-def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected) -> Accepted:
+def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, seen: Seen) -> Accepted:
     kept = _keep(incoming, inspected)
     try:
-        accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
+        accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
     except Exception:
         _discard(kept)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -13,7 +14,25 @@ from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import File, Index, Project, Release, RetiredFilename
 from indexapp.services import projects
+from indexapp.services.serving import gate, watermarks
+from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden, Invalid, TooLarge, Unauthenticated
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the checks before the transaction were made against."""
+
+    access: int
+    project: Project | None
+    release: Release | None
+
+    def is_still_true(self, access: int, project: Project) -> bool:
+        """Whether rights and project are as they were: every change of a project raises its serial."""
+        if self.project is None:
+            return False
+        before = (self.access, self.project.pk, self.project.last_serial)
+        return before == (access, project.pk, project.last_serial)
 
 
 def require_may_try(actor: Actor, index: Index) -> None:
@@ -21,19 +40,19 @@ def require_may_try(actor: Actor, index: Index) -> None:
     if actor.is_anonymous:
         raise Unauthenticated(permissions.SIGN_IN)
     open_to_members = index.project_creation == Index.ProjectCreation.MEMBERS and actor.user_id is not None
-    if open_to_members and (actor.token is None or Verb.UPLOAD in actor.token.verbs):
-        pass
-    elif not permissions.holds_somewhere(actor, Verb.UPLOAD, index):
+    may_create = open_to_members and (actor.token is None or Verb.UPLOAD in actor.token.verbs)
+    may_try = may_create or Verb.UPLOAD in gate.verbs_on(actor, index, None, watermarks.read())
+    if not may_try and not permissions.holds_somewhere(actor, Verb.UPLOAD, index):
         permissions.require(actor, Verb.UPLOAD, index)
     projects.require_hosted(index)
 
 
-def require_may_upload(actor: Actor, index: Index, project: Project | None, name: str) -> None:
+def require_may_upload(actor: Actor, index: Index, project: Project | None, name: str, watermark: Watermark) -> None:
     """The exact question once the name is known."""
     if project is None:
         projects.require_may_create(actor, index, name)
         return
-    permissions.require(actor, Verb.UPLOAD, index, project)
+    gate.require(actor, Verb.UPLOAD, index, project, watermark)
     if project.status in (Project.Status.ARCHIVED, Project.Status.QUARANTINED):
         raise Forbidden(
             f"The project '{project.name}' is {project.status} and takes no uploads; ask its admins to clear it.",

@@ -12,10 +12,12 @@ from accounts.services import audit
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.form_hints import FormFields
 from indexapp.domain.versions import canonical_version, version_sort_key
-from indexapp.models import Blob, Description, File, Index, Project, Release
+from indexapp.models import Description, File, Index, Project, Release
 from indexapp.services import blobs, changes, projects, summaries
 from indexapp.services.blobs import Stored
+from indexapp.services.serving import watermarks
 from indexapp.services.uploads import admission
+from indexapp.services.uploads.admission import Seen
 from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected
 
@@ -28,49 +30,56 @@ class Kept:
     metadata: Stored | None
 
 
-def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, kept: Kept) -> Accepted:
+def record(
+    *, actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, kept: Kept, seen: Seen
+) -> Accepted:
     """Write project, release, file, audit and change rows, or none of them.
 
-    What was checked before the transaction is checked again inside it, because another upload may have come between.
+    What was checked before the transaction is checked again inside it, because another upload may have come between;
+    for a wheel only if something of its project has changed since.  An old sdist's name may be that of two projects.
     """
     index = incoming.index
     with transaction.atomic():
         project, is_new_project = projects.get_or_create(actor=actor, index=index, name=inspected.metadata.name)
         project.index = index
+        watermark = watermarks.read()
+        is_as_seen = inspected.name.kind == "bdist_wheel" and seen.is_still_true(watermark.access, project)
         if not is_new_project:
-            admission.require_may_upload(actor, index, project, project.name)
-        if admission.is_same_file(index, project, incoming.filename, kept.file.sha256):
+            admission.require_may_upload(actor, index, project, project.name, watermark)
+        if not is_as_seen and admission.is_same_file(index, project, incoming.filename, kept.file.sha256):
             return Accepted(is_new=False)
         admission.require_room(index, project, incoming.filename, kept.file.size)
-        release, is_new_release = _release(project, inspected, is_new_project=is_new_project)
+        found = seen.release if is_as_seen else _find_release(project, inspected)
+        release, is_new_release = found or _new_release(project, inspected), found is None
         if not is_new_release:
             admission.require_open(index, release)
             admission.require_only_sdist(release, inspected.name.kind, incoming.filename)
         replaced = _remove_replaced(index, project, incoming.filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
-        _describe(release, inspected, replaced)
-        _count(project, file)
+        project.total_size += file.size
+        if _describe(release, inspected, is_new=is_new_release, is_replacement=replaced):
+            summaries.refresh(project)
         _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
     return Accepted(is_new=True, warnings=inspected.warnings)
 
 
-def _release(project: Project, inspected: Inspected, *, is_new_project: bool) -> tuple[Release, bool]:
+def _find_release(project: Project, inspected: Inspected) -> Release | None:
+    canonical = canonical_version(inspected.name.version)
+    return Release.objects.filter(project=project, canonical_version=canonical).first()
+
+
+def _new_release(project: Project, inspected: Inspected) -> Release:
     version = inspected.name.version
-    canonical = canonical_version(version)
-    if not is_new_project:
-        found = Release.objects.filter(project=project, canonical_version=canonical).first()
-        if found is not None:
-            return found, False
     release = Release(
         project=project,
         version=str(version),
-        canonical_version=canonical,
+        canonical_version=canonical_version(version),
         sort_key=version_sort_key(version),
         is_prerelease=version.is_prerelease,
     )
     _take_metadata(release, inspected)
     release.save(force_insert=True)
-    return release, True
+    return release
 
 
 def _take_metadata(release: Release, inspected: Inspected) -> None:
@@ -81,22 +90,25 @@ def _take_metadata(release: Release, inspected: Inspected) -> None:
     release.metadata_source = inspected.name.kind
 
 
-def _describe(release: Release, inspected: Inspected, replaced: bool) -> None:  # noqa: FBT001  as :func:`_log`
-    """Let the artefact's metadata speak for the release.
+def _describe(release: Release, inspected: Inspected, *, is_new: bool, is_replacement: bool) -> bool:
+    """Let the artefact's metadata speak for the release, if it is to; whether it now does.
 
     The first artefact's does, later a wheel's instead of an sdist's, and that of what replaces one of the same kind.
     """
-    is_first = not Description.objects.filter(release=release).exists()
+    values = {
+        "content_type": inspected.metadata.description_content_type,
+        "raw": inspected.metadata.description,
+    }
+    if is_new or not Description.objects.filter(release=release).exists():
+        Description.objects.create(release=release, **values)
+        return True
     is_same_kind = release.metadata_source == inspected.name.kind
-    if not is_first and not (replaced if is_same_kind else inspected.name.kind == "bdist_wheel"):
-        return
-    core = inspected.metadata
-    if not is_first:
-        _take_metadata(release, inspected)
-        release.save(update_fields=["summary", "requires_python", "metadata", "metadata_source"])
-    Description.objects.update_or_create(
-        release=release, defaults={"content_type": core.description_content_type, "raw": core.description}
-    )
+    if not (is_replacement if is_same_kind else inspected.name.kind == "bdist_wheel"):
+        return False
+    _take_metadata(release, inspected)
+    release.save(update_fields=["summary", "requires_python", "metadata", "metadata_source"])
+    Description.objects.filter(release=release).update(**values)
+    return True
 
 
 def _remove_replaced(index: Index, project: Project, filename: str) -> bool:
@@ -113,8 +125,7 @@ def _remove_replaced(index: Index, project: Project, filename: str) -> bool:
 def _write_file(
     actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, release: Release, kept: Kept
 ) -> File:
-    blob = blobs.claim(kept.file)
-    metadata_blob: Blob | None = blobs.claim(kept.metadata) if kept.metadata else None
+    rows = blobs.claim(kept.file, *filter(None, [kept.metadata]))
     digest = incoming.digest
     return File.objects.create(
         index=incoming.index,
@@ -133,15 +144,9 @@ def _write_file(
         attestations=list(form.attestations or ()),
         uploaded_at=timezone.now(),
         uploaded_by=actor.display_name,
-        blob=blob,
-        metadata_blob=metadata_blob,
+        blob=rows[kept.file.sha256],
+        metadata_blob=rows[kept.metadata.sha256] if kept.metadata else None,
     )
-
-
-def _count(project: Project, file: File) -> None:
-    project.total_size += file.size
-    Project.objects.filter(pk=project.pk).update(total_size=project.total_size)
-    summaries.refresh(project)
 
 
 def _log(
@@ -172,6 +177,7 @@ def _log(
         project=project,
         version=release.version,
         filename=file.filename,
+        saving=["total_size"],
         sha256=file.sha256,
         new_project=is_new_project,
         new_release=is_new_release,

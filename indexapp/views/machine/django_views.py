@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from indexapp.views.machine import routes
 from indexapp.views.machine.messages import LocalFile, Question
-
-_PIECE = 256 * 1024
 
 
 @require_safe
@@ -33,7 +29,7 @@ def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     )
     if reply is None:
         raise Http404
-    body = _pieces(reply.body) if isinstance(reply.body, LocalFile) else reply.body
+    body = reply.body.pieces() if isinstance(reply.body, LocalFile) else reply.body
     response: HttpResponseBase
     if isinstance(body, bytes):
         response = HttpResponse(body, status=reply.status)
@@ -44,12 +40,3 @@ def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     for name, value in reply.headers:
         response.headers[name] = value
     return response
-
-
-def _pieces(stretch: LocalFile) -> Iterator[bytes]:
-    with stretch.path.open("rb") as file:
-        file.seek(stretch.start)
-        left = stretch.length
-        while left and (piece := file.read(min(left, _PIECE))):
-            left -= len(piece)
-            yield piece

@@ -61,7 +61,7 @@ def _answer(question: Question, served: ServedFile) -> Reply:
     try:
         spans = _spans(question, served, etag)
     except UnsatisfiableRange as error:
-        return _unsatisfiable(error)
+        return _unsatisfiable(question, error)
     if spans is None:
         return _whole(question, served, headers)
     return _part(question, served, headers, spans)
@@ -73,7 +73,7 @@ def _spans(question: Question, served: ServedFile, etag: str) -> list[Span] | No
     return byte_ranges.parse_range(question.byte_range, served.size)
 
 
-def _unsatisfiable(error: UnsatisfiableRange) -> Reply:
+def _unsatisfiable(question: Question, error: UnsatisfiableRange) -> Reply:
     answer = problem_answer(
         416, "range-unsatisfiable", "The range lies outside the file.", "", {"Content-Range": error.content_range}
     )
@@ -82,7 +82,7 @@ def _unsatisfiable(error: UnsatisfiableRange) -> Reply:
         ("Content-Length", str(len(answer.body))),
         *answer.headers.items(),
     ]
-    return Reply(416, headers, answer.body)
+    return Reply(416, headers, b"" if question.is_head else answer.body)
 
 
 def _hand_over(served: ServedFile, headers: list[tuple[str, str]]) -> Reply:

@@ -79,7 +79,7 @@ def _visible_page(actor: Actor, index: ServedIndex, name: str, normalized: str, 
         return page
     if page is None and gate.reads_everything(actor, index, watermark):
         raise NotFound(NO_PROJECT)
-    gate.refuse(actor, index.name)
+    return gate.refuse(actor, index.name)
 
 
 def root(question: Question, index_name: str | None) -> Reply:
@@ -110,7 +110,7 @@ def _kind(question: Question) -> SimpleType:
 
 
 def _format(query: str) -> str | None:
-    values = parse_qs(query, keep_blank_values=True, max_num_fields=20).get("format") if len(query) < 2000 else None  # noqa: PLR2004
+    values = parse_qs(query, keep_blank_values=True).get("format") if len(query) < 2000 else None  # noqa: PLR2004
     return values[-1].replace(" ", "+") if values else None
 
 

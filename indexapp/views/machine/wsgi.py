@@ -99,9 +99,11 @@ def send(reply: Reply, environ: Environ, start_response: StartResponse) -> Itera
     if isinstance(body, bytes):
         return (body,) if body else ()
     if isinstance(body, LocalFile):
+        wrapper: Callable[..., Iterable[bytes]] | None = environ.get("wsgi.file_wrapper")
+        if wrapper is None:
+            return body.pieces()
         file = body.path.open("rb")
         file.seek(body.start)
         # The server stops at Content-Length, so a stretch of the file goes out by sendfile like the whole of it.
-        wrapper: Callable[..., Iterable[bytes]] = environ["wsgi.file_wrapper"]
         return wrapper(file, _PIECE)
     return body

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import update_wrapper
 from typing import Any
 
 from django import forms
@@ -109,9 +108,7 @@ class Confirmations(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         """One address more: an action on one row."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_do"
-        view = update_wrapper(
-            lambda request, **match: self.admin_site.admin_view(self.do_view)(request, **match), self.do_view
-        )
+        view = self.admin_site.admin_view(self.do_view)
         return [path("<path:object_id>/do/<slug:action_name>/", view, name=name), *super().get_urls()]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -134,14 +131,14 @@ class Confirmations(ModelAdmin):
 
         return start
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
         """Start a list's action on the ticked rows, never on 'all pages'; ids that cannot be ids name no row."""
         posted = request.POST.copy()
         ticked = posted.getlist(helpers.ACTION_CHECKBOX_NAME)
         posted.setlist(helpers.ACTION_CHECKBOX_NAME, [value for value in ticked if _is_id(value)] or ["0"])
         posted["select_across"] = "0"
-        request.POST = posted  # type: ignore[assignment]  a copy of the same kind
-        return super().response_action(request, queryset)
+        request.POST = posted  # type: ignore[assignment]  # a copy of the same kind
+        return super().response_action(request, queryset, *args)
 
     def confirm_many(
         self, request: HttpRequest, action: ConfirmedAction, queryset: QuerySet[Any]
@@ -191,7 +188,7 @@ class Confirmations(ModelAdmin):
     def _confirm_one(self, request: HttpRequest, object_id: str, action: ConfirmedAction) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return self.missing(request)
         name, form = str(row), self._bound_form(request, action, [row])
         if form.is_bound and form.is_valid():
             try:
@@ -202,6 +199,14 @@ class Confirmations(ModelAdmin):
                 self.message_user(request, self._success(action, [name]), messages.SUCCESS)
                 return HttpResponseRedirect(self._list_url() if action.removes else self._row_url(object_id))
         return self._page(request, action, [row], form, self._row_url(object_id))
+
+    def missing(self, request: HttpRequest) -> HttpResponse:
+        """Say the same of what is not there and of what is not the actor's."""
+        self.message_user(request, f"There is no such {self.opts.verbose_name} here (any more).", messages.WARNING)
+        return HttpResponseRedirect(self._list_url())
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, *args: Any) -> HttpResponse:
+        return self.missing(request)
 
     def _bound_form(self, request: HttpRequest, action: ConfirmedAction, rows: Sequence[Model]) -> Confirmation:
         confirmed = request.method == "POST" and _CONFIRMED in request.POST
@@ -220,7 +225,7 @@ class Confirmations(ModelAdmin):
         form: Confirmation,
         back_url: str,
     ) -> HttpResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  the admin's way to name its urls
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # the admin's way to name its urls
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action.label}: {rows[0]}" if len(rows) == 1 else action.label,

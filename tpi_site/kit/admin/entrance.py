@@ -24,7 +24,7 @@ def register(area: str, probe: Probe) -> None:
 
 def actor_of(request: HttpRequest) -> Any:
     """The request's actor (:class:`accounts.domain.actors.Actor`, which the kit cannot name)."""
-    return request.actor  # type: ignore[attr-defined]  set by the actor middleware
+    return request.actor  # type: ignore[attr-defined]  # set by the actor middleware
 
 
 def areas_of(request: HttpRequest) -> frozenset[str]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+
+if TYPE_CHECKING:
+    ModelChoiceField = forms.ModelChoiceField[Any]
+else:
+    ModelChoiceField = forms.ModelChoiceField
 
 _UNITS = {"": 1, "b": 1}
 _UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", start=1)}
@@ -34,7 +39,7 @@ class SizeField(forms.CharField):
         """The text of a stored size."""
         return size_text(value) if isinstance(value, int) else value
 
-    def to_python(self, value: Any) -> int | None:  # type: ignore[override]  the text is only how it is typed
+    def to_python(self, value: Any) -> int | None:  # type: ignore[override]  # the text is only how it is typed
         """The bytes."""
         text = "" if value is None else str(value).strip().lower()
         if not text:
@@ -43,7 +48,7 @@ class SizeField(forms.CharField):
         if match is None or match[3] not in _UNITS:
             raise ValidationError("Write a size such as 500 MB, 4 GiB or a number of bytes.", code="size")
         whole, part, unit = match[1], match[2] or "", match[3]
-        size = int(whole + part) * _UNITS[unit] // 10 ** len(part)
+        size: int = int(whole + part) * _UNITS[unit] // 10 ** len(part)
         if not 0 < size <= _LARGEST:
             raise ValidationError("The size must be above zero and below 8 EiB.", code="size")
         return size
@@ -51,7 +56,7 @@ class SizeField(forms.CharField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Whether the text means another size."""
         try:
-            return initial != self.to_python(data)
+            return bool(initial != self.to_python(data))
         except ValidationError:
             return True
 
@@ -66,7 +71,7 @@ class LinesField(forms.CharField):
         """The lines of a stored list."""
         return "\n".join(value) if isinstance(value, list) else value
 
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]  the text is only how it is typed
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]  # the text is only how it is typed
         """The words, in the order in which they stand."""
         return [word.strip() for word in re.split(r"[\n,]", super().to_python(value) or "") if word.strip()]
 
@@ -75,7 +80,7 @@ class LinesField(forms.CharField):
         return (initial or []) != self.to_python(data)
 
 
-class NamedField(forms.ModelChoiceField):  # type: ignore[type-arg]  generic only in the stubs
+class NamedField(ModelChoiceField):
     """A row told by its name: a text field, because a select of all users or projects would be endless."""
 
     def __init__(self, queryset: QuerySet[Any], *, name_field: str, what: str, **options: Any) -> None:
@@ -88,7 +93,7 @@ class NamedField(forms.ModelChoiceField):  # type: ignore[type-arg]  generic onl
         text = str(value or "").strip()
         if not text:
             return None
-        if "\x00" in text:
+        if "\x00" in text or self.queryset is None:
             raise ValidationError("A name has no control characters.", code="unknown")
         found: Model | None = self.queryset.filter(**{f"{self.to_field_name}__iexact": text}).first()
         if found is None:

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 _KIB = 1024
 
 

@@ -47,9 +47,9 @@ class RefusalsAsFormErrors(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         """The form class of this request."""
-        form = super().get_form(request, obj, change=change, **options)
-        form.refusal = getattr(request, _REFUSED, "")  # type: ignore[attr-defined]  screens use RefusableForm only
-        form.actor = actor_of(request)  # type: ignore[attr-defined]  as above
+        form: Any = super().get_form(request, obj, change=change, **options)
+        form.refusal = getattr(request, _REFUSED, "")
+        form.actor = actor_of(request)
         return form
 
     def changeform_view(

@@ -42,7 +42,7 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     list_max_show_all = 0
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
-    sortable_by: Sequence[str] = ()
+    sortable_by = ()
     view_on_site = False
 
     # Rows and rights
@@ -146,13 +146,16 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     # Forms
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
-        """The form for a new row may be another one."""
-        if obj is None and self.add_form is not None:
-            options["form"] = self.add_form
+        """The class that :meth:`form_for` chooses, with its fields."""
+        options.setdefault("form", self.form_for(request, obj))
         return super().get_form(request, obj, change, **options)
 
+    def form_for(self, request: HttpRequest, row: Any) -> type[RefusableForm]:
+        """The form for a new row (None) may be another one than for an old one."""
+        return self.add_form if row is None and self.add_form is not None else self.form
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """As :meth:`get_form`."""
+        """As :meth:`form_for`."""
         if obj is None and self.add_fieldsets:
             return self.add_fieldsets
         return super().get_fieldsets(request, obj)

@@ -19,6 +19,7 @@ from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 
 from tpi_site.kit.admin import cards, entrance
+from tpi_site.kit.admin.marks import NOTHING
 from tpi_site.kit.admin.screens import Screen
 from tpi_site.kit.errors import Forbidden
 
@@ -32,7 +33,7 @@ class Console(AdminSite):
     site_title = "TPI console"
     index_title = "Console"
     enable_nav_sidebar = True
-    empty_value_display = "–"
+    empty_value_display = NOTHING
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -62,21 +63,19 @@ class Console(AdminSite):
             )
         return redirect_to_login(target, settings.LOGIN_URL)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Passwords are changed on the account's own page."""
         return HttpResponseRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 
-    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """As :meth:`password_change`."""
         return HttpResponseRedirect(resolve_url(settings.LOGIN_REDIRECT_URL))
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The landing page with its cards."""
         return super().index(request, {"cards": cards.cards_for(request), **(extra_context or {})})
 
-    def app_index(
-        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> Any:
         """The landing page shows all there is."""
         return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
 

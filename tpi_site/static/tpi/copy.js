@@ -43,7 +43,12 @@
         status.textContent = "";
       }, FORGET_AFTER);
     });
-    place.append(button, status);
+    const frame = place.querySelector("pre");
+    if (frame) {
+      frame.before(button, status);
+    } else {
+      place.append(button, status);
+    }
   };
 
   document.querySelectorAll("[data-copy]").forEach(addButton);

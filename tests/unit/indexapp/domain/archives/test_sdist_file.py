@@ -64,6 +64,10 @@ def patched(entry: TarEntry, at: int, value: bytes) -> bytes:
     return gzip.compress(write_tar([PKG_INFO])[:-1024] + bytes(header) + content + bytes(1024))
 
 
+def with_gzip_name(name: bytes) -> bytes:
+    return struct.pack("<4BL2B", 31, 139, 8, 8, 0, 0, 255) + name + b"\0" + gzip.compress(TAR)[10:]
+
+
 def gnu_tar_of_long_names() -> bytes:
     return tar_gz(tar_entry("acme-1.0/" + "d/" * 60 + "a.py", b"1"), symlink("x" * 150), form=tarfile.GNU_FORMAT)
 
@@ -134,7 +138,11 @@ ACCEPTED = {
     "hard link to a hard link": tar_gz(MODULE, hard_link("acme-1.0/acme.py"), hard_link("./acme-1.0/copy.py", "acme-1.0/c")),
     "one zero block at the end": gzip.compress(TAR[:-512]),
     "padded to a tape record": gzip.compress(TAR.ljust(10_240, b"\0")),
-    "gzip with a file name": struct.pack("<4BL2B", 31, 139, 8, 8, 0, 0, 255) + b"acme.tar\0" + gzip.compress(TAR)[10:],
+    "gzip with a file name": with_gzip_name(b"acme.tar"),
+    "signature of a ZIP end by chance": with_gzip_name(b"PK\5\6" + b"\x01" * 18),
+    "signature of a ZIP end by chance, with a huge size": with_gzip_name(b"PK\5\6" + b"\x7f" * 18),
+    "top directory . not first": tar_gz(tar_entry(".", kind=tarfile.DIRTYPE)),
+    "rubbish in an unused link name": patched(MODULE, 157, b"\xff"),
 }  # fmt: skip
 
 
@@ -235,6 +243,7 @@ REFUSED = {
     "pax without value": ("tar-header", tar_gz(extended(b"7 path\n"), MODULE)),
     "pax without newline": ("tar-header", tar_gz(extended(b"10 path=ab"), MODULE)),
     "pax path twice": ("tar-header", tar_gz(extended(pax_record("path", "a") * 2), MODULE)),
+    "pax size twice": ("tar-header", tar_gz(extended(pax_record("size", "12") * 2), MODULE)),
     "pax size that is no number": ("tar-header", tar_gz(pax(size="-1"), MODULE)),
     "pax size too long": ("tar-header", tar_gz(pax(size="1" * 30), MODULE)),
     "pax empty path": ("archive-name-length", tar_gz(pax(path=""), MODULE)),
@@ -268,6 +277,7 @@ REFUSED = {
     "gzip without its length": ("gzip-corrupt", gzip.compress(TAR)[:-4]),
     "gzip checksum": ("gzip-corrupt", gzip.compress(TAR)[:-8] + b"abcd" + gzip.compress(TAR)[-4:]),
     "gzip length": ("gzip-corrupt", gzip.compress(TAR)[:-4] + b"\0\0\0\0"),
+    "signature of a ZIP end as the last bytes": ("gzip-corrupt", gzip.compress(TAR)[:-4] + b"PK\5\6"),
     "gzip of another method": ("gzip-corrupt", b"\x1f\x8b\x07" + gzip.compress(TAR)[3:]),
     "bytes after gzip": ("gzip-trailing", gzip.compress(TAR) + b"x"),
     "zeros after gzip": ("gzip-trailing", gzip.compress(TAR) + bytes(512)),
@@ -337,6 +347,12 @@ def test_other_formats_are_refused(filename: str) -> None:
     with pytest.raises(Invalid) as refusal:
         inspect(gzip.compress(TAR), filename=filename)
     assert refusal.value.code == "sdist-filename"
+
+
+@pytest.mark.parametrize(("rest", "words"), [(gzip.compress(b""), "a second gzip stream"), (b"x", "other bytes")])
+def test_what_follows_the_gzip_stream_is_named(rest: bytes, words: str) -> None:
+    with pytest.raises(Invalid, match=f"followed by {words};"):
+        inspect(gzip.compress(TAR) + rest)
 
 
 def test_a_zip_above_the_budget_is_checked_by_its_frame_and_its_metadata() -> None:

@@ -1,0 +1,105 @@
+"""Passwords, sessions and limits."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from indexapp.models import Index, Project
+from tests.api.conftest import AsPerson
+from tests.api.rest import ROOT, Rest, refused
+from tests.factories.cast import Cast
+from tests.wsgi_client import WsgiClient, basic
+
+ACME = "indexes/main/projects/acme-tool/"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "indexes/main/projects/", {"name": "fresh"}),
+        ("PATCH", "indexes/main/", {"title": "x"}),
+        ("POST", f"{ACME}archive/", {}),
+        ("POST", f"{ACME}releases/1.0/yank/", {}),
+        ("DELETE", f"{ACME}files/acme_tool-1.0.tar.gz/", None),
+        ("DELETE", ACME, None),
+        ("POST", "roles/", {"index": "main", "user": "team_admin", "verbs": ["read"]}),
+        ("POST", "prefixes/", {"index": "main", "team": "tools", "prefix": "x"}),
+    ],
+)
+def test_an_index_that_takes_tokens_only_refuses_a_change_by_password(
+    machine: WsgiClient, cast: Cast, rest: AsPerson, acme: Index, method: str, path: str, body: object
+):
+    assert cast.team_admin
+    Index.objects.update(allow_passwords=False)
+    by_password = Rest(machine.signed(cast.basic("team_admin")))
+    refused(by_password.send(method, path, body), 403, "token-needed")
+    assert Project.objects.count() == 1
+    assert rest("team_admin").send(method, path, body).status in (200, 201, 204)
+
+
+def test_a_password_makes_the_token_that_such_an_index_needs(machine: WsgiClient, cast: Cast, acme: Index):
+    Index.objects.update(allow_passwords=False)
+    assert cast.reader
+    by_password = Rest(machine.signed(cast.basic("reader")))
+    assert by_password.get("indexes/main/").json["allow_passwords"] is False
+    refused(by_password.get("indexes/main/projects/"), 403, "token-needed")
+    refused(by_password.get(ACME), 403)
+    text = by_password.post("tokens/", {"name": "x", "verbs": ["read"], "indexes": ["main"]}).json["token"]
+    assert Rest(machine.signed(basic("reader", text))).get(ACME).status == 200
+
+
+def test_a_session_reads_and_changes_only_with_its_csrf_token(cast: Cast, acme: Index):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.administrator)
+    assert client.get(f"{ROOT}indexes/main/").status_code == 200
+    body = {"name": "fresh"}
+    bare = client.post(f"{ROOT}indexes/main/projects/", body, content_type="application/json")
+    assert (bare.status_code, bare["Content-Type"]) == (403, "application/problem+json")
+    assert "CSRF" in bare.json()["detail"]
+    page = client.get(f"{ROOT}docs/")
+    token = page.content.decode().partition('data-csrf="')[2].partition('"')[0]
+    made = client.post(
+        f"{ROOT}indexes/main/projects/", body, content_type="application/json", headers={"X-CSRFToken": token}
+    )
+    assert made.status_code == 201
+
+
+def test_credentials_in_the_header_need_no_csrf_token(machine: WsgiClient, cast: Cast, acme: Index):
+    client = Client(enforce_csrf_checks=True, headers=cast.bearer("administrator"))
+    made = client.post(f"{ROOT}indexes/main/projects/", {"name": "fresh"}, content_type="application/json")
+    assert made.status_code == 201
+
+
+def test_a_few_wrong_passwords_lock_nobody_out_and_many_do(machine: WsgiClient, cast: Cast):
+    assert cast.reader
+    wrong = Rest(machine.signed(basic("reader", "wrong")))
+    for _ in range(4):
+        refused(wrong.get("users/"), 401, "password-wrong")
+    right = Rest(machine.signed(cast.basic("reader")))
+    assert right.get("users/").status == 200
+    statuses = [wrong.get("users/").status for _ in range(60)]
+    assert statuses[-1] == 429
+    refused(right.get("users/"), 429, "sign-in-throttled")
+
+
+def test_a_throttled_answer_says_when_to_come_back(machine: WsgiClient, cast: Cast, settings, main: Index):
+    from accounts.api.throttles import ActorThrottle
+
+    client = Rest(machine.signed(cast.bearer("reader")))
+    original = ActorThrottle.THROTTLE_RATES
+    ActorThrottle.THROTTLE_RATES = {"actor": "3/min", "anonymous": "3/min"}
+    try:
+        statuses = [client.get("indexes/").status for _ in range(3)]
+        answer = client.get("indexes/")
+    finally:
+        ActorThrottle.THROTTLE_RATES = original
+    assert statuses == [200, 200, 200]
+    refused(answer, 429, "throttled")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_200_new_projects_meet_no_limit(rest: AsPerson, main: Index):
+    administrator = rest("administrator")
+    statuses = {administrator.post("indexes/main/projects/", {"name": f"project-{n}"}).status for n in range(200)}
+    assert statuses == {201}
