@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from accounts.views import profile, sign_in, theme, tokens
 
 app_name = "account"
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="account:profile")),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("profile/", profile.profile, name="profile"),

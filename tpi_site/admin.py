@@ -20,7 +20,8 @@ class JobsScreen(ReadOnlyScreen):
 
     def rows(self, actor: Any) -> QuerySet[Any]:
         """All of the model's own manager."""
-        return self.model._default_manager.all()
+        found: QuerySet[Any] = self.model._default_manager.all()
+        return found
 
 
 @admin.register(OrmQ)

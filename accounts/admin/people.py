@@ -11,6 +11,7 @@ from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import lazy
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
@@ -25,6 +26,10 @@ _NO_PASSWORD = "Empty: the account is used through a directory or with tokens on
 _WIDGET = forms.PasswordInput(attrs=_PASSWORD)
 
 
+def _password_help() -> str:
+    return " ".join([*password_validators_help_texts(), _NO_PASSWORD])
+
+
 class NewUserForm(RefusableForm):
     """A new account."""
 
@@ -32,7 +37,7 @@ class NewUserForm(RefusableForm):
         required=False,
         strip=False,
         widget=_WIDGET,
-        help_text=lambda: " ".join([*password_validators_help_texts(), _NO_PASSWORD]),
+        help_text=lazy(_password_help, str)(),
     )
     repeated = forms.CharField(label="The password again", required=False, strip=False, widget=_WIDGET)
 
@@ -65,7 +70,7 @@ class UserForm(RefusableForm):
         }
 
 
-class NewPassword(SetPasswordMixin, Confirmation):
+class NewPassword(SetPasswordMixin, Confirmation):  # type: ignore[type-arg]  # generic in the stubs alone
     """Asks for a password, twice."""
 
     password1, password2 = SetPasswordMixin.create_password_fields(label2="The password again")

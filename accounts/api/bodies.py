@@ -19,9 +19,6 @@ from tpi_site.kit.errors import Invalid, TooLarge
 MAX_BODY = 256 * 1024
 """Bytes; the longest useful body, a token bound to 500 names of each kind, has about 100 kB."""
 
-_PIECE = 64 * 1024
-_DRAINED = 32 * 2**20
-
 
 class StrictJSONParser(BaseParser):
     """RFC 8259 JSON in UTF-8, whatever charset the header claims; no NaN, no key twice, no half of a surrogate pair."""
@@ -34,18 +31,10 @@ class StrictJSONParser(BaseParser):
         """The value that the body spells; an empty body is an empty object."""
         raw = _read(stream, MAX_BODY + 1)
         if len(raw) > MAX_BODY:
-            _drain(stream)
             raise TooLarge(f"A body of this API has at most {MAX_BODY} bytes.", code="body-too-large")
         if not raw.strip():
             return {}
         return parse_json(raw)
-
-
-def _drain(stream: IO[bytes]) -> None:
-    """Read on for a while, because a client that is still sending does not see the answer."""
-    budget = _DRAINED
-    while budget > 0 and (piece := _read(stream, _PIECE)):
-        budget -= len(piece)
 
 
 def _read(stream: IO[bytes], size: int) -> bytes:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.api import permissions
-from accounts.api.bodies import StrictSerializer
+from accounts.api.bodies import MAX_BODY, StrictSerializer
 from accounts.domain.actors import Actor
+from tpi_site.kit.bodies import Body
 from tpi_site.kit.errors import Invalid
 from tpi_site.kit.public_urls import public_url
 
@@ -91,7 +92,16 @@ class Resource(GenericViewSet[Any]):
     def finalize_response(self, request: Request, response: Any, *args: Any, **names: Any) -> Any:
         """Keep answers, which depend on who asks, out of every cache."""
         response.headers.setdefault("Cache-Control", "private, no-store")
+        _linger(request.META, response)
         return super().finalize_response(request, response, *args, **names)
+
+
+def _linger(environ: dict[str, Any], response: HttpResponse) -> None:
+    """Read a large body on after its refusal was sent: a client that is still sending would not see the answer."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if response.status_code >= status.HTTP_400_BAD_REQUEST and length.isdecimal() and int(length) > MAX_BODY:
+        # What Django closes with the answer; it has no public name for adding to it.
+        response._resource_closers.append(Body(environ).drain)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def made(representation: Any, request: HttpRequest, path: str) -> Response:

@@ -12,8 +12,6 @@ from django.utils import timezone
 
 from accounts.domain.verbs import Verb, parse_verbs
 from accounts.forms.accessible import AccessibleForm
-from accounts.services.scope_indexes import ScopeIndex
-from accounts.services.tokens import MAX_SCOPE_NAMES
 
 _VERBS = {
     Verb.READ: "Install and browse",
@@ -29,7 +27,7 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 class TokenForm(AccessibleForm):
-    """Name, verbs, scope and life of a new token; ``indexes`` are those that its maker may see."""
+    """Name, verbs, scope and life of a new token; ``indexes`` are name and title of those that its maker may see."""
 
     name = forms.CharField(
         max_length=100,
@@ -58,11 +56,11 @@ class TokenForm(AccessibleForm):
     )
     days = forms.ChoiceField(label="Expires after", choices=_DAYS, initial="90", required=False)
 
-    def __init__(self, *args: Any, indexes: Sequence[ScopeIndex] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, indexes: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["indexes"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  for the type checker
-        field.choices = [(one.name, f"{one.name}: {one.title}" if one.title else one.name) for one in indexes]
+        field.choices = [(name, f"{name}: {title}" if title else name) for name, title in indexes]
 
     def clean_verbs(self) -> frozenset[Verb]:
         """The chosen verbs."""
@@ -74,8 +72,6 @@ class TokenForm(AccessibleForm):
         for name in names:
             if not _NAME.match(name):
                 raise forms.ValidationError(f"'{name[:100]}' is not a project name; separate names with commas.")
-        if len(names) > MAX_SCOPE_NAMES:
-            raise forms.ValidationError(f"A token names at most {MAX_SCOPE_NAMES} projects.")
         return list(dict.fromkeys(_SEPARATORS.sub("-", name).lower() for name in names))
 
     def expires_at(self) -> datetime | None:

@@ -38,7 +38,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 def token_new(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer to the POST is the only place where it is ever shown."""
     actor = reader(request)
-    choices = scope_indexes.visible_to(actor)
+    choices = [(one.name, one.title) for one in scope_indexes.visible_to(actor)]
     if request.method != "POST":
         initial = {"verbs": ["read"], "indexes": request.GET.getlist("index")[:1], "days": "90"}
         return render(request, "account/token_new.html", {"form": TokenForm(initial=initial, indexes=choices)})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.utils.functional import lazy
 
 from indexapp.models import Index
 from indexapp.services import indexes
-from tpi_site.kit.admin.fields import LinesField, SizeField
+from tpi_site.kit.admin.fields import LinesField, SizeField, size_text
 from tpi_site.kit.admin.refusals import RefusableForm
 
 _HELP = {
@@ -21,15 +22,17 @@ _HELP = {
 }
 
 
+def _size_help() -> str:
+    return f"Such as 500 MB or 4 GiB. Empty: {size_text(settings.TPI_MAX_FILE_SIZE)}, the server's limit."
+
+
 class IndexForm(RefusableForm):
     """What can be changed about an index."""
 
     max_file_size = SizeField(
         label="Largest file",
         required=False,
-        help_text=lambda: (
-            f"Such as 500 MB or 4 GiB. Empty: {settings.TPI_MAX_FILE_SIZE // 2**20} MiB, the server's limit."
-        ),
+        help_text=lazy(_size_help, str)(),
     )
     max_project_size = SizeField(
         label="Largest project", required=False, help_text="All files of a project together. Empty: no limit."
@@ -40,7 +43,7 @@ class IndexForm(RefusableForm):
 
     class Meta:
         model = Index
-        fields = (
+        fields: tuple[str, ...] = (
             "title",
             "anonymous_read",
             "allow_passwords",

@@ -21,14 +21,14 @@ from tpi_site.kit.admin import ConfirmedAction, Screen, TypedName, marks
 from tpi_site.kit.admin.filters import choice_filter
 
 _KIND_TONES = {Index.Kind.GROUP: "second", Index.Kind.MIRROR: "accent"}
-_ACCESS = (
+_ACCESS: Any = (
     "Who may read and publish",
     {
         "fields": ("anonymous_read", "allow_passwords", "project_creation"),
         "description": "Single people and teams get their rights by roles.",
     },
 )
-_RULES = (
+_RULES: Any = (
     "What may be published",
     {"fields": ("profile", "max_file_size", "max_project_size", "closing_window_days", "allowed_platforms")},
 )

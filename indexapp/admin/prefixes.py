@@ -24,7 +24,7 @@ from tpi_site.kit.admin.refusals import RefusableForm
 class NewPrefixForm(RefusableForm):
     """A prefix for a team."""
 
-    prefix = forms.CharField(
+    prefix = forms.CharField(  # type: ignore[assignment]  # a form's own prefix is set when it is made, and is not ours
         max_length=100, help_text="Such as 'acme': then nobody else can begin a new name with acme or acme-."
     )
     team = NamedField(Team.objects.all(), name_field="name", what="team", help_text="The team's name.")

@@ -47,11 +47,9 @@ def claim(*stored: Stored) -> dict[str, Blob]:
         locking.hold(f"blob:{sha256}")
         if not default_storage().exists(wanted[sha256].object_name):
             raise BlobVanishedError(sha256)
-    rows = {row.sha256: row for row in Blob.objects.filter(sha256__in=wanted)}
-    for sha256 in wanted.keys() - rows.keys():  # nobody else makes them: the lock is ours
-        each = wanted[sha256]
-        rows[sha256] = Blob.objects.create(sha256=sha256, size=each.size, object_name=each.object_name)
-    return rows
+    rows = [Blob(sha256=each.sha256, size=each.size, object_name=each.object_name) for each in wanted.values()]
+    Blob.objects.bulk_create(rows, ignore_conflicts=True)
+    return {row.sha256: row for row in Blob.objects.filter(sha256__in=wanted)}
 
 
 def discard(stored: Stored) -> None:

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import nh3
+from readme_renderer.clean import ALLOWED_TAGS
 
 ID_PREFIX = "readme-"
 _HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "h6"}
@@ -20,54 +21,7 @@ _NEUTRAL = {"section": "div", "aside": "div", "nav": "div", "picture": "span", "
 _RENAMED = {**_HEADINGS, **_NEUTRAL}
 _VOID = frozenset({"br", "hr", "col"})
 _KEPT_ATTRIBUTES = frozenset({"class", "title", "colspan", "rowspan", "start"})
-_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "cite",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "kbd",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-        "var",
-    ]
-)
+_TAGS = ALLOWED_TAGS - {"img", "input", "h1", "h2"} - _NEUTRAL.keys()
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "class", "title"},
     "a": {"href"},
@@ -86,7 +40,7 @@ def fit_in(html: str) -> str:
     fitter.close()
     return nh3.clean(
         "".join(fitter.out),
-        tags=set(_TAGS),
+        tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener",

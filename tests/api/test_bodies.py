@@ -65,7 +65,14 @@ def test_a_body_above_the_limit_is_refused_whatever_it_announces(rest: AsPerson,
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "x" * 300, "application/xml"],
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "x" * 300,
+        "application/xml",
+    ],
 )
 def test_another_media_type_is_refused_with_a_hint(machine: WsgiClient, cast: Cast, main: Index, content_type: str):
     headers = {**cast.bearer("administrator"), "Content-Type": content_type}
@@ -76,7 +83,11 @@ def test_another_media_type_is_refused_with_a_hint(machine: WsgiClient, cast: Ca
 def test_a_charset_changes_nothing(machine: WsgiClient, cast: Cast, main: Index):
     for charset in ("utf-8", "latin-1", "utf-7", "bz2_codec", "nonsense"):
         headers = {**cast.bearer("administrator"), "Content-Type": f"application/json; charset={charset}"}
-        refused(machine.request("POST", ROOT + PROJECTS, headers=headers, body='{"name": "é"}'.encode()), 400, "name-invalid")
+        refused(
+            machine.request("POST", ROOT + PROJECTS, headers=headers, body='{"name": "é"}'.encode()),
+            400,
+            "name-invalid",
+        )
 
 
 def test_a_chunked_body_is_refused(machine: WsgiClient, cast: Cast, main: Index):
@@ -122,12 +133,16 @@ def test_an_address_without_its_slash_says_so(rest: AsPerson):
     refused(rest("anonymous").post("users", {}), 404)
 
 
-@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic AAAA", "Bearer", "Bearer x", "Digest x", "x" * 9000, "Bearer \xff"])
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !", "Basic AAAA", "Bearer", "Bearer x", "Digest x", "x" * 9000, "Bearer \xff"]
+)
 def test_broken_credentials_are_refused(machine: WsgiClient, db: None, header: str):
     refused(machine.get(f"{ROOT}users/", Authorization=header), 401)
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/html", "image/png", "", "x" * 9000, "application/xml;q=1"])
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/json", "text/html", "image/png", "", "x" * 9000, "application/xml;q=1"]
+)
 def test_answers_are_json_whatever_is_preferred(machine: WsgiClient, cast: Cast, accept: str):
     answer = machine.get(f"{ROOT}indexes/?format=xml", Accept=accept, **cast.bearer("administrator"))
     assert answer.status == 200
@@ -146,10 +161,30 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-_FIELDS = (
-    "name username email password verbs indexes projects expires_at user team role index project prefix title kind members "
-    "max_file_size closing_window_days allowed_platforms reason is_active"
-).split()
+_FIELDS = [
+    "name",
+    "username",
+    "email",
+    "password",
+    "verbs",
+    "indexes",
+    "projects",
+    "expires_at",
+    "user",
+    "team",
+    "role",
+    "index",
+    "project",
+    "prefix",
+    "title",
+    "kind",
+    "members",
+    "max_file_size",
+    "closing_window_days",
+    "allowed_platforms",
+    "reason",
+    "is_active",
+]
 _ADDRESSES = (
     ("POST", "users/"),
     ("POST", "teams/"),
@@ -199,5 +234,7 @@ _PARAMETERS = (
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_query_makes_the_server_fail(administrator: Rest, parameter: tuple[str, str], value: str | bytes):
     path, name = parameter
-    answer = administrator.get(f"{path}?{name}={quote(value) if isinstance(value, bytes) else quote(value, errors='replace')}")
+    answer = administrator.get(
+        f"{path}?{name}={quote(value) if isinstance(value, bytes) else quote(value, errors='replace')}"
+    )
     assert answer.status in (200, 400), answer.body

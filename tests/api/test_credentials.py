@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from accounts.api.throttles import ActorThrottle
 from indexapp.models import Index, Project
 from tests.api.conftest import AsPerson
 from tests.api.rest import ROOT, Rest, refused
@@ -28,7 +29,7 @@ ACME = "indexes/main/projects/acme-tool/"
     ],
 )
 def test_an_index_that_takes_tokens_only_refuses_a_change_by_password(
-    machine: WsgiClient, cast: Cast, rest: AsPerson, acme: Index, method: str, path: str, body: object
+    *, machine: WsgiClient, cast: Cast, rest: AsPerson, acme: Index, method: str, path: str, body: object
 ):
     assert cast.team_admin
     Index.objects.update(allow_passwords=False)
@@ -83,17 +84,13 @@ def test_a_few_wrong_passwords_lock_nobody_out_and_many_do(machine: WsgiClient, 
     refused(right.get("users/"), 429, "sign-in-throttled")
 
 
-def test_a_throttled_answer_says_when_to_come_back(machine: WsgiClient, cast: Cast, settings, main: Index):
-    from accounts.api.throttles import ActorThrottle
-
+def test_a_throttled_answer_says_when_to_come_back(
+    machine: WsgiClient, cast: Cast, monkeypatch: pytest.MonkeyPatch, main: Index
+):
     client = Rest(machine.signed(cast.bearer("reader")))
-    original = ActorThrottle.THROTTLE_RATES
-    ActorThrottle.THROTTLE_RATES = {"actor": "3/min", "anonymous": "3/min"}
-    try:
-        statuses = [client.get("indexes/").status for _ in range(3)]
-        answer = client.get("indexes/")
-    finally:
-        ActorThrottle.THROTTLE_RATES = original
+    monkeypatch.setattr(ActorThrottle, "THROTTLE_RATES", {"actor": "3/min", "anonymous": "3/min"})
+    statuses = [client.get("indexes/").status for _ in range(3)]
+    answer = client.get("indexes/")
     assert statuses == [200, 200, 200]
     refused(answer, 429, "throttled")
     assert int(answer.headers["Retry-After"]) >= 1

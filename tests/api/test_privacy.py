@@ -28,7 +28,10 @@ CHANGES = (
     ("POST", "indexes/{index}/make-default/"),
     ("POST", "indexes/{index}/projects/"),
     ("DELETE", "indexes/{index}/projects/{project}/"),
-    *(("POST", "indexes/{index}/projects/{project}/" + act) for act in ("archive/", "deprecate/", "quarantine/", "clear/")),
+    *(
+        ("POST", "indexes/{index}/projects/{project}/" + act)
+        for act in ("archive/", "deprecate/", "quarantine/", "clear/")
+    ),
     ("DELETE", "indexes/{index}/projects/{project}/releases/1.0/"),
     ("POST", "indexes/{index}/projects/{project}/releases/1.0/yank/"),
     ("DELETE", "indexes/{index}/projects/{project}/files/acme_tool-1.0.tar.gz/"),

@@ -68,7 +68,13 @@ def test_everybody_sees_their_own_roles_and_admins_all_of_their_index(rest: AsPe
     assert rest("member").names("roles/") == ["tools on main"]
     assert rest("outsider").names("roles/") == []
     seen = set(rest("team_admin").names("roles/"))
-    assert seen == {"team_admin on main", "tools on main", "reader on main", "reader on main/acme-tool", "uploader on main"}
+    assert seen == {
+        "team_admin on main",
+        "tools on main",
+        "reader on main",
+        "reader on main/acme-tool",
+        "uploader on main",
+    }
     administrator = rest("administrator")
     assert administrator.names("roles/?index=other") == ["uploader on other"]
     assert administrator.names("roles/?project=ACME.tool") == ["reader on main/acme-tool"]

@@ -80,7 +80,9 @@ def test_the_smallest_token(by_password: Rest):
         ({"name": "x", "verbs": ["read"], "expire_at": None}, "expire_at"),
     ],
 )
-def test_an_unsound_token_is_refused_by_the_name_of_what_is_wrong(by_password: Rest, body: dict[str, object], word: str):
+def test_an_unsound_token_is_refused_by_the_name_of_what_is_wrong(
+    by_password: Rest, body: dict[str, object], word: str
+):
     assert word in refused(by_password.post("tokens/", body), 400)["detail"]
     assert not Token.objects.exists()
 

@@ -93,17 +93,26 @@ def make_file(release: Release, filename: str = "", **values: Any) -> File:
 
 
 def upload(
-    index: Index, built: Built | None = None, *, actor: Actor = SYSTEM, content_type: str = "", **fields: str
+    index: Index,
+    built: Built | None = None,
+    *,
+    actor: Actor = SYSTEM,
+    content_type: str = "",
+    form: Mapping[str, str] | None = None,
+    **fields: str,
 ) -> Accepted:
-    """Publish ``built`` (a wheel of acme-tool 1.0 by default) through the service, with what a client would say of it."""
+    """Publish ``built`` (a wheel of acme-tool 1.0 by default) through the service.
+
+    ``form`` is what a client would say of it unless given; ``fields`` are said instead.
+    """
     built = built or build_wheel()
     digest = MultiDigest()
     digest.update(built.content)
     with default_storage().spool() as spool:
         spool.file.write(built.content)
-        form = {**form_fields(built), **fields}
+        said = {**(form_fields(built) if form is None else form), **fields}
         incoming = Incoming(
-            index, {name: [value] for name, value in form.items()}, built.filename, content_type, spool, digest
+            index, {name: [value] for name, value in said.items()}, built.filename, content_type, spool, digest
         )
         return uploads.accept(actor=actor, incoming=incoming)
 

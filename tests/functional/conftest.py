@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
 
 import pytest
 from tests.functional.client_tools import Credentials, Home
 from tests.servers import inside
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Cast:
 @pytest.fixture(scope="session")
 def tpi() -> Iterator[TpiServer]:
     """The installation, reached directly."""
-    with TpiServer() as server:
+    with TpiServer(settings={"TPI_BODY_TIMEOUT": "5"}) as server:
         yield server
 
 
@@ -60,3 +65,20 @@ def owner(tpi: TpiServer, cast: Cast) -> Iterator[Session]:
     """A connection with the credentials that may read and upload everywhere."""
     with Session(tpi.url, cast.headers) as session:
         yield session
+
+
+@pytest.fixture
+def together() -> Callable[[Sequence[Callable[[], T]]], list[T]]:
+    """Run functions at the same moment, each in a thread of its own, and return their results in order."""
+
+    def run(works: Sequence[Callable[[], T]]) -> list[T]:
+        barrier = Barrier(len(works))
+
+        def at_once(work: Callable[[], T]) -> T:
+            barrier.wait()
+            return work()
+
+        with ThreadPoolExecutor(len(works)) as pool:
+            return list(pool.map(at_once, works))
+
+    return run

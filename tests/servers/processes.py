@@ -16,6 +16,15 @@ class Member:
     pid: int
     role: str
 
+    def open_files(self) -> list[str]:
+        """What the process holds open; files without a name end in ``(deleted)``."""
+        found: list[str] = []
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+                with suppress(OSError):
+                    found.append(str(descriptor.readlink()))
+        return found
+
 
 def children(pid: int) -> list[int]:
     """The processes that ``pid`` is the parent of."""

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.servers import inside, processes
@@ -57,21 +58,30 @@ class Client(threading.Thread):
     def run(self) -> None:
         """Upload."""
         for serial in itertools.count():
-            if self.stopping.is_set():
-                return
             project = f"cargo-{self.random.randrange(_PROJECTS)}"
             cargo = Cargo(project, f"{self.number}.{serial}", self.random.choice(_SIZES))
-            self._send(cargo)
+            with Session(self.server.url, basic(self.token), timeout=30) as session:
+                if not self._connect(session):
+                    return
+                self._send(session, cargo)
 
-    def _send(self, cargo: Cargo) -> None:
+    def _connect(self, session: Session) -> bool:
+        """Wait for somebody to listen; False when it is time to stop."""
+        while not self.stopping.is_set():
+            with suppress(OSError):
+                session.connection.connect()
+                return True
+            self.stopping.wait(0.05)
+        return False
+
+    def _send(self, session: Session, cargo: Cargo) -> None:
         built = cargo.build()
         body, content_type = form_body(upload_fields(built), built)
         self.uploads.begun(+1)
         try:
-            status, reason = self._post(body, content_type)
+            status, reason = self._post(session, body, content_type)
         except (OSError, http.client.HTTPException):
             self.uploads.unsure.append(cargo)
-            self.stopping.wait(0.05)
             return
         finally:
             self.uploads.begun(-1)
@@ -81,21 +91,20 @@ class Client(threading.Thread):
             self.uploads.unsure.append(cargo)
             self.uploads.strange.append(f"{cargo.filename}: {status} {reason}")
 
-    def _post(self, body: bytes, content_type: str) -> tuple[int, str]:
-        with Session(self.server.url, basic(self.token), timeout=30) as session:
-            connection = session.connection
-            connection.putrequest("POST", "/legacy/")
-            headers = {**session.headers, "Content-Type": content_type, "Content-Length": str(len(body))}
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            for start in range(0, len(body), _PIECE):
-                connection.send(body[start : start + _PIECE])
-                if self.random.random() < 0.2:
-                    time.sleep(self.random.random() * 0.02)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, answer.reason
+    def _post(self, session: Session, body: bytes, content_type: str) -> tuple[int, str]:
+        connection = session.connection
+        connection.putrequest("POST", "/legacy/")
+        headers = {**session.headers, "Content-Type": content_type, "Content-Length": str(len(body))}
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        for start in range(0, len(body), _PIECE):
+            connection.send(body[start : start + _PIECE])
+            if self.random.random() < 0.2:
+                time.sleep(self.random.random() * 0.02)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.reason
 
 
 @dataclass

@@ -96,9 +96,7 @@ class IndexChangeSerializer(StrictSerializer):
     allowed_platforms = WordsField(
         child=TextField(max_length=100), required=False, help_text="Patterns such as `manylinux*`."
     )
-    members = WordsField(
-        child=TextField(max_length=64), required=False, help_text="Of a group: names, in order."
-    )
+    members = WordsField(child=TextField(max_length=64), required=False, help_text="Of a group: names, in order.")
 
 
 class NewIndexSerializer(IndexChangeSerializer):

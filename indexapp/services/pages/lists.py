@@ -102,7 +102,7 @@ def results(actor: Actor, text: str, index: ServedIndex | None = None, *, after:
 
 def _parse_cursor(text: str) -> tuple[int, int, str] | None:
     """Rank, id and name of the row that the last page ended with; None for anything that is no cursor of ours."""
-    parts = text.split(":", 2)
+    parts = text.replace("\x00", "").split(":", 2)
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts[:2]):  # noqa: PLR2004
         return None
     return int(parts[0]), int(parts[1]), parts[2][:MAX_QUERY]

@@ -17,7 +17,7 @@ from indexapp.domain.requirement_groups import RequirementGroup, group_requireme
 from indexapp.domain.tag_words import describe_file
 from indexapp.domain.versions import canonical_version
 from indexapp.domain.web_links import WebLink, web_links
-from indexapp.models import Description, File, Project, Release, Role
+from indexapp.models import Description, File, Project, Release
 from indexapp.services import descriptions, summaries
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
@@ -163,7 +163,7 @@ def _maintainers(project: Project, actor: Actor) -> list[Maintainer] | None:
     """Who may do what here, for those who administer it; None for others."""
     if Verb.ADMINISTER not in permissions.verbs_on(actor, project.index, project):
         return None
-    rows = Role.objects.filter(Q(project=None) | Q(project=project), index=project.index)
+    rows = permissions.roles_visible_to(actor).filter(Q(project=None) | Q(project=project), index=project.index)
     rows = rows.select_related("user", "team").order_by("project_id", "id")[:_MOST_ROLES]
     return [
         Maintainer(

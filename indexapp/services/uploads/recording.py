@@ -57,7 +57,8 @@ def record(
         replaced = _remove_replaced(index, project, incoming.filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
         project.total_size += file.size
-        if _describe(release, inspected, is_new=is_new_release, is_replacement=replaced):
+        is_described = _describe(release, inspected, is_new=is_new_release, is_replacement=replaced)
+        if is_described and project.summary != inspected.metadata.summary:
             summaries.refresh(project)
         _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
     return Accepted(is_new=True, warnings=inspected.warnings)

@@ -225,7 +225,7 @@ class Confirmations(ModelAdmin):
         form: Confirmation,
         back_url: str,
     ) -> HttpResponse:
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # the admin's way to name its urls
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "title": f"{action.label}: {rows[0]}" if len(rows) == 1 else action.label,

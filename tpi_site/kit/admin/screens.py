@@ -42,7 +42,7 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     list_max_show_all = 0
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
-    sortable_by = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ()
     view_on_site = False
 
     # Rows and rights

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+from django.utils.safestring import SafeString
+
+from indexapp.services import descriptions
+from indexapp.services.descriptions import rendered
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw", "part"),
+    [
+        ("text/markdown", "# Title\n\n*x*", "<em>x</em>"),
+        ("text/markdown; charset=UTF-8; variant=CommonMark", "~~x~~", "~~x~~"),
+        ("text/markdown; variant=GFM", "~~x~~", "<del>x</del>"),
+        ("Text/X-RST", "Title\n=====\n\n*x*", "<em>x</em>"),
+        ("", "*x*", "<em>x</em>"),
+        ("text/plain", "<b>*x*</b>", "&lt;b&gt;*x*&lt;/b&gt;"),
+    ],
+)
+def test_each_type_is_rendered_by_its_rules(content_type: str, raw: str, part: str) -> None:
+    html = rendered(content_type, raw)
+
+    assert isinstance(html, SafeString)
+    assert part in html
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw"),
+    [
+        ("text/x-rst", "Title\n==\n\n.. nonsense:: x\n\n`broken <script>alert(1)</script>"),
+        ("", "Title\n==\n\n.. include:: /etc/passwd"),
+        ("text/x-rst", ".. raw:: html\n\n   <script>alert(1)</script>"),
+    ],
+)
+def test_what_its_rules_refuse_is_shown_as_written(content_type: str, raw: str) -> None:
+    html = rendered(content_type, raw)
+
+    assert html.startswith('<pre class="readme-plain"')
+    assert "<script" not in html
+    assert "root:" not in html
+
+
+@pytest.mark.parametrize(
+    ("content_type", "raw"),
+    [
+        ("text/markdown", "x" * (descriptions.MAX_CHARACTERS + 1)),
+        ("text/markdown", "<div>" * 20_000),
+        ("text/x-rst", "|a" * 6_000),
+        ("text/x-rst", "\n".join("  " * depth + "- a\n" for depth in range(500))),
+    ],
+)
+def test_what_would_take_too_long_is_shown_as_written(content_type: str, raw: str) -> None:
+    assert rendered(content_type, raw).startswith("<pre")
+
+
+def test_nothing_stays_nothing() -> None:
+    assert rendered("text/markdown", " \n") == ""
+
+
+def test_a_rendering_is_kept_by_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = rendered("text/markdown", "# One")
+    monkeypatch.setattr(descriptions.markdown, "render", lambda *_, **__: "<p>rendered again</p>")
+
+    assert rendered("text/markdown", "# One") == first
+    assert "rendered again" in rendered("text/markdown", "# Two")
+    assert "rendered again" in rendered("text/markdown; variant=CommonMark", "# One")
+
+
+def test_a_renderer_that_fails_costs_the_rendering_not_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise RecursionError
+
+    monkeypatch.setattr(descriptions.markdown, "render", fail)
+
+    assert rendered("text/markdown", "# A & B") == '<pre class="readme-plain" tabindex="0"># A &amp; B</pre>'
