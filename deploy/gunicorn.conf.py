@@ -45,4 +45,4 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     if Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")).is_dir():
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

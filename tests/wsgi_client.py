@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.util import FileWrapper, setup_testing_defaults
+
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -75,20 +79,33 @@ class WsgiClient:
         """One request; the answer is cut at its Content-Length, as a server does, and must not fall short of it."""
         given = {"Host": "tpi.example", **self.headers, **(headers or {})}
         answer: list[Any] = []
-        pieces = self.application(
-            _environ(method, url, given, body), lambda status, headers, _=None: answer.extend((status, headers))
-        )
-        try:
-            content = b"".join(pieces)
-        finally:
-            close = getattr(pieces, "close", None)
-            if close is not None:
-                close()
+        with _connections_kept():
+            pieces = self.application(
+                _environ(method, url, given, body), lambda status, headers, _=None: answer.extend((status, headers))
+            )
+            try:
+                content = b"".join(pieces)
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
         status, _, reason = answer[0].partition(" ")
         message = Message()
         for name, value in answer[1]:
             message[name] = value
         return Answer(int(status), reason, message, _cut(method, message, content))
+
+
+@contextmanager
+def _connections_kept() -> Iterator[None]:
+    """Django closes a connection that is inside a transaction before and after a request; a test's always is."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
 
 
 def _named(headers: Mapping[str, str]) -> dict[str, str]:

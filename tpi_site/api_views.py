@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.authentication import ActorAuthentication
 from accounts.api.permissions import Anyone
 from tpi_site.kit.errors import NotFound
 from tpi_site.kit.public_urls import public_url
@@ -67,6 +68,8 @@ class Explorer(SpectacularSwaggerSplitView):
     template_name = "api/explorer.html"
     template_name_js = "api/explorer.js"
     url_name = "api:schema"
+    authentication_classes = (ActorAuthentication,)
+    permission_classes = (Anyone,)
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **names: Any) -> Response:

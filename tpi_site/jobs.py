@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import time
 
 from tpi_site.lifeline import Lineage
@@ -63,4 +62,4 @@ def _wait_for_migrations() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

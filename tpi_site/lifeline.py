@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
 
 def end_with(parent: int, number: int) -> None:
-    """Have the kernel send signal ``number`` to this process when ``parent``, which just forked it, dies."""
+    """Have the kernel send signal ``number`` to this process when ``parent``, which just forked it, dies.
+
+    A handler that was inherited would swallow the signal until the process sets its own, so it is taken off first.
+    """
+    if number != signal.SIGKILL:
+        signal.signal(number, signal.SIG_DFL)
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before the kernel was asked
         os.kill(os.getpid(), number)

@@ -34,6 +34,7 @@ def _prepare() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(os.EX_CONFIG)
     finally:
+        sys.stdout.flush()  # a log file should hold the welcome before the first request
         connections.close_all()  # the workers connect for themselves
 
 

@@ -11,7 +11,7 @@ import socket
 from gunicorn.workers.gthread import ThreadWorker
 
 
-class WebWorker(ThreadWorker):  # type: ignore[misc]  gunicorn is untyped
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     """A threaded worker that takes in who waits at its listeners and closes them, before it drains."""
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  the base class's signature

@@ -22,6 +22,7 @@ class ActorAuthentication(BaseAuthentication):
         actor = actor_of(request._request)
         if actor.method is Method.SESSION:
             _enforce_csrf(request)
+        request._request.actor = actor  # type: ignore[attr-defined]  # DRF is about to hide the session's user from it
         return None, actor
 
     def authenticate_header(self, request: Request) -> str:

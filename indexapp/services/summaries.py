@@ -5,15 +5,18 @@ from __future__ import annotations
 from indexapp.models import Project, Release
 from indexapp.services import search
 
+LATEST_FIRST = ("is_yanked", "is_prerelease", "-sort_key")
+"""The order in which an installer would take a project's releases."""
+
 
 def latest_release(project: Project) -> Release | None:
     """The release that an installer would take: not yanked first, then not a pre-release, then the highest version."""
-    return project.releases.order_by("is_yanked", "is_prerelease", "-sort_key").first()
+    return project.releases.order_by(*LATEST_FIRST).first()
 
 
 def refresh(project: Project) -> None:
     """Take the summary from the latest release; writes only when it differs."""
-    latest = project.releases.order_by("is_yanked", "is_prerelease", "-sort_key").values_list("summary").first()
+    latest = project.releases.order_by(*LATEST_FIRST).values_list("summary").first()
     summary = latest[0] if latest else ""
     if project.summary != summary:
         project.summary = summary

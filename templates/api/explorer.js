@@ -1,6 +1,16 @@
 "use strict";
 
+const root = document.documentElement;
 const explorer = document.getElementById("api-explorer");
+const systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
+
+// Swagger UI has its dark colours under a class of the page; the reader's choice stands above the system's.
+const takeTheme = () => {
+  const theme = root.dataset.theme || (systemIsDark.matches ? "dark" : "light");
+  root.classList.toggle("dark-mode", theme === "dark");
+};
+systemIsDark.addEventListener("change", takeTheme);
+takeTheme();
 
 SwaggerUIBundle({
   domNode: explorer,

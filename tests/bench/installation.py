@@ -19,6 +19,7 @@ class Installation:
     """A data folder with its environment, a user's token, and the server on it."""
 
     def __init__(self, folder: Path, name: str, *shapes: Shape, pinned: bool = True, **settings: str) -> None:
+        self.shapes = shapes
         self.folder = folder / name
         self.data = self.folder / "data"
         self.data.mkdir(parents=True)
@@ -45,6 +46,11 @@ class Installation:
             cpus=cpus,
             ready_path="/simple/",
         )
+
+    @property
+    def files(self) -> int:
+        """How many files were seeded."""
+        return sum(shape.projects * shape.files for shape in self.shapes)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(

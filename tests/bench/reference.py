@@ -15,7 +15,7 @@ from typing import Any
 
 Answers = dict[str, tuple[str, list[tuple[str, str]], bytes | str]]
 
-_PIECE = 256 * 1024
+_PIECE = 64 * 1024  # what Django and shutil read at once
 _FILE_PIECE = 1024 * 1024
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -110,6 +111,15 @@ class TpiServer:
     def _is_alive(self) -> bool:
         assert self.is_supervised, f"TPI ended:\n{self.log[-4000:]}"
         return status_of(self.port, "/livez") == 200
+
+    def wait_until_whole(self) -> None:
+        """Return when the present supervisor's own web server answers and its job cluster runs."""
+
+        def is_whole() -> bool:
+            roles = Counter(member.role for member in self.members())
+            return roles["worker"] >= 2 and roles["job process"] >= 4 and self._is_alive()
+
+        wait_until(is_whole, _START_SECONDS, lambda: f"TPI does not come up again:\n{self.log[-4000:]}")
 
     def wait_until_job_cluster_runs(self) -> None:
         """Return when the job cluster has all its processes."""

@@ -137,7 +137,7 @@ class Killer:
     def recover(self) -> None:
         """Wait until the installation answers again."""
         began = time.monotonic()
-        self.server.wait_until_alive()
+        self.server.wait_until_whole()
         self.slowest = max(self.slowest, time.monotonic() - began)
 
 

@@ -208,6 +208,20 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "accounts.api.schema.add_refusals",
     ],
+    "TAGS": [
+        {"name": "Indexes", "description": "Places that packages are published to and installed from."},
+        {"name": "Projects", "description": "Names in an index."},
+        {"name": "Releases", "description": "Versions of a project."},
+        {"name": "Files", "description": "Wheels and source distributions; uploads go to the index's `upload_url`."},
+        {"name": "Roles", "description": "Who may do what on an index or a project."},
+        {"name": "Reserved prefixes", "description": "Beginnings of names that are kept for a team."},
+        {"name": "Users", "description": "People's accounts."},
+        {"name": "Teams", "description": "People who hold roles together."},
+        {"name": "Tokens", "description": "Credentials for programs."},
+        {"name": "Changes", "description": "What happened to what is published, in order."},
+        {"name": "Audit", "description": "Who did what."},
+        {"name": "Root", "description": "Where to begin."},
+    ],
     "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.tokens.VERBS"},
 }
 
@@ -229,5 +243,6 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
     },
 }

@@ -108,8 +108,7 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
                 raise _bad_record("has a line that is too long")
     except UnicodeDecodeError:
         raise _bad_record("is not UTF-8") from None
-    if rest:
-        yield rest
+    yield rest
 
 
 def _bad_record(fault: str) -> Invalid:

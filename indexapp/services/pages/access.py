@@ -11,6 +11,7 @@ from indexapp.models import Index
 from indexapp.services.serving import gate, index_map, project_pages, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
+from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import NotFound
 
 
@@ -20,6 +21,7 @@ class OpenProject:
 
     index: ServedIndex
     page: ServedProject
+    watermark: Watermark
 
 
 def visible_indexes(actor: Actor) -> list[Index]:
@@ -62,7 +64,7 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
     if index is not None:
         page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
         if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
-            return OpenProject(index, page)
+            return OpenProject(index, page, watermark)
     if page is None and (gate.reads_everything(actor, index, watermark) if index else actor.may_administer_instance):
         raise NotFound("There is no project of this name here; check the spelling, or publish it first.")
     gate.refuse(actor, index_name)

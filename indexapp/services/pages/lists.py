@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor
 from indexapp.domain.names import normalize_name
 from indexapp.models import Project, Release
-from indexapp.services import search
+from indexapp.services import search, summaries
 from indexapp.services.serving.index_map import ServedIndex
 
 PAGE_SIZE = 50
@@ -115,7 +115,7 @@ def _beyond(rank: int, pk: int, name: str) -> Q:
 
 def _with_versions(projects: list[Project]) -> list[Row]:
     """The rows with their latest versions: one query for all of them."""
-    latest = Release.objects.filter(project=OuterRef("pk")).order_by("is_yanked", "is_prerelease", "-sort_key")
+    latest = Release.objects.filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
     versions = dict(
         Project.objects.filter(pk__in=[project.pk for project in projects])
         .annotate(latest=Subquery(latest.values("version")[:1]))

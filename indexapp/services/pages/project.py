@@ -21,6 +21,7 @@ from indexapp.models import Description, File, Project, Release
 from indexapp.services import descriptions, summaries
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
+from indexapp.services.serving import gate
 from tpi_site.kit.errors import Invalid, NotFound
 
 T = TypeVar("T", Release, File)
@@ -97,30 +98,31 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         files_cut=files_cut,
         releases=releases,
         releases_cut=releases_cut,
-        maintainers=_maintainers(project, actor),
+        maintainers=_maintainers(opened, project, actor),
     )
 
 
 def _release(project: Project, version: str | None) -> Release | None:
+    rows = project.releases.select_related("description")
     if version is None:
-        return summaries.latest_release(project)
+        return rows.order_by(*summaries.LATEST_FIRST).first()
     try:
         canonical = canonical_version(version)
     except Invalid:
         canonical = ""
-    found = project.releases.filter(canonical_version=canonical).first()
+    found = rows.filter(canonical_version=canonical).first()
     if found is None:
         raise NotFound("The project has no such version; choose one from its release history.")
     return found
 
 
 def _newer(project: Project, release: Release | None) -> str:
-    latest = summaries.latest_release(project)
-    return latest.version if latest and release and latest.pk != release.pk else ""
+    latest = project.releases.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
+    return latest[1] if latest and release and latest[0] != release.pk else ""
 
 
 def _description(release: Release | None) -> SafeString:
-    row = Description.objects.filter(release=release).first() if release else None
+    row: Description | None = getattr(release, "description", None)
     return descriptions.rendered(row.content_type, row.raw) if row else SafeString("")
 
 
@@ -159,9 +161,9 @@ def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -
     return frozenset(rows.order_by().values_list("normalized_name", flat=True))
 
 
-def _maintainers(project: Project, actor: Actor) -> list[Maintainer] | None:
+def _maintainers(opened: OpenProject, project: Project, actor: Actor) -> list[Maintainer] | None:
     """Who may do what here, for those who administer it; None for others."""
-    if Verb.ADMINISTER not in permissions.verbs_on(actor, project.index, project):
+    if Verb.ADMINISTER not in gate.verbs_on(actor, project.index, project, opened.watermark):
         return None
     rows = permissions.roles_visible_to(actor).filter(Q(project=None) | Q(project=project), index=project.index)
     rows = rows.select_related("user", "team").order_by("project_id", "id")[:_MOST_ROLES]

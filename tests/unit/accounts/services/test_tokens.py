@@ -148,9 +148,7 @@ def test_a_token_is_recognised_as_its_owner_within_its_scope(cast: Cast) -> None
     assert (actor.token.indexes, actor.token.projects, actor.token.expires_at) == ({"main"}, {"acme"}, expires)
 
 
-def test_recognising_costs_one_query_once_its_use_is_noted(
-    cast: Cast, django_assert_num_queries: Any
-) -> None:
+def test_recognising_costs_one_query_once_its_use_is_noted(cast: Cast, django_assert_num_queries: Any) -> None:
     text = cast.token("reader")
     tokens.recognise(text)
     with django_assert_num_queries(1):

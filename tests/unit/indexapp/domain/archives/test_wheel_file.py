@@ -88,7 +88,7 @@ ACCEPTED = {
     "RECORD lists directories": with_record(ROWS + b"acme_tool/,,\n"),
     "RECORD does not list itself": with_record(without_row(RECORD)),
     "RECORD with CRLF": with_record(ROWS.replace(b"\n", b"\r\n")),
-    "RECORD without last newline": with_record(ROWS.rstrip()),
+    "RECORD without last newline": with_record(without_row(RECORD).rstrip()),
     "RECORD with an empty line": with_record(ROWS + b"\n"),
     "RECORD without sizes": with_record(b"".join(row.rpartition(b",")[0] + b",\n" for row in ROWS.splitlines())),
     "RECORD with padded hashes": with_record(
@@ -103,6 +103,7 @@ ACCEPTED = {
     "file name with comma and quote": build_wheel(files={'acme_tool/a,"b".txt': b"1"}),
     "file name outside ASCII": build_wheel(files={"acme_tool/größe.txt": b"1"}),
     "WHEEL with CRLF and no tags": build_wheel(wheel=b"Wheel-Version: 1.0\r\nRoot-Is-Purelib: true\r\n"),
+    "WHEEL with an empty line at its end": build_wheel(wheel=wheel_file("py3-none-any") + b"\n"),
     "WHEEL of a newer minor version": build_wheel(wheel=wheel_file("py3-none-any", version="1.9")),
     "WHEEL with other tags than the file name": build_wheel(wheel=wheel_file("py2-none-any")),
     "empty entry points": with_entry_points(""),
@@ -281,6 +282,11 @@ def test_data_descriptors_are_taken_only_when_asked() -> None:
     assert refusal.value.code == "zip-data-descriptor"
 
 
+def test_an_endless_line_of_record_is_refused_for_its_length() -> None:
+    with pytest.raises(Invalid, match="line that is too long"):
+        inspect(with_record(b"a" * 1_000_000))
+
+
 def test_license_files_must_be_in_the_licenses_directory() -> None:
     inspection = inspect(build_wheel(licenses={"LICENSE": b"Free.\n", "docs/NOTICE": b"Hi.\n"}))
     require_wheel_licenses(inspection, ["LICENSE", "docs/NOTICE"])
@@ -293,7 +299,9 @@ def test_license_files_must_be_in_the_licenses_directory() -> None:
 
 def test_each_member_is_read_once() -> None:
     # reading more than the file and its headers once more would mean a second pass over the content
-    built = build_wheel(files={"acme_tool/big.py": b"x" * 1_000_000}, compression=zipfile.ZIP_STORED)
+    built = build_wheel(
+        description="x" * 500_000, files={"acme_tool/big.py": b"x" * 500_000}, compression=zipfile.ZIP_STORED
+    )
 
     class Counting(io.BytesIO):
         count = 0

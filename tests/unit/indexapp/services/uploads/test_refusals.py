@@ -59,9 +59,9 @@ def test_what_the_form_may_not_say(cast: Cast, fields: dict[str, str], code: str
 @pytest.mark.parametrize(
     ("built", "code"),
     [
-        (WHEEL._replace(content=WHEEL.content[:-1]), "CODE"),
+        (WHEEL._replace(content=WHEEL.content[:-1]), "zip-end-missing"),
         (WHEEL._replace(content=b""), "archive-not-zip"),
-        (WHEEL._replace(content=WHEEL.content + b"\x00"), "CODE"),
+        (WHEEL._replace(content=WHEEL.content + b"\x00"), "zip-end-missing"),
         (build_wheel(leave_out=["RECORD"]), "wheel-incomplete"),
         (build_wheel(leave_out=["METADATA"]), "wheel-incomplete"),
         (build_wheel(unrecorded={"smuggled.py": b""}), "wheel-record"),
