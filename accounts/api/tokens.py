@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.api.bodies import StrictSerializer, TextField, WordsField
-from accounts.api.filtering import Filters
+from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone, made
 from accounts.api.users import user_named
 from accounts.domain.actors import Actor
@@ -82,7 +82,7 @@ class TokenFilter(Filters):
     """Filters of the list of tokens."""
 
     user = filters.CharFilter(field_name="user__username", max_length=150, label="The owner's name.")
-    active = filters.BooleanFilter(method="only_active", label="Whether the token can be used now.")
+    active = FlagFilter(method="only_active", label="Whether the token can be used now.")
 
     def only_active(self, rows: QuerySet[Token], name: str, value: bool) -> QuerySet[Token]:  # noqa: FBT001  django-filter's signature
         """Tokens neither revoked nor expired, or the others."""

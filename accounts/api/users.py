@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.api.bodies import StrictSerializer, TextField
-from accounts.api.filtering import Filters
+from accounts.api.bodies import FlagField, StrictSerializer, TextField
+from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.models import User
@@ -26,6 +26,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
     """An account."""
 
     name = serializers.CharField(source="username", read_only=True, help_text="The same as `username`.")
+    email = serializers.CharField(read_only=True, help_text="Empty where none is known.")
 
     class Meta:
         model = User
@@ -49,7 +50,7 @@ class NewUserSerializer(StrictSerializer):
     username = TextField(max_length=150)
     email = serializers.EmailField(max_length=254, allow_blank=True, default="")
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, required=False, write_only=True)
-    is_superuser = serializers.BooleanField(default=False, help_text="Whether it administers the instance.")
+    is_superuser = FlagField(default=False, help_text="Whether it administers the instance.")
 
 
 class UserChangeSerializer(StrictSerializer):
@@ -58,8 +59,8 @@ class UserChangeSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254, allow_blank=True)
     first_name = TextField(max_length=150, allow_blank=True)
     last_name = TextField(max_length=150, allow_blank=True)
-    is_active = serializers.BooleanField(help_text="False ends the use of the account and of its tokens at once.")
-    is_superuser = serializers.BooleanField()
+    is_active = FlagField(help_text="False ends the use of the account and of its tokens at once.")
+    is_superuser = FlagField()
 
 
 class PasswordSerializer(StrictSerializer):
@@ -72,8 +73,8 @@ class UserFilter(Filters):
     """Filters of the list of accounts."""
 
     username = filters.CharFilter(lookup_expr="istartswith", max_length=150, label="Begins with.")
-    is_active = filters.BooleanFilter(label="Whether the account may be used.")
-    is_superuser = filters.BooleanFilter(label="Whether the account administers the instance.")
+    is_active = FlagFilter(label="Whether the account may be used.")
+    is_superuser = FlagFilter(label="Whether the account administers the instance.")
 
 
 _EXAMPLE = OpenApiExample(

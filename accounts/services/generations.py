@@ -12,5 +12,11 @@ ACCESS = "access"
 
 def bump_access() -> None:
     """Make every remembered right void; call it in the transaction that changes one."""
-    if not Generation.objects.filter(name=ACCESS).update(value=F("value") + 1):
-        Generation.objects.get_or_create(name=ACCESS, defaults={"value": 1})
+    if not _raise():
+        # The first change of an installation; somebody else's first change may come at the same moment.
+        Generation.objects.get_or_create(name=ACCESS)
+        _raise()
+
+
+def _raise() -> int:
+    return Generation.objects.filter(name=ACCESS).update(value=F("value") + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from typing import NoReturn
 
 from django.conf import settings
@@ -45,7 +46,19 @@ def _counters(username: str, address: str) -> dict[str, int]:
     """The cache keys that count failures, with the limit of each."""
     limit = settings.TPI_SIGN_IN_FAILURES
     account = hashlib.sha256(username.casefold().encode()).hexdigest()[:32]
-    return {f"sign-in:{account}:{address}": limit, f"sign-in:*:{address}": limit * 10}
+    place = _place(address)
+    return {f"sign-in:{account}:{place}": limit, f"sign-in:*:{place}": limit * 10}
+
+
+def _place(address: str) -> str:
+    """What is counted as one address: of IPv6 the first 64 bits, since whoever has one has all below them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 4 or parsed.ipv4_mapped:  # noqa: PLR2004  the protocol's version
+        return address
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False).network_address)
 
 
 def _require_within_limit(counters: dict[str, int]) -> None:

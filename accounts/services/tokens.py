@@ -111,12 +111,19 @@ def revoke(*, actor: Actor, token: Token) -> None:
     """End a token at once, everywhere."""
     if actor.user_id != token.user_id and not actor.may_administer_instance:
         raise NotFound("There is no such token of yours.")
-    if actor.token is not None and actor.token.key_id != token.key_id and not actor.token.is_unbounded:
-        raise Forbidden("This token is bound to indexes or projects and may revoke only itself.", code="token-scope")
+    if actor.token is not None and actor.token.key_id != token.key_id and not _may_end_others(actor.token):
+        raise Forbidden(
+            "This token may revoke only itself; use one with the right to administer and without bounds, or a password.",
+            code="token-scope",
+        )
     with transaction.atomic():
         if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
             audit.record(actor=actor, action="token.revoke", subject=token, owner=token.user.username)
             generations.bump_access()
+
+
+def _may_end_others(scope: TokenScope) -> bool:
+    return scope.is_unbounded and Verb.ADMINISTER in scope.verbs
 
 
 def recognise(text: str) -> Actor | None:

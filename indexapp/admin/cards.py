@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.http import HttpRequest
 
-from accounts.domain.verbs import Verb
-from indexapp.admin.rows import administered_indexes, administered_projects
+from accounts.domain.actors import Actor
+from indexapp.admin.rows import administered_indexes, administered_projects, reach_of
 from indexapp.models import Index, Project, Release
 from tpi_site.kit.admin import Card, Line, actor_of, cards, marks
 
@@ -18,7 +19,7 @@ def looked_after(request: HttpRequest) -> Card:
     indexes, projects = administered_indexes(actor), administered_projects(actor)
     if not actor.may_administer_instance and not projects.exists() and not indexes.exists():
         return Card("What you look after", empty="No index or project yet; an administrator can give your team a role.")
-    quarantined = projects.filter(status=Project.Status.QUARANTINED)
+    quarantined = projects.exclude(status=Project.Status.ACTIVE).filter(status=Project.Status.QUARANTINED)
     return Card(
         "What you look after",
         figures=[
@@ -31,9 +32,17 @@ def looked_after(request: HttpRequest) -> Card:
     )
 
 
+def _latest(actor: Actor) -> list[Release]:
+    """Of each part of what the actor administers the latest releases, and of these the latest."""
+    reach = reach_of(actor)
+    rows = Release.objects.select_related("project__index").defer("metadata").order_by("-pk")
+    parts = [Q()] if reach.everywhere else reach.parts("project__index", "project")
+    found = [release for part in parts for release in rows.filter(part)[:_SHOWN]]
+    return sorted(found, key=lambda release: release.pk, reverse=True)[:_SHOWN]
+
+
 def recent_releases(request: HttpRequest) -> Card:
     """The latest releases among the actor's projects."""
-    rows = Release.objects.permitting(actor_of(request), Verb.ADMINISTER).select_related("project__index")
     lines = [
         Line(
             str(release),
@@ -43,7 +52,7 @@ def recent_releases(request: HttpRequest) -> Card:
             "warn",
             release.created_at,
         )
-        for release in rows.defer("metadata").order_by("-pk")[:_SHOWN]
+        for release in _latest(actor_of(request))
     ]
     return Card(
         "Recent releases",

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import reduce
+from operator import or_
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from accounts.domain.verbs import Verb
-from indexapp.admin.rows import administered_indexes
+from indexapp.admin.rows import Reach, administered_indexes, reach_of
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Project
-from indexapp.models.querysets import roles_of
 from tpi_site.kit.admin import ReadOnlyScreen, marks
 from tpi_site.kit.admin.filters import WithinFilter, choice_filter
 
 _TONES = {"deleted": "bad", "yanked": "warn", "replaced": "warn", "created": "good", "added": "good"}
+_KINDS = [(kind.value, kind.value.replace("-", " ")) for kind in ChangeKind]
 
 
 class ChangedIndexFilter(WithinFilter):
@@ -49,7 +50,7 @@ class ChangeScreen(ReadOnlyScreen):
     empty_text = "Nothing has happened yet."
     list_display = ("serial", "time", "what", "index_name", "subject", "actor_name")
     list_filter = (
-        choice_filter("kind", "kind", "kind", [(kind.value, kind.value.replace("-", " ")) for kind in ChangeKind]),
+        choice_filter("kind", "kind", "kind", _KINDS, usual=ChangeKind.FILE_ADDED.value),
         ChangedIndexFilter,
         ChangedProjectFilter,
     )
@@ -64,7 +65,13 @@ class ChangeScreen(ReadOnlyScreen):
         """All for administrators; for others by the ids and names of what they administer now."""
         if actor.may_administer_instance:
             return Change.objects.all()
-        return Change.objects.filter(_of_indexes(actor) | _of_projects(actor))
+        return Change.objects.filter(reduce(or_, self.parts(actor), Q(pk__in=[])))
+
+    def parts(self, actor: Actor) -> list[Q]:
+        """Those of whole indexes, and those of single projects."""
+        reach = reach_of(actor)
+        parts = [_of_indexes(actor)] if reach.indexes else []
+        return [*parts, _of_projects(reach)] if reach.projects is not None else parts
 
     @admin.display(description="Time")
     def time(self, row: Change) -> SafeString | str:
@@ -92,14 +99,14 @@ def _of_indexes(actor: Actor) -> Q:
     return Q(index_name__in=[name for name, _ in found], index_id__in=[key for _, key in found])
 
 
-def _of_projects(actor: Actor) -> Q:
+def _of_projects(reach: Reach) -> Q:
     """Project by project, under the index they are in, and only since it was made: the name may have been another's.
 
     The names find the rows by their index; the dates are compared for those alone.
     """
-    held = roles_of(actor, Verb.ADMINISTER).exclude(project=None)
     by_index: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for index, key, name in held.values_list("index__name", "index_id", "project__normalized_name"):
+    held = Project.objects.filter(pk__in=reach.projects)
+    for index, key, name in held.values_list("index__name", "index_id", "normalized_name"):
         by_index[index, key].append(name)
     condition = Q(pk__in=[])
     for (index, key), names in by_index.items():

@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from accounts.domain.verbs import Verb
 from indexapp.admin.filters import IndexFilter, ProjectFilter, project_value
 from indexapp.admin.releases import yank_mark
+from indexapp.admin.rows import reach_of
 from indexapp.admin.searching import file_condition
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -92,7 +92,11 @@ class FileScreen(ReadOnlyScreen):
 
     def rows(self, actor: Actor) -> QuerySet[File]:
         """Files of projects administered."""
-        return File.objects.permitting(actor, Verb.ADMINISTER).select_related("index", "project")
+        return File.objects.filter(reach_of(actor).condition("index", "project")).select_related("index", "project")
+
+    def parts(self, actor: Actor) -> list[Q]:
+        """Those of whole indexes, and those of single projects."""
+        return reach_of(actor).parts("index", "project")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.admin.filters import IndexFilter, project_value
-from indexapp.admin.rows import administered_indexes, administered_projects
+from indexapp.admin.rows import administered_indexes, administered_projects, reach_of
 from indexapp.models import Change, File, Index, Project, Release, Role
 from indexapp.services import projects, search
 from tpi_site.kit.admin import ConfirmedAction, Reason, Screen, TypedName, marks
@@ -76,12 +76,11 @@ class ProjectScreen(Screen):
     section, place, area = "Publishing", 20, "indexapp"
     empty_text = "There are no projects yet. The first upload of a name makes its project; or make an empty one."
     list_display = ("name", "index", "state", "release_count", "total", "about")
-    list_filter = (IndexFilter, choice_filter("status", "status", "status", Status.choices))
+    list_filter = (IndexFilter, choice_filter("status", "status", "status", Status.choices, usual=Status.ACTIVE))
     list_select_related = ("index",)
     search_fields = ("name",)  # shows the search box; the search itself is full text
     search_help_text = "Words of name or summary; the last one may be unfinished."
     ordering = ("normalized_name", "pk")
-    sortable_by = ("name",)
     form = add_form = NewProjectForm
     add_fieldsets = ((None, {"fields": ("index", "name")}),)
     fieldsets = (
@@ -145,6 +144,10 @@ class ProjectScreen(Screen):
     def rows(self, actor: Actor) -> QuerySet[Project]:
         """Projects administered, with their index."""
         return administered_projects(actor).select_related("index")
+
+    def parts(self, actor: Actor) -> list[Q]:
+        """Those of whole indexes, and single ones."""
+        return reach_of(actor).parts("index", "pk")
 
     def may_add(self, actor: Actor) -> bool:
         """Who administers an index as a whole."""

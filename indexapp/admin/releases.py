@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from accounts.domain.verbs import Verb
 from indexapp.admin.filters import ProjectFilter, ReleaseIndexFilter, project_value
+from indexapp.admin.rows import reach_of
 from indexapp.admin.searching import projects_matching
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -81,7 +81,12 @@ class ReleaseScreen(ReadOnlyScreen):
 
     def rows(self, actor: Actor) -> QuerySet[Release]:
         """Releases of projects administered, with what their name needs."""
-        return Release.objects.permitting(actor, Verb.ADMINISTER).select_related("project__index")
+        condition = reach_of(actor).condition("project__index", "project")
+        return Release.objects.filter(condition).select_related("project__index")
+
+    def parts(self, actor: Actor) -> list[Q]:
+        """Those of whole indexes, and those of single projects."""
+        return reach_of(actor).parts("project__index", "project")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Team, User
 from indexapp.admin.filters import IndexFilter, ProjectFilter
-from indexapp.admin.rows import administered_projects, belongs_to_administered, places
+from indexapp.admin.rows import administered_projects, places, reach_of
 from indexapp.domain import names
 from indexapp.models import Index, Project, Role
 from indexapp.services import roles
@@ -116,8 +116,12 @@ class RoleScreen(Screen):
 
     def rows(self, actor: Actor) -> QuerySet[Role]:
         """Roles on indexes and projects administered."""
-        found: QuerySet[Role] = Role.objects.filter(belongs_to_administered(actor))
-        return found.select_related("index", "project", "user", "team")
+        condition = reach_of(actor).condition("index", "project")
+        return Role.objects.filter(condition).select_related("index", "project", "user", "team")
+
+    def parts(self, actor: Actor) -> list[Q]:
+        """Those of whole indexes, and those of single projects."""
+        return reach_of(actor).parts("index", "project")
 
     def may_add(self, actor: Actor) -> bool:
         """Everybody, on what they administer."""

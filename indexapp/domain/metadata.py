@@ -16,6 +16,7 @@ from typing import Any
 from indexapp.domain.metadata_fields import (
     LICENSE_TEXT_LENGTH,
     LIST_FIELDS,
+    MAX_REQUIREMENTS_LENGTH,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
     SINGLE_FIELDS,
@@ -144,6 +145,11 @@ def _values(headers: Headers, name: str) -> list[str]:
     if len(found) > MAX_VALUES or (name != "description" and any(len(value) > limit for value in found)):
         raise TooLarge(
             f"{display_name(name)} has at most {MAX_VALUES} values of {limit} characters each; shorten the metadata.",
+            code="metadata-too-large",
+        )
+    if name == "requires-dist" and sum(map(len, found)) > MAX_REQUIREMENTS_LENGTH:
+        raise TooLarge(
+            f"{display_name(name)} has at most {MAX_REQUIREMENTS_LENGTH} characters in all; shorten the metadata.",
             code="metadata-too-large",
         )
     if name == "import-name" and found == [""]:

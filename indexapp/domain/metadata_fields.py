@@ -67,6 +67,9 @@ MAX_VALUE_LENGTH = 16 * 1024
 MAX_VALUES = 5000
 """Values of one repeated field; the longest known list of requirements has about 1,500."""
 
+MAX_REQUIREMENTS_LENGTH = 256 * 1024
+"""Characters of all ``Requires-Dist`` together: their markers take long to read."""
+
 _MAX_NESTING = 20
 _LONG_NUMBER = re.compile(rf"\d{{{MAX_NUMBER_LENGTH + 1}}}")
 _CONTENT_TYPES = frozenset({"text/plain", "text/x-rst", "text/markdown"})

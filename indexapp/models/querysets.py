@@ -8,6 +8,7 @@ from django.db.models import F, Model, Q, QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
+from accounts.models import Membership
 
 if TYPE_CHECKING:
     from indexapp.models.indexes import Index
@@ -24,7 +25,8 @@ def roles_of(actor: Actor, verb: Verb) -> RoleQuerySet:
     roles = Role.objects.annotate_verb(verb)
     if actor.user_id is None:
         return roles.none()
-    return roles.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id))
+    teams = Membership.objects.filter(user_id=actor.user_id).values("team")
+    return roles.filter(Q(user_id=actor.user_id) | Q(team__in=teams))
 
 
 class GuardedQuerySet(QuerySet[_Row]):

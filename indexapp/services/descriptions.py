@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -26,6 +27,13 @@ _KEPT_SECONDS = 14 * 24 * 3600
 MAX_CHARACTERS = 200_000
 _MAX_TAGS = 10_000
 _MAX_CELLS = 5_000
+_MAX_DEPTH = 100
+_MAX_HTML = 1_000_000
+_MAX_CODE = 60_000
+_NESTED_QUOTES = re.compile(rf"^(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{{1,9}}[.)][ \t])){{{_MAX_DEPTH},}}", re.MULTILINE)
+_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|input)\b)[a-z]")
+_CODE = re.compile(r"<pre lang=.*?</pre>", re.DOTALL)
+_REPLACEMENT = re.compile(r"replace ?::([^\n]*(?:\n(?:[ \t][^\n]*)?)*)", re.IGNORECASE)
 
 
 def rendered(content_type: str, raw: str) -> SafeString:
@@ -72,13 +80,29 @@ def _guarded(render: Callable[[], str | None]) -> str | None:
 
 
 def _markdown(raw: str, variant: str) -> str | None:
-    """None for text with so many tags that sanitising, which is quadratic in their depth, would take seconds."""
-    return markdown.render(raw, variant=variant) if raw.count("<") <= _MAX_TAGS else None
+    """None for text that sanitising, which is quadratic in the depth of tags, or colouring would take seconds for."""
+    if raw.count("<") > _MAX_TAGS or _NESTED_QUOTES.search(raw):
+        return None
+    html = markdown.variants[variant](raw)  # this step alone is quick; rendering repeats it
+    if len(html) > _MAX_HTML or _depth(html) > _MAX_DEPTH or sum(map(len, _CODE.findall(html))) > _MAX_CODE:
+        return None
+    return markdown.render(raw, variant=variant)
+
+
+def _depth(html: str) -> int:
+    """How deep the elements of ``html`` lie in each other at most."""
+    depth = deepest = 0
+    for tag in _TAG.finditer(html):
+        depth += -1 if tag[1] else 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _rst(raw: str) -> str | None:
-    """None for text with tables so large that docutils would take seconds."""
-    return rst.render(raw, stream=io.StringIO()) if raw.count("|") <= _MAX_CELLS else None
+    """None for text with large tables, or with substitutions in substitutions, which may multiply without end."""
+    if raw.count("|") > _MAX_CELLS or any("|" in found[1] for found in _REPLACEMENT.finditer(raw)):
+        return None
+    return rst.render(raw, stream=io.StringIO())
 
 
 def _plain(raw: str) -> str:

@@ -69,12 +69,27 @@ def reserve_prefix(*, actor: Actor, team: Team, prefix: str, index: Index | None
     _require_may_reserve(actor, index)
     names.require_valid_name(prefix)
     normalized = names.normalize_name(prefix)
+    _require_not_taken_everywhere(actor, team, normalized)
     with transaction.atomic():
         if ReservedPrefix.objects.filter(prefix=normalized, index=index).exists():
             raise Conflict(f"The prefix '{normalized}' is reserved already.", code="prefix-reserved")
         row = ReservedPrefix.objects.create(prefix=normalized, team=team, index=index)
         audit.record(actor=actor, action="prefix.reserve", subject=row, team=team.name)
     return row
+
+
+def _require_not_taken_everywhere(actor: Actor, team: Team, normalized: str) -> None:
+    """An index's own prefix goes before those that hold everywhere, so only administrators may put one over another's."""
+    if actor.may_administer_instance:
+        return
+    everywhere = ReservedPrefix.objects.filter(index=None).exclude(team=team)
+    for row in everywhere:
+        if names.matches_prefix(normalized, row.prefix):
+            raise Forbidden(
+                f"The prefix '{row.prefix}' is reserved everywhere for another team; ask an administrator of the instance "
+                "for an exception.",
+                code="prefix-taken-everywhere",
+            )
 
 
 def release_prefix(*, actor: Actor, reserved: ReservedPrefix) -> None:

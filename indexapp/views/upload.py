@@ -33,9 +33,8 @@ def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
         return HttpResponse(_HELP, content_type="text/plain; charset=utf-8")
     if request.method != "POST":
         return _refused(request, Unsupported("Uploads are POST requests."), None)
-    body: Body | None = None
+    body = Body(request.META)
     try:
-        body = Body(request.META)
         accepted = _accept(request, index, body)
     except Exception as error:
         refusal = edge.as_refusal(error)
@@ -50,7 +49,7 @@ def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads
     watermark = watermarks.read()
     actor = _actor(request, watermark)
     index = _index(actor, index_name, watermark)
-    _require_welcome(actor, index, body.length)
+    _require_welcome(actor, index, body)
     digest = MultiDigest()
     with default_storage().spool() as spool:
         form = read_form(
@@ -91,12 +90,12 @@ def _index(actor: Actor, name: str | None, watermark: Watermark) -> Index:
     raise Invalid(f"There is no index named '{name or 'default'}'; create it first.", code="index-unknown")
 
 
-def _require_welcome(actor: Actor, index: Index, length: int) -> None:
+def _require_welcome(actor: Actor, index: Index, body: Body) -> None:
     """Everything that can be said before the body is read."""
     admission.require_may_try(actor, index)
     if actor.method is Method.PASSWORD and not index.allow_passwords:
         raise Forbidden(f"The index '{index.name}' takes API tokens only; make one and use it.", code="token-needed")
-    if length > admission.file_size_limit(index) + MAX_FIELDS_SIZE:
+    if body.length > admission.file_size_limit(index) + MAX_FIELDS_SIZE:
         raise TooLarge(
             f"File too large. The limit of the index '{index.name}' is {admission.file_size_limit(index)} bytes.",
             code="file-too-large",

@@ -91,7 +91,17 @@ def _seed(connection: sqlite3.Connection, shape: Shape) -> None:
     Rows(
         connection,
         "indexapp_project",
-        ["id", "index_id", "name", "normalized_name", "confusable_key", "status", "summary", "total_size", "last_serial"],
+        [
+            "id",
+            "index_id",
+            "name",
+            "normalized_name",
+            "confusable_key",
+            "status",
+            "summary",
+            "total_size",
+            "last_serial",
+        ],
     ).put(
         (pk, index_id, name, name, confusable_key(name), "active", "One of many projects", files * 10_240, last)
         for (pk, name), last in zip(projects, count(serial + files - 1, files), strict=False)
@@ -103,7 +113,16 @@ def _seed(connection: sqlite3.Connection, shape: Shape) -> None:
     Rows(
         connection,
         "indexapp_release",
-        ["id", "project_id", "version", "canonical_version", "sort_key", "summary", "requires_python", "metadata_source"],
+        [
+            "id",
+            "project_id",
+            "version",
+            "canonical_version",
+            "sort_key",
+            "summary",
+            "requires_python",
+            "metadata_source",
+        ],
     ).put(
         (first["release"] + place * releases + step, pk, *version, "One of many projects", ">=3.9", "bdist_wheel")
         for place, (pk, _) in enumerate(projects)

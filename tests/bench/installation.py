@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.bench import corpus, machine
 from tests.bench.corpus import Shape
+from tests.bench.load import basic
 from tests.bench.processes import PYTHON, ROOT, Server, free_port, python_environment
 from tests.bench.reference import Answers
 
@@ -34,18 +35,27 @@ class Installation:
             **settings,
         )
         self._run("manage.py", "prepare")
-        self.token = self._run("-m", "tests.bench.people").strip()
+        self.authorization = basic("__token__", self._run("-m", "tests.bench.people").strip())
         self.database = self.data / "tpi.sqlite3"
         corpus.seed(self.database, *shapes)
-        self.server = Server(
+        self._cpus = cpus
+        self.server = self._server(self.port, self.environment)
+
+    def _server(self, port: int, environment: dict[str, str]) -> Server:
+        return Server(
             "the index",
             [PYTHON, "-m", "tpi_site.serve"],
-            port=self.port,
+            port=port,
             log=self.folder / "server.log",
-            environment=self.environment,
-            cpus=cpus,
+            environment=environment,
+            cpus=self._cpus,
             ready_path="/simple/",
         )
+
+    def other_server(self, **settings: str) -> Server:
+        """The same installation with other settings, on a port of its own; run one server at a time."""
+        port = free_port()
+        return self._server(port, {**self.environment, "TPI_BIND": f"127.0.0.1:{port}", **settings})
 
     @property
     def files(self) -> int:
@@ -79,7 +89,12 @@ class Installation:
 
     def blob(self, filename: str) -> Path:
         """Where the bytes of a published file lie."""
-        return self.data / "files" / "blobs" / Path(*self.file_path(filename).split("/")[3:6])
+        return self.blobs.joinpath(*self.file_path(filename).split("/")[3:6])
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of the storage's files."""
+        return self.data / "files" / "blobs"
 
 
 class Reference:

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import tempfile
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -67,7 +68,7 @@ def drive(
     )
 
 
-def get(path: str, *, token: str = "", accept: str = "*/*", coding: str = "identity", etag: str = "") -> bytes:
+def get(path: str, *, authorization: str = "", accept: str = "*/*", coding: str = "identity", etag: str = "") -> bytes:
     """A GET as pip sends it, with the headers of a page or a file request."""
     headers = {
         "Host": "127.0.0.1",
@@ -77,8 +78,8 @@ def get(path: str, *, token: str = "", accept: str = "*/*", coding: str = "ident
         "Connection": "keep-alive",
         "Cache-Control": "max-age=0",
     }
-    if token:
-        headers["Authorization"] = basic(token)
+    if authorization:
+        headers["Authorization"] = authorization
     if etag:
         headers["If-None-Match"] = etag
     return head("GET", path, headers)
@@ -90,11 +91,9 @@ def head(method: str, path: str, headers: dict[str, str]) -> bytes:
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode()
 
 
-def basic(token: str) -> str:
-    """The Authorization header that pip and twine make of a token."""
-    from base64 import b64encode
-
-    return "Basic " + b64encode(f"__token__:{token}".encode()).decode()
+def basic(username: str, password: str) -> str:
+    """The Authorization header that pip and twine make of a user name and a password or token."""
+    return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
 
 
 def settle() -> None:

@@ -135,7 +135,9 @@ class Connection:
             self._tally.unhappy = self._head[:600].decode("latin-1")
         self._is_chunked = length is None and _CHUNKED.search(head) is not None
         self._tail = self._head[end + 4 :][-len(_LAST_CHUNK) :]
-        self._left = 0 if self._is_chunked else (int(length[1]) if length and status != _NOT_MODIFIED else 0) - body_so_far
+        self._left = (
+            0 if self._is_chunked else (int(length[1]) if length and status != _NOT_MODIFIED else 0) - body_so_far
+        )
         self._tally.received += body_so_far
         self._closes = _CLOSES.search(head) is not None
         return self._is_complete()
@@ -200,7 +202,9 @@ def main() -> int:
         "received": tally.received,
         "seconds": elapsed,
         "statuses": dict(tally.statuses),
-        "latencies": tally.latencies if len(tally.latencies) <= 10_000 else sorted(tally.latencies)[:: len(tally.latencies) // 5_000],
+        "latencies": tally.latencies
+        if len(tally.latencies) <= 10_000
+        else sorted(tally.latencies)[:: len(tally.latencies) // 5_000],
         "unhappy": tally.unhappy,
     }
     sys.stdout.write(json.dumps(result))

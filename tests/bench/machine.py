@@ -14,9 +14,10 @@ def describe(folder: Path) -> list[str]:
     """Lines about processors, memory, disk, versions and the present load."""
     processor = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     total = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
+    name = processor[1] if processor else platform.machine()
+    memory = int(total[1]) / 2**20 if total else 0
     return [
-        f"{len(cpus())} processors ({processor[1] if processor else platform.machine()}), "
-        f"{int(total[1]) / 2**20 if total else 0:.0f} GiB memory, {platform.system()} {platform.release()}",
+        f"{len(cpus())} processors ({name}), {memory:.0f} GiB memory, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, data on {_file_system(folder)}",
         f"load average {load()} (others may be using this machine: trust ratios more than rates)",
         f"server on processors {sorted(server_cpus())}, load generator on {sorted(client_cpus())}",

@@ -53,9 +53,7 @@ def in_front_of(port: int, *, blobs: Path, folder: Path, executable: str) -> Ser
     own = free_port()
     user = "user root;" if os.geteuid() == 0 else ""  # the data folder is its owner's alone
     config = folder / "nginx.conf"
-    config.write_text(
-        _CONFIG.format(user=user, folder=folder, port=own, location=LOCATION, blobs=blobs, upstream=port)
-    )
+    config.write_text(_CONFIG.format(user=user, folder=folder, port=own, location=LOCATION, blobs=blobs, upstream=port))
     return Server(
         "nginx",
         [executable, "-c", str(config), "-e", str(folder / "nginx-error.log")],

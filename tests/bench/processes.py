@@ -96,6 +96,7 @@ class Server:
         self._cpus = cpus
         self._ready_path = ready_path
         self._process: subprocess.Popen[bytes] | None = None
+        self.started_within = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,7 +106,7 @@ class Server:
         self.stop()
 
     def start(self) -> float:
-        """Start it and wait for its first answer, whatever that is; the seconds until then."""
+        """Start it and wait for its first answer, whatever that is; returns (and keeps) the seconds until then."""
         before = os.sched_getaffinity(0)
         started = time.perf_counter()
         with self.log.open("ab") as log:
@@ -117,7 +118,8 @@ class Server:
             finally:
                 os.sched_setaffinity(0, before)
         self._wait(started)
-        return time.perf_counter() - started
+        self.started_within = time.perf_counter() - started
+        return self.started_within
 
     def _wait(self, started: float) -> None:
         while time.perf_counter() - started < _PATIENCE:

@@ -29,7 +29,7 @@ def application() -> Callable[..., Iterable[bytes]]:
         status, headers, body = answers[environ["PATH_INFO"]]
         start_response(status, list(headers))
         if isinstance(body, str):
-            return environ["wsgi.file_wrapper"](open(body, "rb"), _FILE_PIECE)  # noqa: PTH123, SIM115  closed by the server
+            return environ["wsgi.file_wrapper"](open(body, "rb"), _FILE_PIECE)  # noqa: PTH123  closed by the server
         return (body,)
 
     return answer

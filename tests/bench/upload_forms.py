@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
-from tests.bench.load import basic, head
+from tests.bench.load import head
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 
@@ -29,18 +29,27 @@ def wheels(names: Iterable[str], *, size: int, count: int, seed: int, major: int
         module = name.replace("-", "_")
         source = "".join(_SOURCE_LINE.format(number=draw.randrange(10**9)) for _ in range(size // 40))
         dense = draw.randbytes(max(size * 54 // 100 - _FRAME, 16))
-        files = {f"{module}/__init__.py": b"ANSWER = 42\n", f"{module}/core.py": source.encode(), f"{module}/_t.bin": dense}
-        headers = [("Summary", "One of many projects"), ("Requires-Python", ">=3.9"), ("Requires-Dist", "packaging>=23")]
+        files = {
+            f"{module}/__init__.py": b"ANSWER = 42\n",
+            f"{module}/core.py": source.encode(),
+            f"{module}/_t.bin": dense,
+        }
+        headers = [
+            ("Summary", "One of many projects"),
+            ("Requires-Python", ">=3.9"),
+            ("Requires-Dist", "packaging>=23"),
+        ]
         yield build_wheel(name, version, files=files, headers=headers, description="A description.\n" * 20)
 
 
-def request_for(built: Built, token: str, *, path: str = "/legacy/") -> bytes:
+def request_for(built: Built, authorization: str, *, path: str = "/legacy/") -> bytes:
     """The whole request that uploads ``built``."""
     before, after = form_around(built.filename, hashlib.sha256(built.content).hexdigest())
-    return upload_head(token, len(before) + len(built.content) + len(after), path=path) + before + built.content + after
+    length = len(before) + len(built.content) + len(after)
+    return upload_head(authorization, length, path=path) + before + built.content + after
 
 
-def upload_head(token: str, length: int, *, path: str = "/legacy/") -> bytes:
+def upload_head(authorization: str, length: int, *, path: str = "/legacy/") -> bytes:
     """The request line and headers of an upload of ``length`` bytes."""
     return head(
         "POST",
@@ -51,7 +60,7 @@ def upload_head(token: str, length: int, *, path: str = "/legacy/") -> bytes:
             "Accept": "*/*",
             "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
             "Content-Length": str(length),
-            "Authorization": basic(token),
+            "Authorization": authorization,
         },
     )
 
@@ -73,7 +82,8 @@ def form_around(filename: str, sha256: str) -> tuple[bytes, bytes]:
         "sha256_digest": sha256,
     }
     parts = "".join(
-        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, value in fields.items()
     )
     opening = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="content"; filename="{filename}"\r\n'

@@ -65,6 +65,29 @@ def yank(project: str, version: str, reason: str = "") -> None:
     releases.yank(actor=internal("test"), release=found, reason=reason)
 
 
+def set_status(project: str, status: str, reason: str = "") -> None:
+    """Archive, deprecate, quarantine or clear a project of the default index."""
+    from accounts.domain.actors import internal
+    from indexapp.models import Project
+    from indexapp.services import projects
+
+    found = Project.objects.get(normalized_name=project, index__is_default=True)
+    projects.set_status(actor=internal("test"), project=found, status=status, reason=reason)
+
+
+def grant(user: str, index: str, verbs: list[str]) -> None:
+    """Give a user verbs on an index."""
+    from accounts.domain.actors import internal
+    from accounts.domain.verbs import parse_verbs
+    from accounts.models import User
+    from indexapp.models import Index
+    from indexapp.services import roles
+
+    holder = User.objects.get(username=user)
+    index_row = Index.objects.get(name=index)
+    roles.grant(actor=internal("test"), index=index_row, holder=holder, verbs=parse_verbs(verbs))
+
+
 def counts() -> dict[str, int]:
     """How many rows of each kind there are that an upload writes."""
     from accounts.models import AuditEntry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import struct
@@ -45,21 +46,15 @@ def abandon(port: int, request: bytes) -> None:
 
 
 def _read(connection: socket.socket) -> RawAnswer:
-    with connection.makefile("rb") as stream:
-        try:
-            status_line = stream.readline().decode("latin-1")
-            if not status_line:
-                return RawAnswer(0, "", {}, b"")
-            _, status, reason = [*status_line.rstrip("\r\n").split(" ", 2), "", ""][:3]
-            headers = {}
-            while (line := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
-                name, _, value = line.partition(":")
-                headers[name.lower()] = value.strip()
-            length = headers.get("content-length")
-            body = stream.read(int(length)) if length is not None else stream.read()
-        except ConnectionResetError:
-            return RawAnswer(0, "", {}, b"")
-    return RawAnswer(int(status), reason, headers, body)
+    answer = http.client.HTTPResponse(connection)
+    try:
+        answer.begin()
+        body = answer.read()
+    except (ConnectionResetError, BrokenPipeError, http.client.BadStatusLine):
+        return RawAnswer(0, "", {}, b"")
+    finally:
+        answer.close()
+    return RawAnswer(answer.status, answer.reason, {name.lower(): value for name, value in answer.getheaders()}, body)
 
 
 def head(method: str, target: str, headers: dict[str, str | bytes]) -> bytes:

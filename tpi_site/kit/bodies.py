@@ -19,6 +19,7 @@ _DRAIN_SILENCE = 2.0  # seconds without a byte
 _DRAIN_TIME = 60.0  # seconds in all
 _DRAIN_BYTES = 2 * 2**30
 _PIECE = 1024 * 1024
+_MAX_DIGITS = 20
 
 
 class Socket(Protocol):
@@ -40,8 +41,18 @@ class Body:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._read: Callable[[int], bytes] = environ["wsgi.input"].read
         self._socket: Socket | None = environ.get("gunicorn.socket")
-        self.length = content_length(environ)
-        self.left = self.length
+        self._announced = environ.get("CONTENT_LENGTH") or ""
+        self.left = int(self._announced) if _is_number(self._announced) else 0
+
+    @property
+    def length(self) -> int:
+        """The announced length in bytes; refuses a body without one."""
+        if not _is_number(self._announced):
+            raise Invalid(
+                "An upload must announce its length in Content-Length; chunked bodies are not taken here.",
+                code="length-missing",
+            )
+        return int(self._announced)
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; empty at the end; refuses a sender that falls silent or goes away."""
@@ -88,12 +99,5 @@ class Body:
         return self._patiently(size, _DRAIN_SILENCE)
 
 
-def content_length(environ: dict[str, Any]) -> int:
-    """The announced length in bytes; refuses a body without one."""
-    text = environ.get("CONTENT_LENGTH") or ""
-    if not text.isascii() or not text.isdigit():
-        raise Invalid(
-            "An upload must announce its length in Content-Length; chunked bodies are not taken here.",
-            code="length-missing",
-        )
-    return int(text)
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS

@@ -52,7 +52,7 @@ class KeysetPagination(BasePagination):
     def _size(self, request: Request) -> int:
         text = request.query_params.get(self.size_param, str(self.page_size))
         if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text)):  # noqa: PLR2004  far above any page
-            raise Invalid(f"{self.size_param}: Give a number from 1 to {self.max_page_size}.", code="page-size-invalid")
+            raise Invalid(f"{self.size_param}: Give a number above zero.", code="page-size-invalid")
         return min(int(text), self.max_page_size)
 
     def _position(self, request: Request, model: type[Model]) -> Any:
@@ -110,10 +110,14 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         """The query parameters as OpenAPI."""
-        size = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        size = {"type": "integer", "minimum": 1, "default": self.page_size}
         return [
             _parameter(self.cursor_param, self.cursor_description, {"type": "string"}),
-            _parameter(self.size_param, "How many rows a page has at most.", size),
+            _parameter(
+                self.size_param,
+                f"How many rows a page has; above {self.max_page_size} counts as {self.max_page_size}.",
+                size,
+            ),
         ]
 
 

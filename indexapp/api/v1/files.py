@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.bodies import NoBodySerializer, ReasonSerializer
-from accounts.api.filtering import Filters
+from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
@@ -67,7 +67,7 @@ class FileFilter(Filters):
     """Filters of the list of files."""
 
     kind = filters.ChoiceFilter(choices=KINDS, label="Wheels or source distributions.")
-    yanked = filters.BooleanFilter(field_name="is_yanked", label="Whether the file itself is marked.")
+    yanked = FlagFilter(field_name="is_yanked", label="Whether the file itself is marked.")
 
 
 @extend_schema(tags=["Files"])

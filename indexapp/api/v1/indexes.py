@@ -11,8 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, WordsField
-from accounts.api.filtering import Filters
+from accounts.api.bodies import FlagField, NoBodySerializer, NumberField, StrictSerializer, TextField, WordsField
+from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.permissions import require_administrator
 from indexapp.api.v1 import access
@@ -76,17 +76,17 @@ class IndexChangeSerializer(StrictSerializer):
     """What may be changed of an index."""
 
     title = TextField(max_length=200, allow_blank=True, required=False)
-    anonymous_read = serializers.BooleanField(required=False, help_text="Whether everybody may install.")
-    allow_passwords = serializers.BooleanField(required=False, help_text="False takes API tokens only.")
+    anonymous_read = FlagField(required=False, help_text="Whether everybody may install.")
+    allow_passwords = FlagField(required=False, help_text="False takes API tokens only.")
     project_creation = serializers.ChoiceField(choices=Index.ProjectCreation.choices, required=False)
     profile = serializers.ChoiceField(choices=Index.Profile.choices, required=False, help_text="The upload rules.")
-    max_file_size = serializers.IntegerField(
+    max_file_size = NumberField(
         min_value=1, max_value=_MOST_BYTES, allow_null=True, required=False, help_text="Bytes of one file."
     )
-    max_project_size = serializers.IntegerField(
+    max_project_size = NumberField(
         min_value=1, max_value=_MOST_BYTES, allow_null=True, required=False, help_text="Bytes of a project's files."
     )
-    closing_window_days = serializers.IntegerField(
+    closing_window_days = NumberField(
         min_value=0,
         max_value=_MOST_DAYS,
         allow_null=True,
@@ -110,7 +110,7 @@ class IndexFilter(Filters):
     """Filters of the list of indexes."""
 
     kind = filters.ChoiceFilter(choices=Index.Kind.choices, label="Where its projects come from.")
-    is_default = filters.BooleanFilter(label="Whether it is served at `/simple/`.")
+    is_default = FlagFilter(label="Whether it is served at `/simple/`.")
 
 
 _EXAMPLES = [

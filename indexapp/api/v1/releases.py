@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.bodies import NoBodySerializer, ReasonSerializer
-from accounts.api.filtering import Filters
+from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
@@ -66,8 +65,8 @@ class WholeReleaseSerializer(ReleaseSerializer):
 class ReleaseFilter(Filters):
     """Filters of the list of releases."""
 
-    yanked = filters.BooleanFilter(field_name="is_yanked", label="Whether the release is marked.")
-    prerelease = filters.BooleanFilter(field_name="is_prerelease", label="Whether it comes before a final release.")
+    yanked = FlagFilter(field_name="is_yanked", label="Whether the release is marked.")
+    prerelease = FlagFilter(field_name="is_prerelease", label="Whether it comes before a final release.")
 
 
 _REASON = OpenApiExample("With a reason", value={"reason": "Breaks on Python 3.13."}, request_only=True)

@@ -22,6 +22,8 @@ from tpi_site.kit.errors import Invalid
 _EXTENSIONS: Final = frozenset({b"x", b"L", b"K"})
 _GLOBAL: Final = b"g"
 _ZEROS: Final = bytes(BLOCK_SIZE)
+_NEEDS_PAX: Final = 8**11
+"""Bytes; the smallest size that the octal digits of a header cannot tell."""
 
 
 class TarKind(Enum):
@@ -106,7 +108,7 @@ class TarReader:
             apply_gnu_name(extension, block.kind, content)
 
     def _begin(self, block: TarBlock, extension: Extension) -> TarMember:
-        size = block.size if extension.size is None else extension.size
+        size = _size_of(block, extension)
         name = decode_name(block.raw_name if extension.raw_name is None else extension.raw_name)
         kind = _kind(block, name)
         if kind is not TarKind.FILE and size:
@@ -132,6 +134,18 @@ class TarReader:
         while piece := self._stream.read_some(PIECE):
             if piece.strip(b"\0"):
                 raise _bad_tar("tar-trailing", "The tar archive has bytes after its end")
+
+
+def _size_of(block: TarBlock, extension: Extension) -> int:
+    """The member's size; a pax record may give only one that the header has no room for.
+
+    Some readers believe the header nevertheless and then take the content for further members.
+    """
+    if extension.size is None or extension.size == block.size:
+        return block.size
+    if block.size or extension.size < _NEEDS_PAX:
+        raise _bad_tar("tar-header", "The tar archive has a member whose pax size contradicts its header")
+    return extension.size
 
 
 def _kind(block: TarBlock, name: str) -> TarKind:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
@@ -29,6 +31,8 @@ RELEASES_SHOWN = 20
 FILES_SHOWN = 100
 _MOST_ROWS = 5_000
 _MOST_REQUIREMENTS = 500
+_REQUIREMENTS_LENGTH = 64 * 1024
+"""Characters of requirements that a page reads; each page does so anew."""
 _MOST_ROLES = 200
 
 
@@ -81,7 +85,7 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
     project = Project.objects.select_related("index").get(pk=opened.page.pk)
     release = _release(project, version)
     metadata = CoreMetadata.from_json(release.metadata) if release else CoreMetadata()
-    requirements = group_requirements(metadata.requires_dist[:_MOST_REQUIREMENTS], metadata.provides_extra)
+    requirements = group_requirements(_first(metadata.requires_dist), metadata.provides_extra)
     files, files_cut = _cut(_files(release), FILES_SHOWN, whole=whole)
     releases, releases_cut = _cut(_releases(project), RELEASES_SHOWN, whole=whole)
     return ProjectView(
@@ -100,6 +104,12 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         releases_cut=releases_cut,
         maintainers=_maintainers(opened, project, actor),
     )
+
+
+def _first(requirements: Sequence[str]) -> list[str]:
+    """The requirements that fit within the page's limits."""
+    ends = accumulate(map(len, requirements[:_MOST_REQUIREMENTS]))
+    return [line for line, end in zip(requirements, ends, strict=False) if end <= _REQUIREMENTS_LENGTH]
 
 
 def _release(project: Project, version: str | None) -> Release | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from indexapp.views.machine import routes
 from indexapp.views.machine.messages import LocalFile, Question
 
 
+@csrf_exempt  # other methods are told 405, not that they lack a token for forms
 @require_safe
 def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     """Answer a page or a file."""

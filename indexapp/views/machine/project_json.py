@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from accounts.domain.actors import Actor
 from indexapp.domain.cache_control import page_cache_control, page_vary
@@ -18,7 +19,7 @@ from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.views.machine.messages import Question, Reply
 from indexapp.views.machine.simple import NO_PROJECT, prefix, reader
-from tpi_site.kit.errors import NotFound
+from tpi_site.kit.errors import Invalid, NotFound
 
 
 def document(question: Question, index_name: str | None, name: str, version: str | None) -> Reply:
@@ -55,7 +56,13 @@ def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Wate
 
 def public_base(question: Question) -> str:
     """The site's public address without a final slash: the configured one, or where the request came to."""
-    return settings.TPI_URL or f"{question.origin}{prefix()}"
+    if settings.TPI_URL:
+        return str(settings.TPI_URL)
+    host = question.origin.partition("://")[2]
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise Invalid("The Host header of the request names no host of this site.", code="host-unknown")
+    return f"{question.origin}{prefix()}"
 
 
 def _answer(question: Question, body: bytes, page: ServedProject) -> Reply:

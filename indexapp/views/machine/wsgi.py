@@ -35,6 +35,7 @@ class MachineReads:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, or pass it on."""
+        _strip_prefix(environ)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._application(environ, start_response)
         question = question_of(environ)
@@ -53,12 +54,16 @@ class MachineReads:
         return send(reply, environ, start_response)
 
 
+def _strip_prefix(environ: Environ) -> None:
+    """Take the installation's prefix off the path; proxies are configured both ways, to pass it on and to remove it."""
+    prefix = settings.FORCE_SCRIPT_NAME
+    if prefix and environ.get("PATH_INFO", "").startswith(f"{prefix}/"):
+        environ["PATH_INFO"] = environ["PATH_INFO"][len(prefix) :]
+
+
 def question_of(environ: Environ) -> Question:
     """What the request asks; the path as UTF-8 below the installation's prefix."""
     path = environ.get("PATH_INFO", "/").encode("latin-1").decode("utf-8", "replace")
-    prefix = settings.FORCE_SCRIPT_NAME
-    if prefix and path.startswith(f"{prefix}/"):
-        path = path[len(prefix) :]
     get = environ.get
     return Question(
         path,

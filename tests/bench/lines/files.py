@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.bench import nginx
 from tests.bench.installation import Installation, Reference
 from tests.bench.load import drive, get
 from tests.bench.processes import Server
@@ -19,7 +22,7 @@ class Downloads:
         self._big = self._both(big)
 
     def _both(self, filename: str) -> tuple[bytes, bytes]:
-        ours = get(self._installation.file_path(filename), token=self._installation.token)
+        ours = get(self._installation.file_path(filename), authorization=self._installation.authorization)
         return ours, self._reference.record(ours, bytes_at=self._installation.blob(filename))
 
     def measure_small(self, table: Table, effort: Effort) -> None:
@@ -39,8 +42,29 @@ class Downloads:
         """MB a second for a wheel of 100 MB through the worker."""
         index, b = self._installation.server, self._reference.server
         compare_streams(
-            table, effort, "wheel of 100 MB through the worker", (index, self._big[0]), ("B", b, self._big[1]), Target(0.7)
+            table,
+            effort,
+            "wheel of 100 MB through the worker",
+            (index, self._big[0]),
+            ("B", b, self._big[1]),
+            Target(0.7),
         )
+
+
+def measure_handed_over(table: Table, effort: Effort, installation: Installation, folder: Path, big: str) -> None:
+    """MB a second where nginx hands the file out at the index's word, beside nginx asked for the file itself."""
+    name, target = "wheel of 100 MB through X-Accel-Redirect", Target(0.9)
+    executable = nginx.program()
+    if executable is None:
+        table.add(Line(name, "not measured: nginx is not installed", "", 0.0, target))
+        return
+    index = installation.other_server(TPI_ACCEL_LOCATION=nginx.LOCATION)
+    front = nginx.in_front_of(index.port, blobs=installation.blobs, folder=folder, executable=executable)
+    object_name = installation.blob(big).relative_to(installation.blobs).as_posix()
+    asked = get(installation.file_path(big), authorization=installation.authorization)
+    with index, front:
+        index.settle()
+        compare_streams(table, effort, name, (front, asked), ("nginx", front, get(f"/plain/{object_name}")), target)
 
 
 def compare_streams(

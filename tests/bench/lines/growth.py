@@ -35,14 +35,18 @@ class Side:
         built = list(wheels(names, size=10_000, count=len(names), seed=1, major=500))
         with Keepalive(installation.port) as client:
             for wheel in built:
-                client.ask(request_for(wheel, installation.token))
-        files = [get(installation.file_path(wheel.filename), token=installation.token) for wheel in built]
+                client.ask(request_for(wheel, installation.authorization))
+        files = [
+            get(installation.file_path(wheel.filename), authorization=installation.authorization) for wheel in built
+        ]
         return cls(installation, names, files, Uploads(installation, names))
 
     @property
     def pages(self) -> list[bytes]:
         """Requests for the page of each project."""
-        return [get(f"/simple/{name}/", token=self.installation.token, accept=JSON) for name in self.names]
+        return [
+            get(f"/simple/{name}/", authorization=self.installation.authorization, accept=JSON) for name in self.names
+        ]
 
     def read(self, requests: list[bytes], seconds: float) -> Run:
         """Read over and over."""
@@ -76,5 +80,3 @@ def measure_growth(table: Table, effort: Effort, small: Side, large: Side) -> No
         measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu / 1e3:.2f} ms CPU"
         against = f"small {rate(compared.theirs.rate)}, {compared.theirs.cpu / 1e3:.2f} ms CPU"
         table.add(Line(f"{name} {label}", measured, against, 1 / compared.ratio, _TARGET))
-
-

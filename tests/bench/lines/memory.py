@@ -35,9 +35,9 @@ def measure_giant(table: Table, installation: Installation, folder: Path, size: 
     length = len(before) + wheel.stat().st_size + len(after)
     with Keepalive(installation.port) as client, wheel.open("rb") as file:
         rise = _Rise(installation)
-        client.send(upload_head(installation.token, length), before, file, after)
+        client.send(upload_head(installation.authorization, length), before, file, after)
         table.add(Line(f"upload of a {label}", f"+{rise.mib:.0f} MiB at most", "", rise.mib, _EXTRA))
-    request = get(installation.file_path(wheel.name), token=installation.token)
+    request = get(installation.file_path(wheel.name), authorization=installation.authorization)
     wheel.unlink()
     with Keepalive(installation.port) as client:
         rise = _Rise(installation)

@@ -27,30 +27,38 @@ class Pages:
         self._big = f"/simple/{big}/"
         self._big_name = big
         small = [f"/simple/{name}/" for name in names]
-        token = installation.token
+        authorization = installation.authorization
         self._pairs = {
-            "warm project page of 10 files, JSON": self._both([get(path, token=token, accept=JSON) for path in small]),
-            "warm project page of 10 files, HTML": self._both([get(path, token=token, accept=HTML) for path in small]),
+            "warm project page of 10 files, JSON": self._both(
+                [get(path, authorization=authorization, accept=JSON) for path in small]
+            ),
+            "warm project page of 10 files, HTML": self._both(
+                [get(path, authorization=authorization, accept=HTML) for path in small]
+            ),
             "warm project page of 10 files, JSON, gzip": self._both(
-                [get(path, token=token, accept=JSON, coding="gzip, deflate") for path in small]
+                [get(path, authorization=authorization, accept=JSON, coding="gzip, deflate") for path in small]
             ),
             "warm page of 2,000 files, JSON": self._both([self._of_big(JSON)]),
             "warm page of 2,000 files, HTML": self._both([self._of_big(HTML)]),
             "warm page of 2,000 files, JSON, gzip": self._both([self._of_big(JSON, "gzip, deflate")]),
-            "warm root of 1,000 projects, JSON": self._both([get("/simple/", token=token, accept=JSON)]),
-            "warm root of 1,000 projects, HTML": self._both([get("/simple/", token=token, accept=HTML)]),
+            "warm root of 1,000 projects, JSON": self._both(
+                [get("/simple/", authorization=authorization, accept=JSON)]
+            ),
+            "warm root of 1,000 projects, HTML": self._both(
+                [get("/simple/", authorization=authorization, accept=HTML)]
+            ),
         }
-        self._unchanged = [get(path, token=token, accept=JSON, etag=self._etag(path)) for path in small]
+        self._unchanged = [get(path, authorization=authorization, accept=JSON, etag=self._etag(path)) for path in small]
         self._smallest = self._unchanged[:1], [reference.record(self._unchanged[0])]
 
     def _of_big(self, accept: str, coding: str = "identity") -> bytes:
-        return get(self._big, token=self._installation.token, accept=accept, coding=coding)
+        return get(self._big, authorization=self._installation.authorization, accept=accept, coding=coding)
 
     def _both(self, requests: list[bytes]) -> tuple[list[bytes], list[bytes]]:
         return requests, [self._reference.record(request) for request in requests]
 
     def _etag(self, path: str) -> str:
-        request = get(path, token=self._installation.token, accept=JSON)
+        request = get(path, authorization=self._installation.authorization, accept=JSON)
         return dict(get_bytes(self._installation.port, request)[1])["ETag"]
 
     def measure_warm(self, table: Table, effort: Effort) -> None:

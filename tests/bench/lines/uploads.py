@@ -29,7 +29,7 @@ class Uploads:
     def bodies(self, number: int, size: int) -> list[bytes]:
         """``number`` upload requests with wheels of ``size`` bytes, new versions of the projects in turn."""
         built = wheels(self._names, size=size, count=number, seed=next(_seeds), major=next(self._majors))
-        return [request_for(wheel, self._installation.token) for wheel in built]
+        return [request_for(wheel, self._installation.authorization) for wheel in built]
 
     def small(self, number: int) -> Run:
         """Upload ``number`` small wheels."""

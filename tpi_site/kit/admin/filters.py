@@ -29,9 +29,17 @@ class ConditionFilter(SimpleListFilter):
         return queryset.filter(found[1]) if found else queryset
 
 
-def choice_filter(title: str, parameter: str, field: str, choices: Iterable[tuple[str, str]]) -> type[SimpleListFilter]:
-    """A filter class for a field with fixed choices."""
-    conditions = {word: (label, Q(**{field: word})) for word, label in choices}
+def choice_filter(
+    title: str, parameter: str, field: str, choices: Iterable[tuple[str, str]], *, usual: str = ""
+) -> type[SimpleListFilter]:
+    """A filter class for a field with fixed choices.
+
+    The other choices than ``usual`` are seldom, and the table has a partial index of them: its condition is repeated.
+    """
+    seldom = ~Q(**{field: usual}) if usual else Q()
+    conditions = {
+        word: (label, Q(**{field: word}) if word == usual else seldom & Q(**{field: word})) for word, label in choices
+    }
     return type(
         f"{field.title()}Filter",
         (ConditionFilter,),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
+
+from tpi_site.kit.admin.entrance import actor_of
 
 if TYPE_CHECKING:
     from tpi_site.kit.admin.screens import Screen
@@ -36,13 +37,26 @@ class OpenEndedList(ChangeList):
         if not 1 <= self.page_num <= MAX_PAGES:
             raise IncorrectLookupParameters
         start = (self.page_num - 1) * self.list_per_page
-        keys = list(self.queryset.values_list("pk", flat=True)[start : start + self.list_per_page + 1])
+        keys = self._keys(request, start, start + self.list_per_page + 1)
         if start and not keys:
             raise IncorrectLookupParameters
         self.has_next = len(keys) > self.list_per_page
         self.result_list = self.model_admin.enrich(self._rows(keys[: self.list_per_page]))
         self.first_row, self.last_row = start + 1, start + len(self.result_list)
         self._fill_in(request)
+
+    def _keys(self, request: HttpRequest, start: int, end: int) -> list[Any]:
+        """The keys of a slice; where the screen knows disjoint parts of its rows, the database merges them in order."""
+        parts = self.model_admin.parts(actor_of(request))
+        if len(parts) < 2:  # noqa: PLR2004  nothing to merge
+            return list(self.queryset.values_list("pk", flat=True)[start:end])
+        pk = self.lookup_opts.pk.name
+        ordering = [
+            str(name).replace("pk", pk) if str(name) in ("pk", "-pk") else name for name in self.queryset.query.order_by
+        ]
+        columns = [str(name).lstrip("-") for name in ordering]
+        first, *others = (self.queryset.order_by().filter(part).values_list(*columns) for part in parts)
+        return [row[columns.index(pk)] for row in first.union(*others, all=True).order_by(*ordering)[start:end]]
 
     def _rows(self, keys: list[Any]) -> list[Any]:
         """The rows of ``keys``, in their order; one that was deleted meanwhile is left out."""

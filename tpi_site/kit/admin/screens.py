@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
@@ -50,6 +50,10 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     def rows(self, actor: Any) -> QuerySet[Any]:
         """The rows that exist for ``actor``."""
         raise NotImplementedError
+
+    def parts(self, actor: Any) -> Sequence[Q]:
+        """Conditions that exclude each other and together make up :meth:`rows`; none where one index serves them all."""
+        return ()
 
     def may_add(self, actor: Any) -> bool:
         """Whether the page for a new row is open to ``actor``."""

@@ -108,3 +108,11 @@ def test_nothing_is_remembered_where_the_operator_says_so(nina: User, settings: 
     settings.TPI_VERIFIED_PASSWORD_SECONDS = 0
     attempt()
     assert not [key for key in getattr(cache, "_cache", {}) if "password:" in str(key)]
+
+
+def test_addresses_of_one_ipv6_network_are_counted_as_one(nina: User, settings: Any) -> None:
+    settings.TPI_SIGN_IN_FAILURES = 5
+    for last in range(5):
+        refused("password-wrong", password="wrong", address=f"2001:db8:0:1::{last}")
+    refused("sign-in-throttled", address="2001:db8:0:1:ffff::1")
+    assert attempt(address="2001:db8:0:2::1").username == "nina"

@@ -12,6 +12,7 @@ from indexapp.domain.metadata import CoreMetadata, parse_metadata
 from indexapp.domain.metadata_fields import (
     LICENSE_TEXT_LENGTH,
     LIST_FIELDS,
+    MAX_REQUIREMENTS_LENGTH,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
     SINGLE_FIELDS,
@@ -207,6 +208,7 @@ def test_a_byte_order_mark_hides_the_first_field_from_pip_and_from_us():
     [
         ("Summary", "x" * (MAX_VALUE_LENGTH + 1), 1),
         ("Requires-Dist", "x" * (MAX_VALUE_LENGTH + 1), 1),
+        ("Requires-Dist", "x" * 10_000, MAX_REQUIREMENTS_LENGTH // 10_000 + 1),
         ("Classifier", "x", MAX_VALUES + 1),
         ("Project-URL", "a, b", MAX_VALUES + 1),
         ("License", "x" * (LICENSE_TEXT_LENGTH + 1), 1),

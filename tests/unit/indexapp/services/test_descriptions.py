@@ -52,6 +52,13 @@ def test_what_its_rules_refuse_is_shown_as_written(content_type: str, raw: str) 
     [
         ("text/markdown", "x" * (descriptions.MAX_CHARACTERS + 1)),
         ("text/markdown", "<div>" * 20_000),
+        ("text/markdown", ">" * 60_000 + " a"),
+        ("text/markdown", "> - " * 200 + "a"),
+        ("text/markdown", "**" * 5_000 + "a" + "**" * 5_000),
+        ("text/markdown", "[^a]: x\n\n" + "[^a] " * 12_000),
+        ("text/markdown", "```python\n" + "(" * 70_000 + "\n```"),
+        ("text/x-rst", "".join(f".. |a{n}| replace:: {f'|a{n + 1}| ' * 8}\n" for n in range(8)) + "\n|a0|\n"),
+        ("text/x-rst", ".. |a| REPLACE ::\n\n   |b| |b|\n\n|a|\n"),
         ("text/x-rst", "|a" * 6_000),
         ("text/x-rst", "\n".join("  " * depth + "- a\n" for depth in range(500))),
     ],

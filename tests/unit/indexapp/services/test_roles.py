@@ -109,3 +109,12 @@ def test_what_no_prefix_may_be(cast: Cast, prefix: str, code: str) -> None:
     actor = cast.actor("administrator")
     with refused(code):
         roles.reserve_prefix(actor=actor, team=cast.team, prefix=prefix, index=cast.index)
+
+
+@pytest.mark.parametrize("prefix", ["acme", "acme-tools"])
+def test_only_administrators_put_an_indexs_prefix_over_one_that_holds_everywhere(cast: Cast, prefix: str) -> None:
+    ReservedPrefix.objects.create(prefix="acme", team=make_team("owners"), index=None)
+    with refused("prefix-taken-everywhere"):
+        roles.reserve_prefix(actor=cast.actor("team_admin"), team=cast.team, prefix=prefix, index=cast.index)
+    roles.reserve_prefix(actor=cast.actor("team_admin"), team=cast.team, prefix="acmeology", index=cast.index)
+    roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix=prefix, index=cast.index)

@@ -30,6 +30,11 @@ def declared(entry: RawEntry, **fields: int) -> bytes:
     return raw_zip([replace(entry, local=fields, central=fields)])
 
 
+def without_end(content: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(content) + deflater.flush(zlib.Z_SYNC_FLUSH)
+
+
 @pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
 @pytest.mark.parametrize("method", [0, 8])
 @pytest.mark.parametrize("make", [os.urandom, bytes])
@@ -56,6 +61,7 @@ WRONG = {
     "another checksum, stored": declared(RawEntry(), crc=1),
     "not deflate at all": raw_zip([replace(ENTRY, payload=b"\xff\xff\xff\xff")]),
     "deflate cut off": raw_zip([replace(ENTRY, payload=ENTRY.packed[:-3])]),
+    "all content but no end of the stream": raw_zip([replace(ENTRY, payload=without_end(ENTRY.content))]),
     "empty payload": raw_zip([replace(ENTRY, payload=b"")]),
     "bytes after the stream": raw_zip([replace(ENTRY, payload=ENTRY.packed + b"hidden")]),
     "many bytes after the stream": raw_zip([replace(ENTRY, payload=ENTRY.packed + bytes(2 * PIECE))]),

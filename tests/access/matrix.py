@@ -1,0 +1,207 @@
+"""Who may reach which address with which method: one row for each, and no address without one.
+
+A row says who is let through.  Everybody else is told 401 without credentials and 403 with (pages send the former to
+the sign-in page); who is let through may still be told that the body is wrong, never that they may not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+EVERYBODY = frozenset({"anonymous", "outsider", "reader", "uploader", "member", "team_admin", "administrator"})
+SIGNED_IN = EVERYBODY - {"anonymous"}
+READERS = SIGNED_IN - {"outsider"}
+UPLOADERS = READERS - {"reader"}
+ADMINS = frozenset({"team_admin", "administrator"})
+ADMINISTRATOR = frozenset({"administrator"})
+
+Who = frozenset[str]
+Body = Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """The methods of one address; the others are answered 405.
+
+    ``kwargs`` fill its address; a value in braces is the key of something that the scene makes.
+    """
+
+    methods: Mapping[str, tuple[Who, Body]]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    denied: int = 403
+    """What others than the named are told when they are signed in: 404 where a number would else tell what exists."""
+    suffix: str = ""
+    """Appended to the address, where the route takes more spellings than the one it reverses to."""
+
+
+def reads(who: Who, **kwargs: Any) -> Row:
+    """An address that is only read."""
+    return Row({"GET": (who, None)}, kwargs)
+
+
+_INDEX = {"index": "main"}
+_PROJECT = {**_INDEX, "project": "acme-tool"}
+_RELEASE = {**_PROJECT, "version": "1.0"}
+_FILE = {"filename": "{filename}"}
+_PATH = {"path": "{path}"}
+_REASON = {"reason": "a test"}
+
+
+def _rest() -> dict[str, Row]:
+    rows = {
+        "api:root": reads(EVERYBODY),
+        "api:schema": reads(EVERYBODY),
+        "api:docs": reads(EVERYBODY),
+        "api:users": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"username": "new", "password": "pine-cone-42"})}),
+        "api:user": Row(
+            {"GET": (ADMINISTRATOR, None), "PATCH": (ADMINISTRATOR, {"email": "a@tpi.example"}), "DELETE": (ADMINISTRATOR, None)},
+            {"username": "bystander"},
+        ),
+        "api:user-password": Row(
+            {"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}
+        ),
+        "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
+        "api:team": Row(
+            {
+                "GET": (ADMINS | {"member"}, None),
+                "PATCH": (ADMINS, {"title": "Tools"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            {"team": "tools"},
+        ),
+        "api:members": Row(
+            {"GET": (ADMINS | {"member"}, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})}, {"team": "tools"}
+        ),
+        "api:member": Row(
+            {
+                "GET": (ADMINS | {"member"}, None),
+                "PATCH": (ADMINS, {"role": "maintainer"}),
+                "DELETE": (ADMINS | {"member"}, None),
+            },
+            {"team": "tools", "username": "member"},
+        ),
+        "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
+        "api:token": Row({"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404),
+        "api:audit": reads(ADMINISTRATOR),
+        "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
+        "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
+        "api:index": Row(
+            {"GET": (READERS, None), "PATCH": (ADMINS, {"max_file_size": 1000}), "DELETE": (ADMINISTRATOR, None)}, _INDEX
+        ),
+        "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, _INDEX),
+        "api:projects": Row({"GET": (READERS, None), "POST": (UPLOADERS, {"name": "brand-new"})}, _INDEX),
+        "api:project": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, _PROJECT),
+        "api:project-archive": Row({"POST": (ADMINS, {})}, _PROJECT),
+        "api:project-deprecate": Row({"POST": (ADMINS, _REASON)}, _PROJECT),
+        "api:project-quarantine": Row({"POST": (ADMINS, _REASON)}, _PROJECT),
+        "api:project-clear": Row({"POST": (ADMINS, {})}, _PROJECT),
+        "api:releases": reads(READERS, **_PROJECT),
+        "api:release": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, _RELEASE),
+        "api:release-yank": Row({"POST": (ADMINS, _REASON)}, _RELEASE),
+        "api:release-unyank": Row({"POST": (ADMINS, {})}, _RELEASE),
+        "api:roles": Row(
+            {
+                "GET": (SIGNED_IN, None),
+                "POST": (ADMINS, {"index": "main", "user": "bystander", "verbs": ["read"]}),
+            }
+        ),
+        "api:role": Row({"GET": (ADMINS, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
+        "api:prefixes": Row(
+            {"GET": (SIGNED_IN, None), "POST": (ADMINS, {"prefix": "new", "team": "tools", "index": "main"})}
+        ),
+        "api:prefix": Row(
+            {"GET": (ADMINS | {"member"}, None), "DELETE": (ADMINS, None)}, {"id": "{prefix}"}, denied=404
+        ),
+        "api:changes": reads(SIGNED_IN),
+        "api:nothing": Row({}, suffix="no-such-thing/"),
+    }
+    for below, kwargs in (("project", _PROJECT), ("release", _RELEASE)):
+        rows[f"api:{below}-files"] = reads(READERS, **kwargs)
+        rows[f"api:{below}-file"] = Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, {**kwargs, **_FILE})
+        rows[f"api:{below}-file-yank"] = Row({"POST": (ADMINS, _REASON)}, {**kwargs, **_FILE})
+        rows[f"api:{below}-file-unyank"] = Row({"POST": (ADMINS, {})}, {**kwargs, **_FILE})
+    return rows
+
+
+def _machine() -> dict[str, Row]:
+    rows = {}
+    for prefix, index in (("default-", {}), ("", _INDEX)):
+        project = {**index, "project": "acme-tool"}
+        rows |= {
+            f"index:{prefix}root": Row({"GET": (READERS, None)}, index, suffix="/"),
+            f"index:{prefix}page": reads(READERS, **project),
+            f"index:{prefix}file": reads(READERS, **index, **_PATH),
+            f"index:{prefix}project-json": reads(READERS, **project),
+            f"index:{prefix}release-json": reads(READERS, **project, version="1.0"),
+            f"index:{prefix}provenance": reads(READERS, **project, version="1.0", **_FILE),
+            f"index:{prefix}listing": reads(READERS, **project),
+            # The address tells everybody what it is for; uploading is another matter.
+            f"index:{prefix}upload": Row({"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index),
+        }
+    rows["index:package"] = reads(READERS, **_INDEX, **_PATH)
+    return rows
+
+
+MACHINE = _rest() | _machine() | {
+    "livez": reads(EVERYBODY),
+    "readyz": reads(EVERYBODY),
+    "metrics": reads(ADMINISTRATOR),
+}
+"""Addresses of programs, which sign in with every request."""
+
+PAGES = {
+    "browse:home": EVERYBODY,
+    "browse:search": SIGNED_IN,
+    "browse:clients": SIGNED_IN,
+    "browse:default-project": EVERYBODY,
+    "browse:index": READERS,
+    "browse:project": READERS,
+    "browse:release": READERS,
+    "account:sign-in": EVERYBODY,
+    "account:theme": EVERYBODY,
+    "account:profile": SIGNED_IN,
+    "account:password": SIGNED_IN,
+    "account:tokens": SIGNED_IN,
+    "account:token-new": SIGNED_IN,
+    "admin:index": ADMINS,
+}
+"""Pages, which a browser session opens: who may see them by GET."""
+
+PAGE_KWARGS = {"index": "main", "project": "acme-tool", "version": "1.0"}
+
+POSTED_PAGES = {"account:sign-out", "account:token-revoke"}
+"""Pages that act on a POST alone and on the actor's own things; their tests are beside their views."""
+
+CONSOLE = {
+    "accounts_user": ADMINISTRATOR,
+    "accounts_team": ADMINS,
+    "accounts_membership": ADMINS,
+    "accounts_token": ADMINS,
+    "accounts_auditentry": ADMINS,
+    "indexapp_index": ADMINS,
+    "indexapp_project": ADMINS,
+    "indexapp_release": ADMINS,
+    "indexapp_file": ADMINS,
+    "indexapp_role": ADMINS,
+    "indexapp_reservedprefix": ADMINS,
+    "indexapp_change": ADMINS,
+    "django_q_ormq": ADMINISTRATOR,
+    "django_q_failure": ADMINISTRATOR,
+    "django_q_success": ADMINISTRATOR,
+    "django_q_schedule": ADMINISTRATOR,
+}
+"""Screens of the console: who may open the list; the rows in it are those that the person administers."""
+
+CONSOLE_OWN = {
+    "login",
+    "logout",
+    "password_change",
+    "password_change_done",
+    "autocomplete",
+    "jsi18n",
+    "view_on_site",
+    "app_list",
+}
+"""The console's own addresses, which Django's admin guards by the same question as its first page."""

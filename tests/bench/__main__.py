@@ -1,0 +1,154 @@
+"""``python -m tests.bench``: measure, print the table, end with 1 if a promise was not kept.
+
+``--quick`` takes shorter runs and a smaller large installation; ``--only`` takes some of the sections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import machine
+from tests.bench.corpus import Shape
+from tests.bench.installation import Installation, Reference
+from tests.bench.keepalive import Keepalive
+from tests.bench.lines import files, growth, memory, peers, starting
+from tests.bench.lines.pages import Pages
+from tests.bench.lines.uploads import Uploads
+from tests.bench.processes import ROOT
+from tests.bench.rounds import Effort
+from tests.bench.table import Table
+from tests.bench.upload_forms import digest_of, form_around, request_for, upload_head, wheels
+from tests.builders.wheels import write_big_wheel
+
+_BIG_FILE = 100_000_000
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long and how large."""
+
+    effort: Effort
+    large: Shape
+    giant: int
+
+
+FULL = Scale(Effort(3, 3.0), Shape(100_000, 10), 2**30)
+QUICK = Scale(Effort(1, 1.0), Shape(10_000, 10), 2**28)
+ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
+
+
+def reads(table: Table, scale: Scale, folder: Path) -> None:
+    """Pages and files beside B; then memory; then files handed to nginx."""
+    index = Installation(folder, "reads", ORDINARY, WIDE)
+    with index.server:
+        index.server.settle()
+        small, big = _publish_files(index, folder)
+        reference = Reference(folder, index)
+        names = [ORDINARY.name(number) for number in range(0, ORDINARY.projects, 10)]
+        pages = Pages(index, reference, names, WIDE.name(0))
+        downloads = files.Downloads(index, reference, small=small, big=big)
+        reference.write()
+        with reference.server:
+            pages.measure_warm(table, scale.effort)
+            downloads.measure_small(table, scale.effort)
+            downloads.measure_big(table, scale.effort)
+        pages.measure_cold(table)
+        memory.measure_workers(table, index, "worker after all these reads")
+    files.measure_handed_over(table, scale.effort, index, folder / "nginx", big)
+
+
+def _publish_files(index: Installation, folder: Path) -> tuple[str, str]:
+    """Upload a wheel of 10 kB and one of 100 MB; their file names."""
+    (small,) = wheels([ORDINARY.name(1)], size=10_000, count=1, seed=1, major=300)
+    big = write_big_wheel(folder, _BIG_FILE, name="acme-big")
+    before, after = form_around(big.name, digest_of(big))
+    length = len(before) + big.stat().st_size + len(after)
+    with Keepalive(index.port) as client, big.open("rb") as file:
+        client.ask(request_for(small, index.authorization))
+        client.send(upload_head(index.authorization, length), before, file, after)
+    big.unlink()
+    return small.filename, big.name
+
+
+def uploads(table: Table, scale: Scale, folder: Path) -> None:
+    """Uploads with the settings as they are shipped; then memory; then one giant wheel."""
+    index = Installation(folder, "uploads", ORDINARY, pinned=False)
+    reference = Reference(folder, index)
+    reference.write()
+    with index.server:
+        index.server.settle()
+        senders = Uploads(index, [ORDINARY.name(number) for number in range(40)])
+        senders.measure_small(table, scale.effort)
+        with reference.server:
+            senders.measure_large(table, scale.effort, reference.server)
+        memory.measure_workers(table, index, "worker after all these uploads")
+        memory.measure_giant(table, index, folder / "giant", scale.giant)
+
+
+def start(table: Table, scale: Scale, folder: Path) -> None:
+    """How soon it is there."""
+    starting.measure_start(table, Installation(folder, "start", ORDINARY, pinned=False), scale.effort.rounds + 2)
+
+
+def growing(table: Table, scale: Scale, folder: Path) -> None:
+    """Little beside much."""
+    small, large = Installation(folder, "small", SMALL), Installation(folder, "large", scale.large)
+    with small.server, large.server:
+        small.server.settle()
+        large.server.settle()
+        growth.measure_growth(table, scale.effort, growth.Side.of(small), growth.Side.of(large))
+        memory.measure_workers(table, large, f"worker over {large.files:,} files")
+
+
+def others(table: Table, scale: Scale, folder: Path) -> None:
+    """Other servers."""
+    peers.measure_peers(table, scale.effort, folder / "peers")
+
+
+SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
+    "start": start,
+    "reads": reads,
+    "uploads": uploads,
+    "growth": growing,
+    "peers": others,
+}
+
+
+def main() -> int:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short runs; the ratios are rough")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION")
+    parser.add_argument("--folder", type=Path, default=ROOT / "var", help="where to put the data, for a while")
+    chosen = parser.parse_args()
+    scale = QUICK if chosen.quick else FULL
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=chosen.folder.resolve()))
+    table = Table(_say)
+    began = time.monotonic()
+    try:
+        _say("\n".join([*machine.describe(folder), ""]))
+        for name in chosen.only:
+            _say(f"{name} (load average {machine.load()})\n")
+            SECTIONS[name](table, scale, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _say(f"\nafter {time.monotonic() - began:.0f} s, load average {machine.load()}\n\n")
+    table.print()
+    return int(table.failures > 0)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The same small work done by devpi-server and pypiserver, where they are installed; nothing is promised here.
+
+They hold a hundred files only, which suits them: their pages cost more with every file that they hold.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from tests.bench import machine
+from tests.bench.keepalive import Keepalive
+from tests.bench.load import UnexpectedAnswerError, basic, drive, get, settle
+from tests.bench.processes import ROOT, Server, free_port
+from tests.bench.rounds import Effort
+from tests.bench.table import Line, Table, rate
+from tests.bench.upload_forms import request_for, wheels
+
+_PROGRAMS = ROOT / ".venv-peers" / "bin"
+_NAMES = [f"project-{number:06d}" for number in range(10)]
+_PASSWORD = "bench-password"
+_majors = count(1)
+
+
+class Peer:
+    """A server with its addresses; ``page`` and ``upload`` are paths, ``{name}`` is a project's."""
+
+    def __init__(self, server: Server, *, page: str, upload: str, authorization: str) -> None:
+        self.server = server
+        self._page = page
+        self._upload = upload
+        self._authorization = authorization
+
+    def uploads(self, number: int) -> list[bytes]:
+        """Upload requests with wheels that it has not seen."""
+        major = next(_majors)
+        built = wheels(_NAMES, size=10_000, count=number, seed=major, major=major)
+        return [request_for(wheel, self._authorization, path=self._upload) for wheel in built]
+
+    def measure(self, table: Table, effort: Effort) -> None:
+        """Pages, one file and uploads."""
+        with Keepalive(self.server.port) as client:
+            for request in self.uploads(100):
+                client.ask(request)
+        name = self.server.name
+        pages = [get(self._page.format(name=project)) for project in _NAMES]
+        drive(self.server, pages, connections=2)
+        run = drive(self.server, pages, seconds=effort.seconds)
+        table.add(Line(f"{name}: page of 10 files", f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"))
+        fresh = self.uploads(int(30 * effort.seconds))
+        settle()
+        run = drive(self.server, fresh, connections=4)
+        table.add(Line(f"{name}: uploads of 10 kB wheels, 4 clients", f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"))
+
+
+def measure_peers(table: Table, effort: Effort, folder: Path) -> None:
+    """Each peer that is installed; one that does not do what is asked is named and left out."""
+    for program, start in (("pypi-server", _pypiserver), ("devpi-server", _devpi)):
+        if not (_PROGRAMS / program).exists():
+            table.add(Line(program, "not installed"))
+            continue
+        own = folder / program
+        own.mkdir(parents=True)
+        try:
+            _measure(table, effort, own, start)
+        except (OSError, RuntimeError, UnexpectedAnswerError, subprocess.SubprocessError) as error:
+            table.add(Line(program, f"not measured: {str(error).splitlines()[0][:100]}"))
+
+
+def _measure(table: Table, effort: Effort, folder: Path, start: Callable[[Path], Peer]) -> None:
+    peer = start(folder)
+    with peer.server:
+        seconds = peer.server.started_within
+        if peer.server.name == "devpi-server":
+            _make_index(peer.server.port)
+        table.add(Line(f"{peer.server.name}: start to first answer", f"{seconds:.1f} s"))
+        peer.measure(table, effort)
+
+
+def _pypiserver(folder: Path) -> Peer:
+    port = free_port()
+    packages = folder / "packages"
+    packages.mkdir()
+    options = ["-i", "127.0.0.1", "-p", str(port), "-P", ".", "-a", ".", "--disable-fallback", str(packages)]
+    command = [str(_PROGRAMS / "pypi-server"), "run", *options]
+    return Peer(_server("pypiserver", command, port, folder), page="/simple/{name}/", upload="/", authorization="")
+
+
+def _devpi(folder: Path) -> Peer:
+    port = free_port()
+    where = ["--serverdir", str(folder / "server")]
+    subprocess.run(
+        [str(_PROGRAMS / "devpi-init"), *where, "--no-root-pypi", "--root-passwd", _PASSWORD],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    command = [str(_PROGRAMS / "devpi-server"), *where, "--host", "127.0.0.1", "--port", str(port)]
+    return Peer(
+        _server("devpi-server", command, port, folder),
+        page="/root/main/+simple/{name}/",
+        upload="/root/main/",
+        authorization=basic("root", _PASSWORD),
+    )
+
+
+def _server(name: str, command: list[str], port: int, folder: Path) -> Server:
+    return Server(
+        name, command, port=port, log=folder / "log", environment=dict(os.environ), cpus=machine.server_cpus()
+    )
+
+
+def _make_index(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        headers = {"Authorization": basic("root", _PASSWORD), "Content-Type": "application/json"}
+        connection.request("PUT", "/root/main", json.dumps({"bases": [], "volatile": True}), headers)
+        answer = connection.getresponse()
+        answer.read()
+    finally:
+        connection.close()
+    if answer.status >= http.client.BAD_REQUEST:
+        raise RuntimeError(f"devpi-server answered {answer.status} to the making of an index")

@@ -1,0 +1,116 @@
+"""A right that is taken away ends with the next request, on the fast path too, whatever is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import Membership, Token
+from accounts.services import teams, tokens, users
+from indexapp.models import File, Index, Role
+from indexapp.services import indexes, roles
+from tests.factories.cast import Cast
+from tests.factories.people import SYSTEM
+from tests.factories.publishing import published
+from tests.wsgi_client import WsgiClient
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+Deed = Callable[[Cast], object]
+TOKEN_WAYS = ("bearer",)
+ALL_WAYS = ("bearer", "basic")
+
+REVOCATIONS: dict[str, tuple[str, tuple[str, ...], int, Deed]] = {
+    "token": (
+        "reader",
+        ("bearer",),
+        401,
+        lambda cast: [tokens.revoke(actor=SYSTEM, token=row) for row in Token.objects.filter(user=cast.reader)],
+    ),
+    "role": (
+        "reader",
+        ALL_WAYS,
+        403,
+        lambda cast: roles.revoke(actor=SYSTEM, role=Role.objects.get(user=cast.reader)),
+    ),
+    "role of the team": (
+        "member",
+        ALL_WAYS,
+        403,
+        lambda cast: roles.revoke(actor=SYSTEM, role=Role.objects.get(team=cast.team)),
+    ),
+    "membership": (
+        "member",
+        ALL_WAYS,
+        403,
+        lambda cast: teams.remove_member(actor=SYSTEM, team=cast.team, user=cast.member),
+    ),
+    "team": ("member", ALL_WAYS, 403, lambda cast: teams.delete(actor=SYSTEM, team=cast.team)),
+    "account disabled": (
+        "reader",
+        ALL_WAYS,
+        401,
+        lambda cast: users.change(actor=SYSTEM, user=cast.reader, is_active=False),
+    ),
+    "account deleted": ("reader", ALL_WAYS, 401, lambda cast: users.delete(actor=SYSTEM, user=cast.reader)),
+    "password changed": (
+        "reader",
+        ("basic",),
+        401,
+        lambda cast: users.set_password(actor=SYSTEM, user=cast.reader, password="quite another one"),
+    ),
+    "administration": (
+        "administrator",
+        ALL_WAYS,
+        403,
+        lambda cast: users.change(actor=SYSTEM, user=cast.administrator, is_superuser=False),
+    ),
+    "passwords of the index": (
+        "reader",
+        ("basic",),
+        403,
+        lambda cast: indexes.change(actor=SYSTEM, index=cast.index, allow_passwords=False),
+    ),
+}
+CASES = [
+    pytest.param(role, way, status, deed, id=f"{name}-{way}")
+    for name, (role, ways, status, deed) in REVOCATIONS.items()
+    for way in ways
+]
+
+
+def addresses(file: File) -> list[str]:
+    path = f"{file.sha256[:2]}/{file.sha256[2:4]}/{file.sha256[4:]}/{file.filename}"
+    return ["/simple/acme-tool/", "/simple/", f"/main/files/{path}", "/main/pypi/acme-tool/json"]
+
+
+@pytest.mark.parametrize(("role", "way", "status", "deed"), CASES)
+@pytest.mark.parametrize("client", ["machine", "plain_django"])
+def test_the_next_read_is_refused(
+    cast: Cast, request: pytest.FixtureRequest, role: str, way: str, status: int, deed: Deed, client: str
+) -> None:
+    file = published(cast.index)
+    asker: WsgiClient = request.getfixturevalue(client).signed(getattr(cast, way)(role))
+    for _ in range(2):
+        assert [asker.get(url).status for url in addresses(file)] == [200] * 4
+    deed(cast)
+    assert [asker.get(url).status for url in addresses(file)] == [status] * 4
+
+
+def test_closing_an_index_shuts_nobody_in_particular_out(cast: Cast, machine: WsgiClient) -> None:
+    Index.objects.filter(pk=cast.index.pk).update(anonymous_read=True)
+    file = published(cast.index)
+    for _ in range(2):
+        assert [machine.get(url).status for url in addresses(file)] == [200] * 4
+    indexes.change(actor=SYSTEM, index=Index.objects.get(pk=cast.index.pk), anonymous_read=False)
+    assert [machine.get(url).status for url in addresses(file)] == [401] * 4
+
+
+@pytest.mark.parametrize("way", ALL_WAYS)
+def test_a_new_right_is_there_with_the_next_read(cast: Cast, machine: WsgiClient, way: str) -> None:
+    file = published(cast.index)
+    asker = machine.signed(getattr(cast, way)("outsider"))
+    assert {asker.get(url).status for url in addresses(file)} == {403}
+    teams.set_member(actor=SYSTEM, team=cast.team, user=cast.outsider, role=Membership.Place.MEMBER)
+    assert {asker.get(url).status for url in addresses(file)} == {200}
