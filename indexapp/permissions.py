@@ -14,6 +14,14 @@ from indexapp.models import Change, Index, Project, ReservedPrefix, Role
 from indexapp.models.querysets import roles_of
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
+_IN_WORDS = {
+    Verb.READ: "read",
+    Verb.UPLOAD: "upload to",
+    Verb.YANK: "yank in",
+    Verb.DELETE: "delete in",
+    Verb.PROMOTE: "promote from",
+    Verb.ADMINISTER: "administer",
+}
 SIGN_IN = "Sign in with a user name and password or with an API token; this address needs credentials."
 
 
@@ -47,7 +55,7 @@ def require(actor: Actor, verb: Verb, index: Index, project: Project | None = No
         raise Unauthenticated(SIGN_IN)
     target = f"the project '{project.normalized_name if project else name}' of " if project or name else ""
     raise Forbidden(
-        f"The user '{actor.display_name}' isn't allowed to {verb.value} {target}the index '{index.name}'"
+        f"The user '{actor.display_name}' isn't allowed to {_IN_WORDS[verb]} {target}the index '{index.name}'"
         f"{_with_this_token(actor)}; ask a team admin for the right.",
         code="right-missing",
     )

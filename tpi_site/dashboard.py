@@ -44,8 +44,8 @@ def jobs_and_disk(request: HttpRequest) -> Card | None:
     return Card(
         "Jobs and disk",
         figures=[
-            cards.figure("Waiting jobs", OrmQ.objects.all(), marks.list_url(OrmQ)),
-            cards.figure("Failed jobs", Failure.objects.all(), marks.list_url(Failure), tone="bad"),
+            cards.figure("Waiting jobs", [OrmQ.objects.all()], marks.list_url(OrmQ)),
+            cards.figure("Failed jobs", [Failure.objects.all()], marks.list_url(Failure), tone="bad"),
             Figure("Disk in use", f"{full:.0%}", tone="bad" if full > _NEARLY_FULL else ""),
         ],
         lines=[Line(row.func, marks.page_url(row), mark="failed", tone="bad", at=row.stopped) for row in failures],

@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from tpi_site.lifeline import end_with
@@ -22,6 +23,7 @@ from tpi_site.lifeline import end_with
 _LONGEST_PAUSE = 30.0
 _STEADY = 10.0
 _TICK = 0.2
+_METRICS = "tpi-metrics-"
 
 
 @dataclass
@@ -122,11 +124,20 @@ class Supervisor:
         return 0
 
 
+def _remove_abandoned_folders() -> None:
+    """Remove the folders of counters that supervisors who were killed have left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_METRICS}*"):
+        owner = folder.name.removeprefix(_METRICS).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another user's cannot be removed, and is not ours to remove
+
+
 def main() -> int:
     """Set up the environment that the children share and supervise them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
     os.umask(0o077)
-    metrics = tempfile.mkdtemp(prefix="tpi-metrics-")
+    _remove_abandoned_folders()
+    metrics = tempfile.mkdtemp(prefix=f"{_METRICS}{os.getpid()}-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
     try:
         return Supervisor(parts(), float(os.environ.get("TPI_DRAIN_SECONDS") or 30)).run()

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.rows import managed_teams
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
-from tpi_site.kit.admin import ReadOnlyScreen, marks
+from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
 
 _TYPES = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix")
@@ -58,7 +58,7 @@ class AuditScreen(ReadOnlyScreen):
     empty_text = "Nothing has been recorded that fits."
     list_display = ("time", "actor_name", "action", "object", "result", "address")
     list_filter = (
-        choice_filter("outcome", "outcome", "outcome", AuditEntry.Outcome.choices),
+        choice_filter("outcome", "outcome", "outcome", AuditEntry.Outcome.choices, usual=AuditEntry.Outcome.DONE),
         SubjectFilter,
         ActorFilter,
         ObjectFilter,
@@ -77,11 +77,18 @@ class AuditScreen(ReadOnlyScreen):
         """All for administrators; for others what they did, and what was done to teams that they manage now."""
         if actor.may_administer_instance:
             return AuditEntry.objects.all()
+        teams = managed_teams(actor).values("pk")
+        return AuditEntry.objects.filter(Q(actor_id=actor.user_id) | Q(object_type="team", object_id__in=teams))
+
+    def parts(self, request: HttpRequest) -> list[Q]:
+        """What they did, and what others did to their teams, by the names that the log is indexed by."""
+        actor = actor_of(request)
+        if actor.may_administer_instance:
+            return []
         own = Q(actor_name=actor.username, actor_id=actor.user_id)
-        teams = dict(managed_teams(actor).values_list("name", "pk"))
-        if teams:
-            own |= Q(object_type="team", object_name__in=list(teams), object_id__in=list(teams.values()))
-        return AuditEntry.objects.filter(own)
+        teams = list(managed_teams(actor).values_list("name", flat=True))
+        others = ~Q(actor_id=actor.user_id) | Q(actor_id=None)
+        return [own, others & Q(object_type="team", object_name__in=teams)] if teams else [own]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from accounts.domain.actors import Actor
-from indexapp.admin.rows import administered_indexes, administered_projects, reach_of
+from indexapp.admin.rows import administered_indexes, reach_of
 from indexapp.models import Index, Project, Release
 from tpi_site.kit.admin import Card, Line, actor_of, cards, marks
 
@@ -16,14 +16,17 @@ _SHOWN = 6
 def looked_after(request: HttpRequest) -> Card:
     """How many indexes and projects the actor administers, and what is amiss among them."""
     actor = actor_of(request)
-    indexes, projects = administered_indexes(actor), administered_projects(actor)
-    if not actor.may_administer_instance and not projects.exists() and not indexes.exists():
+    reach = reach_of(actor)
+    if not (reach.everywhere or reach.indexes or reach.projects is not None):
         return Card("What you look after", empty="No index or project yet; an administrator can give your team a role.")
-    quarantined = projects.exclude(status=Project.Status.ACTIVE).filter(status=Project.Status.QUARANTINED)
+    projects = [Project.objects.filter(part) for part in reach.parts("index", "pk") or [Q()]]
+    quarantined = [
+        rows.exclude(status=Project.Status.ACTIVE).filter(status=Project.Status.QUARANTINED) for rows in projects
+    ]
     return Card(
         "What you look after",
         figures=[
-            cards.figure("Indexes", indexes, marks.list_url(Index)),
+            cards.figure("Indexes", [administered_indexes(actor)], marks.list_url(Index)),
             cards.figure("Projects", projects, marks.list_url(Project)),
             cards.figure("Quarantined", quarantined, marks.list_url(Project, status="quarantined"), tone="bad"),
         ],
@@ -36,7 +39,7 @@ def _latest(actor: Actor) -> list[Release]:
     """Of each part of what the actor administers the latest releases, and of these the latest."""
     reach = reach_of(actor)
     rows = Release.objects.select_related("project__index").defer("metadata").order_by("-pk")
-    parts = [Q()] if reach.everywhere else reach.parts("project__index", "project")
+    parts = reach.parts("project__index", "project") or [Q()]
     found = [release for part in parts for release in rows.filter(part)[:_SHOWN]]
     return sorted(found, key=lambda release: release.pk, reverse=True)[:_SHOWN]
 

@@ -8,13 +8,14 @@ from operator import or_
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from indexapp.admin.rows import Reach, administered_indexes, reach_of
+from indexapp.admin.rows import Reach, reach_of
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Change, Project
-from tpi_site.kit.admin import ReadOnlyScreen, marks
+from indexapp.models import Change, Index, Project
+from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import WithinFilter, choice_filter
 
 _TONES = {"deleted": "bad", "yanked": "warn", "replaced": "warn", "created": "good", "added": "good"}
@@ -65,13 +66,19 @@ class ChangeScreen(ReadOnlyScreen):
         """All for administrators; for others by the ids and names of what they administer now."""
         if actor.may_administer_instance:
             return Change.objects.all()
-        return Change.objects.filter(reduce(or_, self.parts(actor), Q(pk__in=[])))
-
-    def parts(self, actor: Actor) -> list[Q]:
-        """Those of whole indexes, and those of single projects."""
         reach = reach_of(actor)
-        parts = [_of_indexes(actor)] if reach.indexes else []
-        return [*parts, _of_projects(reach)] if reach.projects is not None else parts
+        caught = Q(index_id__in=reach.indexes)
+        if reach.projects is not None:
+            caught |= Q(Exists(_lived(reach.projects)))
+        return Change.objects.filter(caught)
+
+    def parts(self, request: HttpRequest) -> list[Q]:
+        """Those of whole indexes, and those of single projects, by the names that the log is indexed by."""
+        reach = reach_of(actor_of(request))
+        if reach.everywhere:
+            return []
+        parts = [_of_indexes(reach)] if reach.indexes else []
+        return [*parts, _of_projects(reach.projects)] if reach.projects is not None else parts
 
     @admin.display(description="Time")
     def time(self, row: Change) -> SafeString | str:
@@ -94,24 +101,25 @@ class ChangeScreen(ReadOnlyScreen):
         return marks.block(row.detail)
 
 
-def _of_indexes(actor: Actor) -> Q:
-    found = list(administered_indexes(actor).values_list("name", "pk"))
-    return Q(index_name__in=[name for name, _ in found], index_id__in=[key for _, key in found])
+def _of_indexes(reach: Reach) -> Q:
+    names = Index.objects.filter(pk__in=reach.indexes).values_list("name", flat=True)
+    return Q(index_name__in=list(names), index_id__in=reach.indexes)
 
 
-def _of_projects(reach: Reach) -> Q:
-    """Project by project, under the index they are in, and only since it was made: the name may have been another's.
+def _of_projects(projects: QuerySet[Project]) -> Q:
+    """Project by project, under the index they are in; the net sees to the dates.
 
-    The names find the rows by their index; the dates are compared for those alone.
+    A subquery, so that the names are looked up before anybody thinks of reading the whole log backwards.
     """
-    by_index: dict[tuple[str, int], list[str]] = defaultdict(list)
-    held = Project.objects.filter(pk__in=reach.projects)
-    for index, key, name in held.values_list("index__name", "index_id", "normalized_name"):
-        by_index[index, key].append(name)
-    condition = Q(pk__in=[])
-    for (index, key), names in by_index.items():
-        condition |= Q(index_name=index, index_id=key, project__in=names)
-    since = Project.objects.filter(
+    by_index: dict[str, list[str]] = defaultdict(list)
+    for index, name in projects.values_list("index__name", "normalized_name"):
+        by_index[index].append(name)
+    named = (Q(index_name=index, project__in=names) for index, names in by_index.items())
+    return Q(pk__in=Change.objects.filter(reduce(or_, named, Q(pk__in=[]))).order_by().values("pk"))
+
+
+def _lived(projects: QuerySet[Project]) -> QuerySet[Project]:
+    """The project that a change is about, if it was there already: the name may have been another's before."""
+    return projects.filter(
         index_id=OuterRef("index_id"), normalized_name=OuterRef("project"), created_at__lte=OuterRef("at")
     )
-    return condition & Q(Exists(since))

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from indexapp.admin.filters import IndexFilter, ProjectFilter, project_value
 from indexapp.admin.releases import yank_mark
-from indexapp.admin.rows import reach_of
+from indexapp.admin.rows import parts_for, reach_of
 from indexapp.admin.searching import file_condition
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -43,7 +43,7 @@ class FileScreen(ReadOnlyScreen):
     list_display = ("filename", "project", "index", "bytes", "mark", "time", "uploaded_by")
     list_filter = (
         IndexFilter,
-        flag_filter("yanked", "yanked", "is_yanked", "Yanked", "Not yanked"),
+        flag_filter("yanked", "yanked", "is_yanked", "Yanked"),
         ProjectFilter,
         ReleaseFilter,
     )
@@ -92,11 +92,11 @@ class FileScreen(ReadOnlyScreen):
 
     def rows(self, actor: Actor) -> QuerySet[File]:
         """Files of projects administered."""
-        return File.objects.filter(reach_of(actor).condition("index", "project")).select_related("index", "project")
+        return reach_of(actor).cast(File.objects.select_related("index", "project"), "index", "project")
 
-    def parts(self, actor: Actor) -> list[Q]:
+    def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""
-        return reach_of(actor).parts("index", "project")
+        return parts_for(request, "index", "project")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.admin.filters import IndexFilter, project_value
-from indexapp.admin.rows import administered_indexes, administered_projects, reach_of
+from indexapp.admin.rows import administered_indexes, administered_projects, parts_for
 from indexapp.models import Change, File, Index, Project, Release, Role
 from indexapp.services import projects, search
 from tpi_site.kit.admin import ConfirmedAction, Reason, Screen, TypedName, marks
@@ -145,9 +145,9 @@ class ProjectScreen(Screen):
         """Projects administered, with their index."""
         return administered_projects(actor).select_related("index")
 
-    def parts(self, actor: Actor) -> list[Q]:
+    def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and single ones."""
-        return reach_of(actor).parts("index", "pk")
+        return parts_for(request, "index", "pk")
 
     def may_add(self, actor: Actor) -> bool:
         """Who administers an index as a whole."""

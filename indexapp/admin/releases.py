@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
 from indexapp.admin.filters import ProjectFilter, ReleaseIndexFilter, project_value
-from indexapp.admin.rows import reach_of
+from indexapp.admin.rows import parts_for, reach_of
 from indexapp.admin.searching import projects_matching
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -34,7 +34,7 @@ class ReleaseScreen(ReadOnlyScreen):
     list_display_links = ("project", "version")
     list_filter = (
         ReleaseIndexFilter,
-        flag_filter("yanked", "yanked", "is_yanked", "Yanked", "Not yanked"),
+        flag_filter("yanked", "yanked", "is_yanked", "Yanked"),
         ProjectFilter,
     )
     list_select_related = ("project__index",)
@@ -81,12 +81,11 @@ class ReleaseScreen(ReadOnlyScreen):
 
     def rows(self, actor: Actor) -> QuerySet[Release]:
         """Releases of projects administered, with what their name needs."""
-        condition = reach_of(actor).condition("project__index", "project")
-        return Release.objects.filter(condition).select_related("project__index")
+        return reach_of(actor).cast(Release.objects.select_related("project__index"), "project__index", "project")
 
-    def parts(self, actor: Actor) -> list[Q]:
+    def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""
-        return reach_of(actor).parts("project__index", "project")
+        return parts_for(request, "project__index", "project")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

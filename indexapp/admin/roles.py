@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Team, User
 from indexapp.admin.filters import IndexFilter, ProjectFilter
-from indexapp.admin.rows import administered_projects, places, reach_of
+from indexapp.admin.rows import administered_projects, parts_for, places, reach_of
 from indexapp.domain import names
 from indexapp.models import Index, Project, Role
 from indexapp.services import roles
@@ -116,12 +116,12 @@ class RoleScreen(Screen):
 
     def rows(self, actor: Actor) -> QuerySet[Role]:
         """Roles on indexes and projects administered."""
-        condition = reach_of(actor).condition("index", "project")
-        return Role.objects.filter(condition).select_related("index", "project", "user", "team")
+        found = Role.objects.select_related("index", "project", "user", "team")
+        return reach_of(actor).cast(found, "index", "project")
 
-    def parts(self, actor: Actor) -> list[Q]:
+    def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""
-        return reach_of(actor).parts("index", "project")
+        return parts_for(request, "index", "project")
 
     def may_add(self, actor: Actor) -> bool:
         """Everybody, on what they administer."""

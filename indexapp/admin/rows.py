@@ -1,23 +1,26 @@
-"""What an actor looks after, as conditions that databases answer from their indexes.
+"""What an actor looks after, in two forms: a net that no row slips through, and parts that a database finds by index.
 
-Who administers an index administers what is in it; others administer single projects.  The two kinds are kept apart:
-``index is mine OR project is mine`` makes SQLite collect and sort every matching row, while two ordered lists are merged
-without reading more than a page.
+Who administers an index administers what is in it; others administer single projects.  Either may be a million rows or
+one, and a planner that is offered 'index is mine OR project is mine' beside a filter picks the wrong one to begin with.
+So the net is written so that no index serves it, and a list adds the one condition that it wants to be driven by.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
+from django.http import HttpRequest
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from indexapp.models import Index, Project
 from indexapp.models.querysets import roles_of
+from tpi_site.kit.admin import actor_of
+
+Row = TypeVar("Row", bound=Model)
+_NOWHERE = Q(pk__in=[])
 
 
 @dataclass(frozen=True)
@@ -26,21 +29,32 @@ class Reach:
 
     everywhere: bool
     indexes: tuple[int, ...] = ()
-    projects: Any = None
+    projects: QuerySet[Project] | None = None
 
-    def parts(self, index: str, project: str) -> list[Q]:
-        """Conditions that exclude each other, on rows that reach their index and project by these paths."""
-        found = [Q(**{f"{index}__in": self.indexes})] if self.indexes else []
+    def cast(self, rows: QuerySet[Row], index: str, project: str) -> QuerySet[Row]:
+        """Those of ``rows`` that the actor administers; the two paths lead from a row to its index and project."""
+        if self.everywhere:
+            return rows
+        caught = Q(net_index__in=self.indexes) if self.indexes else _NOWHERE
         if self.projects is not None:
-            found.append(Q(**{f"{project}__in": self.projects}))
+            caught |= Q(net_project__in=self.projects)
+        found: QuerySet[Any] = rows.alias(net_index=F(index) + 0, net_project=F(project) + 0).filter(caught)
         return found
 
-    def condition(self, index: str, project: str) -> Q:
-        """Both together; nothing where the actor administers nothing."""
+    def parts(self, index: str, project: str, within: int | None = None) -> list[Q]:
+        """Conditions that exclude each other and together say what the actor administers, in one index or in all.
+
+        No condition means that nothing need be said.
+        """
+        if within is not None and (self.everywhere or within in self.indexes):
+            return [Q(**{index: within})]
         if self.everywhere:
-            return Q()
-        parts = self.parts(index, project)
-        return reduce(or_, parts) if parts else Q(pk__in=[])
+            return []
+        found = [Q(**{f"{index}__in": self.indexes})] if self.indexes and within is None else []
+        if self.projects is not None:
+            projects = self.projects if within is None else self.projects.filter(index=within)
+            found.append(Q(**{f"{project}__in": projects}))
+        return found or [_NOWHERE]
 
 
 def reach_of(actor: Actor) -> Reach:
@@ -52,7 +66,17 @@ def reach_of(actor: Actor) -> Reach:
     held = roles_of(actor, Verb.ADMINISTER)
     indexes = tuple(sorted(set(held.filter(project=None).values_list("index", flat=True))))
     single = held.filter(project__isnull=False).exclude(index__in=indexes)
-    return Reach(everywhere=False, indexes=indexes, projects=single.values("project") if single.exists() else None)
+    projects = Project.objects.filter(pk__in=single.values("project")).order_by() if single.exists() else None
+    return Reach(everywhere=False, indexes=indexes, projects=projects)
+
+
+def parts_for(request: HttpRequest, index: str, project: str) -> list[Q]:
+    """The parts for a list, which may be kept to one index by its filter."""
+    name = request.GET.get("index", "")
+    within = (
+        Index.objects.filter(name=name).values_list("pk", flat=True).first() if name.isprintable() and name else None
+    )
+    return reach_of(actor_of(request)).parts(index, project, within)
 
 
 def looks_after_something(actor: Actor) -> bool:
@@ -68,7 +92,7 @@ def administered_indexes(actor: Actor) -> QuerySet[Index]:
 
 def administered_projects(actor: Actor) -> QuerySet[Project]:
     """Projects that ``actor`` administers, by a role on them or on their index."""
-    return Project.objects.filter(reach_of(actor).condition("index", "pk"))
+    return reach_of(actor).cast(Project.objects.all(), "index", "pk")
 
 
 def places(actor: Actor) -> QuerySet[Index]:

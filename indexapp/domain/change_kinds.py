@@ -23,3 +23,7 @@ class ChangeKind(Enum):
     FILE_YANKED = "file-yanked"
     FILE_UNYANKED = "file-unyanked"
     FILE_DELETED = "file-deleted"
+
+
+OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))
+"""Values of the kinds that concern one release, which the change names by its version, and nothing else of a project."""

@@ -5,9 +5,11 @@ For pages only: an artefact is never sent with a content coding, because pip and
 
 from __future__ import annotations
 
+import struct
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import zstandard
 
@@ -18,6 +20,8 @@ ContentCoding = Literal["identity", "gzip", "zstd"]
 _LONGEST_KEPT_HEADER = 256
 _GZIP_LEVEL = 6
 _GZIP_WINDOW = 31  # zlib's number for: 32 KiB window, gzip framing
+_GZIP_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # deflate, no flags, no time, unknown system
+_GZIP_LAST_BLOCK = b"\x03\0"
 _ZSTD_LEVEL = 3
 
 
@@ -55,3 +59,25 @@ def encode(body: bytes, coding: ContentCoding) -> bytes:
     if coding == "gzip":
         return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
     return body
+
+
+class GzipPiece(NamedTuple):
+    """A part of a body, deflated on its own so that it may be kept and used again; ``size`` is that of the plain bytes."""
+
+    content: bytes
+    size: int
+
+
+def gzip_piece(part: bytes | memoryview) -> GzipPiece:
+    """Deflate a part of a body: whole blocks that end at a byte and refer to nothing before them."""
+    deflater = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return GzipPiece(deflater.compress(part) + deflater.flush(zlib.Z_FULL_FLUSH), len(part))
+
+
+def gzip_of(pieces: Iterable[GzipPiece], checksum: int) -> bytes:
+    """Return one gzip member (RFC 1952) of the pieces in order; ``checksum`` is the CRC-32 of all plain bytes."""
+    parts, size = [_GZIP_HEAD], 0
+    for piece in pieces:
+        parts.append(piece.content)
+        size += piece.size
+    return b"".join([*parts, _GZIP_LAST_BLOCK, struct.pack("<LL", checksum, size & 0xFFFFFFFF)])

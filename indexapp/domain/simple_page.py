@@ -9,7 +9,7 @@ walk plain tuples and join strings, with no object, dictionary or template per f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -66,23 +66,44 @@ class ProjectPage:
         return self.status != QUARANTINED
 
 
+class PageForm(NamedTuple):
+    """How a page is put together: ``head``, a line for each file with ``separator`` between them, ``tail``; all ASCII.
+
+    A caller may keep lines while their files stay the same: they depend on nothing else but the base.
+    """
+
+    frame: Callable[[ProjectPage], tuple[str, str]]
+    """Head and tail."""
+    lines: Callable[[str, Iterable[FileRow]], list[str]]
+    """The lines of files below a base, in the order given."""
+    separator: str
+
+    def render(self, page: ProjectPage, files: Iterable[FileRow]) -> bytes:
+        """Return the whole page."""
+        head, tail = self.frame(page)
+        shown: Iterable[FileRow] = files if page.offers_files else ()
+        return html_bytes(f"{head}{self.separator.join(self.lines(page.files_base, shown))}{tail}")
+
+
 def render_json(page: ProjectPage, files: Iterable[FileRow]) -> bytes:
     """Return the page as compact JSON with sorted keys and a final newline.
 
     ``size``, ``upload-time`` and ``yanked`` are never null and ``yanked`` is never empty, because uv then rejects the
     whole page; ``requires-python`` and ``provenance`` are left out where there is none.
     """
-    shown: Iterable[FileRow] = files if page.offers_files else ()
+    return JSON_FORM.render(page, files)
+
+
+def _json_frame(page: ProjectPage) -> tuple[str, str]:
     versions = page.versions if page.offers_files else ()
     reason = f'"reason":{json_text(page.status_reason)},' if page.status_reason else ""
-    text = (
-        f'{{"files":[{",".join(_json_lines(page.files_base, shown))}]'
-        f',"meta":{{"_last-serial":{page.last_serial},"api-version":"{API_VERSION}"}}'
+    tail = (
+        f'],"meta":{{"_last-serial":{page.last_serial},"api-version":"{API_VERSION}"}}'
         f',"name":{json_text(page.name)}'
         f',"project-status":{{{reason}"status":{json_text(page.status)}}}'
         f',"versions":[{",".join(map(json_text, versions))}]}}\n'
     )
-    return text.encode()
+    return '{"files":[', tail
 
 
 def _json_lines(base: str, files: Iterable[FileRow]) -> list[str]:
@@ -119,17 +140,18 @@ def _json_yanked(reason: str) -> str:
 
 def render_html(page: ProjectPage, files: Iterable[FileRow]) -> bytes:
     """Return the page as HTML of API 1.4: one anchor on each line, and the serial in a comment after the document."""
-    shown: Iterable[FileRow] = files if page.offers_files else ()
+    return HTML_FORM.render(page, files)
+
+
+def _html_frame(page: ProjectPage) -> tuple[str, str]:
     name = html_text(page.name)
-    text = (
+    head = (
         "<!DOCTYPE html>\n<html>\n<head>\n"
         f'<meta name="pypi:repository-version" content="{API_VERSION}">\n'
         f"{_html_status(page)}"
         f"<title>Links for {name}</title>\n</head>\n<body>\n<h1>Links for {name}</h1>\n"
-        f"{''.join(_html_lines(html_text(page.files_base), shown))}"
-        f"</body>\n</html>\n<!--SERIAL {page.last_serial}-->\n"
     )
-    return html_bytes(text)
+    return head, f"</body>\n</html>\n<!--SERIAL {page.last_serial}-->\n"
 
 
 def _html_status(page: ProjectPage) -> str:
@@ -140,6 +162,7 @@ def _html_status(page: ProjectPage) -> str:
 
 
 def _html_lines(base: str, files: Iterable[FileRow]) -> list[str]:
+    base = html_text(base)
     return [
         f'<a href="{base}{html_text(path)}#sha256={sha256}"'
         f"{_html_requires(requires_python) if requires_python else ''}"
@@ -168,3 +191,7 @@ def _html_metadata(sha256: str) -> str:
 
 def _html_provenance(url: str) -> str:
     return f' data-provenance="{html_text(url)}"'
+
+
+JSON_FORM = PageForm(_json_frame, _json_lines, ",")
+HTML_FORM = PageForm(_html_frame, _html_lines, "")

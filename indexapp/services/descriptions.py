@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils.safestring import SafeString
 from readme_renderer import markdown, rst
 
@@ -32,7 +32,7 @@ _MAX_HTML = 1_000_000
 _MAX_CODE = 60_000
 _NESTED_QUOTES = re.compile(rf"^(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{{1,9}}[.)][ \t])){{{_MAX_DEPTH},}}", re.MULTILINE)
 _TAG = re.compile(r"<(/?)(?!(?:br|hr|img|input)\b)[a-z]")
-_CODE = re.compile(r"<pre lang=.*?</pre>", re.DOTALL)
+_CODE = re.compile(r"<pre.*?</pre>", re.DOTALL)
 _REPLACEMENT = re.compile(r"replace ?::([^\n]*(?:\n(?:[ \t][^\n]*)?)*)", re.IGNORECASE)
 
 
@@ -42,10 +42,10 @@ def rendered(content_type: str, raw: str) -> SafeString:
         return SafeString("")
     digest = hashlib.sha256(f"{content_type}\x00{raw}".encode("utf-8", "replace")).hexdigest()
     key = f"description:{_RULES}:{digest}"
-    html = cache.get(key)
+    html = caches["descriptions"].get(key)
     if html is None:
         html = _render(content_type, raw)
-        cache.set(key, html, _KEPT_SECONDS)
+        caches["descriptions"].set(key, html, _KEPT_SECONDS)
     return SafeString(html)  # sanitised, or escaped, by what made it
 
 

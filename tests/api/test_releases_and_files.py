@@ -18,7 +18,9 @@ def test_releases_by_version_with_their_marks(rest: AsPerson, acme: Index):
     reader = rest("reader")
     assert reader.names(f"{PROJECT}releases/") == ["1.1", "1.0"]
     assert reader.names(f"{PROJECT}releases/?yanked=true") == ["1.1"]
+    assert reader.names(f"{PROJECT}releases/?yanked=FALSE") == ["1.0"]
     assert reader.names(f"{PROJECT}releases/?prerelease=true") == []
+    assert "yanked" in refused(reader.get(f"{PROJECT}releases/?yanked=perhaps"), 400)["detail"]
 
 
 def test_a_release_with_its_metadata_and_files(rest: AsPerson, main: Index):

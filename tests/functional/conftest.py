@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import TypeVar
 
 import pytest
+
 from tests.functional.client_tools import Credentials, Home
 from tests.servers import inside
 from tests.servers.tpi import TpiServer

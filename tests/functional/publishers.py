@@ -44,9 +44,7 @@ class Uv(Publisher):
 
     name = "uv"
 
-    def publish(
-        self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str
-    ) -> Outcome:
+    def publish(self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str) -> Outcome:
         user = ("--username", credentials.username, "--password", credentials.password) if credentials else ()
         options = ("--no-progress", "--trusted-publishing", "never", "--publish-url", url)
         return home.run(tool("uv"), "publish", *options, *user, *more, *artefact.files)
@@ -57,9 +55,7 @@ class Poetry(Publisher):
 
     name = "poetry"
 
-    def publish(
-        self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str
-    ) -> Outcome:
+    def publish(self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str) -> Outcome:
         folder = _source(home, artefact, "")
         settings = {"POETRY_REPOSITORIES_TPI_URL": url}
         if credentials:
@@ -74,9 +70,7 @@ class Pdm(Publisher):
     name = "pdm"
     shows_sentences = False
 
-    def publish(
-        self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str
-    ) -> Outcome:
+    def publish(self, home: Home, artefact: Artefact, url: str, credentials: Credentials | None, *more: str) -> Outcome:
         folder = _source(home, artefact, "")
         user = ("--username", credentials.username, "--password", credentials.password) if credentials else ()
         options = ("--no-build", "--repository", url, *user, *more)

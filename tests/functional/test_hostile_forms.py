@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 from tests.functional.aftermath import require_no_fault, require_refusal, state_of
@@ -215,9 +216,7 @@ def test_an_announced_length_above_the_limit_is_refused_before_the_body(
     assert sentence.startswith("File too large")
 
 
-def test_without_credentials_the_body_is_not_waited_for(
-    post: Callable[..., RawAnswer], nothing_is_left: None
-) -> None:
+def test_without_credentials_the_body_is_not_waited_for(post: Callable[..., RawAnswer], nothing_is_left: None) -> None:
     answer = post(b"", Content_Length="100000000", Authorization=None)
     require_refusal(answer, status=401)
     assert answer.headers["www-authenticate"].startswith("Basic ")
@@ -253,7 +252,12 @@ def test_a_client_that_goes_away_leaves_nothing(
 
 def unnamed_files(server: TpiServer) -> list[str]:
     """Files without a name below the data folder that a process of the installation still holds."""
-    return [target for member in server.members() for target in member.open_files() if target.startswith(f"{server.data}/files") and target.endswith("(deleted)")]
+    return [
+        target
+        for member in server.members()
+        for target in member.open_files()
+        if target.startswith(f"{server.data}/files") and target.endswith("(deleted)")
+    ]
 
 
 @quickly

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from tests.builders.core_metadata import Built
 from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Artefact, Credentials, Home
@@ -134,6 +135,7 @@ def test_metadata_is_read_beside_the_wheel_and_each_wheel_once(
     ],
 )
 def test_metadata_is_read_from_the_wheel_in_ranges_where_it_is_not_told_of(
+    *,
     tpi: TpiServer,
     cast: Cast,
     owner: Session,

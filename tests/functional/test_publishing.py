@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Artefact, Credentials, Home
 from tests.functional.conftest import Cast
@@ -63,12 +64,13 @@ def test_shows_that_a_file_exists_with_other_bytes(
 @pytest.mark.parametrize(
     ("who", "status", "sentence"),
     [
-        ("reader", "403", "The user 'admin' isn't allowed to upload"),
+        ("reader", "403", "The user 'admin' isn't allowed to upload to"),
         ("stranger", "401", "The API token is unknown, expired or revoked"),
-        ("outsider", "403", "The user 'outsider' isn't allowed to upload"),
+        ("outsider", "403", "The user 'outsider' isn't allowed to upload to"),
     ],
 )
 def test_shows_why_credentials_do_not_suffice(
+    *,
     tpi: TpiServer,
     cast: Cast,
     owner: Session,
@@ -144,7 +146,7 @@ def test_skip_existing_takes_our_answer_for_what_it_is(
 @pytest.mark.parametrize("slash", ["/", ""])
 @pytest.mark.parametrize("index", ["", "/second"])
 def test_any_index_is_published_to_with_and_without_a_final_slash(
-    tpi: TpiServer, cast: Cast, owner: Session, home: Home, tmp_path: Path, index: str, slash: str
+    *, tpi: TpiServer, cast: Cast, owner: Session, home: Home, tmp_path: Path, index: str, slash: str
 ) -> None:
     artefact = build(tmp_path, fresh_name())
     Uv().publish(home, artefact, f"{tpi.url}{index}/legacy{slash}", cast.owner).require_success()
@@ -154,7 +156,7 @@ def test_any_index_is_published_to_with_and_without_a_final_slash(
 @pytest.mark.parametrize("plus", ["+", "%2B"])
 @pytest.mark.parametrize("index", ["", "/second"])
 def test_the_page_that_hatch_reads_is_html_whatever_it_accepts(
-    tpi: TpiServer, cast: Cast, owner: Session, home: Home, tmp_path: Path, index: str, plus: str
+    *, tpi: TpiServer, cast: Cast, owner: Session, home: Home, tmp_path: Path, index: str, plus: str
 ) -> None:
     artefact = build(tmp_path, fresh_name("Acme.Odd"))
     address = f"{index}/legacy/{plus}simple/{artefact.name}/"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Home
 from tests.functional.conftest import Cast, make_cast

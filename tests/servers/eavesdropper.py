@@ -67,46 +67,58 @@ class Eavesdropper:
 
 
 def _handler(tap: Eavesdropper) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            """Pass the question on and the answer back."""
-            parts = urlsplit(tap.upstream)
-            assert parts.hostname is not None
-            upstream = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-            try:
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
-                if tap.hides_metadata:
-                    headers.pop("Accept-Encoding", None)
-                upstream.request(self.command, self.path, headers=headers)
-                answer = upstream.getresponse()
-                body = answer.read()
-            finally:
-                upstream.close()
-            tap.asked.append(Asked(self.command, self.path, dict(self.headers.items()), answer.status))
-            self._answer(answer, body)
-
-        do_HEAD = do_GET
-
-        def _answer(self, answer: http.client.HTTPResponse, body: bytes) -> None:
-            if self.command != "HEAD" and answer.status == 200:
-                body = tap.without_metadata(body, answer.headers.get("Content-Type", ""))
-            self.send_response_only(answer.status, answer.reason)
-            for name, value in answer.headers.items():
-                if name.lower() not in _HOP | {"content-length"}:
-                    self.send_header(name, value)
-            length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(body))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            if tap.cuts_at is not None and self.path.endswith(".whl") and len(body) > tap.cuts_at:
-                self.wfile.write(body[: tap.cuts_at])
-                tap.cuts_at = None
-                self.close_connection = True
-            elif self.command != "HEAD":
-                self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-            """Stay silent."""
+    class Handler(_Handler):
+        eavesdropper = tap
 
     return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    eavesdropper: Eavesdropper
+
+    def do_GET(self) -> None:
+        """Pass the question on and the answer back."""
+        tap = self.eavesdropper
+        parts = urlsplit(tap.upstream)
+        assert parts.hostname is not None
+        upstream = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+        try:
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
+            if tap.hides_metadata:
+                headers.pop("Accept-Encoding", None)
+            upstream.request(self.command, self.path, headers=headers)
+            answer = upstream.getresponse()
+            body = answer.read()
+        finally:
+            upstream.close()
+        tap.asked.append(Asked(self.command, self.path, dict(self.headers.items()), answer.status))
+        if self.command != "HEAD" and answer.status == 200:
+            body = tap.without_metadata(body, answer.headers.get("Content-Type", ""))
+        self._send_head(answer, body)
+        if self.command != "HEAD":
+            self._send_body(body)
+
+    def do_HEAD(self) -> None:
+        """The same without a body."""
+        self.do_GET()
+
+    def _send_head(self, answer: http.client.HTTPResponse, body: bytes) -> None:
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.headers.items():
+            if name.lower() not in _HOP | {"content-length"}:
+                self.send_header(name, value)
+        length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(body))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+
+    def _send_body(self, body: bytes) -> None:
+        tap = self.eavesdropper
+        if tap.cuts_at is not None and self.path.endswith(".whl") and len(body) > tap.cuts_at:
+            body = body[: tap.cuts_at]
+            tap.cuts_at = None
+            self.close_connection = True
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Stay silent."""

@@ -13,6 +13,12 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
 
 
+def several(works: list[tuple[str, dict[str, Any]]]) -> None:
+    """Some of these functions one after the other, in one process."""
+    for name, arguments in works:
+        globals()[name](**arguments)
+
+
 def token(user: str = "admin", verbs: list[str] | None = None, **scope: Any) -> str:
     """A new token of ``user``; ``scope`` are ``indexes`` and ``projects``."""
     from accounts.domain.actors import internal
@@ -96,12 +102,27 @@ def counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (Project, Release, File, Blob, Change, AuditEntry)}
 
 
+def enqueue_a_job() -> str:
+    """A job that does next to nothing; returns its id."""
+    from django_q.tasks import async_task
+
+    job: str = async_task("math.sqrt", 4.0)
+    return job
+
+
+def job_has_run(job: str) -> bool:
+    """Whether it has ended."""
+    from django_q.models import Task
+
+    return Task.objects.filter(id=job, success=True).exists()
+
+
 def main() -> None:
     """Run the function that the command line names."""
     import django
 
     django.setup()
-    print(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
+    sys.stdout.write(json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2]))))
 
 
 if __name__ == "__main__":

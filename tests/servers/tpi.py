@@ -186,7 +186,9 @@ class TpiServer:
 
     def blobs(self) -> set[str]:
         """The digests of all bytes that the storage keeps."""
-        return {path.relative_to(self.data / "files/blobs").as_posix().replace("/", "") for path in self._files("blobs")}
+        return {
+            path.relative_to(self.data / "files/blobs").as_posix().replace("/", "") for path in self._files("blobs")
+        }
 
     def incoming(self) -> set[str]:
         """Names of half-received files."""

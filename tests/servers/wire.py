@@ -87,7 +87,9 @@ class Session:
         return self.get(path.removeprefix(self.prefix) if self.prefix else path, headers)
 
 
-def upload_fields(built: Built, *, name: str | None = None, version: str | None = None) -> list[tuple[str, str | bytes]]:
+def upload_fields(
+    built: Built, *, name: str | None = None, version: str | None = None
+) -> list[tuple[str, str | bytes]]:
     """The fields that every upload tool sends."""
     stem = built.filename.removesuffix(".tar.gz").removesuffix(".zip")
     is_wheel = built.filename.endswith(".whl")

@@ -181,7 +181,9 @@ def _ended(server: TpiServer, killer: Killer) -> list[str]:
 def _account(kills: int, uploads: Uploads, killer: Killer, wrong: list[str]) -> None:
     roles = ", ".join(f"{role} {number}" for role, number in sorted(killer.killed.items()))
     _say(f"{kills} kills: {roles}; slowest return {killer.slowest:.1f} s")
-    _say(f"{len(uploads.acknowledged)} uploads acknowledged, {len(uploads.unsure)} broken off; all repeated with success")
+    _say(
+        f"{len(uploads.acknowledged)} uploads acknowledged, {len(uploads.unsure)} broken off; all repeated with success"
+    )
     for line in wrong:
         _say(f"WRONG: {line}")
     _say(f"{len(wrong)} faults")

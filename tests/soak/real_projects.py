@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+
 from tests.functional.client_tools import ROOT, Artefact, Credentials, Home
 from tests.functional.installers import INSTALLERS
 from tests.functional.publishers import Publisher, Twine, Uv
@@ -170,7 +171,9 @@ def show(lines: list[Line]) -> None:
         for name, how in line.by.items():
             if how != "ok":
                 say(f"{name} on {line.path.name}: {how}")
-    say(f"{len({line.project for line in lines})} projects, {len(lines)} files, {sum(line.is_equal for line in lines)} equal")
+    say(
+        f"{len({line.project for line in lines})} projects, {len(lines)} files, {sum(line.is_equal for line in lines)} equal"
+    )
 
 
 def say(text: str) -> None:

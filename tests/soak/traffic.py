@@ -46,10 +46,10 @@ class Account:
     published: list[Cargo] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, operation: str, began: float) -> None:
+    def note(self, operation: str, seconds: float) -> None:
         """An operation that ended well."""
         with self.lock:
-            self.seconds.setdefault(operation, []).append(time.monotonic() - began)
+            self.seconds.setdefault(operation, []).append(seconds)
 
     def blame(self, sentence: str) -> None:
         """Something that should not have been."""
@@ -65,14 +65,24 @@ class Worker(threading.Thread):
         self.scene, self.number = scene, number
         self.random = random.Random(number)
         self.serials = itertools.count()
+        self.began = 0.0
 
     def run(self) -> None:
-        """Take turns."""
+        """Take turns; what was begun after the end may fail."""
         while not self.scene.ending.is_set():
             try:
                 self.turn()
             except (OSError, http.client.HTTPException, AssertionError) as error:
-                self.scene.account.blame(f"{type(self).__name__}: {error!r}"[:500])
+                if self.began < self.scene.ended_at:
+                    self.scene.account.blame(f"{type(self).__name__}: {error!r}"[:500])
+
+    def begin(self) -> None:
+        """A request begins."""
+        self.began = time.monotonic()
+
+    def end(self, operation: str) -> None:
+        """It has ended well."""
+        self.scene.account.note(operation, time.monotonic() - self.began)
 
     @abstractmethod
     def turn(self) -> None:
@@ -93,6 +103,13 @@ class Scene:
     folder: Path
     account: Account = field(default_factory=Account)
     ending: threading.Event = field(default_factory=threading.Event)
+    ended_at: float = float("inf")
+
+    def end(self) -> None:
+        """No client begins anything any more; whoever has just begun gets the time to connect."""
+        self.ended_at = time.monotonic()
+        self.ending.set()
+        time.sleep(0.3)
 
     def session(self) -> Session:
         """A new connection with credentials."""
@@ -106,13 +123,13 @@ class LightUploader(Worker):
         """Publish one file."""
         cargo = self.cargo()
         built = cargo.build()
-        began = time.monotonic()
+        self.begin()
         with self.scene.session() as session:
             reply = session.upload(built)
         if reply.status != 200:
             self.scene.account.blame(f"upload: {reply.status} {reply.reason}")
             return
-        self.scene.account.note("upload", began)
+        self.end("upload")
         self.scene.account.published.append(cargo)
 
 
@@ -133,9 +150,9 @@ class LightInstaller(Worker):
             time.sleep(0.05)
             return
         cargo = self.random.choice(published[-50:])
-        began = time.monotonic()
+        self.begin()
         files = {file["filename"]: file for file in session.page(cargo.project)["files"]}
-        self.scene.account.note("page", began)
+        self.end("page")
         if cargo.filename not in files:
             self.scene.account.blame(f"{cargo.filename} was acknowledged and is not on its page")
             return
@@ -144,12 +161,12 @@ class LightInstaller(Worker):
         self._fetch(session, file["url"], cargo.sha256, "file")
 
     def _fetch(self, session: Session, url: str, sha256: str, operation: str) -> None:
-        began = time.monotonic()
+        self.begin()
         reply = session.download(url)
         if reply.status != 200 or hashlib.sha256(reply.body).hexdigest() != sha256:
             self.scene.account.blame(f"{operation}: {reply.status} {reply.reason} or other bytes")
             return
-        self.scene.account.note(operation, began)
+        self.end(operation)
 
 
 class ToolUploader(Worker):
@@ -163,15 +180,17 @@ class ToolUploader(Worker):
         path.write_bytes(cargo.build().content)
         tool = Twine() if self.number % 2 else UvPublisher()
         artefact = Artefact(cargo.project, cargo.version, (path,))
-        began = time.monotonic()
-        outcome = tool.publish(home, artefact, f"{self.scene.server.url}/legacy/", Credentials(password=self.scene.token))
+        self.begin()
+        outcome = tool.publish(
+            home, artefact, f"{self.scene.server.url}/legacy/", Credentials(password=self.scene.token)
+        )
         path.unlink()
         if self.scene.ending.is_set():
             return
         if outcome.code:
             self.scene.account.blame(f"{tool.name}: {outcome.words[-400:]}")
             return
-        self.scene.account.note(tool.name + " publish", began)
+        self.end(tool.name + " publish")
         self.scene.account.published.append(cargo)
 
 
@@ -186,7 +205,7 @@ class ToolInstaller(Worker):
             return
         cargo = self.random.choice(published)
         tool = Pip() if self.number % 2 else UvInstaller()
-        began = time.monotonic()
+        self.begin()
         with tempfile.TemporaryDirectory(dir=self.scene.folder) as folder:
             index = f"{self.scene.server.url}/simple/"
             wanted = [f"{cargo.project}=={cargo.version}"]
@@ -196,7 +215,7 @@ class ToolInstaller(Worker):
         if found != {cargo.project: cargo.version}:
             self.scene.account.blame(f"{tool.name}: {outcome.words[-400:]}")
             return
-        self.scene.account.note(tool.name + " install", began)
+        self.end(tool.name + " install")
 
 
 class LastWord(threading.Thread):
@@ -252,7 +271,7 @@ def run(seconds: float, clients: int, tools: int) -> list[str]:
         for last in last_words:
             last.start()
             last.half_sent.wait()
-        scene.ending.set()
+        scene.end()
         stopper = threading.Thread(target=server.stop)
         stopper.start()
         time.sleep(0.5)

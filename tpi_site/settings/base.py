@@ -129,9 +129,15 @@ AUTH_USER_MODEL = "accounts.User"
 
 TPI_CACHE_URL = env.text("TPI_CACHE_URL")
 if TPI_CACHE_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": TPI_CACHE_URL}}
+    _shared = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": TPI_CACHE_URL}
+    CACHES = {"default": _shared, "descriptions": _shared}
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    _local = "django.core.cache.backends.locmem.LocMemCache"
+    CACHES = {
+        # Counters of failed sign-ins must not be pushed out by anything large.
+        "default": {"BACKEND": _local, "OPTIONS": {"MAX_ENTRIES": 20_000}},
+        "descriptions": {"BACKEND": _local, "LOCATION": "descriptions", "OPTIONS": {"MAX_ENTRIES": 100}},
+    }
 
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -32,7 +32,7 @@ def index_to_read(actor: Actor, name: str) -> ServedIndex:
 def index_to_change(actor: Actor, name: str, verb: Verb = Verb.ADMINISTER) -> Index:
     """The index, if the actor holds ``verb`` on the whole of it."""
     found = Index.objects.filter(name=name).first()
-    permissions.require(actor, verb, found or Index(name=name))
+    permissions.require(actor, verb, found or _absent(name))
     if found is None:
         raise NotFound(f"There is no index named '{name}'.", code="index-unknown")
     require_token_where_needed(actor, found)
@@ -43,7 +43,7 @@ def index_to_publish_to(actor: Actor, name: str) -> Index:
     """The index, if the actor may bring anything in; the name of a new project decides about the rest."""
     found = Index.objects.filter(name=name).first()
     if found is None:
-        permissions.require(actor, Verb.UPLOAD, Index(name=name))
+        permissions.require(actor, Verb.UPLOAD, _absent(name))
         raise NotFound(f"There is no index named '{name}'.", code="index-unknown")
     admission.require_may_try(actor, found)
     require_token_where_needed(actor, found)
@@ -72,10 +72,15 @@ def project_to_change(actor: Actor, index: str, name: str, verb: Verb) -> Projec
 
 def _refuse(actor: Actor, verb: Verb, index: str, normalized: str) -> NoReturn:
     home = Index.objects.filter(name=index).first()
-    permissions.require(actor, verb, home or Index(name=index), name=normalized)
+    permissions.require(actor, verb, home or _absent(index), name=normalized)
     if home is None:
         raise NotFound(f"There is no index named '{index}'.", code="index-unknown")
     raise NotFound(f"There is no project '{normalized}' in the index '{index}'.", code="project-unknown")
+
+
+def _absent(name: str) -> Index:
+    """Stands for an index that is not there, so that the refusal takes the same queries as that of one that is."""
+    return Index(pk=0, name=name)
 
 
 def release_to_read(actor: Actor, project: Project, version: str) -> Release:

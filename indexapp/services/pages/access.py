@@ -61,6 +61,8 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
     index = index_map.read(watermark).by_name.get(index_name)
     normalized = normalize_name(name)
     page = None
+    if index is not None and not gate.password_is_welcome(actor, index):
+        gate.refuse(actor, index_name)
     if index is not None:
         page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
         if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):

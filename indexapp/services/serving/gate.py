@@ -67,7 +67,7 @@ def may_read(actor: Actor, index: ServedIndex, project: tuple[int, str] | None, 
     known = _memory(watermark).get((actor.user_id, actor.is_superuser, token, index.pk, pk, name))
     if known is None:
         row = Index(pk=index.pk, name=index.name, anonymous_read=index.anonymous_read)
-        target = Project(pk=pk, normalized_name=name) if project else None
+        target = Project(pk=project[0], normalized_name=project[1]) if project else None
         known = verbs_on(actor, row, target, watermark)
     return Verb.READ in known
 

@@ -1,24 +1,32 @@
-"""Project pages, rendered once per change and kept as bytes."""
+"""Project pages, made once per change and kept as bytes.
+
+After a change of a long page only what the change log names is read, rendered and compressed anew.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import connection
 
-from indexapp.domain.content_encoding import ContentCoding, encode
-from indexapp.domain.etags import make_etag
-from indexapp.domain.simple_page import ProjectPage, render_html, render_json
-from indexapp.models import Project, Release
+from indexapp.domain.change_kinds import OF_A_RELEASE
+from indexapp.domain.content_encoding import ContentCoding
+from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
+from indexapp.domain.versions import parse_version, version_sort_key
+from indexapp.models import Change, Project
+from indexapp.services.serving import page_rows
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.page_texts import PageMaker, PageText, in_coding
 from indexapp.services.serving.watermarks import Watermark
-from tpi_site.kit.errors import NotFound
+from tpi_site.kit.errors import Invalid
 
 DocumentKind = Literal["json", "html"]
+_FORMS: dict[DocumentKind, PageForm] = {"json": JSON_FORM, "html": HTML_FORM}
+_MOST_CHANGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class Rendered:
 
 @dataclass(slots=True)
 class ServedProject:
-    """A project as one index serves it, with the documents made of it so far."""
+    """A project as one index serves it at one serial, with the documents made of it so far."""
 
     pk: int
     normalized_name: str
@@ -40,8 +48,12 @@ class ServedProject:
     status: str
     checked_at: int
     """The watermark's serial at which this was last found true."""
+    texts: dict[DocumentKind, PageText] = field(default_factory=dict)
+    """Perhaps of an earlier serial, to make those of this one from."""
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
-    size: int = 0
+    making: Lock = field(default_factory=Lock)
+    """Held while a document is made: of many who ask at once for a changed page one makes it."""
+    weight: int = 0
     is_kept: bool = True
 
 
@@ -60,15 +72,15 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
     if page is not None and page.checked_at == watermark.serial:
         return page
     row = _row(index, normalized_name)
-    if row is None:
-        _drop(key)
-        return None
-    if page is not None and (page.pk, page.serial, page.member) == (row["id"], row["last_serial"], row["member"]):
-        page.checked_at = watermark.serial
-        return page
-    page = ServedProject(row["id"], normalized_name, row["member"], row["last_serial"], row["status"], watermark.serial)
-    _keep(key, page)
-    return page
+    with _lock:
+        page = _pages.get(key)
+        if row is None:
+            _drop_locked(key)
+            return None
+        if page is not None and (page.pk, page.serial, page.member) == (row["id"], row["last_serial"], row["member"]):
+            page.checked_at = watermark.serial
+            return page
+        return _replace_locked(key, row, watermark)
 
 
 def _row(index: ServedIndex, normalized_name: str) -> dict[str, Any] | None:
@@ -80,97 +92,100 @@ def _row(index: ServedIndex, normalized_name: str) -> dict[str, Any] | None:
     return first and {**first, "member": index.members[members[first["index_id"]]]}
 
 
+def _replace_locked(key: tuple[int, str], row: dict[str, Any], watermark: Watermark) -> ServedProject:
+    before = _pages.get(key)
+    is_same = before is not None and (before.pk, before.member) == (row["id"], row["member"])
+    _drop_locked(key)
+    page = ServedProject(row["id"], key[1], row["member"], row["last_serial"], row["status"], watermark.serial)
+    if before is not None and is_same:
+        page.texts = dict(before.texts)
+    _pages[key] = page
+    _weigh_locked(page)
+    return page
+
+
 def document(page: ServedProject, *, kind: DocumentKind, coding: ContentCoding, files_base: str) -> Rendered:
     """The page as ``kind`` in ``coding``; ``files_base`` must be the same for each call with the same page."""
     rendered = page.documents.get((kind, coding))
     if rendered is not None:
         return rendered
-    plain = page.documents.get((kind, "identity")) or _render(page, kind, files_base)
-    rendered = plain
-    if coding != "identity":
-        body = encode(plain.body, coding)
-        rendered = Rendered(f'{plain.etag[:-1]}-{coding}"', body)
-    _add(page, kind, "identity", plain)
-    _add(page, kind, coding, rendered)
+    with page.making:
+        rendered = page.documents.get((kind, coding))
+        if rendered is None:
+            rendered = page.documents[kind, coding] = _make(page, kind, coding, files_base)
+            _weigh(page)
     return rendered
 
 
-def _render(page: ServedProject, kind: DocumentKind, files_base: str) -> Rendered:
-    project = Project.objects.filter(pk=page.pk).first()
-    if project is None:
-        raise NotFound("The project was deleted a moment ago.")
+def _make(page: ServedProject, kind: DocumentKind, coding: ContentCoding, files_base: str) -> Rendered:
+    plain = page.documents.get((kind, "identity"))
+    if plain is None:
+        text = page.texts[kind] = _text(page, kind, files_base)
+        plain = page.documents[kind, "identity"] = Rendered(text.etag, text.body)
+    if coding == "identity":
+        return plain
+    return Rendered(f'{plain.etag[:-1]}-{coding}"', in_coding(page.texts[kind], _FORMS[kind], coding))
+
+
+def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
+    """The text as the database has it now; read the project first, so that its serial is never too high."""
+    project = Project.objects.get(pk=page.pk)
     about = ProjectPage(
         name=page.normalized_name,
         files_base=files_base,
-        versions=_versions(page.pk),
+        versions=(),
         status=project.status,
         status_reason=project.status_reason,
         last_serial=project.last_serial,
     )
-    body = (render_json if kind == "json" else render_html)(about, file_rows(page.pk))
-    return Rendered(make_etag(body), body)
+    old = page.texts.get(kind)
+    if old is not None and old.serial == project.last_serial:
+        return old
+    maker = PageMaker(_FORMS[kind], about)
+    keys = _changed_releases(page, old, project.last_serial) if old is not None and len(old.pieces) > 1 else None
+    if old is None or keys is None:
+        return maker.make(page_rows.read_all(page.pk))
+    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk))
 
 
-def _versions(project_id: int) -> list[str]:
-    """The versions that have files, in their order."""
-    releases = Release.objects.filter(project_id=project_id, files__isnull=False)
-    return list(releases.order_by("sort_key").distinct().values_list("version", flat=True))
-
-
-_UPLOAD_TIME = {
-    # Whole seconds are stored there without a fraction.
-    "sqlite": "substr(replace(f.uploaded_at, ' ', 'T') || '.000000', 1, 26) || 'Z'",
-    "postgresql": "to_char(f.uploaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
-}
-
-
-def file_rows(project_id: int) -> list[Any]:
-    """The files of a project as the renderers want them, by version and file name; one query, no objects."""
-    sql = f"""
-        SELECT f.filename,
-               substr(f.sha256, 1, 2) || '/' || substr(f.sha256, 3, 2) || '/' || substr(f.sha256, 5) || '/' || f.filename,
-               f.sha256, f.size, {_UPLOAD_TIME[connection.vendor]}, NULLIF(f.requires_python, ''),
-               CASE WHEN f.is_yanked OR r.is_yanked THEN COALESCE(NULLIF(f.yank_reason, ''), r.yank_reason) END,
-               NULLIF(f.metadata_sha256, ''), NULL
-          FROM indexapp_file f JOIN indexapp_release r ON r.id = f.release_id
-         WHERE f.project_id = %s ORDER BY r.sort_key, f.filename
-    """  # noqa: S608  the inserted text is one of the two constants above
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [project_id])
-        rows: list[Any] = cursor.fetchall()
-        return rows
-
-
-def _keep(key: tuple[int, str], page: ServedProject) -> None:
-    with _lock:
-        _drop_locked(key)
-        _pages[key] = page
-
-
-def _drop(key: tuple[int, str]) -> None:
-    with _lock:
-        _drop_locked(key)
+def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:
+    """The sort keys of the releases that changed since ``old``; None when the log tells of more, or of other things."""
+    rows = Change.objects.filter(index_name=page.member.name, project=page.normalized_name, serial__gt=old.serial)
+    changes = list(rows.order_by("serial").values_list("serial", "kind", "version")[: _MOST_CHANGES + 1])
+    if not changes or len(changes) > _MOST_CHANGES or changes[-1][0] < serial:
+        return None
+    if not all(kind in OF_A_RELEASE for _, kind, _ in changes):
+        return None
+    try:
+        return {version_sort_key(parse_version(version)) for _, _, version in changes}
+    except Invalid:
+        return None
 
 
 def _drop_locked(key: tuple[int, str]) -> None:
     global _kept_bytes  # noqa: PLW0603  the sum of what is kept, under the lock
     old = _pages.pop(key, None)
     if old is not None:
-        _kept_bytes -= old.size
+        _kept_bytes -= old.weight
         old.is_kept = False
 
 
-def _add(page: ServedProject, kind: DocumentKind, coding: ContentCoding, rendered: Rendered) -> None:
-    """Keep a document; the oldest pages leave when the memory that settings allow is used up."""
-    global _kept_bytes  # noqa: PLW0603  as above
+def _weigh(page: ServedProject) -> None:
     with _lock:
-        if not page.is_kept or (kind, coding) in page.documents:
-            return
-        page.documents[kind, coding] = rendered
-        page.size += len(rendered.body)
-        _kept_bytes += len(rendered.body)
-        while _pages and _kept_bytes > settings.TPI_PAGE_CACHE_MB * 2**20:
-            _drop_locked(next(iter(_pages)))
+        _weigh_locked(page)
+
+
+def _weigh_locked(page: ServedProject) -> None:
+    """Count what the page has come to hold; the oldest pages leave when the memory that settings allow is used up."""
+    global _kept_bytes  # noqa: PLW0603  as above
+    if not page.is_kept:
+        return
+    texts = sum(text.size for text in page.texts.values())
+    coded = sum(len(each.body) for (_, coding), each in page.documents.items() if coding != "identity")
+    _kept_bytes += texts + coded - page.weight
+    page.weight = texts + coded
+    while _pages and _kept_bytes > settings.TPI_PAGE_CACHE_MB * 2**20:
+        _drop_locked(next(iter(_pages)))
 
 
 def forget_all() -> None:

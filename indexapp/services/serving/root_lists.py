@@ -27,6 +27,8 @@ class ServedList:
     checked_at: int
     access: int
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
+    making: Lock = field(default_factory=Lock)
+    """Held while a document is made: of many who ask at once for a changed list one makes it."""
 
 
 _lists: dict[int, ServedList] = {}
@@ -36,16 +38,15 @@ _lock = Lock()
 def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
     """The list for readers of the whole index; one query when something was published anywhere."""
     served = _lists.get(index.pk)
-    if served is not None and served.access == watermark.access:
-        if served.checked_at == watermark.serial:
-            return served
-        if served.serial == _serial_of(index):
-            served.checked_at = watermark.serial
-            return served
-    served = ServedList(_serial_of(index), watermark.serial, watermark.access)
+    if served is not None and (served.access, served.checked_at) == watermark:
+        return served
+    serial = _serial_of(index)
     with _lock:
-        _lists[index.pk] = served
-    return served
+        served = _lists.get(index.pk)
+        if served is None or (served.serial, served.access) != (serial, watermark.access):
+            served = _lists[index.pk] = ServedList(serial, watermark.serial, watermark.access)
+        served.checked_at = watermark.serial
+        return served
 
 
 def _serial_of(index: ServedIndex) -> int:
@@ -56,11 +57,14 @@ def _serial_of(index: ServedIndex) -> int:
 def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, coding: ContentCoding) -> Rendered:
     """The whole list as ``kind`` in ``coding``."""
     rendered = served.documents.get((kind, coding))
-    if rendered is None:
-        plain = served.documents.get((kind, "identity")) or render(_rows(index, None), kind, served.serial)
-        served.documents[kind, "identity"] = plain
-        rendered = served.documents[kind, coding] = in_coding(plain, coding)
-    return rendered
+    if rendered is not None:
+        return rendered
+    with served.making:
+        if (kind, coding) not in served.documents:
+            plain = served.documents.get((kind, "identity")) or render(_rows(index, None), kind, served.serial)
+            served.documents[kind, "identity"] = plain
+            served.documents[kind, coding] = in_coding(plain, coding)
+        return served.documents[kind, coding]
 
 
 def visible(index: ServedIndex, actor: Actor, *, kind: DocumentKind, coding: ContentCoding) -> tuple[int, Rendered]:

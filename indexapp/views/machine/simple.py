@@ -41,6 +41,8 @@ def reader(question: Question, index_name: str | None) -> tuple[Actor, ServedInd
         if actor.may_administer_instance:
             raise NotFound(NO_INDEX)
         gate.refuse(actor, index_name or "default")
+    if not gate.password_is_welcome(actor, index):
+        gate.refuse(actor, index.name)
     return actor, index, watermark
 
 

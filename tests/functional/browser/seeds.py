@@ -74,19 +74,29 @@ _HEADERS = [
 
 def sow(server: TpiServer) -> None:
     """Publish, mark, and let ``reader`` read and ``keeper`` administer the default index; ``outsider`` has nothing."""
-    for name in ("reader", "keeper", "outsider"):
-        server.inside(inside.user, name=name, password=PASSWORD)
-    server.inside(inside.grant, user="reader", index="main", verbs=["read"])
-    server.inside(inside.grant, user="keeper", index="main", verbs=["administer"])
-    server.inside(inside.index, name="empty", title="Nothing in here")
-    server.inside(inside.index, name="both", kind="group", members=["main", "empty"])
+    people = [("user", {"name": name, "password": PASSWORD}) for name in ("reader", "keeper", "outsider")]
+    server.inside(
+        inside.several,
+        works=[
+            *people,
+            ("grant", {"user": "reader", "index": "main", "verbs": ["read"]}),
+            ("grant", {"user": "keeper", "index": "main", "verbs": ["administer"]}),
+            ("index", {"name": "empty", "title": "Nothing in here"}),
+            ("index", {"name": "both", "kind": "group", "members": ["main", "empty"]}),
+        ],
+    )
     with Session(server.url, basic(server.token)) as session:
         for built in _wheels():
             reply = session.upload(built, "/main/legacy/")
             assert reply.status == 200, reply.reason
-    server.inside(inside.yank, project="acme-tool", version="1.1", reason="Breaks on Windows")
-    server.inside(inside.set_status, project="acme-retired", status="deprecated", reason="Use acme-tool.")
-    server.inside(inside.set_status, project="acme-suspect", status="quarantined", reason="See incident 42.")
+    server.inside(
+        inside.several,
+        works=[
+            ("yank", {"project": "acme-tool", "version": "1.1", "reason": "Breaks on Windows"}),
+            ("set_status", {"project": "acme-retired", "status": "deprecated", "reason": "Use acme-tool."}),
+            ("set_status", {"project": "acme-suspect", "status": "quarantined", "reason": "See incident 42."}),
+        ],
+    )
 
 
 def _wheels() -> list[Built]:

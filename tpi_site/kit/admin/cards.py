@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,7 +65,7 @@ def cards_for(request: HttpRequest) -> list[Card]:
     return [card for card in made if card is not None]
 
 
-def figure(label: str, rows: QuerySet[Any], url: str, *, tone: str = "") -> Figure:
-    """How many ``rows`` there are, as far as :data:`MANY`; ``tone`` shows only where there are some."""
-    found = len(rows.order_by().values_list("pk")[: MANY + 1])
+def figure(label: str, parts: Iterable[QuerySet[Any]], url: str, *, tone: str = "") -> Figure:
+    """How many rows there are in all ``parts``, as far as :data:`MANY`; ``tone`` shows only where there are some."""
+    found = sum(len(rows.order_by().values_list("pk")[: MANY + 1]) for rows in parts)
     return Figure(label, f"{MANY}+" if found > MANY else str(found), url, tone if found else "")

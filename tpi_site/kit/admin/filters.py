@@ -11,9 +11,18 @@ from django.http import HttpRequest
 
 
 class ConditionFilter(SimpleListFilter):
-    """A filter with fixed choices; ``conditions`` maps each choice's word to its label and its condition."""
+    """A filter with fixed choices; ``conditions`` maps each choice's word to its label and its condition.
+
+    ``pinning`` names the choices that find few rows by an index of their own.
+    """
 
     conditions: ClassVar[Mapping[str, tuple[str, Q]]] = {}
+    pinning: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def pins(self) -> bool:
+        """Whether the choice made finds the rows by itself."""
+        return self.value() in self.pinning
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         """The words and their labels."""
@@ -34,31 +43,39 @@ def choice_filter(
 ) -> type[SimpleListFilter]:
     """A filter class for a field with fixed choices.
 
-    The other choices than ``usual`` are seldom, and the table has a partial index of them: its condition is repeated.
+    With ``usual`` the other choices are seldom, and the table has a partial index of them: its condition is repeated.
     """
     seldom = ~Q(**{field: usual}) if usual else Q()
     conditions = {
         word: (label, Q(**{field: word}) if word == usual else seldom & Q(**{field: word})) for word, label in choices
     }
-    return type(
-        f"{field.title()}Filter",
-        (ConditionFilter,),
-        {"title": title, "parameter_name": parameter, "conditions": conditions},
-    )
+    pinning = frozenset(word for word in conditions if usual and word != usual)
+    return _filter(title, parameter, field, conditions, pinning)
 
 
-def flag_filter(title: str, parameter: str, field: str, yes: str, no: str) -> type[SimpleListFilter]:
-    """A filter class for a boolean field."""
-    conditions = {"yes": (yes, Q(**{field: True})), "no": (no, Q(**{field: False}))}
-    return type(
-        f"{field.title()}Filter",
-        (ConditionFilter,),
-        {"title": title, "parameter_name": parameter, "conditions": conditions},
-    )
+def flag_filter(title: str, parameter: str, field: str, yes: str, no: str = "") -> type[SimpleListFilter]:
+    """A filter class for a boolean field.
+
+    Without a label for ``no`` only the rows with the flag can be asked for: they are seldom, and the table has a partial
+    index of them.
+    """
+    conditions = {"yes": (yes, Q(**{field: True}))}
+    if no:
+        conditions["no"] = (no, Q(**{field: False}))
+    return _filter(title, parameter, field, conditions, frozenset() if no else frozenset({"yes"}))
+
+
+def _filter(
+    title: str, parameter: str, field: str, conditions: Mapping[str, tuple[str, Q]], pinning: frozenset[str]
+) -> type[SimpleListFilter]:
+    members = {"title": title, "parameter_name": parameter, "conditions": conditions, "pinning": pinning}
+    return type(f"{field.title()}Filter", (ConditionFilter,), members)
 
 
 class WithinFilter(SimpleListFilter):
     """Keeps to what belongs to one thing, named in a link; it shows itself only while it is in use."""
+
+    pins = True
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         """The one value there is."""

@@ -9,7 +9,6 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from tpi_site.kit.admin.entrance import actor_of
 
 if TYPE_CHECKING:
     from tpi_site.kit.admin.screens import Screen
@@ -47,9 +46,9 @@ class OpenEndedList(ChangeList):
 
     def _keys(self, request: HttpRequest, start: int, end: int) -> list[Any]:
         """The keys of a slice; where the screen knows disjoint parts of its rows, the database merges them in order."""
-        parts = self.model_admin.parts(actor_of(request))
+        parts = () if self._is_pinned else self.model_admin.parts(request)
         if len(parts) < 2:  # noqa: PLR2004  nothing to merge
-            return list(self.queryset.values_list("pk", flat=True)[start:end])
+            return list(self.queryset.filter(*parts).values_list("pk", flat=True)[start:end])
         pk = self.lookup_opts.pk.name
         ordering = [
             str(name).replace("pk", pk) if str(name) in ("pk", "-pk") else name for name in self.queryset.query.order_by
@@ -58,10 +57,18 @@ class OpenEndedList(ChangeList):
         first, *others = (self.queryset.order_by().filter(part).values_list(*columns) for part in parts)
         return [row[columns.index(pk)] for row in first.union(*others, all=True).order_by(*ordering)[start:end]]
 
+    @property
+    def _is_pinned(self) -> bool:
+        """Whether a search or a filter finds few rows by itself, so that parts would only lead the planner astray."""
+        return bool(self.query) or any(getattr(spec, "pins", False) for spec in self.filter_specs)
+
     def _rows(self, keys: list[Any]) -> list[Any]:
-        """The rows of ``keys``, in their order; one that was deleted meanwhile is left out."""
-        rows = self.apply_select_related(self.root_queryset).defer(*self.model_admin.list_defer)
-        found = {row.pk: row for row in rows.order_by().filter(pk__in=keys)}
+        """The rows of ``keys``, in their order; one that was deleted meanwhile is left out.
+
+        They were found among the actor's rows just now; to say so again would only distract the planner.
+        """
+        rows = self.apply_select_related(self.model._default_manager.filter(pk__in=keys))
+        found = {row.pk: row for row in rows.defer(*self.model_admin.list_defer).order_by()}
         return [found[key] for key in keys if key in found]
 
     def _fill_in(self, request: HttpRequest) -> None:

@@ -51,8 +51,11 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         """The rows that exist for ``actor``."""
         raise NotImplementedError
 
-    def parts(self, actor: Any) -> Sequence[Q]:
-        """Conditions that exclude each other and together make up :meth:`rows`; none where one index serves them all."""
+    def parts(self, request: HttpRequest) -> Sequence[Q]:
+        """Conditions that exclude each other and together make up :meth:`rows`, each served by an index of the table.
+
+        A list is driven by them, in the order of the rows; none are needed where :meth:`rows` itself is quick.
+        """
         return ()
 
     def may_add(self, actor: Any) -> bool:

@@ -240,8 +240,9 @@ def test_another_persons_token_is_as_good_as_unknown(cast: Cast) -> None:
 
 def test_an_unbounded_token_revokes_others_only_with_the_right_to_administer(cast: Cast) -> None:
     other, _ = tokens.issue(actor=cast.actor("uploader"), owner=cast.uploader, name="other", verbs=[Verb.UPLOAD])
+    reader = cast.token_actor("uploader", [Verb.READ])
     with refused("token-scope"):
-        tokens.revoke(actor=cast.token_actor("uploader", [Verb.READ]), token=other)
+        tokens.revoke(actor=reader, token=other)
     tokens.revoke(actor=cast.token_actor("uploader", ALL_VERBS), token=other)
     other.refresh_from_db()
     assert other.revoked_at is not None

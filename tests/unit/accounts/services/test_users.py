@@ -101,6 +101,19 @@ def test_taking_the_administration_away_ends_access_to_the_console(cast: Cast) -
     assert not boss.is_staff
 
 
+def test_people_change_their_own_profile_and_nobody_elses(cast: Cast) -> None:
+    actor = cast.actor("reader")
+    values = {"first_name": "Ada", "last_name": "L", "email": "ada@tpi.example"}
+    users.change_own(actor=actor, user=cast.reader, **values)
+    cast.reader.refresh_from_db()
+    assert (cast.reader.get_full_name(), cast.reader.email) == ("Ada L", "ada@tpi.example")
+    with refused("user-invalid"):
+        users.change_own(actor=actor, user=cast.reader, **(values | {"email": "nowhere"}))
+    for other in (cast.token_actor("reader"), cast.actor("administrator")):
+        with refused("token-scope"):
+            users.change_own(actor=other, user=cast.reader, **values)
+
+
 def test_people_change_their_own_password_but_not_with_a_token(cast: Cast) -> None:
     users.set_password(actor=cast.actor("reader"), user=cast.reader, password=GOOD)
     cast.reader.refresh_from_db()

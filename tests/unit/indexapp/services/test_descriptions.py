@@ -64,7 +64,7 @@ def test_what_its_rules_refuse_is_shown_as_written(content_type: str, raw: str) 
     ],
 )
 def test_what_would_take_too_long_is_shown_as_written(content_type: str, raw: str) -> None:
-    assert rendered(content_type, raw).startswith("<pre")
+    assert rendered(content_type, raw).startswith('<pre class="readme-plain"')
 
 
 def test_nothing_stays_nothing() -> None:

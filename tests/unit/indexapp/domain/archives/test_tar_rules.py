@@ -169,6 +169,7 @@ REFUSED = {
     "pax size twice": ("tar-header", tar_gz(extended(pax_record("size", "12") * 2), MODULE)),
     "pax size beside the header's": ("tar-header", tar_gz(pax(size="11"), MODULE)),
     "pax size where the header says none": ("tar-header", tar_gz(pax(size="512"), tar_entry("acme-1.0/x"), MODULE)),
+    "pax size of 8 GiB above the rest": ("tar-truncated", tar_gz(pax(size=str(8**11)), tar_entry("acme-1.0/a"))),
     "pax size that is no number": ("tar-header", tar_gz(pax(size="-1"), MODULE)),
     "pax size too long": ("tar-header", tar_gz(pax(size="1" * 30), MODULE)),
     "pax empty path": ("archive-name-length", tar_gz(pax(path=""), MODULE)),

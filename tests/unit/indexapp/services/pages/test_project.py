@@ -160,3 +160,13 @@ def test_a_description_is_plain_where_the_author_gave_none(cast: Cast) -> None:
     Description.objects.create(release=release, content_type="text/plain", raw="<b>")
 
     assert "&lt;b&gt;" in _view(cast).description
+
+
+def test_of_very_long_requirements_only_the_first_are_read(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project_page, "_REQUIREMENTS_LENGTH", 20)
+    headers = [("Requires-Dist", name) for name in ("first>=1.0", "second>=2", "third")]
+    upload(cast.index, build_wheel(headers=headers))
+
+    [group] = _view(cast).requirements
+
+    assert [one.name for one in group.requirements] == ["first", "second"]
