@@ -38,6 +38,12 @@ def state() -> dict[str, Any]:
     return {"rows": rows(), "files": files()}
 
 
+def publishing() -> dict[str, Any]:
+    """As :func:`state` without the accounts: a request notes when a token was last used."""
+    published = {table: content for table, content in rows().items() if not table.startswith("accounts.")}
+    return {"rows": published, "files": files()}
+
+
 @contextmanager
 def refused(code: str) -> Iterator[None]:
     """The block is refused with ``code``, in one sentence, and changes nothing."""

@@ -23,6 +23,9 @@ from tpi_site.kit.errors import Invalid
 MAX_FILENAME_LENGTH = 255
 """Bytes; what a file system stores as one name."""
 
+MAX_PYTHON_TAG_LENGTH = 100
+"""Characters of a wheel's (compressed) Python tag, which is shown by itself; ``py2.py3`` is a long one."""
+
 MAX_TAGS = 1000
 """Tags that one compressed tag set may stand for; the count multiplies, so a short name could mean very many."""
 
@@ -135,6 +138,8 @@ def _wheel(filename: str, stem: str) -> DistributionFilename:
     if not is_valid_name(parts[0]):
         raise _invalid(filename, "it does not begin with a valid project name")
     version = parse_version(parts[1])
+    if len(parts[-3]) > MAX_PYTHON_TAG_LENGTH:
+        raise _invalid(filename, f"its Python tag is longer than {MAX_PYTHON_TAG_LENGTH} characters")
     if math.prod(part.count(".") + 1 for part in parts[-3:]) > MAX_TAGS:
         raise _invalid(filename, f"its tags stand for more than {MAX_TAGS} combinations")
     try:

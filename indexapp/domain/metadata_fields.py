@@ -64,6 +64,9 @@ LICENSE_TEXT_LENGTH = 512 * 1024
 MAX_VALUE_LENGTH = 16 * 1024
 """Characters of one value of any other field but the description."""
 
+MAX_CONTENT_TYPE_LENGTH = 200
+"""Characters of ``Description-Content-Type``, which is a media type and two parameters."""
+
 MAX_VALUES = 5000
 """Values of one repeated field; the longest known list of requirements has about 1,500."""
 
@@ -158,6 +161,8 @@ def _import_name(value: str) -> str:
 
 def _content_type(value: str) -> str:
     """Judged here, because the e-mail package's parser of such headers raises much else on malformed ones."""
+    if len(value) > MAX_CONTENT_TYPE_LENGTH:
+        raise ValueError(value)
     kind, *parameters = (part.strip().lower() for part in value.split(";"))
     pairs = {name.strip(): text.strip().strip('"') for name, _, text in (part.partition("=") for part in parameters)}
     if kind not in _CONTENT_TYPES or pairs.get("charset", "utf-8") != "utf-8":

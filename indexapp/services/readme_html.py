@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import nh3
+from pygments.token import STANDARD_TYPES
 from readme_renderer.clean import ALLOWED_TAGS
 
 ID_PREFIX = "readme-"
@@ -20,7 +21,11 @@ _HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6", "h6": "
 _NEUTRAL = {"section": "div", "aside": "div", "nav": "div", "picture": "span", "tt": "code", "acronym": "abbr"}
 _RENAMED = {**_HEADINGS, **_NEUTRAL}
 _VOID = frozenset({"br", "hr", "col"})
-_KEPT_ATTRIBUTES = frozenset({"class", "title", "colspan", "rowspan", "start"})
+_KEPT_ATTRIBUTES = frozenset({"title", "colspan", "rowspan", "start"})
+_ADMONITIONS = frozenset({"attention", "caution", "danger", "error", "hint", "important", "note", "tip", "warning"})
+_PARTS = frozenset({"admonition", "admonition-title", "footnote", "label"})
+_CLASSES = frozenset(STANDARD_TYPES.values()) | _ADMONITIONS | _PARTS
+"""Of highlighting, admonitions and footnotes; with any other a description could dress up as a part of the site."""
 _TAGS = ALLOWED_TAGS - {"img", "input", "h1", "h2"} - _NEUTRAL.keys()
 _ATTRIBUTES: dict[str, set[str]] = {
     "*": {"id", "class", "title"},
@@ -87,6 +92,8 @@ class _Fitter(HTMLParser):
         kept = {name: value for name, value in values.items() if name in _KEPT_ATTRIBUTES}
         if values.get("id"):
             kept["id"] = ID_PREFIX + values["id"]
+        if classes := [name for name in values.get("class", "").split() if name in _CLASSES]:
+            kept["class"] = " ".join(classes)
         if tag == "pre":
             kept["tabindex"] = "0"
         self.out.append(_start_tag(tag, kept))

@@ -165,7 +165,6 @@ def test_any_header_is_borne(tpi: TpiServer, cast: Cast, wheel: str, headers: di
         b"Basic",
         b"Basic !!!",
         b"Basic \xff\xfe",
-        b"Basic OnRwaQ==\x00",
         b"Basic " + b"A" * 10_000,
         b"Basic bm9jb2xvbg==",
         b"Basic AAA6AAA=",
@@ -196,7 +195,7 @@ def test_broken_credentials_are_none(tpi: TpiServer, authorization: bytes, targe
         ("bytes=5-1", 200),
         ("bytes=a-b", 200),
         ("lines=0-1", 200),
-        ("bytes=" + ",".join(f"{i}-{i}" for i in range(2_000)), 200),
+        ("bytes=" + ",".join(f"{i}-{i}" for i in range(1_200)), 200),
         ("bytes=" + "0-,", 200),
         ("bytes=18446744073709551616-", 416),
     ],
@@ -225,6 +224,7 @@ def test_reading_addresses_take_no_body(tpi: TpiServer, cast: Cast, target: str)
     request = head("POST", target, {**cast.headers, "Content-Length": "5", "Connection": "close"}) + b"hello"
     answer = exchange(tpi.port, request)
     require_refusal(answer, status=405)
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize(

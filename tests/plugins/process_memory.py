@@ -5,13 +5,14 @@ from __future__ import annotations
 
 def forget() -> None:
     """Empty every memory of this process."""
-    from django.core.cache import cache
+    from django.core.cache import caches
 
     from accounts import authentication
     from indexapp import storage
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
 
-    cache.clear()
+    for cache in caches.all(initialized_only=True):
+        cache.clear()
     storage.forget_default()
     for memory in (authentication, files, gate, index_map, project_pages, root_lists, watermarks):
         memory.forget_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tpi_site.settings import env
@@ -128,6 +129,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
 TPI_CACHE_URL = env.text("TPI_CACHE_URL")
+CACHES: dict[str, dict[str, Any]]
 if TPI_CACHE_URL:
     _shared = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": TPI_CACHE_URL}
     CACHES = {"default": _shared, "descriptions": _shared}

@@ -26,7 +26,8 @@ _FILES = """
       FROM indexapp_file WHERE {which}
 """
 _UPLOADED = {
-    "sqlite": "replace(uploaded_at, ' ', 'T') || 'Z'",
+    # Whole seconds are stored there without a fraction.
+    "sqlite": "substr(replace(uploaded_at, ' ', 'T') || '.000000', 1, 26) || 'Z'",
     "postgresql": "to_char(uploaded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
 }
 

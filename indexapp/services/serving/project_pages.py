@@ -22,7 +22,7 @@ from indexapp.services.serving import page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_texts import PageMaker, PageText, in_coding
 from indexapp.services.serving.watermarks import Watermark
-from tpi_site.kit.errors import Invalid
+from tpi_site.kit.errors import Invalid, NotFound
 
 DocumentKind = Literal["json", "html"]
 _FORMS: dict[DocumentKind, PageForm] = {"json": JSON_FORM, "html": HTML_FORM}
@@ -129,7 +129,9 @@ def _make(page: ServedProject, kind: DocumentKind, coding: ContentCoding, files_
 
 def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     """The text as the database has it now; read the project first, so that its serial is never too high."""
-    project = Project.objects.get(pk=page.pk)
+    project = Project.objects.filter(pk=page.pk).first()
+    if project is None:
+        raise NotFound("The project was deleted a moment ago.")
     about = ProjectPage(
         name=page.normalized_name,
         files_base=files_base,

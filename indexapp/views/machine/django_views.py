@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_safe
 
 from indexapp.views.machine import routes
 from indexapp.views.machine.messages import LocalFile, Question
+from tpi_site.kit import edge
+from tpi_site.kit.errors import Unsupported
 
 
 @csrf_exempt  # other methods are told 405, not that they lack a token for forms
-@require_safe
 def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     """Answer a page or a file."""
+    if request.method not in ("GET", "HEAD"):
+        refused = edge.to_response(request, Unsupported("Pages and files are read with GET or HEAD."))
+        refused.headers["Allow"] = "GET, HEAD"
+        return refused
     headers = request.headers
     reply = routes.answer(
         Question(

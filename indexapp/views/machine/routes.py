@@ -8,7 +8,8 @@ from indexapp.models.indexes import RESERVED_INDEX_NAMES
 from indexapp.views.machine import files, project_json, simple
 from indexapp.views.machine.messages import Question, Reply
 
-INDEX = r"[a-z0-9][a-z0-9-]{0,63}"
+# The site's own first segments are excluded in the pattern, so that /simple/simple/ is the page of a project.
+INDEX = rf"(?!(?:{'|'.join(sorted(RESERVED_INDEX_NAMES))})/)[a-z0-9][a-z0-9-]{{0,63}}"
 FILE = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _SIMPLE = re.compile(rf"(?:/({INDEX}))?/simple(?:/([^/]+))?/?\Z")
 _LISTING = re.compile(rf"(?:/({INDEX}))?/legacy/\+simple/([^/]+)/?\Z")
@@ -26,29 +27,23 @@ def concerns(path: str) -> bool:
 def answer(question: Question) -> Reply | None:
     """The reply to a machine read; None for an address that is none of these."""
     path = question.path
-    if "/simple" in path and (match := _match(_SIMPLE, path)):
+    if "/simple" in path and (match := _SIMPLE.match(path)):
         if match[2] is None:
             return simple.root(question, match[1])
         return simple.project_page(question, match[1], match[2])
-    if "/legacy/" in path and (match := _match(_LISTING, path)):
+    if "/legacy/" in path and (match := _LISTING.match(path)):
         return simple.listing(question, match[1], match[2])
-    if "/files/" in path and (match := _match(_FILE, path)):
+    if "/files/" in path and (match := _FILE.match(path)):
         return files.file(question, match[1], match[2])
     return _answer_rare(question)
 
 
 def _answer_rare(question: Question) -> Reply | None:
     path = question.path
-    if match := _match(_PACKAGE, path):
+    if match := _PACKAGE.match(path):
         return files.file(question, match[1], match[2])
-    if match := _match(_JSON, path):
+    if match := _JSON.match(path):
         return project_json.document(question, match[1], match[2], match[3])
-    if match := _match(_PROVENANCE, path):
+    if match := _PROVENANCE.match(path):
         return project_json.provenance(question, match[1], match[2], match[3], match[4])
     return None
-
-
-def _match(pattern: re.Pattern[str], path: str) -> re.Match[str] | None:
-    """The match, unless the first segment is an address of the site itself."""
-    match = pattern.match(path)
-    return match if match and match[1] not in RESERVED_INDEX_NAMES else None

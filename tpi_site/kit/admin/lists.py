@@ -9,7 +9,6 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-
 if TYPE_CHECKING:
     from tpi_site.kit.admin.screens import Screen
 

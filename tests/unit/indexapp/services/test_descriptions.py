@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils.safestring import SafeString
 
 from indexapp.services import descriptions
@@ -10,7 +10,7 @@ from indexapp.services.descriptions import rendered
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
-    cache.clear()
+    caches["descriptions"].clear()
 
 
 @pytest.mark.parametrize(

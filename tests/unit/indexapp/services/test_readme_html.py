@@ -23,6 +23,12 @@ def test_elements_are_fitted_in(html: str, fitted: str) -> None:
     assert fit_in(html) == fitted
 
 
+def test_no_class_of_the_sites_own_passes() -> None:
+    fitted = fit_in('<div class="admonition masthead note"><span class="kn">x</span><p class="button">y</p></div>')
+
+    assert fitted == '<div class="admonition note"><span class="kn">x</span><p>y</p></div>'
+
+
 def test_a_link_within_the_description_stays_within_it() -> None:
     assert 'href="#readme-usage"' in fit_in('<a href="#usage">usage</a>')
 
