@@ -17,3 +17,7 @@ urlpatterns = [
     path("", include("indexapp.urls")),
     path("", include("indexapp.browse_urls")),
 ]
+
+handler400 = "tpi_site.error_views.bad_request"
+handler404 = "tpi_site.error_views.not_found"
+handler500 = "tpi_site.error_views.server_error"

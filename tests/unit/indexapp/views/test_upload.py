@@ -206,7 +206,6 @@ def test_an_announced_length_above_the_limit_is_refused_unread(cast: Cast, machi
     ("headers", "body", "code"),
     [
         ({"Content-Length": ""}, b"", "length-missing"),
-        ({"Content-Length": "many"}, b"", "length-missing"),
         ({"Content-Length": "-5"}, b"", "length-missing"),
         ({"Content-Type": "application/json"}, b"{}", "form-not-multipart"),
         ({"Content-Type": "multipart/form-data"}, b"x", "form-not-multipart"),

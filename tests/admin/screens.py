@@ -1,0 +1,85 @@
+"""What the tests know of the console's screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AuditEntry, Membership, Team, Token, User
+from indexapp.models import Change, File, Index, Project, Release, ReservedPrefix, Role
+
+
+@dataclass(frozen=True)
+class Side:
+    """One row of everything."""
+
+    admin: User
+    member: User
+    team: Team
+    index: Index
+    project: Project
+    release: Release
+    file: File
+    role: Role
+    prefix: ReservedPrefix
+    token: Token
+    membership: Membership
+
+    @property
+    def rows(self) -> dict[str, Model]:
+        """A row for each screen that others than administrators see; the words are those of :data:`ACTIONS`."""
+        names = ("team", "index", "project", "release", "file", "role", "prefix", "token", "membership")
+        found: dict[str, Model] = {name: getattr(self, name) for name in names}
+        found["change"] = Change.objects.get(index_name=self.index.name)
+        found["audit"] = AuditEntry.objects.filter(object_type="team", object_name=self.team.name)[0]
+        return found
+
+
+SCREENS = ("team", "index", "project", "release", "file", "role", "prefix", "token", "membership", "change", "audit")
+ACTIONS = {
+    "team": ["delete"],
+    "index": ["make-default", "delete"],
+    "project": ["archive", "deprecate", "quarantine", "clear", "delete"],
+    "release": ["yank", "unyank", "delete"],
+    "file": ["yank", "unyank", "delete"],
+    "role": ["delete"],
+    "prefix": ["delete"],
+    "token": ["revoke"],
+    "membership": ["delete"],
+}
+"""What can be done to one row, by the screen's word."""
+
+
+def address(row: Model | type[Model], view: str = "change", *arguments: str) -> str:
+    """The console's page of a row, or of its model with ``changelist`` and ``add``."""
+    options = row._meta
+    keys: list[Any] = [] if view in ("changelist", "add") else [row.pk, *arguments]  # type: ignore[union-attr]
+    return reverse(f"admin:{options.app_label}_{options.model_name}_{view}", args=keys)
+
+
+def do(client: Client, row: Model, action: str, **fields: Any) -> HttpResponse:
+    """Confirm an action on one row; the answer is that of the page one is led to."""
+    return client.post(address(row, "do", action), {"confirmed": "yes", **fields}, follow=True)
+
+
+def do_many(client: Client, action: str, *rows: Model, **fields: Any) -> HttpResponse:
+    """Confirm an action on ticked rows."""
+    ticked = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(address(type(rows[0]), "changelist"), {**ticked, "confirmed": "yes", **fields}, follow=True)
+
+
+def messages(response: HttpResponse) -> list[str]:
+    """What the page tells the person."""
+    return [str(message) for message in response.context["messages"]]
+
+
+def errors(response: HttpResponse) -> str:
+    """What the form's errors say, on a page that shows the form again."""
+    form = response.context["form"] if "form" in response.context else response.context["adminform"].form
+    assert response.status_code == 200
+    return " ".join(" ".join(map(str, found)) for found in form.errors.values())

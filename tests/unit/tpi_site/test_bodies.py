@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from tpi_site.kit import bodies
+from tpi_site.kit.bodies import Body, content_length
+from tpi_site.kit.errors import Invalid
+
+
+def body(content: bytes, length: int | None = None) -> Body:
+    announced = len(content) if length is None else length
+    return Body({"wsgi.input": BytesIO(content), "CONTENT_LENGTH": str(announced)})
+
+
+def test_it_ends_at_its_announced_length() -> None:
+    one = body(b"abcdef and the next request", 6)
+    assert (one.read(4), one.read(4), one.read(4), one.left) == (b"abcd", b"ef", b"", 0)
+
+
+def test_one_that_ends_early_is_refused_once() -> None:
+    one = body(b"abc", 10)
+    assert one.read(4) == b"abc"
+    with pytest.raises(Invalid) as caught:
+        one.read(4)
+    assert caught.value.code == "body-cut-off"
+    one.drain()
+    assert one.read(4) == b""
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "1.0", "٣", " 3"])
+def test_a_length_is_a_number(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        content_length({"CONTENT_LENGTH": text})
+    assert caught.value.code == "length-missing"
+
+
+def test_a_length_may_be_zero_and_must_be_there() -> None:
+    assert content_length({"CONTENT_LENGTH": "0"}) == 0
+    with pytest.raises(Invalid):
+        content_length({})
+
+
+def test_the_rest_is_thrown_away_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = body(b"x" * 5000)
+    one.read(10)
+    one.drain()
+    assert one.left == 0
+    monkeypatch.setattr(bodies, "_DRAIN_BYTES", 1000)
+    other = body(b"x" * 5000)
+    other.drain()
+    assert other.left == 4000
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def over(ours: socket.socket, length: int) -> tuple[Body, Any]:
+    reader = ours.makefile("rb", buffering=0)
+    return Body({"wsgi.input": reader, "gunicorn.socket": ours, "CONTENT_LENGTH": str(length)}), reader
+
+
+def test_a_sender_that_falls_silent_is_not_waited_for(
+    pair: tuple[socket.socket, socket.socket], settings: Any
+) -> None:
+    settings.TPI_BODY_TIMEOUT = 0.05
+    ours, theirs = pair
+    one, reader = over(ours, 100)
+    with reader:
+        theirs.sendall(b"abc")
+        assert one.read(3) == b"abc"
+        with pytest.raises(Invalid) as caught:
+            one.read(10)
+    assert caught.value.code == "body-cut-off"
+    assert ours.gettimeout() is None
+
+
+def test_draining_a_silent_sender_ends(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_DRAIN_SILENCE", 0.02)
+    ours, theirs = pair
+    one, reader = over(ours, 10**9)
+    with reader:
+        theirs.sendall(b"abc")
+        one.drain()
+    assert one.left == 10**9 - 3
+
+
+def test_draining_one_that_went_away_ends(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    one, reader = over(ours, 10**9)
+    with reader:
+        theirs.close()
+        one.drain()
+    assert one.left == 10**9

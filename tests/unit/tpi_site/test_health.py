@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from tests.wsgi_client import WsgiClient
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def _folder(settings: Any, tmp_path: Path) -> None:
+    settings.TPI_DATA_DIR = tmp_path
+
+
+def test_the_process_answers_and_asks_nothing(machine: WsgiClient, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = machine.get("/livez")
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+def test_each_part_is_named(machine: WsgiClient) -> None:
+    answer = machine.get("/readyz")
+    assert answer.status == 200
+    assert set(answer.json["parts"].values()) == {"ok"}
+    assert {"database", "migrations", "storage", "disk"} <= set(answer.json["parts"])
+
+
+def test_a_database_that_is_away(machine: WsgiClient) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise OperationalError("secret of the inside")
+
+    with connection.execute_wrapper(fail):
+        answer = machine.get("/readyz")
+    assert (answer.status, answer.json["status"]) == (503, "failing")
+    assert answer.json["parts"]["database"] == "The database cannot be reached."
+    assert b"secret" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_probes_are_only_read(machine: WsgiClient, path: str) -> None:
+    assert machine.head(path).status == 200
+    assert machine.post(path).status == 405

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from accounts.domain.token_format import make_token
+from tests.wsgi_client import basic
+from tpi_site.kit import request_context
+from tpi_site.kit.logs import JsonLines, RequestIdFilter, redact
+from tpi_site.kit.request_context import RequestContext
+
+
+def record(message: str, *arguments: object, exc_info: object = None) -> logging.LogRecord:
+    return logging.LogRecord("tpi", logging.ERROR, __file__, 1, message, arguments, exc_info)  # type: ignore[arg-type]
+
+
+def line(logged: logging.LogRecord) -> dict[str, str]:
+    text = JsonLines().format(logged)
+    assert "\n" not in text
+    return json.loads(text)  # type: ignore[no-any-return]
+
+
+def test_a_line_is_one_object() -> None:
+    told = line(record("first %s", "of all\nand a forged line"))
+    assert told["message"] == "first of all\nand a forged line"
+    assert (told["level"], told["logger"]) == ("error", "tpi")
+    assert told["at"].endswith("+00:00")
+    assert "request_id" not in told
+
+
+def test_the_request_is_named() -> None:
+    logged = record("x")
+    token = request_context.current.set(RequestContext("req-1", ""))
+    try:
+        assert RequestIdFilter().filter(logged)
+    finally:
+        request_context.current.reset(token)
+    assert line(logged)["request_id"] == "req-1"
+
+
+def test_a_fault_is_told_with_its_trace() -> None:
+    try:
+        raise ZeroDivisionError("here")
+    except ZeroDivisionError:
+        told = line(record("x", exc_info=sys.exc_info()))
+    assert "ZeroDivisionError: here" in told["exception"]
+
+
+TOKEN = make_token()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (f"got {TOKEN} from", TOKEN[20:]),
+        (f"pip install --index-url https://__token__:{TOKEN}@tpi.example/simple/", TOKEN[20:]),
+        ("connecting to postgres://tpi:hunter22@db.tpi.example/tpi", "hunter22"),
+        (basic("nina", "a passphrase")["Authorization"], basic("nina", "a passphrase")["Authorization"][6:]),
+        (f"authorization: BEARER {TOKEN}", TOKEN[20:]),
+    ],
+)
+def test_no_credential_is_written(text: str, secret: str) -> None:
+    assert secret in text
+    assert secret not in redact(text)
+    assert "[redacted]" in redact(text)
+
+
+def test_what_is_no_credential_stays() -> None:
+    text = "GET https://tpi.example/simple/ by nina: basic idea, bearer of news; tpi_short"
+    assert redact(text) == text

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tpi_site.kit.request_context import begin, client_address, is_within
+
+PROXIES = ["10.0.0.0/8", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", "", "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.9", "192.0.2.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.9", "198.51.100.9"),
+        ("10.0.0.1", "203.0.113.66, 198.51.100.9", "198.51.100.9"),
+        ("10.0.0.1", "203.0.113.66, 198.51.100.9, 10.1.2.3", "198.51.100.9"),
+        ("10.0.0.1", "10.5.5.5, 10.6.6.6", "10.0.0.1"),
+        ("2001:db8::1", "2001:db9::7", "2001:db9::7"),
+        ("10.0.0.1", " , ,198.51.100.9,", "198.51.100.9"),
+        ("", "198.51.100.9", ""),
+    ],
+)
+def test_only_what_a_trusted_proxy_says_counts(settings: Any, peer: str, forwarded: str, address: str) -> None:
+    settings.TPI_TRUSTED_PROXIES = PROXIES
+    assert client_address({"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}) == address
+
+
+def test_without_proxies_nobody_is_believed(settings: Any) -> None:
+    settings.TPI_TRUSTED_PROXIES = []
+    assert client_address({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.9"}) == "10.0.0.1"
+
+
+@given(st.text(max_size=300))
+def test_whatever_is_forwarded_fits_an_audit_entry(forwarded: str) -> None:
+    from django.test import override_settings
+
+    with override_settings(TPI_TRUSTED_PROXIES=PROXIES):
+        address = client_address({"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": forwarded})
+    assert len(address) <= 64
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "10.0.0.1:80", "fe80::1%eth0"])
+def test_an_unreadable_address_lies_nowhere(address: str) -> None:
+    assert not is_within(address, PROXIES)
+
+
+def test_a_well_formed_request_id_is_kept() -> None:
+    assert begin({"HTTP_X_REQUEST_ID": "build-17.a_b"}).request_id == "build-17.a_b"
+
+
+@pytest.mark.parametrize("given_id", ["", "two words", "x" * 65, "line\nbreak", "umläut", '"quote"'])
+def test_any_other_is_drawn_anew(given_id: str) -> None:
+    drawn = begin({"HTTP_X_REQUEST_ID": given_id}).request_id
+    assert len(drawn) == 16
+    assert drawn != begin({}).request_id
