@@ -41,8 +41,8 @@ def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
         if refusal is None:
             raise
         return _refused(request, refusal, body)
-    text = "".join(f"{warning}\n" for warning in accepted.warnings)
-    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+    text = "".join(f"{warning}\n" for warning in accepted.warnings).encode()
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Length": str(len(text))})
 
 
 def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads.Accepted:

@@ -35,8 +35,8 @@ class Side:
         """A row for each screen that others than administrators see; the words are those of :data:`ACTIONS`."""
         names = ("team", "index", "project", "release", "file", "role", "prefix", "token", "membership")
         found: dict[str, Model] = {name: getattr(self, name) for name in names}
-        found["change"] = Change.objects.get(index_name=self.index.name)
-        found["audit"] = AuditEntry.objects.filter(object_type="team", object_name=self.team.name)[0]
+        found["change"] = Change.objects.filter(index_name=self.index.name).order_by("pk")[0]
+        found["audit"] = AuditEntry.objects.filter(object_type="team", object_name=self.team.name).order_by("pk")[0]
         return found
 
 

@@ -188,18 +188,20 @@ def _seed_files(
     )  # fmt: skip
 
 
-def touch(database: Path, project: str) -> None:
-    """Change a project as an upload would, as far as its page is concerned: a change row and its serial."""
+def touch(database: Path, project: str, *, kind: str = "release-yanked") -> None:
+    """Yank or unyank the project's latest release, or log something of another ``kind``, past the services."""
     connection = sqlite3.connect(database, isolation_level=None, timeout=60)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        pk, index_id, index_name = connection.execute(
-            "SELECT p.id, i.id, i.name FROM indexapp_project p JOIN indexapp_index i ON i.id = p.index_id"
-            " WHERE p.normalized_name = ?",
+        pk, index_id, index_name, release, version = connection.execute(
+            "SELECT p.id, i.id, i.name, r.id, r.version FROM indexapp_project p"
+            " JOIN indexapp_index i ON i.id = p.index_id JOIN indexapp_release r ON r.project_id = p.id"
+            " WHERE p.normalized_name = ? ORDER BY r.sort_key DESC LIMIT 1",
             [project],
         ).fetchone()
-        Rows(connection, "indexapp_change", ["kind", "index_id", "index_name", "project"]).put(
-            [("release-yanked", index_id, index_name, project)]
+        connection.execute("UPDATE indexapp_release SET is_yanked = NOT is_yanked WHERE id = ?", [release])
+        Rows(connection, "indexapp_change", ["kind", "index_id", "index_name", "project", "version"]).put(
+            [(kind, index_id, index_name, project, version)]
         )
         connection.execute(
             "UPDATE indexapp_project SET last_serial = (SELECT MAX(serial) FROM indexapp_change) WHERE id = ?", [pk]

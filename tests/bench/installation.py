@@ -70,9 +70,9 @@ class Installation:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
         return done.stdout
 
-    def touch(self, project: str) -> None:
-        """Let something about the project have changed."""
-        corpus.touch(self.database, project)
+    def touch(self, project: str, **options: str) -> None:
+        """Let the project have changed; see :func:`tests.bench.corpus.touch`."""
+        corpus.touch(self.database, project, **options)
 
     def file_path(self, filename: str) -> str:
         """The address of a published file."""

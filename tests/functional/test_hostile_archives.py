@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.builders.core_metadata import Built, core_metadata
 from tests.builders.raw_zips import DEFLATED, RawEntry, raw_zip
 from tests.builders.sdists import build_sdist, tar_entry, write_tar_gz
-from tests.builders.wheels import build_wheel, write_zip
+from tests.builders.wheels import build_wheel
 from tests.functional.aftermath import require_refusal, state_of
 from tests.functional.artefacts import fresh_name
 from tests.servers.tpi import TpiServer

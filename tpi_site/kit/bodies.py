@@ -94,9 +94,16 @@ class Body:
             self.left -= len(piece)
 
     def _drained(self, size: int) -> bytes:
-        if self._socket is not None and not select.select([self._socket], [], [], _DRAIN_SILENCE)[0]:
+        if self._socket is not None and not _speaks(self._socket):
             return b""
         return self._patiently(size, _DRAIN_SILENCE)
+
+
+def _speaks(sender: Socket) -> bool:
+    """Whether something comes before the silence is too long; select() would fail above 1024 open files."""
+    poll = select.poll()
+    poll.register(sender.fileno(), select.POLLIN)
+    return bool(poll.poll(_DRAIN_SILENCE * 1000))
 
 
 def _is_number(text: str) -> bool:

@@ -81,28 +81,33 @@ class Pages:
         table.add(Line(name, measured, against, compared.ratio, _HALF))
 
     def measure_cold(self, table: Table) -> None:
-        """What one page costs right after a change of its project, beside the same page unchanged."""
+        """What one page costs right after a change of its project, beside the same page unchanged.
+
+        For context also what it costs when nothing of it is in memory, as after a start.
+        """
         for label, request in (
             ("JSON", self._of_big(JSON)),
             ("HTML", self._of_big(HTML)),
             ("JSON, gzip", self._of_big(JSON, "gzip, deflate")),
         ):
-            with Keepalive(self._installation.port) as client:
-                cold, warm = [], []
-                client.ask(request)
-                for _ in range(_COLD_ROUNDS):
-                    self._installation.touch(self._big_name)
-                    cold.append(_seconds(client, request))
-                    warm += [_seconds(client, request) for _ in range(5)]
-            table.add(
-                Line(
-                    f"cold page of 2,000 files, {label}",
-                    f"{median(cold) * 1e3:.1f} ms",
-                    f"warm {median(warm) * 1e3:.2f} ms",
-                    median(cold) / median(warm),
-                    Target(10, is_ceiling=True, unit=" x"),
-                )
-            )
+            changed, warm = self._latencies(request, "release-yanked")
+            ratio, target = changed / warm, Target(10, is_ceiling=True, unit=" x")
+            name, against = f"cold page of 2,000 files, {label}", f"warm {warm * 1e3:.2f} ms"
+            table.add(Line(f"{name}, changed", f"{changed * 1e3:.1f} ms", against, ratio, target))
+            unknown, warm = self._latencies(request, "bench")
+            against = f"warm {warm * 1e3:.2f} ms"
+            table.add(Line(f"{name}, from nothing", f"{unknown * 1e3:.1f} ms", against, unknown / warm))
+
+    def _latencies(self, request: bytes, kind: str) -> tuple[float, float]:
+        """Median seconds of the first answer after a change of this kind, and of those after it; by one client."""
+        cold, warm = [], []
+        with Keepalive(self._installation.port) as client:
+            client.ask(request)
+            for _ in range(_COLD_ROUNDS):
+                self._installation.touch(self._big_name, kind=kind)
+                cold.append(_seconds(client, request))
+                warm += [_seconds(client, request) for _ in range(5)]
+        return median(cold), median(warm)
 
 
 def _seconds(client: Keepalive, request: bytes) -> float:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import fcntl
+import os
+import resource
 import socket
 from collections.abc import Iterator
 from io import BytesIO
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 
 from tpi_site.kit import bodies
-from tpi_site.kit.bodies import Body, content_length
+from tpi_site.kit.bodies import Body
 from tpi_site.kit.errors import Invalid
 
 
@@ -32,17 +35,19 @@ def test_one_that_ends_early_is_refused_once() -> None:
     assert one.read(4) == b""
 
 
-@pytest.mark.parametrize("text", ["", "many", "-1", "1.0", "٣", " 3"])
-def test_a_length_is_a_number(text: str) -> None:
+@pytest.mark.parametrize("text", [None, "", "many", "-1", "1.0", "٣", " 3", "9" * 21, "9" * 5000])
+def test_one_without_a_length_is_refused_when_it_is_wanted(text: str | None) -> None:
+    environ: dict[str, Any] = {"wsgi.input": BytesIO(b"abc")}
+    one = Body(environ if text is None else environ | {"CONTENT_LENGTH": text})
     with pytest.raises(Invalid) as caught:
-        content_length({"CONTENT_LENGTH": text})
+        assert one.length
     assert caught.value.code == "length-missing"
+    one.drain()
+    assert one.read(3) == b""
 
 
-def test_a_length_may_be_zero_and_must_be_there() -> None:
-    assert content_length({"CONTENT_LENGTH": "0"}) == 0
-    with pytest.raises(Invalid):
-        content_length({})
+def test_an_empty_one_has_a_length() -> None:
+    assert body(b"").length == 0
 
 
 def test_the_rest_is_thrown_away_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +59,25 @@ def test_the_rest_is_thrown_away_within_bounds(monkeypatch: pytest.MonkeyPatch) 
     other = body(b"x" * 5000)
     other.drain()
     assert other.left == 4000
+
+
+def test_a_server_with_many_connections_drains_too(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of an open file may be above what select() takes."""
+    monkeypatch.setattr(bodies, "_DRAIN_SILENCE", 0.02)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    ours, theirs = pair
+    low = ours.detach()
+    high = fcntl.fcntl(low, fcntl.F_DUPFD, 1500)
+    os.close(low)
+    with socket.socket(fileno=high) as many:
+        one, reader = over(many, 10)
+        with reader:
+            theirs.sendall(b"abc")
+            one.drain()
+    assert one.left == 7
 
 
 @pytest.fixture

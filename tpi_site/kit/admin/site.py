@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from tpi_site.kit.admin import cards, entrance
 from tpi_site.kit.admin.marks import NOTHING
 from tpi_site.kit.admin.screens import Screen
-from tpi_site.kit.errors import Forbidden
+from tpi_site.kit.errors import Forbidden, NotFound
 
 _SECTIONS = ("Publishing", "People and rights", "Evidence", "Jobs")
 
@@ -78,6 +78,10 @@ class Console(AdminSite):
     def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> Any:
         """The landing page shows all there is."""
         return HttpResponseRedirect(reverse("admin:index", current_app=self.name))
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No form asks it; rows are told by their names."""
+        raise NotFound("The console completes no names.")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The screens that the actor may see, by section."""

@@ -16,7 +16,9 @@ def test_the_choice_is_kept_in_a_cookie_and_shown_on_every_page(client: Client, 
     cookie = client.cookies["tpi_theme"]
     assert (cookie.value, cookie["httponly"], cookie["samesite"]) == (theme, True, "Lax")
     for page in ("/", "/nowhere/at/all/"):
-        assert (f'data-theme="{theme}"' in client.get(page).content.decode()) == attribute
+        assert (
+            f'data-theme="{theme}"' in client.get(page, headers={"Accept": "text/html"}).content.decode()
+        ) == attribute
     assert f'value="{theme}" aria-pressed="true"' in client.get("/").content.decode()
 
 
