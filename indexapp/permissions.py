@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
-from accounts.permissions import teams_visible_to
+from accounts.permissions import SIGN_IN, teams_visible_to
 from indexapp.models import Change, Index, Project, ReservedPrefix, Role
 from indexapp.models.querysets import roles_of
 from tpi_site.kit.errors import Forbidden, Unauthenticated
@@ -22,7 +22,6 @@ _IN_WORDS = {
     Verb.PROMOTE: "promote from",
     Verb.ADMINISTER: "administer",
 }
-SIGN_IN = "Sign in with a user name and password or with an API token; this address needs credentials."
 
 
 def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name: str | None = None) -> frozenset[Verb]:

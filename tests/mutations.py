@@ -134,6 +134,7 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: indexes.make_default(actor=actor, index=world.other_index),
         "index.make-default",
         ADMINISTRATOR,
+        ("index-changed",),
     ),
     "indexapp.services.indexes.delete": Mutation(
         lambda world, actor: indexes.delete(actor=actor, index=world.other_index),

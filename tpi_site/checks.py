@@ -48,7 +48,9 @@ def environment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
     """E003 to E006: where the site listens and what it is called."""
     if settings.TPI_URL and not _is_http_url(settings.TPI_URL):
-        yield Error("TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003")
+        yield Error(
+            "TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003"
+        )
     host, _, port = settings.TPI_BIND.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004  the highest port
         yield Error("TPI_BIND is not host:port.", hint="For example 127.0.0.1:8000.", id="tpi.E004")
@@ -58,7 +60,9 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
                 yield Error(f"{name}: '{text}' is not a network.", hint="For example 10.0.0.0/8.", id="tpi.E005")
     if settings.TPI_ACCEL_LOCATION and not settings.TPI_ACCEL_LOCATION.startswith("/"):
         yield Error(
-            "TPI_ACCEL_LOCATION is not a location.", hint="Name nginx's internal location, such as /blobs/.", id="tpi.E006"
+            "TPI_ACCEL_LOCATION is not a location.",
+            hint="Name nginx's internal location, such as /blobs/.",
+            id="tpi.E006",
         )
 
 
@@ -76,7 +80,9 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
         yield Error(f"The data folder {folder} cannot be written.", hint="Check TPI_DATA_DIR.", id="tpi.E008")
     elif stat.S_IMODE(folder.stat().st_mode) & 0o077:
         yield Warning(
-            f"Other users of this machine may read the data folder {folder}.", hint=f"Run: chmod 700 {folder}", id="tpi.W009"
+            f"Other users of this machine may read the data folder {folder}.",
+            hint=f"Run: chmod 700 {folder}",
+            id="tpi.W009",
         )
     rate = settings.TPI_API_RATE
     if not _RATE.match(rate):

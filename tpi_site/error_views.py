@@ -21,7 +21,9 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: a request that Django itself refuses."""
     if edge.wants_page(request):
         return defaults.bad_request(request, exception)
-    refusal = edge.as_refusal(exception) or Invalid("The request is malformed and was refused.", code="request-malformed")
+    refusal = edge.as_refusal(exception) or Invalid(
+        "The request is malformed and was refused.", code="request-malformed"
+    )
     return edge.to_response(request, refusal)
 
 

@@ -20,8 +20,10 @@ from tpi_site.kit.admin.refusals import ModelForm, RefusableForm
 
 if TYPE_CHECKING:
     TabularInline = admin.TabularInline[Membership, Team]
+    BaseInlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
 else:
     TabularInline = admin.TabularInline
+    BaseInlineFormSet = forms.BaseInlineFormSet
 
 MOST_INLINE = 100
 """Members shown on the team's own page; larger teams are looked after in the list of members."""
@@ -68,11 +70,19 @@ class MembershipForm(ModelForm):
             del self.fields["user"]
 
 
+class MembersFormSet(BaseInlineFormSet):
+    """The rows of the table."""
+
+    def validate_unique(self) -> None:
+        """Nothing: to name somebody who is in the team already is to change their place."""
+
+
 class MembersInline(TabularInline):
     """The members of a team that is not too large for one page."""
 
     model = Membership
     form = MembershipForm
+    formset = MembersFormSet
     template = "admin/parts/members.html"
     extra = 3
     verbose_name_plural = "members"

@@ -74,9 +74,6 @@ class NewRoleForm(RefusableForm):
         values["project"] = self._project(index, name) if name and index else None
         return values
 
-    def validate_constraints(self) -> None:
-        """Nothing: to grant where something was granted before is to replace it."""
-
     def _project(self, index: Index, name: str) -> Project | None:
         normalized = names.normalize_name(name)
         found: Project | None = (

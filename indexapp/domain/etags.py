@@ -22,6 +22,11 @@ def make_etag(*inputs: str | bytes | int) -> str:
     return f'"{digest.hexdigest()}"'
 
 
+def etag_in_coding(etag: str, coding: str) -> str:
+    """Return the tag of the same document in a content coding: other bytes, so another tag."""
+    return etag if coding == "identity" else f'{etag[:-1]}-{coding}"'
+
+
 def if_none_match(header: str | None, etag: str) -> bool:
     """Return whether an ``If-None-Match`` header names ``etag``, which calls for 304.  Never raises.
 

@@ -61,10 +61,15 @@ def discard(stored: Stored) -> None:
 def _forget(object_name: str, sha256: str) -> bool:
     with transaction.atomic():
         locking.hold(f"blob:{sha256}")
-        if Blob.objects.filter(object_name=object_name).exists():
+        if _is_claimed(object_name, sha256):
             return False
         default_storage().delete(object_name)
     return True
+
+
+def _is_claimed(object_name: str, sha256: str) -> bool:
+    """Whether a row speaks of these bytes; found by the digest, which has an index."""
+    return Blob.objects.filter(sha256=sha256, object_name=object_name).exists()
 
 
 def sweep(*, older_than: datetime) -> int:
@@ -77,8 +82,10 @@ def sweep(*, older_than: datetime) -> int:
     storage = default_storage()
     swept = 0
     for name in storage.names():
-        if not Blob.objects.filter(object_name=name).exists() and _is_older(name, older_than):
-            swept += _forget(name, name.replace("/", ""))
+        sha256 = name.replace("/", "")
+        if not _is_claimed(name, sha256) and _is_older(name, older_than):
+            swept += _forget(name, sha256)
+    storage.sweep_incoming(older_than=older_than)
     return swept
 
 

@@ -17,7 +17,7 @@ from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index
 from indexapp.services import changes
-from tpi_site.kit.errors import Conflict, Forbidden, Invalid
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset(
     {
@@ -94,10 +94,12 @@ def make_default(*, actor: Actor, index: Index) -> None:
         )
     with transaction.atomic():
         Index.objects.filter(is_default=True).update(is_default=False)
-        Index.objects.filter(pk=index.pk).update(is_default=True)
+        if not Index.objects.filter(pk=index.pk).update(is_default=True):
+            raise NotFound("The index was deleted in the meantime.")
         index.is_default = True
         audit.record(actor=actor, action="index.make-default", subject=index)
         generations.bump_access()
+        changes.record(actor=actor, kind=ChangeKind.INDEX_CHANGED, index=index, fields=["is_default"])
 
 
 def delete(*, actor: Actor, index: Index) -> None:

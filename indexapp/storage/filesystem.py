@@ -2,7 +2,7 @@
 
 Incoming bytes go to an unnamed file (``O_TMPFILE``), which the kernel frees when its last descriptor closes, so that an
 aborted upload, a refusal or ``kill -9`` leaves nothing behind.  Where the file system has no unnamed files, a named
-one under ``tmp/`` is used and swept at the next start.
+one under ``tmp/`` is used, which the daily sweep takes when its process died.
 """
 
 from __future__ import annotations
@@ -158,12 +158,14 @@ class FilesystemStorage:
             if _NAME.match(name):
                 yield name
 
-    def sweep_incoming(self) -> int:
-        """Remove named spools that a dead process left; call it only while nothing serves. Returns their number."""
+    def sweep_incoming(self, *, older_than: datetime) -> int:
+        """See the protocol: named spools that nobody has written to since ``older_than``."""
         swept = 0
         for path in self._incoming.iterdir():
-            path.unlink(missing_ok=True)
-            swept += 1
+            with suppress(FileNotFoundError):  # its upload ended meanwhile
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
+                    path.unlink()
+                    swept += 1
         return swept
 
     def _path(self, name: str) -> Path:

@@ -57,3 +57,6 @@ class BlobStorage(Protocol):
 
     def names(self) -> Iterator[str]:
         """Every blob's name, for maintenance; never used while answering a request."""
+
+    def sweep_incoming(self, *, older_than: datetime) -> int:
+        """Remove what processes that died while they spooled have left; returns how many."""

@@ -54,14 +54,18 @@ def _rest() -> dict[str, Row]:
         "api:root": reads(EVERYBODY),
         "api:schema": reads(EVERYBODY),
         "api:docs": reads(EVERYBODY),
-        "api:users": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"username": "new", "password": "pine-cone-42"})}),
+        "api:users": Row(
+            {"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"username": "new", "password": "pine-cone-42"})}
+        ),
         "api:user": Row(
-            {"GET": (ADMINISTRATOR, None), "PATCH": (ADMINISTRATOR, {"email": "a@tpi.example"}), "DELETE": (ADMINISTRATOR, None)},
+            {
+                "GET": (ADMINISTRATOR, None),
+                "PATCH": (ADMINISTRATOR, {"email": "a@tpi.example"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
             {"username": "bystander"},
         ),
-        "api:user-password": Row(
-            {"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}
-        ),
+        "api:user-password": Row({"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}),
         "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:team": Row(
             {
@@ -72,7 +76,8 @@ def _rest() -> dict[str, Row]:
             {"team": "tools"},
         ),
         "api:members": Row(
-            {"GET": (ADMINS | {"member"}, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})}, {"team": "tools"}
+            {"GET": (ADMINS | {"member"}, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
+            {"team": "tools"},
         ),
         "api:member": Row(
             {
@@ -83,12 +88,15 @@ def _rest() -> dict[str, Row]:
             {"team": "tools", "username": "member"},
         ),
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
-        "api:token": Row({"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404),
+        "api:token": Row(
+            {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404
+        ),
         "api:audit": reads(ADMINISTRATOR),
         "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
-            {"GET": (READERS, None), "PATCH": (ADMINS, {"max_file_size": 1000}), "DELETE": (ADMINISTRATOR, None)}, _INDEX
+            {"GET": (READERS, None), "PATCH": (ADMINS, {"max_file_size": 1000}), "DELETE": (ADMINISTRATOR, None)},
+            _INDEX,
         ),
         "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, _INDEX),
         "api:projects": Row({"GET": (READERS, None), "POST": (UPLOADERS, {"name": "brand-new"})}, _INDEX),
@@ -144,11 +152,15 @@ def _machine() -> dict[str, Row]:
     return rows
 
 
-MACHINE = _rest() | _machine() | {
-    "livez": reads(EVERYBODY),
-    "readyz": reads(EVERYBODY),
-    "metrics": reads(ADMINISTRATOR),
-}
+MACHINE = (
+    _rest()
+    | _machine()
+    | {
+        "livez": reads(EVERYBODY),
+        "readyz": reads(EVERYBODY),
+        "metrics": reads(ADMINISTRATOR),
+    }
+)
 """Addresses of programs, which sign in with every request."""
 
 PAGES = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
+from django.forms import BaseForm
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -80,6 +81,12 @@ def messages(response: HttpResponse) -> list[str]:
 
 def errors(response: HttpResponse) -> str:
     """What the form's errors say, on a page that shows the form again."""
-    form = response.context["form"] if "form" in response.context else response.context["adminform"].form
     assert response.status_code == 200
+    if "adminform" not in response.context:
+        return _sentences(response.context["form"])
+    forms = [form for inline in response.context["inline_admin_formsets"] for form in inline.formset]
+    return " ".join(map(_sentences, [response.context["adminform"].form, *forms]))
+
+
+def _sentences(form: BaseForm) -> str:
     return " ".join(" ".join(map(str, found)) for found in form.errors.values())

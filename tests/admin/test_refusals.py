@@ -51,7 +51,7 @@ NEW: dict[str, tuple[type[Any], Fields, str]] = {
     "a member twice": (Index, {**INDEX, "name": "new", "kind": "group", "members": "main\nmain"}, "named twice"),
     "a size that is none": (Index, {**INDEX, "name": "new", "kind": "hosted", "max_file_size": "big"}, "500 MB"),
     "a size of nothing": (Index, {**INDEX, "name": "new", "kind": "hosted", "max_file_size": "0"}, "above zero"),
-    "a user of a name that is taken": (User, {"username": "ROOT", "email": ""}, "exists"),
+    "a user of a name that is taken": (User, {"username": "ROOT", "email": ""}, "an account named 'ROOT' already"),
     "a weak password": (User, {"username": "ann", "password": "12345", "repeated": "12345"}, "too short"),
     "two passwords that differ": (User, {"username": "ann", "password": PASSWORD, "repeated": "x"}, "differ"),
     "a team of a name that is taken": (Team, {"name": "red-team", **NO_MEMBERS}, "already exists"),

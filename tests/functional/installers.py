@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.functional.client_tools import (
     site_packages,
     tool,
 )
+
+_PYTHON = f"=={sys.version_info.major}.{sys.version_info.minor}.*"  # so that nothing is asked for that others need
 
 
 class Installer(ABC):
@@ -74,7 +77,7 @@ class Poetry(Installer):
     ) -> tuple[Outcome, dict[str, str]]:
         folder = home.project(
             "poetry-user",
-            f'[project]\nname = "user"\nversion = "0"\nrequires-python = ">=3.11,<4"\n'
+            f'[project]\nname = "user"\nversion = "0"\nrequires-python = "{_PYTHON}"\n'
             f"dependencies = {_listed(requirements)}\n[tool.poetry]\npackage-mode = false\n"
             f'[[tool.poetry.source]]\nname = "tpi"\nurl = "{index}"\npriority = "primary"\n',
         )
@@ -105,7 +108,7 @@ class Pdm(Installer):
         url = credentials.in_url(index) if credentials else index
         folder = home.project(
             "pdm-user",
-            f'[project]\nname = "user"\nversion = "0"\nrequires-python = ">=3.11"\n'
+            f'[project]\nname = "user"\nversion = "0"\nrequires-python = "{_PYTHON}"\n'
             f"dependencies = {_listed(requirements)}\n[tool.pdm]\ndistribution = false\n"
             f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{url}"\nverify_ssl = true\n',
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -16,6 +19,7 @@ from tests.servers.ports import LOOPBACK, status_of, wait_until
 ACCEL = "/_blobs"
 
 _CONFIGURATION = """
+{user}
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
@@ -58,9 +62,20 @@ def nginx(*, folder: Path, port: int, upstream: str, prefix: str, blobs: Path) -
     executable = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
     assert executable, "nginx is missing; run 'make test', which installs it"
     configuration = folder / "nginx.conf"
+    # the files are the installation's own (mode 0600), so nginx must run as its user to send them
+    user = (
+        f"user {pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name};" if os.geteuid() == 0 else ""
+    )
     configuration.write_text(
         _CONFIGURATION.format(
-            folder=folder, loopback=LOOPBACK, port=port, upstream=upstream, prefix=prefix, blobs=blobs, accel=ACCEL
+            user=user,
+            folder=folder,
+            loopback=LOOPBACK,
+            port=port,
+            upstream=upstream,
+            prefix=prefix,
+            blobs=blobs,
+            accel=ACCEL,
         )
     )
     caretaker = Caretaker()

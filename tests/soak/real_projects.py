@@ -34,6 +34,8 @@ WITH_DEPENDENCIES = (
     "scipy", "ziglang",
     # odd names
     "ruamel.yaml", "zope.interface", "backports.tarfile", "jaraco.functools", "keyrings.alt", "flask_cors", "discord.py",
+    # what others need elsewhere, or say only in their setup.py
+    "colorama", "tzdata", "defusedxml",
     # what building an sdist needs
     "setuptools", "wheel",
 )  # fmt: skip
@@ -50,12 +52,11 @@ SDISTS = (
     "MarkupSafe==2.1.5",
 )
 INSTALLED = (
-    *(name for name in WITH_DEPENDENCIES if name not in ("setuptools", "wheel", "zope.interface")),
+    *(name for name in WITH_DEPENDENCIES if name not in ("setuptools", "wheel", "colorama", "tzdata")),
     "docopt",
     "wget",
     "odfpy",
     "sgmllib3k",
-    "zope.interface",
 )
 
 
@@ -86,12 +87,12 @@ class Line:
 def obtain() -> list[Line]:
     """The files, downloaded if they are not there yet."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    done = CACHE / "complete"
-    if not done.exists():
+    done, wanted = CACHE / "complete", "\n".join((*WITH_DEPENDENCIES, *SDISTS))
+    if not done.exists() or done.read_text() != wanted:
         _download(*WITH_DEPENDENCIES, "--only-binary", ":all:")
         for requirement in SDISTS:
             _download(requirement, "--no-deps", "--no-binary", requirement.partition("==")[0])
-        done.touch()
+        done.write_text(wanted)
     files = sorted(path for path in CACHE.iterdir() if path.suffix in (".whl", ".gz", ".zip"))
     return [Line(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions as rest
@@ -123,7 +123,7 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return errors.TooLarge("The request's body is larger than this address takes.")
     if isinstance(error, SuspiciousOperation):
         return errors.Invalid("The request is malformed and was refused.", code="request-malformed")
-    if isinstance(error, DatabaseError):
+    if isinstance(error, Error):
         return _from_database(error)
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return errors.NoSpace("The server's disk is full; reading goes on, writing must wait until space is made.")
@@ -133,7 +133,7 @@ def as_refusal(error: BaseException) -> Refusal | None:
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
 
 
-def _from_database(error: DatabaseError) -> Refusal | None:
+def _from_database(error: Error) -> Refusal | None:
     if isinstance(error, IntegrityError):
         # A constraint that a check before the write did not foresee; upload clients repeat what is answered 503.
         log.warning("A request met a constraint.", exc_info=error)
@@ -143,7 +143,7 @@ def _from_database(error: DatabaseError) -> Refusal | None:
         return errors.Invalid(
             "A value is too long, or has characters that cannot be stored.", code="value-not-storable"
         )
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError | InterfaceError):
         log.error("The database refused the request.", exc_info=error)
         return errors.Unavailable("The database cannot be reached at the moment; try again in a few seconds.")
     return None

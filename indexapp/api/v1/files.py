@@ -16,6 +16,7 @@ from accounts.api.resources import Resource, gone
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
 from indexapp.api.v1.readers import SignedInOrPublic
+from indexapp.domain.file_paths import file_path
 from indexapp.models import File
 from indexapp.services import releases
 from tpi_site.kit.public_urls import public_url
@@ -58,8 +59,7 @@ class FileSerializer(serializers.ModelSerializer[File]):
 
     def get_url(self, file: File) -> str:
         """The address of the bytes."""
-        digest = file.sha256
-        path = f"{file.index.name}/files/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}"
+        path = f"{file.index.name}/files/{file_path(file.sha256, file.filename)}"
         return public_url(self.context["request"]._request, f"{get_script_prefix()}{path}")
 
 

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, as_words, from_mask
 from indexapp import permissions
+from indexapp.domain.file_paths import file_path
 from indexapp.domain.license_words import license_words
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.requirement_groups import RequirementGroup, group_requirements
@@ -157,9 +158,7 @@ def _files(release: Release | None) -> QuerySet[File]:
 def _shown(file: File, release: Release | None) -> ShownFile:
     is_yanked = file.is_yanked or bool(release and release.is_yanked)
     reason = file.yank_reason or (release.yank_reason if release else "")
-    sha256 = file.sha256
-    path = f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{file.filename}"
-    return ShownFile(file, describe_file(file.filename), path, is_yanked, reason)
+    return ShownFile(file, describe_file(file.filename), file_path(file.sha256, file.filename), is_yanked, reason)
 
 
 def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
+from indexapp.domain.file_paths import file_path
 from indexapp.models import File, Project
 from indexapp.services.serving import project_pages
 from indexapp.services.serving.index_map import ServedIndex
@@ -54,7 +55,7 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
 def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:
     prefix, _, filename = path.rpartition("/")
     sha256 = prefix.replace("/", "")
-    if f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}" != prefix:
+    if file_path(sha256, filename) != path:
         return None
     row = _row(index, filename, sha256)
     wants_metadata = False

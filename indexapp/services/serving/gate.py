@@ -8,6 +8,7 @@ from typing import NoReturn
 from accounts.authentication import authenticate, remembered
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.verbs import Verb
+from accounts.permissions import SIGN_IN
 from indexapp import permissions
 from indexapp.models import Index, Project
 from indexapp.services.serving.index_map import ServedIndex
@@ -92,7 +93,7 @@ def password_is_welcome(actor: Actor, index: ServedIndex) -> bool:
 def refuse(actor: Actor, index_name: str) -> NoReturn:
     """Say no in the same words whether or not the thing exists."""
     if actor.is_anonymous:
-        raise Unauthenticated(permissions.SIGN_IN)
+        raise Unauthenticated(SIGN_IN)
     if actor.method is Method.PASSWORD:
         raise Forbidden(
             f"The user '{actor.username}' isn't allowed to read this from the index '{index_name}', or the index takes "

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from indexapp.domain.file_paths import file_path
 from indexapp.domain.simple_page import FileRow
 
 
@@ -66,8 +67,17 @@ def _together(releases: list[Any], files: list[Any]) -> list[ReleaseFiles]:
             continue
         mark = marks[release]
         yanked = (reason or mark or "") if is_yanked or mark is not None else None
-        path = f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{filename}"
-        row = (filename, path, sha256, size, uploaded, requires_python or None, yanked, metadata or None, None)
+        row = (
+            filename,
+            file_path(sha256, filename),
+            sha256,
+            size,
+            uploaded,
+            requires_python or None,
+            yanked,
+            metadata or None,
+            None,
+        )
         by_release[release].append(row)
     found = [ReleaseFiles(key, version, sorted(by_release[pk])) for pk, key, version, _, _ in releases]
     return [release for release in found if release.files]

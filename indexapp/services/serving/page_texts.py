@@ -142,10 +142,11 @@ def in_coding(text: PageText, form: PageForm, coding: ContentCoding) -> bytes:
         return encode(text.body, coding)
     view, position = memoryview(text.body), text.start
     separator = form.separator.encode()
+    between = gzip_piece(separator)
     parts = [gzip_piece(view[:position])]
     for number, piece in enumerate(text.pieces):
         if number and separator:
-            parts.append(gzip_piece(separator))
+            parts.append(between)
         if piece.digest not in text.packed:
             text.packed[piece.digest] = gzip_piece(view[position : position + piece.size])
         parts.append(text.packed[piece.digest])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from django.db.models import QuerySet
 
+from indexapp.domain.file_paths import file_path
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.project_json import Ownership, ReleaseFile, ReleaseInfo, render_project, render_release
 from indexapp.domain.timestamps import iso_utc
@@ -33,7 +34,7 @@ class Addresses:
 
     def file(self, sha256: str, filename: str) -> str:
         """The file, below ``/packages/`` because bandersnatch takes nothing else."""
-        return f"{self._base}/packages/{self._index}/{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{filename}"
+        return f"{self._base}/packages/{self._index}/{file_path(sha256, filename)}"
 
 
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from indexapp.domain.change_kinds import OF_A_RELEASE
 from indexapp.domain.content_encoding import ContentCoding
+from indexapp.domain.etags import etag_in_coding
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
 from indexapp.models import Change, Project
@@ -27,6 +28,8 @@ from tpi_site.kit.errors import Invalid, NotFound
 DocumentKind = Literal["json", "html"]
 _FORMS: dict[DocumentKind, PageForm] = {"json": JSON_FORM, "html": HTML_FORM}
 _MOST_CHANGES = 50
+_OVERHEAD = 2048
+"""Bytes that a page costs beside its texts; also one of which nobody asked a document yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def _make(page: ServedProject, kind: DocumentKind, coding: ContentCoding, files_
         plain = page.documents[kind, "identity"] = Rendered(text.etag, text.body)
     if coding == "identity":
         return plain
-    return Rendered(f'{plain.etag[:-1]}-{coding}"', in_coding(page.texts[kind], _FORMS[kind], coding))
+    return Rendered(etag_in_coding(plain.etag, coding), in_coding(page.texts[kind], _FORMS[kind], coding))
 
 
 def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
@@ -182,10 +185,12 @@ def _weigh_locked(page: ServedProject) -> None:
     global _kept_bytes  # noqa: PLW0603  as above
     if not page.is_kept:
         return
-    texts = sum(text.size for text in page.texts.values())
-    coded = sum(len(each.body) for (_, coding), each in page.documents.items() if coding != "identity")
-    _kept_bytes += texts + coded - page.weight
-    page.weight = texts + coded
+    # Lists, made at once: another thread may just be adding the document that it made.
+    texts = sum(text.size for text in list(page.texts.values()))
+    coded = sum(len(each.body) for (_, coding), each in list(page.documents.items()) if coding != "identity")
+    weight = _OVERHEAD + texts + coded
+    _kept_bytes += weight - page.weight
+    page.weight = weight
     while _pages and _kept_bytes > settings.TPI_PAGE_CACHE_MB * 2**20:
         _drop_locked(next(iter(_pages)))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Lock
 
-from django.db.models import Max
+from django.db.models import Max, OuterRef, Subquery
 
 from accounts.domain.actors import Actor
 from indexapp.domain.content_encoding import ContentCoding, encode
-from indexapp.domain.etags import make_etag
+from indexapp.domain.etags import etag_in_coding, make_etag
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
-from indexapp.models import Change, Project
+from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
 from indexapp.services.serving import gate
 from indexapp.services.serving.index_map import ServedIndex
@@ -50,8 +50,11 @@ def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
 
 
 def _serial_of(index: ServedIndex) -> int:
-    names = [member.name for member in index.members]
-    return Change.objects.filter(index_name__in=names).aggregate(last=Max("serial"))["last"] or 0
+    """The last change of any member: one look into the log's index for each, however long the log is."""
+    changes = Change.objects.filter(index_name=OuterRef("name")).order_by("-serial")
+    members = Index.objects.filter(pk__in=[member.pk for member in index.members])
+    last: int | None = members.aggregate(last=Max(Subquery(changes.values("serial")[:1])))["last"]
+    return last or 0
 
 
 def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, coding: ContentCoding) -> Rendered:
@@ -84,7 +87,7 @@ def in_coding(plain: Rendered, coding: ContentCoding) -> Rendered:
     """The same document in a content coding, with an entity tag of its own."""
     if coding == "identity":
         return plain
-    return Rendered(f'{plain.etag[:-1]}-{coding}"', encode(plain.body, coding))
+    return Rendered(etag_in_coding(plain.etag, coding), encode(plain.body, coding))
 
 
 def _rows(index: ServedIndex, actor: Actor | None) -> list[ProjectRow]:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 from urllib.parse import quote
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 _SQL = (
     "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
@@ -38,13 +38,16 @@ class FileWatch:
         self._last = Watermark(0, 0)
 
     def read(self) -> Watermark:
-        """The present numbers; a query only after somebody committed."""
-        with self._lock:
-            version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._version:
-                self._last = Watermark(*self._connection.execute(_SQL).fetchone())
-                self._version = version
-            return self._last
+        """The present numbers; a query only after somebody committed.  Fails as Django's own connection does."""
+        try:
+            with self._lock:
+                version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+                if version != self._version:
+                    self._last = Watermark(*self._connection.execute(_SQL).fetchone())
+                    self._version = version
+                return self._last
+        except sqlite3.Error as error:
+            raise OperationalError(*error.args) from error
 
     def close(self) -> None:
         """Give the connection back."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 
 from django.db import DatabaseError
 
@@ -40,11 +41,6 @@ def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
     if seen is None:
         return Accepted(is_new=False)
     inspected = inspect(incoming, form)
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return _publish(actor, incoming, form, inspected, seen)
-        except blobs.BlobVanishedError:
-            continue
     return _publish(actor, incoming, form, inspected, seen)
 
 
@@ -70,9 +66,20 @@ def _check(actor: Actor, incoming: Incoming, form: FormFields) -> Seen | None:
 
 
 def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, seen: Seen) -> Accepted:
+    """Put the bytes and record them; what vanishes in between is put once more.
+
+    What has not vanished stays meanwhile: an unnamed file whose name was taken away can be given no other.
+    """
     kept = _keep(incoming, inspected)
     try:
-        accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
+                break
+            except blobs.BlobVanishedError:
+                kept = _keep_again(kept, incoming, inspected)
+        else:
+            accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
     except Exception:
         _discard(kept)
         raise
@@ -93,6 +100,15 @@ def _keep(incoming: Incoming, inspected: Inspected) -> Kept:
     except Exception:
         _discard(Kept(file, None))
         raise
+
+
+def _keep_again(before: Kept, incoming: Incoming, inspected: Inspected) -> Kept:
+    """The bytes, put once more; new is also what an earlier attempt of this upload brought."""
+    kept = _keep(incoming, inspected)
+    metadata = kept.metadata
+    if metadata and before.metadata:
+        metadata = replace(metadata, is_new=metadata.is_new or before.metadata.is_new)
+    return Kept(replace(kept.file, is_new=kept.file.is_new or before.file.is_new), metadata)
 
 
 def _discard(kept: Kept) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
+from accounts.permissions import SIGN_IN
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import File, Index, Project, Release, RetiredFilename
@@ -38,7 +39,7 @@ class Seen:
 def require_may_try(actor: Actor, index: Index) -> None:
     """Refuse, before the body is read, an actor who may publish nothing at all here."""
     if actor.is_anonymous:
-        raise Unauthenticated(permissions.SIGN_IN)
+        raise Unauthenticated(SIGN_IN)
     open_to_members = index.project_creation == Index.ProjectCreation.MEMBERS and actor.user_id is not None
     may_create = open_to_members and (actor.token is None or Verb.UPLOAD in actor.token.verbs)
     may_try = may_create or Verb.UPLOAD in gate.verbs_on(actor, index, None, watermarks.read())

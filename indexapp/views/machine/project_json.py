@@ -7,18 +7,15 @@ from urllib.parse import quote
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from accounts.domain.actors import Actor
 from indexapp.domain.cache_control import page_cache_control, page_vary
 from indexapp.domain.content_encoding import choose_encoding, encode
 from indexapp.domain.etags import if_none_match, make_etag
-from indexapp.domain.names import is_valid_name, normalize_name
-from indexapp.services.serving import gate, project_documents, project_pages
-from indexapp.services.serving.index_map import ServedIndex
+from indexapp.domain.names import normalize_name
+from indexapp.services.serving import project_documents
 from indexapp.services.serving.project_documents import Addresses
 from indexapp.services.serving.project_pages import ServedProject
-from indexapp.services.serving.watermarks import Watermark
 from indexapp.views.machine.messages import Question, Reply
-from indexapp.views.machine.simple import NO_PROJECT, prefix, reader
+from indexapp.views.machine.simple import prefix, reader, visible_project
 from tpi_site.kit.errors import Invalid, NotFound
 
 
@@ -41,17 +38,6 @@ def document(question: Question, index_name: str | None, name: str, version: str
     if body is None:
         raise NotFound("The project has no such release.")
     return _answer(question, body, page)
-
-
-def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> ServedProject:
-    """The project, if the name exists and the actor may see it; else the same answers as the project's page."""
-    normalized = normalize_name(name)
-    page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
-    if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
-        return page
-    if page is None and gate.reads_everything(actor, index, watermark):
-        raise NotFound(NO_PROJECT)
-    return gate.refuse(actor, index.name)
 
 
 def public_base(question: Question) -> str:

@@ -50,7 +50,7 @@ def project_page(question: Question, index_name: str | None, name: str) -> Reply
     """The page of one project."""
     actor, index, watermark = reader(question, index_name)
     normalized = normalize_name(name)
-    page = _visible_page(actor, index, name, normalized, watermark)
+    page = visible_project(actor, index, name, watermark)
     if name != normalized or not question.path.endswith("/"):
         base = question.path.rstrip("/").rpartition("/")[0]
         return _redirect(f"{prefix()}{quote(base)}/{quote(normalized)}/", question.query)
@@ -60,7 +60,7 @@ def project_page(question: Question, index_name: str | None, name: str) -> Reply
 def listing(question: Question, index_name: str | None, name: str) -> Reply:
     """The page of one project as hatch asks for it before it uploads: HTML whatever it accepts, under any spelling."""
     actor, index, watermark = reader(question, index_name)
-    page = _visible_page(actor, index, name, normalize_name(name), watermark)
+    page = visible_project(actor, index, name, watermark)
     return _page(question, index, page, SimpleType.HTML)
 
 
@@ -74,8 +74,9 @@ def _page(question: Question, index: ServedIndex, page: ServedProject, kind: Sim
     return _answer(question, rendered, kind, page.serial, is_public=page.member.anonymous_read)
 
 
-def _visible_page(actor: Actor, index: ServedIndex, name: str, normalized: str, watermark: Watermark) -> ServedProject:
-    """The page, if the name exists and the actor may see it; what they may not see looks like what does not exist."""
+def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> ServedProject:
+    """The project, if it exists and the actor may see it; what they may not see looks like what does not exist."""
+    normalized = normalize_name(name)
     page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
     if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
         return page

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from prometheus_client import Counter
 
 from indexapp.views.machine import routes
@@ -84,7 +84,7 @@ def answer(question: Question) -> Reply | None:
     try:
         return routes.answer(question)
     except Exception as error:  # the edge: whatever happens becomes an answer
-        if isinstance(error, DatabaseError):
+        if isinstance(error, Error):
             connection.close_if_unusable_or_obsolete()
         refusal = edge.as_refusal(error)
         accept = question.accept or ""

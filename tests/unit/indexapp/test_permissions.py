@@ -159,9 +159,7 @@ def test_an_index_is_let_through_where_the_verb_is_held_on_it_and_seen_where_any
 ) -> None:
     for _, credential in everybody(land):
         for verb in set(Verb) - {R}:
-            expected = {
-                name for name, index in land.indexes.items() if verb in permissions.verbs_on(credential, index)
-            }
+            expected = {name for name, index in land.indexes.items() if verb in permissions.verbs_on(credential, index)}
             found = Index.objects.permitting(credential, verb).values_list("name", flat=True)
             assert set(found) == expected, (credential, verb)
         seen = {index for index, _ in Project.objects.visible_to(credential).values_list("index__name", "name")}

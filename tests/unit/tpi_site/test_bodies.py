@@ -92,9 +92,7 @@ def over(ours: socket.socket, length: int) -> tuple[Body, Any]:
     return Body({"wsgi.input": reader, "gunicorn.socket": ours, "CONTENT_LENGTH": str(length)}), reader
 
 
-def test_a_sender_that_falls_silent_is_not_waited_for(
-    pair: tuple[socket.socket, socket.socket], settings: Any
-) -> None:
+def test_a_sender_that_falls_silent_is_not_waited_for(pair: tuple[socket.socket, socket.socket], settings: Any) -> None:
     settings.TPI_BODY_TIMEOUT = 0.05
     ours, theirs = pair
     one, reader = over(ours, 100)

@@ -11,7 +11,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import DatabaseError, DataError, IntegrityError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from django.test import RequestFactory
 from hypothesis import given
@@ -90,6 +90,7 @@ def test_a_reason_phrase_is_always_one_short_line_of_latin_1(sentence: str) -> N
         (SuspiciousOperation("x"), 400),
         (DisallowedHost("x"), 400),
         (OperationalError("x"), 503),
+        (InterfaceError("x"), 503),
         (IntegrityError("x"), 503),
         (DataError("x"), 400),
         (OSError(errno.ENOSPC, "x"), 507),

@@ -39,7 +39,16 @@ def test_what_is_no_such_number(monkeypatch: pytest.MonkeyPatch, value: str) -> 
 
 @pytest.mark.parametrize(
     ("value", "read"),
-    [("on", True), ("TRUE", True), ("yes", True), ("1", True), ("off", False), ("no", False), ("0", False), ("", False)],
+    [
+        ("on", True),
+        ("TRUE", True),
+        ("yes", True),
+        ("1", True),
+        ("off", False),
+        ("no", False),
+        ("0", False),
+        ("", False),
+    ],
 )
 def test_a_switch(monkeypatch: pytest.MonkeyPatch, value: str, read: bool) -> None:
     given(monkeypatch, value)

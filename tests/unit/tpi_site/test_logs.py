@@ -61,6 +61,7 @@ TOKEN = make_token()[0]
         (basic("nina", "a passphrase")["Authorization"], basic("nina", "a passphrase")["Authorization"][6:]),
         (f"authorization: BEARER {TOKEN}", TOKEN[20:]),
     ],
+    ids=["token", "url with token", "url with password", "basic", "bearer"],
 )
 def test_no_credential_is_written(text: str, secret: str) -> None:
     assert secret in text

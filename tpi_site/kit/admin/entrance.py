@@ -23,8 +23,12 @@ def register(area: str, probe: Probe) -> None:
 
 
 def actor_of(request: HttpRequest) -> Any:
-    """The request's actor (:class:`accounts.domain.actors.Actor`, which the kit cannot name)."""
-    return request.actor  # type: ignore[attr-defined]  # set by the actor middleware
+    """The request's actor (:class:`accounts.domain.actors.Actor`, which the kit cannot name).
+
+    The value itself, not the lazy object that stands for it: services treat it as the dataclass that it is.
+    """
+    actor: Any = request.actor  # type: ignore[attr-defined]  # set by the actor middleware
+    return actor.at(address=actor.address, request_id=actor.request_id)
 
 
 def areas_of(request: HttpRequest) -> frozenset[str]:

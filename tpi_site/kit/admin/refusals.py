@@ -23,11 +23,19 @@ _REFUSED = "_console_refusal"
 _MEANWHILE = "Somebody else changed or made the same thing at this moment; look at it and try again."
 
 
+def _unasked(exclude: Any = None) -> None:
+    """In the place of the check of constraints."""
+
+
 class RefusableForm(ModelForm):
     """A form that knows who fills it in, and can be shown again with what a service answered to it."""
 
     refusal: ClassVar[str] = ""
     actor: ClassVar[Any] = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.instance.validate_constraints = _unasked  # the service speaks of these, in its own words
 
     def clean(self) -> dict[str, Any] | None:
         """The values; an earlier refusal makes the form wrong."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexapp.domain.etags import if_none_match, make_etag
+from indexapp.domain.etags import etag_in_coding, if_none_match, make_etag
 
 ETAG = make_etag("page", 1)
 OPAQUE = ETAG.strip('"')
@@ -55,3 +55,8 @@ def test_no_header_raises_nor_matches_by_chance(header):
 )
 def test_tags_are_equal_only_for_equal_inputs(some, others):
     assert (make_etag(*some) == make_etag(*others)) is (some == others)
+
+
+def test_each_coding_has_a_tag_of_its_own():
+    assert etag_in_coding('"abc"', "identity") == '"abc"'
+    assert etag_in_coding('"abc"', "gzip") == '"abc-gzip"'

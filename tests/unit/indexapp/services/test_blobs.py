@@ -81,6 +81,15 @@ def test_a_sweep_takes_old_bytes_that_no_file_needs(cast: Cast, storage_folder: 
     assert blobs.sweep(older_than=FUTURE) == 0
 
 
+def test_a_sweep_takes_old_spools_that_have_a_name(cast: Cast, storage_folder: Path) -> None:
+    leftover = storage_folder / "tmp" / "leftover"
+    leftover.write_bytes(b"half")
+    blobs.sweep(older_than=PAST)
+    assert leftover.exists()
+    blobs.sweep(older_than=FUTURE)
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize("what", ["file", "release", "project"])
 def test_after_a_deletion_a_sweep_takes_rows_and_bytes(cast: Cast, what: str) -> None:
     file = published(cast.index)

@@ -134,6 +134,15 @@ def test_there_is_one_default_index(cast: Cast) -> None:
     assert Index.objects.get(is_default=True) == other
 
 
+def test_an_index_that_was_deleted_meanwhile_leaves_the_default_one_as_it_was(cast: Cast) -> None:
+    before = Index.objects.get(is_default=True)
+    other = make_index("other")
+    indexes.delete(actor=cast.actor("administrator"), index=Index.objects.get(pk=other.pk))
+    with refused("not-found"):
+        indexes.make_default(actor=cast.actor("administrator"), index=other)
+    assert Index.objects.get(is_default=True) == before
+
+
 def test_an_index_in_use_is_not_deleted(cast: Cast) -> None:
     actor = cast.actor("administrator")
     with refused("index-default"):

@@ -104,7 +104,9 @@ def test_everywhere_is_for_administrators_of_the_instance(cast: Cast) -> None:
             roles.release_prefix(actor=actor, reserved=everywhere)
 
 
-@pytest.mark.parametrize(("prefix", "code"), [("", "name-invalid"), ("-", "name-invalid"), ("x" * 101, "name-too-long")])
+@pytest.mark.parametrize(
+    ("prefix", "code"), [("", "name-invalid"), ("-", "name-invalid"), ("x" * 101, "name-too-long")]
+)
 def test_what_no_prefix_may_be(cast: Cast, prefix: str, code: str) -> None:
     actor = cast.actor("administrator")
     with refused(code):

@@ -49,7 +49,9 @@ def test_all_words_are_in_the_name_or_the_summary_and_may_be_unfinished(text: st
     assert found(text) == names
 
 
-@pytest.mark.parametrize("text", ['"', "'", "acme AND", "NOT acme", "acme*", "NEAR(acme tool)", "a:b", "(", "acme & |", "\x00acme"])
+@pytest.mark.parametrize(
+    "text", ['"', "'", "acme AND", "NOT acme", "acme*", "NEAR(acme tool)", "a:b", "(", "acme & |", "\x00acme"]
+)
 def test_no_query_language_shines_through(text: str) -> None:
     assert set(found(text)) <= {"acme-tool", "zope.interface", "Bjørn"}
 

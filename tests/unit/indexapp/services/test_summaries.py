@@ -13,7 +13,19 @@ from tests.factories.publishing import make_project, make_release
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
-VERSIONS = ["0.9", "1.0.dev1", "1.0a1", "1.0b2.post1", "1.0rc1", "1.0", "1.0+local.1", "1.0.post1", "1.10", "2!0.1", "10.0"]
+VERSIONS = [
+    "0.9",
+    "1.0.dev1",
+    "1.0a1",
+    "1.0b2.post1",
+    "1.0rc1",
+    "1.0",
+    "1.0+local.1",
+    "1.0.post1",
+    "1.10",
+    "2!0.1",
+    "10.0",
+]
 
 
 def test_the_database_sorts_versions_as_the_standard_does(cast: Cast) -> None:

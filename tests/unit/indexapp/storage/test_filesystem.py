@@ -99,7 +99,8 @@ def test_incoming_bytes_have_no_name(storage: FilesystemStorage) -> None:
 
 def test_named_spools_of_a_dead_process_are_swept(named_spools: FilesystemStorage) -> None:
     (named_spools.root / "tmp" / "leftover").write_bytes(b"half")
-    assert named_spools.sweep_incoming() == 1
+    assert named_spools.sweep_incoming(older_than=datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert named_spools.sweep_incoming(older_than=datetime.now(UTC) + timedelta(hours=1)) == 1
     assert files_below(named_spools.root) == []
 
 

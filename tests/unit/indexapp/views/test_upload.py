@@ -99,9 +99,7 @@ def test_an_index_may_take_tokens_only(cast: Cast, machine: WsgiClient) -> None:
         ({"verbs": [Verb.UPLOAD], "projects": ["another"]}, 403),
     ],
 )
-def test_a_token_publishes_what_it_is_for(
-    cast: Cast, machine: WsgiClient, scope: dict[str, Any], status: int
-) -> None:
+def test_a_token_publishes_what_it_is_for(cast: Cast, machine: WsgiClient, scope: dict[str, Any], status: int) -> None:
     make_index("other")
     for role in ("uploader", "administrator"):
         asker = machine.signed(bearer(cast.token(role, **scope)))

@@ -76,7 +76,12 @@ def test_pages_are_true_and_etags_name_their_bytes(cast: Cast, machine: WsgiClie
     process_memory.forget()  # the row was made behind the services' back
     asker = machine.signed(cast.bearer("administrator"))
     page = f"/{index.name}/simple/{NAME}/"
-    asked = [(page, JSON), (page, "text/html"), (f"/{index.name}/simple/", JSON), (f"/{index.name}/pypi/{NAME}/json", "")]
+    asked = [
+        (page, JSON),
+        (page, "text/html"),
+        (f"/{index.name}/simple/", JSON),
+        (f"/{index.name}/pypi/{NAME}/json", ""),
+    ]
     bodies: dict[str, bytes] = {}
     for deed in ["wheel 1", *deeds]:
         try:

@@ -77,7 +77,14 @@ def test_no_metadata_where_none_is_announced(cast: Cast, reader: WsgiClient) -> 
 
 @pytest.mark.parametrize(
     ("asked", "start", "stop"),
-    [("0-0", 0, 1), ("5-9", 5, 10), ("10-", 10, None), ("-7", -7, None), ("0-99999999", 0, None), ("-99999999", 0, None)],
+    [
+        ("0-0", 0, 1),
+        ("5-9", 5, 10),
+        ("10-", 10, None),
+        ("-7", -7, None),
+        ("0-99999999", 0, None),
+        ("-99999999", 0, None),
+    ],
 )
 def test_one_range(built: Built, file: File, reader: WsgiClient, asked: str, start: int, stop: int | None) -> None:
     answer = reader.get(address(file), Range=f"bytes={asked}")
@@ -102,7 +109,11 @@ def test_several_ranges(built: Built, file: File, reader: WsgiClient) -> None:
     parts: Any = message_from_bytes(head + answer.body).get_payload()
     size = len(built.content)
     told = [(part["Content-Range"], part.get_payload(decode=True)) for part in parts]
-    assert [where for where, _ in told] == [f"bytes 0-3/{size}", f"bytes 20-29/{size}", f"bytes {size - 5}-{size - 1}/{size}"]
+    assert [where for where, _ in told] == [
+        f"bytes 0-3/{size}",
+        f"bytes 20-29/{size}",
+        f"bytes {size - 5}-{size - 1}/{size}",
+    ]
     for where, _ in told:
         found = re.match(r"bytes (\d+)-(\d+)/", where)
         assert found is not None
@@ -134,10 +145,10 @@ def test_a_copy_that_is_still_good_is_not_sent_again(file: File, reader: WsgiCli
     assert (answer.status, answer.body) == (304, b"")
 
 
-@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1-2"}, {"Range": "bytes=1-2,5-6"}, {"Range": "bytes=99999999-"}])
-def test_head_is_get_without_the_body(
-    cast: Cast, file: File, machine: WsgiClient, headers: dict[str, str]
-) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"Range": "bytes=1-2"}, {"Range": "bytes=1-2,5-6"}, {"Range": "bytes=99999999-"}]
+)
+def test_head_is_get_without_the_body(cast: Cast, file: File, machine: WsgiClient, headers: dict[str, str]) -> None:
     """On the fast path; behind it Django leaves the body of HEAD to the server."""
     asker = machine.signed(cast.bearer("reader"))
     got, head = asker.get(address(file), **headers), asker.head(address(file), **headers)

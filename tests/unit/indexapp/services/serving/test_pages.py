@@ -84,7 +84,9 @@ def test_what_the_page_links_to_can_be_fetched(cast: Cast, file: File, reader: W
 
 
 @pytest.mark.parametrize("where", ["", "/main"])
-def test_the_default_index_has_two_addresses_and_one_page(cast: Cast, file: File, reader: WsgiClient, where: str) -> None:
+def test_the_default_index_has_two_addresses_and_one_page(
+    cast: Cast, file: File, reader: WsgiClient, where: str
+) -> None:
     assert reader.get(f"{where}/simple/acme-tool/", Accept=JSON).json["files"][0]["url"].startswith("/main/files/")
 
 
@@ -94,7 +96,10 @@ def test_the_default_index_has_two_addresses_and_one_page(cast: Cast, file: File
         ("/simple/acme-tool", "/simple/acme-tool/"),
         ("/simple/Acme.Tool/", "/simple/acme-tool/"),
         ("/main/simple/ACME__tool", "/main/simple/acme-tool/"),
-        ("/simple/Acme-Tool/?format=application/vnd.pypi.simple.v1+json", "/simple/acme-tool/?format=application/vnd.pypi.simple.v1+json"),
+        (
+            "/simple/Acme-Tool/?format=application/vnd.pypi.simple.v1+json",
+            "/simple/acme-tool/?format=application/vnd.pypi.simple.v1+json",
+        ),
     ],
 )
 def test_other_spellings_lead_to_the_normal_one(
@@ -246,7 +251,9 @@ VISIBLE = {"reader", "uploader", "member", "team_admin", "administrator"}
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("way", ["bearer", "basic"])
 @pytest.mark.parametrize("client", ["machine", "plain_django"])
-def test_who_gets_what(cast: Cast, file: File, request: pytest.FixtureRequest, role: str, way: str, client: str) -> None:
+def test_who_gets_what(
+    cast: Cast, file: File, request: pytest.FixtureRequest, role: str, way: str, client: str
+) -> None:
     asker: WsgiClient = request.getfixturevalue(client).signed(getattr(cast, way)(role))
     addresses = [PAGE, "/main/simple/acme-tool/", f"/main/files/{_path(file)}", "/main/pypi/acme-tool/json", "/simple/"]
     for url in addresses:

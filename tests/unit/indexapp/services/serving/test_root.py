@@ -87,7 +87,12 @@ def test_an_open_index_shows_itself_to_everybody(cast: Cast, machine: WsgiClient
     ],
 )
 def test_a_tokens_list(
-    cast: Cast, machine: WsgiClient, verbs: list[Verb], indexes: list[str], projects_: list[str], shown: list[str] | None
+    cast: Cast,
+    machine: WsgiClient,
+    verbs: list[Verb],
+    indexes: list[str],
+    projects_: list[str],
+    shown: list[str] | None,
 ) -> None:
     upload(cast.index, build_wheel("one"))
     upload(cast.index, build_wheel("two"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.services import generations
 from indexapp.models import Change
 from indexapp.services.serving import watermarks
-from indexapp.services.serving.watermarks import Watermark
+from indexapp.services.serving.watermarks import FileWatch, Watermark
 from tests.factories.cast import Cast
 from tests.factories.publishing import published
 from tests.threads import together
@@ -69,3 +72,19 @@ def test_generations_count_every_change_once_however_many_come_together(cast: Ca
     before = watermarks.read().access
     together([generations.bump_access] * 8)
     assert watermarks.read().access == before + 8
+
+
+def test_a_watch_that_cannot_read_fails_like_the_database(tmp_path: Path) -> None:
+    watch = FileWatch(_installed(tmp_path))
+    assert watch.read() == Watermark(0, 0)
+    watch.close()
+    with pytest.raises(OperationalError):
+        watch.read()
+
+
+def _installed(folder: Path) -> Path:
+    path = folder / "tpi.sqlite3"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE accounts_generation (name, value)")
+        database.execute("CREATE TABLE indexapp_change (serial)")
+    return path

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from indexapp.models import Blob, Description, File, Project, Release
+from indexapp.services import blobs
+from indexapp.services.blobs import BlobVanishedError, Stored
 from indexapp.storage import default_storage
 from tests import evidence
 from tests.builders.sdists import build_sdist
@@ -211,3 +213,31 @@ class TestSnapshot:
         upload(cast.index, first, name="foo", version="2.post1")
         with evidence.refused("file-exists"):
             upload(cast.index, second, name="foo-2", version="1")
+
+
+def test_metadata_that_vanishes_before_its_row_is_put_again_and_the_file_stays(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another upload of the same release brought the metadata, was refused, and took it back."""
+    claim, vanished = blobs.claim, []
+
+    def claim_late(file: Stored, *metadata: Stored) -> dict[str, Blob]:
+        if not vanished:
+            vanished.extend(metadata)
+            default_storage().delete(metadata[0].object_name)
+        return claim(file, *metadata)
+
+    monkeypatch.setattr(blobs, "claim", claim_late)
+    assert upload(cast.index).is_new
+    assert vanished
+    assert len(evidence.files()) == 2
+
+
+def test_what_vanishes_again_and_again_leaves_nothing(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*stored: Stored) -> NoReturn:
+        raise BlobVanishedError(stored[0].sha256)
+
+    monkeypatch.setattr(blobs, "claim", never)
+    with pytest.raises(BlobVanishedError):
+        upload(cast.index)
+    assert evidence.files() == {}

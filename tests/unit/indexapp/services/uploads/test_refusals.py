@@ -225,9 +225,7 @@ def test_only_hosted_indexes_take_uploads(cast: Cast, kind: str) -> None:
         admission.require_may_try(actor, index)
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("acme-too1", "name-confusable"), ("json", "name-standard-library")]
-)
+@pytest.mark.parametrize(("name", "code"), [("acme-too1", "name-confusable"), ("json", "name-standard-library")])
 def test_names_that_a_new_project_may_not_have(cast: Cast, name: str, code: str) -> None:
     upload(cast.index, WHEEL)
     with refused(code):
@@ -263,7 +261,7 @@ def test_a_refusal_inside_the_transaction_takes_the_bytes_back(cast: Cast) -> No
     seen = []
 
     def overtake(execute: Any, sql: str, *rest: Any) -> Any:
-        if not seen and sql.startswith(("INSERT INTO \"indexapp_project\"", "SELECT pg_advisory")):
+        if not seen and sql.startswith(('INSERT INTO "indexapp_project"', "SELECT pg_advisory")):
             seen.append(sql)
             raise Refusal("Overtaken.", code="overtaken")
         return execute(sql, *rest)
