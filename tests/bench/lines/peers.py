@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.bench import machine
 from tests.bench.keepalive import Keepalive
@@ -30,17 +31,17 @@ _majors = count(1)
 class Peer:
     """A server with its addresses; ``page`` and ``upload`` are paths, ``{name}`` is a project's."""
 
-    def __init__(self, server: Server, *, page: str, upload: str, authorization: str) -> None:
+    def __init__(self, server: Server, *, page: str, upload: str) -> None:
         self.server = server
         self._page = page
         self._upload = upload
-        self._authorization = authorization
+        self.authorization = ""
 
     def uploads(self, number: int) -> list[bytes]:
         """Upload requests with wheels that it has not seen."""
         major = next(_majors)
         built = wheels(_NAMES, size=10_000, count=number, seed=major, major=major)
-        return [request_for(wheel, self._authorization, path=self._upload) for wheel in built]
+        return [request_for(wheel, self.authorization, path=self._upload) for wheel in built]
 
     def measure(self, table: Table, effort: Effort) -> None:
         """Pages, one file and uploads."""
@@ -77,7 +78,7 @@ def _measure(table: Table, effort: Effort, folder: Path, start: Callable[[Path],
     with peer.server:
         seconds = peer.server.started_within
         if peer.server.name == "devpi-server":
-            _make_index(peer.server.port)
+            peer.authorization = _make_index(peer.server.port)
         table.add(Line(f"{peer.server.name}: start to first answer", f"{seconds:.1f} s"))
         peer.measure(table, effort)
 
@@ -88,7 +89,7 @@ def _pypiserver(folder: Path) -> Peer:
     packages.mkdir()
     options = ["-i", "127.0.0.1", "-p", str(port), "-P", ".", "-a", ".", "--disable-fallback", str(packages)]
     command = [str(_PROGRAMS / "pypi-server"), "run", *options]
-    return Peer(_server("pypiserver", command, port, folder), page="/simple/{name}/", upload="/", authorization="")
+    return Peer(_server("pypiserver", command, port, folder), page="/simple/{name}/", upload="/")
 
 
 def _devpi(folder: Path) -> Peer:
@@ -101,12 +102,8 @@ def _devpi(folder: Path) -> Peer:
         timeout=120,
     )
     command = [str(_PROGRAMS / "devpi-server"), *where, "--host", "127.0.0.1", "--port", str(port)]
-    return Peer(
-        _server("devpi-server", command, port, folder),
-        page="/root/main/+simple/{name}/",
-        upload="/root/main/",
-        authorization=basic("root", _PASSWORD),
-    )
+    server = _server("devpi-server", command, port, folder)
+    return Peer(server, page="/root/main/+simple/{name}/", upload="/root/main/")
 
 
 def _server(name: str, command: list[str], port: int, folder: Path) -> Server:
@@ -115,14 +112,24 @@ def _server(name: str, command: list[str], port: int, folder: Path) -> Server:
     )
 
 
-def _make_index(port: int) -> None:
+def _make_index(port: int) -> str:
+    """Make an index and return the credentials to publish to it: a log-in, because a password is slow to check."""
+    result = _ask(port, "POST", "/+login", {"user": "root", "password": _PASSWORD})
+    authorization = basic("root", result["result"]["password"])
+    _ask(port, "PUT", "/root/main", {"bases": [], "volatile": True}, Authorization=authorization)
+    return authorization
+
+
+def _ask(port: int, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        headers = {"Authorization": basic("root", _PASSWORD), "Content-Type": "application/json"}
-        connection.request("PUT", "/root/main", json.dumps({"bases": [], "volatile": True}), headers)
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}
+        connection.request(method, path, json.dumps(body), headers)
         answer = connection.getresponse()
-        answer.read()
+        text = answer.read()
     finally:
         connection.close()
     if answer.status >= http.client.BAD_REQUEST:
-        raise RuntimeError(f"devpi-server answered {answer.status} to the making of an index")
+        raise RuntimeError(f"{path} answered {answer.status}")
+    result: dict[str, Any] = json.loads(text)
+    return result

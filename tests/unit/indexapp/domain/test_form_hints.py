@@ -177,6 +177,12 @@ def test_one_digest_is_enough_in_either_case(name):
     assert FormFields.read(form(**sent)).digests == {digest: DIGEST.as_dict()[digest]}
 
 
+def test_the_uncut_blake2_of_old_distutils_is_passed_over_beside_another_digest():
+    fields = FormFields.read(form(blake2_256_digest=["ab" * 64]))
+    assert fields.digests == {"sha256": DIGEST.sha256}
+    assert refused_code(sha256_digest=None, blake2_256_digest=["ab" * 64]) == "digest-invalid"
+
+
 @pytest.mark.parametrize("empty", ["", "UNKNOWN", "  "])
 def test_empty_and_unknown_values_count_as_absent(empty):
     fields = FormFields.read(
@@ -206,7 +212,7 @@ def test_empty_and_unknown_values_count_as_absent(empty):
         ({"sha256_digest": ["g" * 64]}, "digest-invalid"),
         ({"sha256_digest": ["\u0660" * 64]}, "digest-invalid"),
         ({"md5_digest": ["0" * 64]}, "digest-invalid"),
-        ({"blake2_256_digest": ["0" * 128]}, "digest-invalid"),
+        ({"blake2_256_digest": ["0" * 63]}, "digest-invalid"),
         ({"summary": ["a\0"]}, "form-characters"),
         ({"x\0": ["a"]}, "form-characters"),
         ({"description": ["\ud800"]}, "form-characters"),

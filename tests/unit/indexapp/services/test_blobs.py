@@ -82,6 +82,7 @@ def test_a_sweep_takes_old_bytes_that_no_file_needs(cast: Cast, storage_folder: 
 
 
 def test_a_sweep_takes_old_spools_that_have_a_name(cast: Cast, storage_folder: Path) -> None:
+    store(b"the folders are made with the first")
     leftover = storage_folder / "tmp" / "leftover"
     leftover.write_bytes(b"half")
     blobs.sweep(older_than=PAST)
