@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success
 
@@ -18,7 +19,7 @@ class JobsScreen(ReadOnlyScreen):
     section = "Jobs"
     administrators_only = True
 
-    def rows(self, actor: Any) -> QuerySet[Any]:
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
         """All of the model's own manager."""
         found: QuerySet[Any] = self.model._default_manager.all()
         return found

@@ -70,7 +70,10 @@ def _storage() -> str:
 
 
 def _disk() -> str:
-    state = os.statvfs(settings.TPI_DATA_DIR)
+    try:
+        state = os.statvfs(settings.TPI_DATA_DIR)
+    except OSError as error:
+        return f"The data folder cannot be looked at: {os.strerror(error.errno or 0)}."
     free = state.f_bavail * state.f_frsize
     return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
 

@@ -10,17 +10,32 @@ import sys
 
 import django
 
+_PATIENCE = 15.0
+"""Seconds that the processes of a killed predecessor have to let go of the address."""
+
 
 def main() -> None:
     """Prepare and serve; ends with ``EX_CONFIG`` when a setting makes that impossible."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
     os.umask(0o077)
     django.setup()
+    _require_free_address()
     _prepare()
     from gunicorn.app.wsgiapp import WSGIApplication
 
     sys.argv = ["gunicorn", "-c", "deploy/gunicorn.conf.py"]
     WSGIApplication("%(prog)s [OPTIONS]").run()
+
+
+def _require_free_address() -> None:
+    from django.conf import settings
+
+    from tpi_site.kit import ports
+
+    bind = settings.TPI_BIND
+    if bind.rpartition(":")[2].isdigit() and not ports.wait_until_free(bind, seconds=_PATIENCE):
+        sys.stderr.write(f"{bind} is in use; stop what listens there, or set TPI_BIND to another address.\n")
+        sys.exit(os.EX_CONFIG)
 
 
 def _prepare() -> None:

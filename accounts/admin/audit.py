@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin.rows import managed_teams
-from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
@@ -73,8 +72,9 @@ class AuditScreen(ReadOnlyScreen):
         ("Detail", {"fields": ("particulars",)}),
     )
 
-    def rows(self, actor: Actor) -> QuerySet[AuditEntry]:
+    def rows(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """All for administrators; for others what they did, and what was done to teams that they manage now."""
+        actor = actor_of(request)
         if actor.may_administer_instance:
             return AuditEntry.objects.all()
         teams = managed_teams(actor).values("pk")

@@ -14,7 +14,7 @@ from accounts.admin.rows import managed_teams
 from accounts.domain.actors import Actor
 from accounts.models import Membership, Team, User
 from accounts.services import teams
-from tpi_site.kit.admin import ConfirmedAction, Screen, marks
+from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.filters import WithinFilter, choice_filter
 from tpi_site.kit.admin.refusals import RefusableForm
@@ -98,16 +98,17 @@ class MembershipScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Membership]:
+    def rows(self, request: HttpRequest) -> QuerySet[Membership]:
         """Places in the teams that the actor manages."""
+        actor = actor_of(request)
         found = Membership.objects.select_related("user", "team")
         return found if actor.may_administer_instance else found.filter(team__in=managed_teams(actor))
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Everybody, to the teams they manage."""
         return True
 
-    def may_change(self, actor: Actor) -> bool:
+    def may_change(self, request: HttpRequest) -> bool:
         """Everybody, in the teams they manage."""
         return True
 

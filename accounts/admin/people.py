@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Membership, Token, User
+from accounts.permissions import users_visible_to
 from accounts.services import users
-from tpi_site.kit.admin import Confirmation, ConfirmedAction, Screen, marks
+from tpi_site.kit.admin import Confirmation, ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.filters import flag_filter
 from tpi_site.kit.admin.refusals import RefusableForm
 
@@ -177,17 +178,17 @@ class UserScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[User]:
+    def rows(self, request: HttpRequest) -> QuerySet[User]:
         """All, for administrators."""
-        return User.objects.all() if actor.may_administer_instance else User.objects.none()
+        return users_visible_to(actor_of(request))
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Administrators."""
-        return actor.may_administer_instance
+        return bool(actor_of(request).may_administer_instance)
 
-    def may_change(self, actor: Actor) -> bool:
+    def may_change(self, request: HttpRequest) -> bool:
         """Administrators."""
-        return actor.may_administer_instance
+        return bool(actor_of(request).may_administer_instance)
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> User:
         """Create the account."""

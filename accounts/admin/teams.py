@@ -133,15 +133,15 @@ class TeamScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Team]:
+    def rows(self, request: HttpRequest) -> QuerySet[Team]:
         """The teams that the actor manages."""
-        return managed_teams(actor)
+        return managed_teams(actor_of(request))
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Administrators."""
-        return actor.may_administer_instance
+        return bool(actor_of(request).may_administer_instance)
 
-    def may_change(self, actor: Actor) -> bool:
+    def may_change(self, request: HttpRequest) -> bool:
         """Everybody, of the teams they see."""
         return True
 

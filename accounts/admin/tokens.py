@@ -127,11 +127,11 @@ class TokenScreen(Screen):
         ),
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Token]:
+    def rows(self, request: HttpRequest) -> QuerySet[Token]:
         """All for administrators, their own for others."""
-        return tokens_visible_to(actor).select_related("user")
+        return tokens_visible_to(actor_of(request)).select_related("user")
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Everybody, for themselves."""
         return True
 

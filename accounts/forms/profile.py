@@ -40,7 +40,7 @@ class PasswordForm(AccessibleForm):
     )
     new = forms.CharField(
         label="New password",
-        help_text="At least 10 characters; neither a common password nor one that resembles your name.",
+        help_text="At least 8 characters; neither a common password nor one that resembles your name.",
         max_length=1024,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+from threading import BoundedSemaphore
 from typing import NoReturn
 
 from django.conf import settings
@@ -21,6 +22,10 @@ MAX_PASSWORD = 1024
 """Characters; what is longer is refused unseen, because hashing it would cost too much."""
 
 
+_hashing = BoundedSemaphore(2)
+"""A hash takes memory and a core; more at once would let wrong passwords starve everything else."""
+
+
 def verify(*, username: str, password: str, address: str) -> Actor:
     """The actor whose user name and password these are.
 
@@ -33,10 +38,13 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     _require_within_limit(counters)
     user = User.objects.filter(username__iexact=username).first() if username else None
     if user is None or not user.is_active or len(password) > MAX_PASSWORD:
-        make_password(password[:MAX_PASSWORD])  # the same cost as a check
+        with _hashing:
+            make_password(password[:MAX_PASSWORD])  # the same cost as a check
         _fail(username, address, counters)
     if not _is_remembered(user, password):
-        if not check_password(password, user.password):
+        with _hashing:
+            is_right = check_password(password, user.password)
+        if not is_right:
             _fail(username, address, counters)
         _remember(user, password)
     return Actor(user.pk, user.username, user.is_superuser, None, Method.PASSWORD)

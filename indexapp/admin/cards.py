@@ -5,19 +5,17 @@ from __future__ import annotations
 from django.db.models import Q
 from django.http import HttpRequest
 
-from accounts.domain.actors import Actor
-from indexapp.admin.rows import administered_indexes, reach_of
+from indexapp.admin.rows import Reach, reach_for
 from indexapp.models import Index, Project, Release
-from tpi_site.kit.admin import Card, Line, actor_of, cards, marks
+from tpi_site.kit.admin import Card, Line, cards, marks
 
 _SHOWN = 6
 
 
 def looked_after(request: HttpRequest) -> Card:
     """How many indexes and projects the actor administers, and what is amiss among them."""
-    actor = actor_of(request)
-    reach = reach_of(actor)
-    if not (reach.everywhere or reach.indexes or reach.projects is not None):
+    reach = reach_for(request)
+    if not reach.has_indexes and reach.projects is None:
         return Card("What you look after", empty="No index or project yet; an administrator can give your team a role.")
     projects = [Project.objects.filter(part) for part in reach.parts("index", "pk") or [Q()]]
     quarantined = [
@@ -26,18 +24,17 @@ def looked_after(request: HttpRequest) -> Card:
     return Card(
         "What you look after",
         figures=[
-            cards.figure("Indexes", [administered_indexes(actor)], marks.list_url(Index)),
+            cards.figure("Indexes", [reach.whole_indexes()], marks.list_url(Index)),
             cards.figure("Projects", projects, marks.list_url(Project)),
             cards.figure("Quarantined", quarantined, marks.list_url(Project, status="quarantined"), tone="bad"),
         ],
-        link_label="New index" if actor.may_administer_instance else "",
-        link_url=marks.add_url(Index) if actor.may_administer_instance else "",
+        link_label="New index" if reach.everywhere else "",
+        link_url=marks.add_url(Index) if reach.everywhere else "",
     )
 
 
-def _latest(actor: Actor) -> list[Release]:
+def _latest(reach: Reach) -> list[Release]:
     """Of each part of what the actor administers the latest releases, and of these the latest."""
-    reach = reach_of(actor)
     rows = Release.objects.select_related("project__index").defer("metadata").order_by("-pk")
     parts = reach.parts("project__index", "project") or [Q()]
     found = [release for part in parts for release in rows.filter(part)[:_SHOWN]]
@@ -55,7 +52,7 @@ def recent_releases(request: HttpRequest) -> Card:
             "warn",
             release.created_at,
         )
-        for release in _latest(actor_of(request))
+        for release in _latest(reach_for(request))
     ]
     return Card(
         "Recent releases",

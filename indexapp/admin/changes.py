@@ -11,11 +11,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.domain.actors import Actor
-from indexapp.admin.rows import Reach, reach_of
+from indexapp.admin.rows import Reach, reach_for
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, Project
-from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
+from tpi_site.kit.admin import ReadOnlyScreen, marks
 from tpi_site.kit.admin.filters import WithinFilter, choice_filter
 
 _TONES = {"deleted": "bad", "yanked": "warn", "replaced": "warn", "created": "good", "added": "good"}
@@ -62,11 +61,11 @@ class ChangeScreen(ReadOnlyScreen):
         ("What", {"fields": ("index_name", "project", "version", "filename", "particulars")}),
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Change]:
+    def rows(self, request: HttpRequest) -> QuerySet[Change]:
         """All for administrators; for others by the ids and names of what they administer now."""
-        if actor.may_administer_instance:
+        reach = reach_for(request)
+        if reach.everywhere:
             return Change.objects.all()
-        reach = reach_of(actor)
         caught = Q(index_id__in=reach.indexes)
         if reach.projects is not None:
             caught |= Q(Exists(_lived(reach.projects)))
@@ -74,7 +73,7 @@ class ChangeScreen(ReadOnlyScreen):
 
     def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects, by the names that the log is indexed by."""
-        reach = reach_of(actor_of(request))
+        reach = reach_for(request)
         if reach.everywhere:
             return []
         parts = [_of_indexes(reach)] if reach.indexes else []

@@ -9,10 +9,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.domain.actors import Actor
 from indexapp.admin.filters import IndexFilter, ProjectFilter, project_value
 from indexapp.admin.releases import yank_mark
-from indexapp.admin.rows import parts_for, reach_of
+from indexapp.admin.rows import parts_for, reach_for
 from indexapp.admin.searching import file_condition
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -90,9 +89,9 @@ class FileScreen(ReadOnlyScreen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[File]:
+    def rows(self, request: HttpRequest) -> QuerySet[File]:
         """Files of projects administered."""
-        return reach_of(actor).cast(File.objects.select_related("index", "project"), "index", "project")
+        return reach_for(request).cast(File.objects.select_related("index", "project"), "index", "project")
 
     def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""

@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
 from indexapp.admin.index_forms import GroupForm, IndexForm, NewIndexForm
-from indexapp.admin.rows import administered_indexes
+from indexapp.admin.rows import reach_for
 from indexapp.models import Change, File, Index, Project, Role
 from indexapp.services import indexes
-from tpi_site.kit.admin import ConfirmedAction, Screen, TypedName, marks
+from tpi_site.kit.admin import ConfirmedAction, Screen, TypedName, actor_of, marks
 from tpi_site.kit.admin.filters import choice_filter
 
 _KIND_TONES = {Index.Kind.GROUP: "second", Index.Kind.MIRROR: "accent"}
@@ -86,15 +86,15 @@ class IndexScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Index]:
+    def rows(self, request: HttpRequest) -> QuerySet[Index]:
         """Indexes administered as a whole."""
-        return administered_indexes(actor)
+        return reach_for(request).whole_indexes()
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Administrators of the instance."""
-        return actor.may_administer_instance
+        return bool(actor_of(request).may_administer_instance)
 
-    def may_change(self, actor: Actor) -> bool:
+    def may_change(self, request: HttpRequest) -> bool:
         """Everybody, of the indexes they see."""
         return True
 

@@ -8,12 +8,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
 from accounts.models import Team
 from indexapp.admin.filters import IndexFilter
-from indexapp.admin.rows import administered_indexes
+from indexapp.admin.rows import administered_indexes, reach_for
 from indexapp.models import Index, ReservedPrefix
 from indexapp.services import roles
 from tpi_site.kit.admin import ConfirmedAction, Screen, marks
@@ -25,7 +26,7 @@ class NewPrefixForm(RefusableForm):
     """A prefix for a team."""
 
     prefix = forms.CharField(  # type: ignore[assignment]  # a form's own prefix is set when it is made, and is not ours
-        max_length=100, help_text="Such as 'acme': then nobody else can begin a new name with acme or acme-."
+        max_length=100, help_text="Such as 'acme': it keeps the name acme and those that begin with acme- for the team."
     )
     team = NamedField(Team.objects.all(), name_field="name", what="team", help_text="The team's name.")
     index = forms.ModelChoiceField(Index.objects.none(), required=False, empty_label="All indexes")
@@ -63,14 +64,15 @@ class PrefixScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[ReservedPrefix]:
+    def rows(self, request: HttpRequest) -> QuerySet[ReservedPrefix]:
         """Prefixes on indexes administered as a whole."""
+        reach = reach_for(request)
         found = ReservedPrefix.objects.select_related("team", "index")
-        return found if actor.may_administer_instance else found.filter(index__in=administered_indexes(actor))
+        return found if reach.everywhere else found.filter(index__in=reach.indexes)
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Who administers an index as a whole."""
-        return actor.may_administer_instance or administered_indexes(actor).exists()
+        return reach_for(request).has_indexes
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> ReservedPrefix:
         """Reserve the prefix."""

@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.admin.filters import IndexFilter, project_value
-from indexapp.admin.rows import administered_indexes, administered_projects, parts_for
+from indexapp.admin.rows import administered_indexes, parts_for, reach_for
 from indexapp.models import Change, File, Index, Project, Release, Role
 from indexapp.services import projects, search
 from tpi_site.kit.admin import ConfirmedAction, Reason, Screen, TypedName, marks
@@ -141,17 +141,17 @@ class ProjectScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Project]:
+    def rows(self, request: HttpRequest) -> QuerySet[Project]:
         """Projects administered, with their index."""
-        return administered_projects(actor).select_related("index")
+        return reach_for(request).cast(Project.objects.select_related("index"), "index", "pk")
 
     def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and single ones."""
         return parts_for(request, "index", "pk")
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Who administers an index as a whole."""
-        return actor.may_administer_instance or administered_indexes(actor).exists()
+        return reach_for(request).has_indexes
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Project:
         """Make an empty project."""

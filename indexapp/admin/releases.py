@@ -9,9 +9,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.domain.actors import Actor
 from indexapp.admin.filters import ProjectFilter, ReleaseIndexFilter, project_value
-from indexapp.admin.rows import parts_for, reach_of
+from indexapp.admin.rows import parts_for, reach_for
 from indexapp.admin.searching import projects_matching
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
@@ -79,9 +78,9 @@ class ReleaseScreen(ReadOnlyScreen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Release]:
+    def rows(self, request: HttpRequest) -> QuerySet[Release]:
         """Releases of projects administered, with what their name needs."""
-        return reach_of(actor).cast(Release.objects.select_related("project__index"), "project__index", "project")
+        return reach_for(request).cast(Release.objects.select_related("project__index"), "project__index", "project")
 
     def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""

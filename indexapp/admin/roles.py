@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Team, User
 from indexapp.admin.filters import IndexFilter, ProjectFilter
-from indexapp.admin.rows import administered_projects, parts_for, places, reach_of
+from indexapp.admin.rows import administered_projects, parts_for, places, reach_for
 from indexapp.domain import names
 from indexapp.models import Index, Project, Role
 from indexapp.services import roles
@@ -114,20 +114,20 @@ class RoleScreen(Screen):
         removes=True,
     )
 
-    def rows(self, actor: Actor) -> QuerySet[Role]:
+    def rows(self, request: HttpRequest) -> QuerySet[Role]:
         """Roles on indexes and projects administered."""
         found = Role.objects.select_related("index", "project", "user", "team")
-        return reach_of(actor).cast(found, "index", "project")
+        return reach_for(request).cast(found, "index", "project")
 
     def parts(self, request: HttpRequest) -> list[Q]:
         """Those of whole indexes, and those of single projects."""
         return parts_for(request, "index", "project")
 
-    def may_add(self, actor: Actor) -> bool:
+    def may_add(self, request: HttpRequest) -> bool:
         """Everybody, on what they administer."""
         return True
 
-    def may_change(self, actor: Actor) -> bool:
+    def may_change(self, request: HttpRequest) -> bool:
         """Everybody, on what they administer."""
         return True
 

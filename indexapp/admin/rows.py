@@ -20,6 +20,7 @@ from indexapp.models.querysets import roles_of
 from tpi_site.kit.admin import actor_of
 
 Row = TypeVar("Row", bound=Model)
+_REMEMBERED = "_console_reach"
 _NOWHERE = Q(pk__in=[])
 
 
@@ -30,6 +31,15 @@ class Reach:
     everywhere: bool
     indexes: tuple[int, ...] = ()
     projects: QuerySet[Project] | None = None
+
+    @property
+    def has_indexes(self) -> bool:
+        """Whether there is an index that the actor administers as a whole."""
+        return self.everywhere or bool(self.indexes)
+
+    def whole_indexes(self) -> QuerySet[Index]:
+        """Indexes that the actor administers as a whole."""
+        return Index.objects.all() if self.everywhere else Index.objects.filter(pk__in=self.indexes)
 
     def cast(self, rows: QuerySet[Row], index: str, project: str) -> QuerySet[Row]:
         """Those of ``rows`` that the actor administers; the two paths lead from a row to its index and project."""
@@ -70,13 +80,22 @@ def reach_of(actor: Actor) -> Reach:
     return Reach(everywhere=False, indexes=indexes, projects=projects)
 
 
+def reach_for(request: HttpRequest) -> Reach:
+    """The reach of the request's actor, asked once per request."""
+    known: Reach | None = getattr(request, _REMEMBERED, None)
+    if known is None:
+        known = reach_of(actor_of(request))
+        setattr(request, _REMEMBERED, known)
+    return known
+
+
 def parts_for(request: HttpRequest, index: str, project: str) -> list[Q]:
     """The parts for a list, which may be kept to one index by its filter."""
     name = request.GET.get("index", "")
     within = (
         Index.objects.filter(name=name).values_list("pk", flat=True).first() if name.isprintable() and name else None
     )
-    return reach_of(actor_of(request)).parts(index, project, within)
+    return reach_for(request).parts(index, project, within)
 
 
 def looks_after_something(actor: Actor) -> bool:
@@ -86,8 +105,7 @@ def looks_after_something(actor: Actor) -> bool:
 
 def administered_indexes(actor: Actor) -> QuerySet[Index]:
     """Indexes that ``actor`` administers as a whole."""
-    reach = reach_of(actor)
-    return Index.objects.all() if reach.everywhere else Index.objects.filter(pk__in=reach.indexes)
+    return reach_of(actor).whole_indexes()
 
 
 def administered_projects(actor: Actor) -> QuerySet[Project]:

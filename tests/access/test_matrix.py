@@ -54,6 +54,20 @@ def test_every_route_has_a_row() -> None:
     assert [route for route in ROUTES if _unknown(route)] == []
 
 
+def _nameless(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator[str]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLPattern):
+            if not pattern.name and "admin" not in namespaces:
+                yield f"{namespaces} {pattern.pattern}"
+        else:
+            yield from _nameless(pattern, (*namespaces, pattern.namespace or ""))
+
+
+def test_every_route_has_a_name() -> None:
+    """The table speaks of routes by name; the console's own catch-alls answer nothing by themselves."""
+    assert list(_nameless(get_resolver())) == []
+
+
 def test_every_row_has_a_route() -> None:
     screens = {_console_screen(route) for route in ROUTES if _is_console(route)}
     rows = {*matrix.MACHINE, *matrix.PAGES, *matrix.POSTED_PAGES}

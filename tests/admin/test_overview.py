@@ -129,7 +129,7 @@ def test_the_overview_costs_the_same_for_one_row_and_for_fifty(red: Side, sign_i
         return len(captured)
 
     few = cost()
-    for number in range(50):
+    for _ in range(50):
         make_release(make_project(red.index), "1.0")
         make_token(red.admin, [Verb.READ], expires_at=timezone.now() + timedelta(days=1))
 

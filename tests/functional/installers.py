@@ -21,6 +21,8 @@ from tests.functional.client_tools import (
 
 _PYTHON = f"=={sys.version_info.major}.{sys.version_info.minor}.*"  # so that nothing is asked for that others need
 
+_PATIENCE = 1200
+
 
 class Installer(ABC):
     """An install tool."""
@@ -48,7 +50,7 @@ class Pip(Installer):
         url = credentials.in_url(index) if credentials else index
         target = home.folder / "pip-target"
         options = ("--no-cache-dir", "--index-url", url, "--target", str(target))
-        outcome = home.run(tool("pip"), "install", *options, *more, *requirements)
+        outcome = home.run(tool("pip"), "install", *options, *more, *requirements, seconds=_PATIENCE)
         return outcome, installed(target)
 
 
@@ -63,7 +65,7 @@ class Uv(Installer):
         url = credentials.in_url(index) if credentials else index
         target = home.folder / "uv-target"
         options = ("--no-progress", "--python", interpreter(), "--default-index", url, "--target", str(target))
-        outcome = home.run(tool("uv"), "pip", "install", *options, *more, *requirements)
+        outcome = home.run(tool("uv"), "pip", "install", *options, *more, *requirements, seconds=_PATIENCE)
         return outcome, installed(target)
 
 
@@ -82,7 +84,7 @@ class Poetry(Installer):
             f'[[tool.poetry.source]]\nname = "tpi"\nurl = "{index}"\npriority = "primary"\n',
         )
         outcome = home.run(
-            tool("poetry"), "install", "-n", *more, cwd=folder, more=self.credentials(credentials), seconds=600
+            tool("poetry"), "install", "-n", *more, cwd=folder, more=self.credentials(credentials), seconds=_PATIENCE
         )
         return outcome, _found(folder / ".venv")
 
@@ -114,7 +116,7 @@ class Pdm(Installer):
         )
         shutil.rmtree(folder / ".venv", ignore_errors=True)
         make_environment(folder / ".venv")
-        outcome = home.run(tool("pdm"), "install", "--no-self", *more, cwd=folder, seconds=600)
+        outcome = home.run(tool("pdm"), "install", "--no-self", *more, cwd=folder, seconds=_PATIENCE)
         return outcome, _found(folder / ".venv")
 
 

@@ -114,11 +114,11 @@ def printed_lines(log: str) -> tuple[str, str, str]:
 def publish(home: Home, tool: Publisher, line: Line, url: str, credentials: Credentials) -> None:
     """Upload one file and note how the tool took it."""
     outcome = tool.publish(home, Artefact(line.project, "", (line.path,)), url, credentials)
-    skipped = "Skipping file" in outcome.output or "not a valid" in outcome.words.lower()
+    skipped = "skipping" in outcome.words  # uv leaves out names of old that are not normalised, with exit 0
     if outcome.code == 0 and not skipped:
         line.by[tool.name] = "ok"
     else:
-        line.by[tool.name] = "not sent: " + outcome.words[-150:]
+        line.by[tool.name] = "refused by the tool itself: " + outcome.words[-150:]
 
 
 def served(session: Session, line: Line) -> bool:
@@ -166,7 +166,7 @@ def show(lines: list[Line]) -> None:
     say(f"{'file':<90} {'kind':<13} {'MB':>6}  twine  uv     equal")
     for line in lines:
         size = line.path.stat().st_size / 1e6
-        marks = "  ".join(f"{line.by[name][:5]:<5}" for name in ("twine", "uv"))
+        marks = "  ".join(f"{'ok' if line.by[name] == 'ok' else '-':<5}" for name in ("twine", "uv"))
         say(f"{line.path.name[:90]:<90} {line.kind:<13} {size:6.1f}  {marks}  {'yes' if line.is_equal else 'NO'}")
     for line in lines:
         for name, how in line.by.items():

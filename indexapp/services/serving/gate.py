@@ -11,6 +11,7 @@ from accounts.domain.verbs import Verb
 from accounts.permissions import SIGN_IN
 from indexapp import permissions
 from indexapp.models import Index, Project
+from indexapp.services.serving import index_map
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden, Unauthenticated
@@ -49,7 +50,9 @@ def verbs_on(
     key = (actor.user_id, actor.is_superuser, token, index.pk, pk, name)
     known = memory.get(key)
     if known is None:
-        known = memory[key] = permissions.verbs_on(actor, index, project, name=name)
+        # The caller's row may be older than the watermark, as that of a long upload is, and must not be remembered for it.
+        row = index_map.read(watermark).rows.get(index.pk, index)
+        known = memory[key] = permissions.verbs_on(actor, row, project, name=name)
     return known
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
-from django.db.models import Model, Q, QuerySet
+from django.db.models import IntegerField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
@@ -24,7 +24,7 @@ _LARGEST_ID = 2**63 - 1
 class Screen(Confirmations, RefusalsAsFormErrors):
     """The pages of one model.
 
-    A subclass gives ``rows(actor)`` and, where people may write, ``may_add``/``add_row`` and ``may_change``/``change_row``;
+    A subclass gives ``rows`` and, where people may write, ``may_add``/``add_row`` and ``may_change``/``change_row``;
     rows that ``rows`` leaves out do not exist here, on any page and for any action. ``section`` and ``place`` say where
     the menu shows the screen; ``area`` who sees it there (see :mod:`.entrance`), None meaning everybody who may enter.
     """
@@ -47,8 +47,8 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     # Rows and rights
 
-    def rows(self, actor: Any) -> QuerySet[Any]:
-        """The rows that exist for ``actor``."""
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows that exist for the request's actor."""
         raise NotImplementedError
 
     def parts(self, request: HttpRequest) -> Sequence[Q]:
@@ -58,21 +58,21 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         """
         return ()
 
-    def may_add(self, actor: Any) -> bool:
-        """Whether the page for a new row is open to ``actor``."""
+    def may_add(self, request: HttpRequest) -> bool:
+        """Whether the page for a new row is open to the actor."""
         return False
 
-    def may_change(self, actor: Any) -> bool:
-        """Whether rows that ``actor`` sees are shown as a form."""
+    def may_change(self, request: HttpRequest) -> bool:
+        """Whether rows that the actor sees are shown as a form."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows of the request's actor."""
-        return self.rows(actor_of(request)).order_by(*self.get_ordering(request))
+        return self.rows(request).order_by(*self.get_ordering(request))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """One of the actor's rows by its id, or None; no other field finds a row."""
-        if object_id.isdecimal() and int(object_id) > _LARGEST_ID:
+        if isinstance(self.opts.pk, IntegerField) and object_id.isdecimal() and int(object_id) > _LARGEST_ID:
             return None
         return super().get_object(request, object_id)
 
@@ -86,11 +86,11 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """As :meth:`may_add`."""
-        return self.has_view_permission(request) and self.may_add(actor_of(request))
+        return self.has_view_permission(request) and self.may_add(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`may_change`."""
-        return self.has_view_permission(request) and self.may_change(actor_of(request))
+        return self.has_view_permission(request) and self.may_change(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the screen has a deletion that the actor may start."""
@@ -125,7 +125,7 @@ class Screen(Confirmations, RefusalsAsFormErrors):
             return
         changed = {name: form.cleaned_data[name] for name in form.changed_data if name in form.cleaned_data}
         if changed:
-            self.change_row(actor, self.rows(actor).get(pk=obj.pk), changed)
+            self.change_row(actor, self.rows(request).get(pk=obj.pk), changed)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
         """Only inlines; the form's own relations are the service's."""

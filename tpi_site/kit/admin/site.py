@@ -98,24 +98,21 @@ class Console(AdminSite):
                 "app_label": name.lower().replace(" ", "-"),
                 "app_url": reverse("admin:index", current_app=self.name),
                 "has_module_perms": True,
-                "models": [self._entry(request, model, screen) for model, screen in entries],
+                "models": [self._entry(model) for model, _ in entries],
             }
             for name, entries in sections
             if entries
         ]
 
-    def _entry(self, request: HttpRequest, model: type[Model], screen: Screen) -> dict[str, Any]:
+    def _entry(self, model: type[Model]) -> dict[str, Any]:
         options = model._meta
         base = f"admin:{options.app_label}_{options.model_name}"
-        may_add = screen.has_add_permission(request)
         return {
             "model": model,
             "name": str(capfirst(options.verbose_name_plural)),
             "object_name": options.object_name,
-            "perms": {"view": True, "add": may_add},
+            "perms": {"view": True},
             "admin_url": reverse(f"{base}_changelist", current_app=self.name),
-            "add_url": reverse(f"{base}_add", current_app=self.name) if may_add else None,
-            "view_only": not may_add,
         }
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[Any]:

@@ -10,10 +10,13 @@ from accounts.models import Membership, Token
 from accounts.services import teams, tokens, users
 from indexapp.models import File, Index, Role
 from indexapp.services import indexes, roles
+from indexapp.services.serving import index_map, watermarks
+from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
-from tests.factories.publishing import published
+from tests.factories.publishing import published, upload
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit.errors import Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -105,6 +108,21 @@ def test_closing_an_index_shuts_nobody_in_particular_out(cast: Cast, machine: Ws
         assert [machine.get(url).status for url in addresses(file)] == [200] * 4
     indexes.change(actor=SYSTEM, index=Index.objects.get(pk=cast.index.pk), anonymous_read=False)
     assert [machine.get(url).status for url in addresses(file)] == [401] * 4
+
+
+def test_an_upload_that_began_before_the_index_was_closed_opens_nothing(cast: Cast, machine: WsgiClient) -> None:
+    """It still holds the row of an open index when it asks what its sender may."""
+    Index.objects.filter(pk=cast.index.pk).update(anonymous_read=True, project_creation="members")
+    file = published(cast.index)
+    asker = machine.signed(cast.bearer("outsider"))
+    asker.get("/simple/")
+    begun = index_map.read(watermarks.read()).rows[cast.index.pk]
+    indexes.change(actor=SYSTEM, index=Index.objects.get(pk=cast.index.pk), anonymous_read=False)
+    sender = tokens.recognise(asker.headers["Authorization"].removeprefix("Bearer "))
+    assert sender is not None
+    with pytest.raises(Refusal):
+        upload(begun, build_wheel(version="2.0"), actor=sender)
+    assert [asker.get(url).status for url in addresses(file)] == [403] * 4
 
 
 @pytest.mark.parametrize("way", ALL_WAYS)
