@@ -49,7 +49,7 @@ def claim(*stored: Stored) -> dict[str, Blob]:
             raise BlobVanishedError(sha256)
     rows = [Blob(sha256=each.sha256, size=each.size, object_name=each.object_name) for each in wanted.values()]
     Blob.objects.bulk_create(rows, ignore_conflicts=True)
-    return {row.sha256: row for row in Blob.objects.filter(sha256__in=wanted)}
+    return {row.sha256: row for row in Blob.objects.filter(sha256__in=wanted).order_by()}
 
 
 def discard(stored: Stored) -> None:

@@ -128,7 +128,8 @@ def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bo
 
 def _find_locked(index: Index, name: str) -> Project | None:
     """As :func:`find`, locked; one that is deleted while we wait for the lock is none."""
-    return Project.objects.select_for_update().filter(index=index, normalized_name=names.normalize_name(name)).first()
+    found = Project.objects.select_for_update().filter(index=index, normalized_name=names.normalize_name(name))
+    return next(iter(found.order_by()), None)
 
 
 def lock(project: Project) -> Project:

@@ -20,8 +20,7 @@ from indexapp.domain.profiles import UploadProfile
 from indexapp.domain.versions import canonical_version
 from indexapp.services import blobs
 from indexapp.services.serving import watermarks
-from indexapp.services.uploads import admission
-from indexapp.services.uploads.admission import Seen
+from indexapp.services.uploads import admission, holdings
 from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected, inspect
 from indexapp.services.uploads.recording import Kept, record
@@ -37,35 +36,33 @@ def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
     The same name with the same bytes is accepted again and changes nothing, so that a client may always repeat.
     """
     form = FormFields.read(incoming.fields)
-    seen = _check(actor, incoming, form)
-    if seen is None:
+    if _is_known(actor, incoming, form):
         return Accepted(is_new=False)
     inspected = inspect(incoming, form)
-    return _publish(actor, incoming, form, inspected, seen)
+    return _publish(actor, incoming, form, inspected)
 
 
-def _check(actor: Actor, incoming: Incoming, form: FormFields) -> Seen | None:
-    """The checks that need no look into the archive, and what they saw; None when exactly this file is there."""
-    index = incoming.index
-    watermark = watermarks.read()
+def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
+    """The checks that need no look into the archive; True when exactly this file is there."""
+    index, filename = incoming.index, incoming.filename
     named = parse_filename(
-        incoming.filename, profile=UploadProfile(index.profile), expected_name=form.name, expected_version=form.version
+        filename, profile=UploadProfile(index.profile), expected_name=form.name, expected_version=form.version
     )
-    project, release = admission.find(index, form.name, canonical_version(named.version))
-    admission.require_may_upload(actor, index, project, form.name, watermark)
+    held = holdings.look(index, name=form.name, canonical_version=canonical_version(named.version), filename=filename)
+    admission.require_may_upload(actor, index, held.project, form.name, watermarks.read())
     if incoming.content_type.startswith("image/"):
         raise Invalid("Invalid distribution file. An image is not a distribution.", code="content-type")
     admission.require_file_fits(index, incoming.spool.size)
     incoming.digest.require_match(form.digests)
-    if admission.is_same_file(index, project, incoming.filename, incoming.digest.sha256):
-        return None
-    admission.require_open(index, release)
-    admission.require_only_sdist(release, named.kind, incoming.filename)
-    admission.require_room(index, project, incoming.filename, incoming.spool.size)
-    return Seen(watermark.access, project, release)
+    if admission.is_same_file(index, held, filename, incoming.digest.sha256):
+        return True
+    admission.require_open(index, held)
+    admission.require_only_sdist(held, named.kind, filename)
+    admission.require_room(index, held, incoming.spool.size)
+    return False
 
 
-def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, seen: Seen) -> Accepted:
+def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected) -> Accepted:
     """Put the bytes and record them; what vanishes in between is put once more.
 
     What has not vanished stays meanwhile: an unnamed file whose name was taken away can be given no other.
@@ -74,12 +71,12 @@ def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Insp
     try:
         for _ in range(_ATTEMPTS - 1):
             try:
-                accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
+                accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
                 break
             except blobs.BlobVanishedError:
                 kept = _keep_again(kept, incoming, inspected)
         else:
-            accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept, seen=seen)
+            accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
     except Exception:
         _discard(kept)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,28 +11,12 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.permissions import SIGN_IN
 from indexapp import permissions
-from indexapp.domain.names import normalize_name
-from indexapp.models import File, Index, Project, Release, RetiredFilename
+from indexapp.models import File, Index, Project, Release
 from indexapp.services import projects
 from indexapp.services.serving import gate, watermarks
 from indexapp.services.serving.watermarks import Watermark
+from indexapp.services.uploads.holdings import Holdings
 from tpi_site.kit.errors import Forbidden, Invalid, TooLarge, Unauthenticated
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the checks before the transaction were made against."""
-
-    access: int
-    project: Project | None
-    release: Release | None
-
-    def is_still_true(self, access: int, project: Project) -> bool:
-        """Whether rights and project are as they were: every change of a project raises its serial."""
-        if self.project is None:
-            return False
-        before = (self.access, self.project.pk, self.project.last_serial)
-        return before == (access, project.pk, project.last_serial)
 
 
 def require_may_try(actor: Actor, index: Index) -> None:
@@ -77,26 +60,22 @@ def require_file_fits(index: Index, size: int) -> None:
         )
 
 
-def is_same_file(index: Index, project: Project | None, filename: str, sha256: str) -> bool:
+def is_same_file(index: Index, held: Holdings, filename: str, sha256: str) -> bool:
     """Whether the project has exactly this file; refuses a name that stands for other bytes, now or ever before.
 
-    A snapshot index lets a project's own files be replaced: old sdist names are ambiguous (``foo-2-1.zip``), and nobody
-    may take away what another project has under the same name.
+    A snapshot index lets a project's own files be replaced; nobody may take away what another project has under the
+    same name.
     """
-    held = File.objects.filter(index=index, filename=filename).only("project_id", "sha256", "blake2b_256").first()
-    is_own = held is not None and project is not None and held.project_id == project.pk
-    if held is not None and is_own and held.sha256 == sha256:
+    if held.own_file is not None and held.own_file.sha256 == sha256:
         return True
     is_snapshot = index.profile == Index.Profile.SNAPSHOT
-    if held is not None and not (is_snapshot and is_own):
+    if held.file is not None and not (is_snapshot and held.own_file):
         raise Invalid(
-            f"File already exists ('{filename}', with blake2_256 hash '{held.blake2b_256}'); files never change, so "
+            f"File already exists ('{filename}', with blake2_256 hash '{held.file.blake2b_256}'); files never change, so "
             "build a new version.",
             code="file-exists",
         )
-    if is_snapshot:
-        return False
-    if RetiredFilename.objects.filter(index=index, filename=filename).exists():
+    if held.is_name_retired and not is_snapshot:
         raise Invalid(
             f"This filename was previously used by a file that has since been deleted ('{filename}'). Use a different "
             "version.",
@@ -105,11 +84,12 @@ def is_same_file(index: Index, project: Project | None, filename: str, sha256: s
     return False
 
 
-def require_open(index: Index, release: Release | None) -> None:
+def require_open(index: Index, held: Holdings) -> None:
     """Refuse new files to a release that is older than the index's closing window."""
-    if release is None or index.closing_window_days is None:
+    if held.release_id is None or index.closing_window_days is None:
         return
-    if timezone.now() - release.created_at > timedelta(days=index.closing_window_days):
+    opened = timezone.now() - timedelta(days=index.closing_window_days)
+    if Release.objects.filter(pk=held.release_id, created_at__lt=opened).exists():
         raise Invalid(
             f"Uploading new files to releases older than {index.closing_window_days} days is not allowed in this "
             "index; publish a new version.",
@@ -117,30 +97,22 @@ def require_open(index: Index, release: Release | None) -> None:
         )
 
 
-def require_only_sdist(release: Release | None, kind: str, filename: str) -> None:
+def require_only_sdist(held: Holdings, kind: str, filename: str) -> None:
     """Refuse a second sdist of a release (a snapshot index may replace the first under its own name)."""
-    if release is None or kind != "sdist":
+    if held.release_id is None or kind != "sdist":
         return
-    if File.objects.filter(release=release, kind="sdist").exclude(filename=filename).exists():
+    if File.objects.filter(release_id=held.release_id, kind="sdist").exclude(filename=filename).exists():
         raise Invalid("Only one sdist may be uploaded per release.", code="sdist-exists")
 
 
-def require_room(index: Index, project: Project | None, filename: str, size: int) -> None:
+def require_room(index: Index, held: Holdings, size: int) -> None:
     """Refuse what would make the project larger than the index lets projects be; a file that is replaced makes room."""
     if index.max_project_size is None:
         return
-    replaced = sum(File.objects.filter(index=index, filename=filename).values_list("size", flat=True))
-    if (project.total_size if project else 0) - replaced + size > index.max_project_size:
+    replaced = held.own_file.size if held.own_file else 0
+    if (held.project.total_size if held.project else 0) - replaced + size > index.max_project_size:
         raise TooLarge(
             f"Project size too large. The limit of the index '{index.name}' is {index.max_project_size} bytes for all "
             "files of a project; delete old releases or ask its admins to raise it.",
             code="project-too-large",
         )
-
-
-def find(index: Index, name: str, canonical_version: str | None) -> tuple[Project | None, Release | None]:
-    """The project and release that the names lead to, as far as they exist."""
-    project = Project.objects.filter(index=index, normalized_name=normalize_name(name)).first()
-    if project is None or canonical_version is None:
-        return project, None
-    return project, Release.objects.filter(project=project, canonical_version=canonical_version).first()

@@ -16,8 +16,7 @@ from indexapp.models import Description, File, Index, Project, Release
 from indexapp.services import blobs, changes, projects, summaries
 from indexapp.services.blobs import Stored
 from indexapp.services.serving import watermarks
-from indexapp.services.uploads import admission
-from indexapp.services.uploads.admission import Seen
+from indexapp.services.uploads import admission, holdings
 from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected
 
@@ -30,31 +29,29 @@ class Kept:
     metadata: Stored | None
 
 
-def record(
-    *, actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, kept: Kept, seen: Seen
-) -> Accepted:
+def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, kept: Kept) -> Accepted:
     """Write project, release, file, audit and change rows, or none of them.
 
-    What was checked before the transaction is checked again inside it, because another upload may have come between;
-    for a wheel only if something of its project has changed since.  An old sdist's name may be that of two projects.
+    What was checked before the transaction is checked again inside it, because another upload may have come between.
     """
-    index = incoming.index
+    index, filename = incoming.index, incoming.filename
+    canonical = canonical_version(inspected.name.version)
     with transaction.atomic():
         project, is_new_project = projects.get_or_create(actor=actor, index=index, name=inspected.metadata.name)
         project.index = index
-        watermark = watermarks.read()
-        is_as_seen = inspected.name.kind == "bdist_wheel" and seen.is_still_true(watermark.access, project)
         if not is_new_project:
-            admission.require_may_upload(actor, index, project, project.name, watermark)
-        if not is_as_seen and admission.is_same_file(index, project, incoming.filename, kept.file.sha256):
+            admission.require_may_upload(actor, index, project, project.name, watermarks.read())
+        held = holdings.look(index, name=project.name, canonical_version=canonical, filename=filename)
+        if admission.is_same_file(index, held, filename, kept.file.sha256):
             return Accepted(is_new=False)
-        admission.require_room(index, project, incoming.filename, kept.file.size)
-        found = seen.release if is_as_seen else _find_release(project, inspected)
-        release, is_new_release = found or _new_release(project, inspected), found is None
-        if not is_new_release:
-            admission.require_open(index, release)
-            admission.require_only_sdist(release, inspected.name.kind, incoming.filename)
-        replaced = _remove_replaced(index, project, incoming.filename)
+        admission.require_open(index, held)
+        admission.require_only_sdist(held, inspected.name.kind, filename)
+        admission.require_room(index, held, kept.file.size)
+        is_new_release = held.release_id is None
+        release = (
+            _new_release(project, inspected) if held.release_id is None else Release.objects.get(pk=held.release_id)
+        )
+        replaced = _remove_replaced(index, project, filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
         project.total_size += file.size
         is_described = _describe(release, inspected, is_new=is_new_release, is_replacement=replaced)
@@ -62,11 +59,6 @@ def record(
             summaries.refresh(project)
         _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
     return Accepted(is_new=True, warnings=inspected.warnings)
-
-
-def _find_release(project: Project, inspected: Inspected) -> Release | None:
-    canonical = canonical_version(inspected.name.version)
-    return Release.objects.filter(project=project, canonical_version=canonical).first()
 
 
 def _new_release(project: Project, inspected: Inspected) -> Release:

@@ -1,0 +1,60 @@
+"""What an index has of the names that an upload brings: one statement, asked before and inside its transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db import connection
+
+from indexapp.domain.names import normalize_name
+from indexapp.models import Index, Project
+
+_SQL = """
+    SELECT p.id, p.name, p.normalized_name, p.status, p.total_size, r.id,
+           f.project_id, f.sha256, f.blake2b_256, f.size, t.id
+      FROM (SELECT 1 AS one) AS nothing
+      LEFT JOIN indexapp_project p ON p.index_id = %s AND p.normalized_name = %s
+      LEFT JOIN indexapp_release r ON r.project_id = p.id AND r.canonical_version = %s
+      LEFT JOIN indexapp_file f ON f.index_id = %s AND f.filename = %s
+      LEFT JOIN indexapp_retiredfilename t ON t.index_id = %s AND t.filename = %s
+"""
+
+
+class HeldFile(NamedTuple):
+    """The file that has the name, perhaps in another project: old sdist names are ambiguous (``foo-2-1.zip``)."""
+
+    project_id: int
+    sha256: str
+    blake2b_256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The names' rows as far as they exist; of the project only what admission reads."""
+
+    project: Project | None
+    release_id: int | None
+    file: HeldFile | None
+    is_name_retired: bool
+
+    @property
+    def own_file(self) -> HeldFile | None:
+        """The file of this name in this project."""
+        is_own = self.file is not None and self.project is not None and self.file.project_id == self.project.pk
+        return self.file if is_own else None
+
+
+def look(index: Index, *, name: str, canonical_version: str, filename: str) -> Holdings:
+    """What ``index`` holds of them now."""
+    names: list[str | int] = [index.pk, normalize_name(name), canonical_version, index.pk, filename, index.pk, filename]
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, names)
+        pk, written, normalized, status, total, release_id, *file, retired_id = cursor.fetchone()
+    project = None
+    if pk is not None:
+        project = Project(
+            pk=pk, index_id=index.pk, name=written, normalized_name=normalized, status=status, total_size=total
+        )
+    return Holdings(project, release_id, HeldFile(*file) if file[0] is not None else None, retired_id is not None)
