@@ -13,7 +13,7 @@ from indexapp.models import Index, Project
 _SQL = """
     SELECT p.id, p.name, p.normalized_name, p.status, p.total_size, r.id,
            f.project_id, f.sha256, f.blake2b_256, f.size, t.id
-      FROM (SELECT 1 AS one) AS nothing
+      FROM (SELECT 1 AS one) AS start
       LEFT JOIN indexapp_project p ON p.index_id = %s AND p.normalized_name = %s
       LEFT JOIN indexapp_release r ON r.project_id = p.id AND r.canonical_version = %s
       LEFT JOIN indexapp_file f ON f.index_id = %s AND f.filename = %s
