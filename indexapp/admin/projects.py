@@ -20,6 +20,7 @@ from indexapp.admin.rows import administered_indexes, parts_for, reach_for
 from indexapp.models import Change, File, Index, Project, Release, Role
 from indexapp.services import projects, search
 from tpi_site.kit.admin import ConfirmedAction, Reason, Screen, TypedName, marks
+from tpi_site.kit.admin.cards import counted
 from tpi_site.kit.admin.filters import choice_filter
 from tpi_site.kit.admin.refusals import RefusableForm
 
@@ -136,6 +137,7 @@ class ProjectScreen(Screen):
         ),
         perform=lambda actor, project, _: projects.delete(actor=actor, project=project),
         form=TypedName,
+        extent=lambda project: f"It has {counted(project.releases, 'release')} and {counted(project.files, 'file')}.",
         is_dangerous=True,
         is_bulk=False,
         removes=True,

@@ -15,6 +15,7 @@ from indexapp.admin.searching import projects_matching
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, Reason, marks
+from tpi_site.kit.admin.cards import counted
 from tpi_site.kit.admin.filters import flag_filter
 
 
@@ -74,6 +75,7 @@ class ReleaseScreen(ReadOnlyScreen):
             "To warn people off without loss, yank it."
         ),
         perform=lambda actor, row, _: releases.delete(actor=actor, release=row),
+        extent=lambda row: f"It has {counted(row.files, 'file')}.",
         is_dangerous=True,
         removes=True,
     )

@@ -55,6 +55,12 @@ ACTIONS = {
 }
 """What can be done to one row, by the screen's word."""
 
+INDEX = {"project_creation": "uploaders", "profile": "enterprise", "allow_passwords": "on"}
+"""What the form of an index sends when nothing was changed."""
+
+NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+"""An empty table of a team's members."""
+
 
 def address(row: Model | type[Model], view: str = "change", *arguments: str) -> str:
     """The console's page of a row, or of its model with ``changelist`` and ``add``."""
@@ -90,3 +96,9 @@ def errors(response: HttpResponse) -> str:
 
 def _sentences(form: BaseForm) -> str:
     return " ".join(" ".join(map(str, found)) for found in form.errors.values())
+
+
+def members_row(number: int, *, total: int, initial: int = 0, **fields: object) -> dict[str, object]:
+    """One row of the members' table, with the counts that say how many there are."""
+    counts = {"memberships-TOTAL_FORMS": total, "memberships-INITIAL_FORMS": initial}
+    return {**counts, **{f"memberships-{number}-{name}": value for name, value in fields.items()}}

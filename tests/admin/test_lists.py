@@ -21,6 +21,8 @@ from tests.admin.screens import Side, address
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.factories.publishing import give, make_file, make_index, make_project, make_release
 
+pytestmark = pytest.mark.database
+
 Grow = Callable[[Side, int], Any]
 
 

@@ -16,6 +16,8 @@ from tests.evidence import publishing, rows
 from tests.factories.people import make_user
 from tests.factories.publishing import give, make_file, make_index, make_project, make_release
 
+pytestmark = pytest.mark.database
+
 WORDS = [(screen, action) for screen, actions in ACTIONS.items() for action in actions]
 
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from tests.bench import machine
 from tests.bench.corpus import Shape
+from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
 from tests.bench.lines import files, growth, memory, peers, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
-from tests.bench.rounds import Effort
 from tests.bench.table import Table
 from tests.bench.upload_forms import digest_of, form_around, request_for, upload_head, wheels
 from tests.builders.wheels import write_big_wheel
@@ -39,8 +39,8 @@ class Scale:
     giant: int
 
 
-FULL = Scale(Effort(3, 3.0), Shape(100_000, 10), 2**30)
-QUICK = Scale(Effort(1, 1.0), Shape(10_000, 10), 2**28)
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30)
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28)
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -94,7 +94,7 @@ def uploads(table: Table, scale: Scale, folder: Path) -> None:
 
 def start(table: Table, scale: Scale, folder: Path) -> None:
     """How soon it is there."""
-    starting.measure_start(table, Installation(folder, "start", ORDINARY, pinned=False), scale.effort.rounds + 2)
+    starting.measure_start(table, Installation(folder, "start", ORDINARY, pinned=False), scale.effort.rounds)
 
 
 def growing(table: Table, scale: Scale, folder: Path) -> None:

@@ -10,25 +10,25 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from typing import Any
 
 from tests.bench import machine
-from tests.bench.load_client import Plan
+from tests.bench.effort import Effort
+from tests.bench.load_client import Plan, Side
 from tests.bench.processes import PYTHON, ROOT, Server, cpu_seconds
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: answers and MB a second, the server's CPU microseconds for an answer, the median latency in seconds."""
+    """What one server did: answers and MB a second, and its CPU microseconds for an answer."""
 
     rate: float
     megabytes: float
     cpu: float
-    latency: float
 
 
 class UnexpectedAnswerError(RuntimeError):
-    """The server answered something else than what is measured."""
+    """The server answered something else than what is measured: a quick refusal is no performance."""
 
 
 def drive(
@@ -37,35 +37,64 @@ def drive(
     *,
     seconds: float | None = None,
     connections: int = 16,
-    expect: frozenset[int] = frozenset({200}),
+    expect: int = 200,
 ) -> Run:
-    """Send ``requests`` (each once, or over and over for ``seconds``) and return the figures.
+    """Send ``requests``, each once, or over and over for ``seconds``."""
+    (run,) = _run([(server, requests)], slices=1, seconds=seconds, connections=connections, expect=expect)
+    return run
 
-    Any other status than those expected is an error: a quick refusal is no performance.
-    """
-    plan = Plan(server.port, tuple(requests), connections, seconds, machine.client_cpus())
-    pids = server.workers or server.pids
+
+def race(
+    ours: tuple[Server, Sequence[bytes]],
+    theirs: tuple[Server, Sequence[bytes]],
+    effort: Effort,
+    *,
+    connections: int = 16,
+    expect: int = 200,
+) -> tuple[Run, Run]:
+    """Load both servers in short turns, so that whatever else happens on the machine meets both alike."""
+    mine, other = _run(
+        [ours, theirs], slices=effort.slices, seconds=effort.seconds, connections=connections, expect=expect
+    )
+    return mine, other
+
+
+def _run(
+    sides: Sequence[tuple[Server, Sequence[bytes]]],
+    *,
+    slices: int,
+    seconds: float | None,
+    connections: int,
+    expect: int,
+) -> list[Run]:
+    servers = [server for server, _ in sides]
+    plan = Plan(
+        tuple(Side(server.port, tuple(requests)) for server, requests in sides),
+        connections,
+        slices,
+        seconds,
+        machine.client_cpus(),
+    )
+    pids = [server.workers or server.pids for server in servers]
     with tempfile.NamedTemporaryFile(prefix="tpi-bench-", suffix=".plan") as file:
         pickle.dump(plan, file)
         file.flush()
-        before = cpu_seconds(pids)
-        done = subprocess.run(
-            [PYTHON, "-m", "tests.bench.load_client", file.name], cwd=ROOT, capture_output=True, check=False
-        )
-        used = cpu_seconds(pids) - before
+        before = [cpu_seconds(each) for each in pids]
+        command = [PYTHON, "-m", "tests.bench.load_client", file.name]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        used = [cpu_seconds(each) - spent for each, spent in zip(pids, before, strict=True)]
     if done.returncode:
-        raise UnexpectedAnswerError(f"{server.name}: {done.stderr.decode(errors='replace')[-1500:]}")
-    result = json.loads(done.stdout)
-    odd = {status: count for status, count in result["statuses"].items() if int(status) not in expect}
+        raise UnexpectedAnswerError(done.stderr.decode(errors="replace")[-1500:])
+    results = json.loads(done.stdout)
+    return [_judged(*each, expect) for each in zip(servers, results, used, strict=True)]
+
+
+def _judged(server: Server, result: dict[str, Any], used: float, expect: int) -> Run:
+    odd = {status: count for status, count in result["statuses"].items() if int(status) != expect}
     if odd:
         raise UnexpectedAnswerError(f"{server.name} answered {odd}, for example:\n{result['unhappy']}")
-    answered = result["answered"]
-    return Run(
-        answered / result["seconds"],
-        result["received"] / result["seconds"] / 1e6,
-        used / answered * 1e6,
-        median(result["latencies"]),
-    )
+    answered, seconds = result["answered"], result["seconds"]
+    return Run(answered / seconds, result["received"] / seconds / 1e6, used / answered * 1e6)
 
 
 def get(path: str, *, authorization: str = "", accept: str = "*/*", coding: str = "identity", etag: str = "") -> bytes:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
@@ -32,12 +33,20 @@ _SILENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to send: ``requests`` over and over for ``seconds``, or each of them once when ``seconds`` is None."""
+class Side:
+    """One server and what to send to it; each request once, or over and over where the plan bounds the time."""
 
     port: int
     requests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Load for ``sides`` in turn, ``slices`` times ``seconds`` each; without ``seconds`` until all was sent once."""
+
+    sides: tuple[Side, ...]
     connections: int = 16
+    slices: int = 1
     seconds: float | None = None
     cpus: frozenset[int] = frozenset()
 
@@ -49,7 +58,6 @@ class Tally:
     answered: int = 0
     received: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    latencies: list[float] = field(default_factory=list)
     unhappy: str = ""
 
 
@@ -84,7 +92,6 @@ class Connection:
         request = next(self._requests, None)
         if request is None:
             raise Ended
-        self._started = time.perf_counter()
         self._head = b""
         self._left = -1
         self._unsent = memoryview(request)
@@ -146,40 +153,57 @@ class Connection:
         if self._left > 0 or (self._is_chunked and self._tail != _LAST_CHUNK):
             return False
         self._tally.answered += 1
-        self._tally.latencies.append(time.perf_counter() - self._started)
         if self._closes:
             self.close()
             self._open()
         return True
 
 
-def run(plan: Plan) -> tuple[Tally, float]:
-    """Carry the plan out; the tally and the seconds that it took."""
-    if plan.cpus:
-        os.sched_setaffinity(0, plan.cpus)
-    tally = Tally()
-    selector = selectors.DefaultSelector()
-    requests = iter(plan.requests) if plan.seconds is None else cycle(plan.requests)
-    connections = [Connection(plan.port, requests, tally, selector) for _ in range(plan.connections)]
-    started = time.perf_counter()
-    until = None if plan.seconds is None else started + plan.seconds
-    busy = 0
-    for connection in connections:
-        busy += _begin(connection, until)
-    while busy:
-        ready = selector.select(_SILENCE)
-        if not ready:
-            raise TimeoutError("The server was silent for a minute.")
-        for key, events in ready:
-            connection = key.data
-            if events & selectors.EVENT_WRITE:
-                connection.send()
-            if events & selectors.EVENT_READ and connection.receive():
-                busy -= not _begin(connection, until)
-    elapsed = time.perf_counter() - started
-    for connection in connections:
-        connection.close()
-    return tally, elapsed
+class Load:
+    """The connections to one server and what came of them."""
+
+    def __init__(self, side: Side, plan: Plan) -> None:
+        self.tally = Tally()
+        self.elapsed = 0.0
+        self._selector = selectors.DefaultSelector()
+        requests = iter(side.requests) if plan.seconds is None else cycle(side.requests)
+        self._connections = [
+            Connection(side.port, requests, self.tally, self._selector) for _ in range(plan.connections)
+        ]
+
+    def run(self, seconds: float | None) -> None:
+        """Send for so long, or all there is, and wait for the answers to what was sent."""
+        started = time.perf_counter()
+        until = None if seconds is None else started + seconds
+        busy = sum(_begin(connection, until) for connection in self._connections)
+        while busy:
+            ready = self._selector.select(_SILENCE)
+            if not ready:
+                raise TimeoutError("The server was silent for a minute.")
+            for key, events in ready:
+                connection: Connection = key.data
+                if events & selectors.EVENT_WRITE:
+                    connection.send()
+                if events & selectors.EVENT_READ and connection.receive():
+                    busy -= not _begin(connection, until)
+        self.elapsed += time.perf_counter() - started
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections:
+            connection.close()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What came back, as JSON has it."""
+        tally = self.tally
+        return {
+            "answered": tally.answered,
+            "received": tally.received,
+            "seconds": self.elapsed,
+            "statuses": dict(tally.statuses),
+            "unhappy": tally.unhappy,
+        }
 
 
 def _begin(connection: Connection, until: float | None) -> bool:
@@ -194,20 +218,17 @@ def _begin(connection: Connection, until: float | None) -> bool:
 
 
 def main() -> int:
-    """Run the plan in the file that the argument names."""
-    plan = pickle.loads(Path(sys.argv[1]).read_bytes())
-    tally, elapsed = run(plan)
-    result = {
-        "answered": tally.answered,
-        "received": tally.received,
-        "seconds": elapsed,
-        "statuses": dict(tally.statuses),
-        "latencies": tally.latencies
-        if len(tally.latencies) <= 10_000
-        else sorted(tally.latencies)[:: len(tally.latencies) // 5_000],
-        "unhappy": tally.unhappy,
-    }
-    sys.stdout.write(json.dumps(result))
+    """Carry out the plan in the file that the argument names."""
+    plan: Plan = pickle.loads(Path(sys.argv[1]).read_bytes())
+    if plan.cpus:
+        os.sched_setaffinity(0, plan.cpus)
+    loads = [Load(side, plan) for side in plan.sides]
+    for _ in range(plan.slices):
+        for load in loads:
+            load.run(plan.seconds)
+    for load in loads:
+        load.close()
+    sys.stdout.write(json.dumps([load.result for load in loads]))
     return 0
 
 

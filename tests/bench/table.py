@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.bench.load import Run
+
 
 @dataclass(frozen=True)
 class Target:
@@ -48,6 +50,16 @@ class Line:
 def rate(value: float) -> str:
     """Something a second."""
     return f"{value:,.0f}/s" if value >= 10 else f"{value:.1f}/s"
+
+
+def compared(name: str, ours: Run, theirs: Run, target: Target, *, whose: str = "B") -> Line:
+    """The line of a comparison of answers a second."""
+    return Line(name, _told(ours), f"{whose} {_told(theirs)}", ours.rate / theirs.rate, target)
+
+
+def _told(run: Run) -> str:
+    cpu = f"{run.cpu:,.0f} µs" if run.cpu < 10_000 else f"{run.cpu / 1e3:,.0f} ms"
+    return f"{rate(run.rate)}, {cpu} CPU"
 
 
 class Table:

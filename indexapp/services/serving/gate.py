@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 from typing import NoReturn
 
@@ -29,6 +30,19 @@ def actor_for(authorization: str, watermark: Watermark) -> Actor:
         return ANONYMOUS
     actor = remembered(authorization, watermark.access)
     return actor if actor is not None else authenticate(authorization, watermark.access)
+
+
+def through(actor: Actor, index: ServedIndex) -> Actor:
+    """The actor as they read through ``index``: a token bound to a group reaches what the group resolves to, through it.
+
+    What its owner may not read in a member stays closed, and so do the members' own addresses.
+    """
+    scope = actor.token
+    if scope is None or not index.is_group or index.name not in scope.indexes:
+        return actor
+    names = scope.indexes.union(member.name for member in index.members)
+    # Rights are remembered by the key of the token, and through the group it has others than beside it.
+    return replace(actor, token=replace(scope, key_id=f"{scope.key_id}/{index.pk}", indexes=names))
 
 
 def _memory(watermark: Watermark) -> dict[_Key, frozenset[Verb]]:

@@ -32,7 +32,10 @@ def prefix() -> str:
 
 
 def reader(question: Question, index_name: str | None) -> tuple[Actor, ServedIndex, Watermark]:
-    """Who asks, and of which index (None is the default one); refuses an unknown index as one that is not theirs."""
+    """Who asks, and of which index (None is the default one); refuses an unknown index as one that is not theirs.
+
+    The actor is as they read through the index, and good for nothing but reading there.
+    """
     watermark = watermarks.read()
     actor = gate.actor_for(question.authorization, watermark)
     indexes = index_map.read(watermark)
@@ -43,7 +46,7 @@ def reader(question: Question, index_name: str | None) -> tuple[Actor, ServedInd
         gate.refuse(actor, index_name or "default")
     if not gate.password_is_welcome(actor, index):
         gate.refuse(actor, index.name)
-    return actor, index, watermark
+    return gate.through(actor, index), index, watermark
 
 
 def project_page(question: Question, index_name: str | None, name: str) -> Reply:

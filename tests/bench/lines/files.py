@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.bench import nginx
+from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
-from tests.bench.load import drive, get
+from tests.bench.load import get, race
 from tests.bench.processes import Server
-from tests.bench.rounds import Effort, in_turn
-from tests.bench.table import Line, Table, Target, rate
+from tests.bench.table import Line, Table, Target, compared
 
 
 class Downloads:
@@ -27,16 +27,9 @@ class Downloads:
 
     def measure_small(self, table: Table, effort: Effort) -> None:
         """Answers a second for a wheel of 10 kB."""
-        index, b = self._installation.server, self._reference.server
         ours, theirs = self._small
-        compared = in_turn(
-            effort,
-            lambda: drive(index, [ours], seconds=effort.seconds),
-            lambda: drive(b, [theirs], seconds=effort.seconds),
-        )
-        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu:.0f} µs CPU"
-        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu:.0f} µs CPU"
-        table.add(Line("wheel of 10 kB", measured, against, compared.ratio, Target(0.4)))
+        mine, other = race((self._installation.server, [ours]), (self._reference.server, [theirs]), effort)
+        table.add(compared("wheel of 10 kB", mine, other, Target(0.4)))
 
     def measure_big(self, table: Table, effort: Effort) -> None:
         """MB a second for a wheel of 100 MB through the worker."""
@@ -76,11 +69,6 @@ def compare_streams(
     target: Target,
 ) -> None:
     """Add a line that compares MB a second of two servers, two clients each."""
-    compared = in_turn(
-        effort,
-        lambda: drive(ours[0], [ours[1]], seconds=effort.seconds, connections=2),
-        lambda: drive(theirs[1], [theirs[2]], seconds=effort.seconds, connections=2),
-    )
-    measured = f"{compared.ours.megabytes:,.0f} MB/s"
-    against = f"{theirs[0]} {compared.theirs.megabytes:,.0f} MB/s"
-    table.add(Line(name, measured, against, compared.ratio, target))
+    mine, other = race((ours[0], [ours[1]]), (theirs[1], [theirs[2]]), effort, connections=2)
+    measured, against = f"{mine.megabytes:,.0f} MB/s", f"{theirs[0]} {other.megabytes:,.0f} MB/s"
+    table.add(Line(name, measured, against, mine.megabytes / other.megabytes, target))

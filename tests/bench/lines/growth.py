@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tests.bench.effort import Effort
 from tests.bench.installation import Installation
 from tests.bench.keepalive import Keepalive
 from tests.bench.lines.pages import JSON
 from tests.bench.lines.uploads import Uploads
-from tests.bench.load import Run, drive, get, settle
-from tests.bench.rounds import Effort, in_turn
-from tests.bench.table import Line, Table, Target, rate
+from tests.bench.load import Run, drive, get, race
+from tests.bench.table import Table, Target, compared
 from tests.bench.upload_forms import request_for, wheels
 
 _TARGET = Target(1.3, is_ceiling=True, unit=" x")
@@ -48,35 +47,32 @@ class Side:
             get(f"/simple/{name}/", authorization=self.installation.authorization, accept=JSON) for name in self.names
         ]
 
-    def read(self, requests: list[bytes], seconds: float) -> Run:
-        """Read over and over."""
-        return drive(self.installation.server, requests, seconds=seconds)
-
-    def read_changed(self) -> Run:
-        """Read each page once, each after a change of its project; by one client."""
+    def change_all(self) -> list[bytes]:
+        """Requests for the pages, each of which has just changed."""
         for name in self.names:
             self.installation.touch(name)
-        settle()
-        return drive(self.installation.server, self.pages, connections=1)
-
-    def upload(self, number: int) -> Run:
-        """Upload small wheels."""
-        return self.uploads.small(number)
+        return self.pages
 
 
 def measure_growth(table: Table, effort: Effort, small: Side, large: Side) -> None:
     """Time for one answer in the large installation, as a multiple of that in the small one."""
     label = f"with {large.installation.shapes[0].projects:,} projects, {large.installation.files:,} files"
-    jobs: dict[str, Callable[[Side], Run]] = {
-        "project page": lambda side: side.read(side.pages, effort.seconds),
-        "project page, changed": lambda side: side.read_changed(),
-        "file": lambda side: side.read(side.files, effort.seconds),
-        "upload": lambda side: side.upload(int(100 * effort.seconds)),
-    }
-    for name, job in jobs.items():
-        job(small)
-        job(large)
-        compared = in_turn(effort, lambda job=job: job(large), lambda job=job: job(small))  # type: ignore[misc]
-        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu / 1e3:.2f} ms CPU"
-        against = f"small {rate(compared.theirs.rate)}, {compared.theirs.cpu / 1e3:.2f} ms CPU"
-        table.add(Line(f"{name} {label}", measured, against, 1 / compared.ratio, _TARGET))
+    big, little = large.installation.server, small.installation.server
+    for side in (small, large):
+        drive(side.installation.server, [*side.pages, *side.files])
+    _add(table, f"project page {label}", *race((big, large.pages), (little, small.pages), effort))
+    _add(table, f"file {label}", *race((big, large.files), (little, small.files), effort))
+    changed = [(drive(big, large.change_all()), drive(little, small.change_all())) for _ in range(2 * effort.rounds)]
+    _add(table, f"changed page {label}", *_middle(changed))
+    number = int(150 * effort.seconds)
+    uploads = [(large.uploads.small(number), small.uploads.small(number)) for _ in range(effort.rounds)]
+    _add(table, f"upload {label}", *_middle(uploads))
+
+
+def _middle(pairs: list[tuple[Run, Run]]) -> tuple[Run, Run]:
+    return sorted(pairs, key=lambda pair: pair[0].rate / pair[1].rate)[len(pairs) // 2]
+
+
+def _add(table: Table, name: str, large: Run, small: Run) -> None:
+    line = compared(name, large, small, _TARGET, whose="small")
+    table.add(replace(line, value=small.rate / large.rate))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 
+from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference, get_bytes
 from tests.bench.keepalive import Keepalive
-from tests.bench.load import drive, get
-from tests.bench.rounds import Effort, in_turn
-from tests.bench.table import Line, Table, Target, rate
+from tests.bench.load import drive, get, race
+from tests.bench.table import Line, Table, Target, compared
 
 JSON = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 HTML = "text/html"
@@ -68,17 +68,11 @@ class Pages:
         self._compare(table, effort, "304 for an unchanged page", self._unchanged, self._smallest[1])
 
     def _compare(self, table: Table, effort: Effort, name: str, ours: list[bytes], theirs: list[bytes]) -> None:
-        status = frozenset({304 if name.startswith("304") else 200})
+        status = 304 if name.startswith("304") else 200
         index, b = self._installation.server, self._reference.server
         drive(index, ours, seconds=0.3, expect=status)
-        compared = in_turn(
-            effort,
-            lambda: drive(index, ours, seconds=effort.seconds, expect=status),
-            lambda: drive(b, theirs, seconds=effort.seconds, expect=status),
-        )
-        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu:.0f} µs CPU"
-        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu:.0f} µs CPU"
-        table.add(Line(name, measured, against, compared.ratio, _HALF))
+        mine, other = race((index, ours), (b, theirs), effort, expect=status)
+        table.add(compared(name, mine, other, _HALF))
 
     def measure_cold(self, table: Table) -> None:
         """What one page costs right after a change of its project, beside the same page unchanged.

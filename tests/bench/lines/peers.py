@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import machine
+from tests.bench.effort import Effort
 from tests.bench.keepalive import Keepalive
 from tests.bench.load import UnexpectedAnswerError, basic, drive, get, settle
 from tests.bench.processes import ROOT, Server, free_port
-from tests.bench.rounds import Effort
 from tests.bench.table import Line, Table, rate
 from tests.bench.upload_forms import request_for, wheels
 
@@ -51,9 +51,9 @@ class Peer:
         name = self.server.name
         pages = [get(self._page.format(name=project)) for project in _NAMES]
         drive(self.server, pages, connections=2)
-        run = drive(self.server, pages, seconds=effort.seconds)
+        run = drive(self.server, pages, seconds=2 * effort.seconds)
         table.add(Line(f"{name}: page of 10 files", f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"))
-        fresh = self.uploads(int(30 * effort.seconds))
+        fresh = self.uploads(int(100 * effort.seconds))
         settle()
         run = drive(self.server, fresh, connections=4)
         table.add(Line(f"{name}: uploads of 10 kB wheels, 4 clients", f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"))

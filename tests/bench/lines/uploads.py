@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
+from tests.bench.effort import Effort
 from tests.bench.installation import Installation
 from tests.bench.load import Run, drive, settle
 from tests.bench.processes import Server
-from tests.bench.rounds import Effort, in_turn, middle
-from tests.bench.table import Line, Table, Target, rate
+from tests.bench.table import Line, Table, Target, compared, rate
 from tests.bench.upload_forms import request_for, wheels
 
 CLIENTS = 4
@@ -40,23 +40,16 @@ class Uploads:
     def measure_small(self, table: Table, effort: Effort) -> None:
         """Uploads a second of 10 kB wheels."""
         self.small(20)
-        run = middle([self.small(int(150 * effort.seconds)) for _ in range(effort.rounds)])
+        runs = [self.small(int(300 * effort.seconds)) for _ in range(effort.rounds)]
+        run = sorted(runs, key=lambda each: each.rate)[len(runs) // 2]
         measured = f"{rate(run.rate)}, {run.cpu / 1e3:.1f} ms CPU"
         table.add(Line("uploads of 10 kB wheels, 4 clients", measured, "", run.rate, Target(100, unit="/s")))
 
     def measure_large(self, table: Table, effort: Effort, b: Server) -> None:
         """Uploads a second of 5 MB wheels, beside B with the same bodies."""
         index = self._installation.server
-        number = max(CLIENTS, int(8 * effort.seconds))
-        batches = [self.bodies(number, _LARGE) for _ in range(effort.rounds)]
-        again = iter(batches)
-        once = iter(batches)
-
-        def ours() -> Run:
-            settle()
-            return drive(index, next(once), connections=CLIENTS)
-
-        compared = in_turn(effort, ours, lambda: drive(b, next(again), connections=CLIENTS))
-        measured = f"{rate(compared.ours.rate)}, {compared.ours.cpu / 1e3:.0f} ms CPU"
-        against = f"B {rate(compared.theirs.rate)}, {compared.theirs.cpu / 1e3:.0f} ms CPU"
-        table.add(Line("uploads of 5 MB wheels, 4 clients", measured, against, compared.ratio, Target(0.3)))
+        batches = [self.bodies(4 * CLIENTS, _LARGE) for _ in range(effort.rounds)]
+        settle()
+        runs = [(drive(index, batch, connections=CLIENTS), drive(b, batch, connections=CLIENTS)) for batch in batches]
+        mine, other = sorted(runs, key=lambda pair: pair[0].rate / pair[1].rate)[len(runs) // 2]
+        table.add(compared("uploads of 5 MB wheels, 4 clients", mine, other, Target(0.3)))

@@ -4,8 +4,8 @@
 package derives from.
 """
 
+from tpi_site.kit.admin.actions import Confirmation, ConfirmedAction, Reason, TypedName
 from tpi_site.kit.admin.cards import Card, Figure, Line
-from tpi_site.kit.admin.confirmations import Confirmation, ConfirmedAction, Reason, TypedName
 from tpi_site.kit.admin.entrance import actor_of, may_enter
 from tpi_site.kit.admin.screens import ReadOnlyScreen, Screen
 from tpi_site.kit.admin.site import Console

@@ -67,5 +67,19 @@ def cards_for(request: HttpRequest) -> list[Card]:
 
 def figure(label: str, parts: Iterable[QuerySet[Any]], url: str, *, tone: str = "") -> Figure:
     """How many rows there are in all ``parts``, as far as :data:`MANY`; ``tone`` shows only where there are some."""
-    found = sum(len(rows.order_by().values_list("pk")[: MANY + 1]) for rows in parts)
-    return Figure(label, f"{MANY}+" if found > MANY else str(found), url, tone if found else "")
+    found = sum(_some(rows) for rows in parts)
+    return Figure(label, _number(found), url, tone if found else "")
+
+
+def counted(rows: Any, noun: str) -> str:
+    """How many of a thing there are, in words, as far as :data:`MANY`; ``rows`` is a manager or a queryset."""
+    found = _some(rows)
+    return f"{_number(found)} {noun}" if found == 1 else f"{_number(found)} {noun}s"
+
+
+def _some(rows: Any) -> int:
+    return len(rows.order_by().values_list("pk")[: MANY + 1])
+
+
+def _number(found: int) -> str:
+    return f"{MANY}+" if found > MANY else str(found)

@@ -6,10 +6,8 @@ The same action serves rows ticked in a list and the button on one row's page.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin import helpers
 from django.contrib.admin.utils import quote, unquote
@@ -19,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
+from tpi_site.kit.admin.actions import Confirmation, ConfirmedAction, Tool
 from tpi_site.kit.admin.entrance import actor_of
 from tpi_site.kit.admin.refusals import ModelAdmin
 from tpi_site.kit.errors import NotFound, Refusal
@@ -26,77 +25,6 @@ from tpi_site.kit.errors import NotFound, Refusal
 _CONFIRMED = "confirmed"
 _MAX_ROWS = 200
 _SHOWN_REFUSALS = 5
-
-
-class Confirmation(forms.Form):
-    """Nothing but the button; subclasses ask for more."""
-
-    def __init__(self, *args: Any, rows: Sequence[Model], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.rows = rows
-
-
-class Reason(Confirmation):
-    """Asks why; people read it later."""
-
-    reason = forms.CharField(
-        required=False,
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Shown to people and, where the standards have a place for it, to installers.",
-    )
-
-
-class TypedName(Confirmation):
-    """Asks for the name of what will be lost."""
-
-    typed = forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["typed"].label = f"Type '{self.rows[0]}' to confirm"
-
-    def clean_typed(self) -> str:
-        """The name, letter for letter."""
-        typed = str(self.cleaned_data["typed"])
-        if typed != str(self.rows[0]):
-            raise forms.ValidationError(f"This is not the name; type '{self.rows[0]}' or leave the page.")
-        return typed
-
-
-def _always(actor: Any, row: Any) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class ConfirmedAction:
-    """Something that a service does to a row once a person has confirmed it.
-
-    ``perform`` receives the actor, the row and the form's values; ``done`` is the participle of the message ('archived');
-    ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button;
-    ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone.
-    """
-
-    name: str
-    label: str
-    done: str
-    question: str
-    perform: Callable[[Any, Any, Mapping[str, Any]], object]
-    permission: str = "administer"
-    form: type[Confirmation] = Confirmation
-    offered: Callable[[Any, Any], bool] = _always
-    is_dangerous: bool = False
-    is_bulk: bool = True
-    removes: bool = False
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A button on a row's page."""
-
-    label: str
-    url: str
-    is_dangerous: bool = False
 
 
 class Confirmations(ModelAdmin):
@@ -232,6 +160,7 @@ class Confirmations(ModelAdmin):
             "opts": self.opts,
             "action": action,
             "rows": rows,
+            "extent": action.extent(rows[0]) if len(rows) == 1 else "",
             "form": form,
             "back_url": back_url,
             "list_url": self._list_url(),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,13 @@ def test_what_is_published_is_found_by_its_newest_summary(cast: Cast) -> None:
     assert (found("spanner"), found("wrench")) == ([], ["beta"])
     releases.delete(actor=cast.actor("administrator"), release=newer.release)
     assert (found("spanner"), found("wrench")) == (["beta"], [])
+
+
+def test_the_database_looks_it_up_in_an_index(cast: Cast) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # of three rows it would read all
+    assert "indexapp_search" in search.matching(Project.objects.all(), "acme tool").explain()
 
 
 def test_searching_narrows_what_one_may_see_and_never_widens_it(cast: Cast) -> None:

@@ -182,6 +182,26 @@ class TestRights:
         assert asker.get("/all/simple/two/").status == 403
         assert names(asker) == ["one"]
 
+    def test_a_token_for_the_group_reads_through_it_and_nowhere_else(
+        self, cast: Cast, group: Index, team: Index, machine: WsgiClient
+    ) -> None:
+        file = published(cast.index, build_wheel("one"))
+        upload(team, build_wheel("two"))
+        give(cast.outsider, [Verb.READ], team)
+        token = cast.token("reader", ALL_VERBS, indexes=["all"])
+        asker = machine.signed({"Authorization": f"Bearer {token}"})
+        for _ in range(2):
+            assert names(asker) == ["one", "two"]
+            assert asker.get("/all/simple/two/").status == 200
+            assert asker.get(address(file, "all")).status == 200
+            assert asker.get("/all/simple/no-such-thing/").status == 404
+            assert asker.get("/main/simple/one/").status == 403
+            assert asker.get(address(file, "main")).status == 403
+            assert asker.get("/main/simple/").status == 403
+        less = machine.signed({"Authorization": f"Bearer {cast.token('outsider', ALL_VERBS, indexes=['all'])}"})
+        assert names(less) == ["two"]
+        assert less.get("/all/simple/one/").status == 403
+
 
 def test_a_mirror_member_has_nothing_yet(cast: Cast, machine: WsgiClient) -> None:
     make_group("mixed", cast.index, make_index("mirror", kind="mirror"))

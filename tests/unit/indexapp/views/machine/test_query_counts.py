@@ -93,7 +93,6 @@ def test_reads_and_uploads_cost_what_is_recorded(cast: Cast, machine: WsgiClient
     for project in Project.objects.all():
         projects.delete(actor=SYSTEM, project=project)
     counts |= _reads(cast, machine)
-    print(json.dumps(counts, indent=2))
     assert counts == RECORDED[connection.vendor]
 
 

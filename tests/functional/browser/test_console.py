@@ -1,0 +1,120 @@
+"""The console: every kind of page at both widths and in both themes, and what one does there with a mouse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.functional.browser.conftest import Visit, keep_screenshot
+from tests.functional.browser.test_looks import _CHECKED, LOOKS, _dress, _faults, _overhang
+
+pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("browser")]
+LISTS = ["indexapp/project", "indexapp/file", "indexapp/role", "accounts/auditentry", "django_q/failure"]
+FORMS = ["indexapp/index", "indexapp/role", "accounts/team", "accounts/token"]
+ROWS = ["indexapp/index", "indexapp/project", "indexapp/release", "accounts/user"]
+
+
+def _check(page: Page, name: str) -> None:
+    assert page.locator("h1").count() == 1
+    for theme, width in LOOKS:
+        _dress(page, theme, width)
+        assert _overhang(page) <= 0, f"wider than {width} pixels"
+        if (theme, width) in _CHECKED:
+            assert _faults(page) == []
+        keep_screenshot(page, f"console-{name.replace('/', '-')}-{theme}-{width}")
+
+
+@pytest.mark.parametrize("person", ["admin", "keeper"])
+def test_the_overview_has_no_faults(visit: Visit, person: str) -> None:
+    _check(visit("/admin/", person), f"overview-{person}")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_has_no_faults(visit: Visit, name: str) -> None:
+    _check(visit(f"/admin/{name}/", "admin"), name)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_has_no_faults_before_and_after_errors(visit: Visit, name: str) -> None:
+    page = visit(f"/admin/{name}/add/", "admin")
+    _check(page, f"{name}-add")
+    page.locator("main .submit-row button").first.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    _check(page, f"{name}-errors")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_page_of_a_row_has_no_faults(visit: Visit, name: str) -> None:
+    page = visit(f"/admin/{name}/", "admin")
+    page.locator("#result_list tbody th a").first.click()
+    _check(page, f"{name}-row")
+
+
+@pytest.mark.parametrize("action", ["Quarantine", "Delete"])
+def test_the_page_that_asks_first_has_no_faults(visit: Visit, action: str) -> None:
+    page = visit("/admin/indexapp/project/?q=acme-tool", "keeper")
+    page.get_by_role("link", name="acme-tool", exact=True).click()
+    page.locator(".tools").get_by_role("link", name=action).click()
+    _check(page, f"ask-{action.lower()}")
+
+
+def test_ticked_rows_are_yanked_together(visit: Visit) -> None:
+    page = visit("/admin/indexapp/release/?q=lib", "keeper")
+    for row in (3, 4):
+        page.locator("input.action-select").nth(row).check()
+    expect(page.locator(".action-counter")).to_have_text(re.compile("2 of"))
+    page.get_by_label("With ticked rows").select_option(label="Yank")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_label("Reason").fill("Tried in a test")
+    page.get_by_role("button", name="Yank").click()
+
+    expect(page.get_by_role("status")).to_contain_text("2 releases were yanked.")
+    expect(page.locator("#result_list .badge-warn")).to_have_count(2)
+
+
+def test_everything_is_done_without_script(visit: Visit) -> None:
+    page = visit("/admin/indexapp/project/?q=lib-09", "keeper", script=False)
+    page.get_by_role("link", name="lib-09", exact=True).click()
+    page.locator(".tools").get_by_role("link", name="Deprecate").click()
+    page.get_by_label("Reason").fill("Use lib-10")
+    page.get_by_role("button", name="Deprecate").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Project 'lib-09' was deprecated.")
+    expect(page.locator("main")).to_contain_text("Use lib-10")
+
+
+def test_a_filter_opens_chooses_and_is_taken_back(visit: Visit) -> None:
+    page = visit("/admin/indexapp/project/", "keeper", width=360)
+    page.locator(".filter > summary", has_text="Status").click()
+    page.get_by_role("link", name="Quarantined").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator(".filter > summary", has_text="Status")).to_contain_text("Quarantined")
+    page.get_by_role("link", name="Show all").click()
+
+    expect(page.locator("#result_list tbody tr")).to_have_count(50)
+    expect(page.get_by_role("link", name="Next")).to_be_visible()
+
+
+def test_the_menu_folds_on_a_small_screen(visit: Visit) -> None:
+    page = visit("/admin/", "admin", width=360)
+    link = page.get_by_role("link", name="Audit entries")
+    expect(link).not_to_be_visible()
+    page.get_by_text("Console menu").click()
+    link.click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Audit entries")
+
+
+def test_a_token_is_shown_once(visit: Visit) -> None:
+    page = visit("/admin/accounts/token/add/", "keeper")
+    page.get_by_label("Name", exact=True).fill("console")
+    page.get_by_role("button", name="Create", exact=True).click()
+    text = page.locator(".token-text code").inner_text()
+    assert text.startswith("tpi_")
+    _check(page, "token-issued")
+    page.get_by_role("link", name="I have it").click()
+
+    expect(page.get_by_role("link", name="console", exact=True).last).to_be_visible()
+    assert text not in page.content()
