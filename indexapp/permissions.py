@@ -7,7 +7,7 @@ from operator import or_
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.domain.actors import Actor
+from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
 from accounts.permissions import SIGN_IN, teams_visible_to
 from indexapp.models import Change, Index, Project, ReservedPrefix, Role
@@ -124,6 +124,8 @@ def changes_visible_to(actor: Actor) -> QuerySet[Change]:
 
 def _read_as_a_whole(actor: Actor) -> QuerySet[Index]:
     rows = Index.objects.visible_to(actor)
+    if actor.method is Method.PASSWORD:
+        rows = rows.filter(allow_passwords=True)
     if actor.is_superuser:
         return rows
     everywhere = roles_of(actor, Verb.READ).filter(project=None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
 
-from accounts.domain.actors import Actor
+from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb
 from accounts.models import Membership
 
@@ -36,8 +36,11 @@ class GuardedQuerySet(QuerySet[_Row]):
     project_path = "project"
 
     def visible_to(self, actor: Actor) -> Self:
-        """The rows that ``actor`` may read."""
-        return self.permitting(actor, Verb.READ)
+        """The rows that ``actor`` may read; with a password nothing that lies in an index which takes tokens only."""
+        rows = self.permitting(actor, Verb.READ)
+        if actor.method is Method.PASSWORD and self.project_path:
+            return rows.filter(**{self._path("allow_passwords"): True})
+        return rows
 
     def permitting(self, actor: Actor, verb: Verb) -> Self:
         """The rows on which ``actor`` holds ``verb``, as far as the credential in use lets it through."""

@@ -7,7 +7,6 @@ description share it, and a changed one never meets an old rendering.
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import re
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from html import escape
 
 from django.core.cache import caches
 from django.utils.safestring import SafeString
-from readme_renderer import markdown, rst
+from readme_renderer import markdown
 
-from indexapp.services import readme_html
+from indexapp.services import readme_html, rst_process
+from tpi_site.kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,12 @@ _RULES = 1
 _KEPT_SECONDS = 14 * 24 * 3600
 MAX_CHARACTERS = 200_000
 _MAX_TAGS = 10_000
-_MAX_CELLS = 5_000
 _MAX_DEPTH = 100
 _MAX_HTML = 1_000_000
 _MAX_CODE = 60_000
 _NESTED_QUOTES = re.compile(rf"^(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{{1,9}}[.)][ \t])){{{_MAX_DEPTH},}}", re.MULTILINE)
 _TAG = re.compile(r"<(/?)(?!(?:br|hr|img|input)\b)[a-z]")
 _CODE = re.compile(r"<pre.*?</pre>", re.DOTALL)
-_REPLACEMENT = re.compile(r"replace ?::([^\n]*(?:\n(?:[ \t][^\n]*)?)*)", re.IGNORECASE)
 
 
 def rendered(content_type: str, raw: str) -> SafeString:
@@ -44,7 +42,10 @@ def rendered(content_type: str, raw: str) -> SafeString:
     key = f"description:{_RULES}:{digest}"
     html = caches["descriptions"].get(key)
     if html is None:
-        html = _render(content_type, raw)
+        try:
+            html = _render(content_type, raw)
+        except Unavailable:  # shown as written this time, and not kept
+            return SafeString(_plain(raw))
         caches["descriptions"].set(key, html, _KEPT_SECONDS)
     return SafeString(html)  # sanitised, or escaped, by what made it
 
@@ -67,7 +68,7 @@ def _by_type(content_type: str) -> Callable[[str], str | None]:
         variant = "CommonMark" if "commonmark" in parameters else "GFM"
         return lambda raw: _guarded(lambda: _markdown(raw, variant))
     if kind.strip() in ("text/x-rst", ""):
-        return lambda raw: _guarded(lambda: _rst(raw))
+        return rst_process.render
     return lambda _raw: None
 
 
@@ -96,13 +97,6 @@ def _depth(html: str) -> int:
         depth += -1 if tag[1] else 1
         deepest = max(deepest, depth)
     return deepest
-
-
-def _rst(raw: str) -> str | None:
-    """None for text with large tables, or with substitutions in substitutions, which may multiply without end."""
-    if raw.count("|") > _MAX_CELLS or any("|" in found[1] for found in _REPLACEMENT.finditer(raw)):
-        return None
-    return rst.render(raw, stream=io.StringIO())
 
 
 def _plain(raw: str) -> str:

@@ -7,9 +7,11 @@ from django.test import Client
 
 from accounts.api.throttles import ActorThrottle
 from indexapp.models import Index, Project
+from indexapp.services import indexes
 from tests.api.conftest import AsPerson
 from tests.api.rest import ROOT, Rest, refused
 from tests.factories.cast import Cast
+from tests.factories.people import SYSTEM
 from tests.wsgi_client import WsgiClient, basic
 
 ACME = "indexes/main/projects/acme-tool/"
@@ -48,6 +50,22 @@ def test_a_password_makes_the_token_that_such_an_index_needs(machine: WsgiClient
     refused(by_password.get(ACME), 403)
     text = by_password.post("tokens/", {"name": "x", "verbs": ["read"], "indexes": ["main"]}).json["token"]
     assert Rest(machine.signed(basic("reader", text))).get(ACME).status == 200
+
+
+@pytest.mark.parametrize("person", ["reader", "administrator"])
+def test_nothing_of_such_an_index_is_listed_for_a_password(
+    *, machine: WsgiClient, cast: Cast, rest: AsPerson, acme: Index, person: str
+):
+    assert rest("administrator").post("indexes/main/projects/", {"name": "acme-made"}).status == 201
+    assert getattr(cast, person)
+    by_password = machine.signed(cast.basic(person))
+    places = ("/api/v1/changes/", "/search/?q=acme", "/main/", "/")
+    found = [b"acme-made" in by_password.get(place).body for place in places[:3]]
+    assert found == [True, True, True]
+    indexes.change(actor=SYSTEM, index=acme, allow_passwords=False)
+    assert not any(b"acme-made" in by_password.get(place).body for place in places)
+    assert by_password.get("/main/").status == 403
+    assert b"acme-made" in rest(person).client.get("/api/v1/changes/").body
 
 
 def test_a_session_reads_and_changes_only_with_its_csrf_token(cast: Cast, acme: Index):

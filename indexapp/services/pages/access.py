@@ -46,13 +46,23 @@ def open_index(actor: Actor, name: str) -> ServedIndex:
     """The index, if the actor may see anything in it; otherwise the refusal that an unknown name gets too."""
     index = index_map.read(watermarks.read()).by_name.get(name)
     if index is not None:
-        rows = Index.objects.visible_to(actor).filter(pk__in=[member.pk for member in index.members])
+        rows = Index.objects.visible_to(gate.through(actor, index)).filter(
+            pk__in=[member.pk for member in index.members]
+        )
         if _is_visible(index, set(rows.values_list("pk", flat=True)), actor):
             return index
     elif actor.may_administer_instance:
         raise NotFound("There is no index of this name; check the spelling.")
     gate.refuse(actor, name)
     raise AssertionError("refuse always raises")
+
+
+def open_list(actor: Actor, name: str) -> ServedIndex:
+    """The index, if the actor may see anything in it with the kind of credential that they came with."""
+    index = open_index(actor, name)
+    if not gate.password_is_welcome(actor, index):
+        gate.refuse(actor, name)
+    return index
 
 
 def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
@@ -65,7 +75,9 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
         gate.refuse(actor, index_name)
     if index is not None:
         page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
-        if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
+        if page is not None and gate.may_read(
+            gate.through(actor, index), page.member, (page.pk, normalized), watermark
+        ):
             return OpenProject(index, page, watermark)
     if page is None and (gate.reads_everything(actor, index, watermark) if index else actor.may_administer_instance):
         raise NotFound("There is no project of this name here; check the spelling, or publish it first.")

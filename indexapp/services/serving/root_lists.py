@@ -13,7 +13,6 @@ from indexapp.domain.etags import etag_in_coding, make_etag
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
-from indexapp.services.serving import gate
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
@@ -97,17 +96,12 @@ def _rows(index: ServedIndex, actor: Actor | None) -> list[ProjectRow]:
     """
     places = {member.pk: place for place, member in enumerate(index.members)}
     projects = Project.objects.filter(index_id__in=list(places))
-    listed = projects if actor is None else _readable(projects, index, actor)
+    listed = projects if actor is None else projects.visible_to(actor)
     owners = _owners(projects, places) if len(places) > 1 else None
     rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(
         "name", "normalized_name", "last_serial", "index_id"
     )
     return [row[:3] for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
-
-
-def _readable(projects: ProjectQuerySet, index: ServedIndex, actor: Actor) -> ProjectQuerySet:
-    welcoming = [member.pk for member in index.members if gate.password_is_welcome(actor, member)]
-    return projects.visible_to(actor).filter(index_id__in=welcoming)
 
 
 def _owners(projects: ProjectQuerySet, places: dict[int, int]) -> dict[str, int]:

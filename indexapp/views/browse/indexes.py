@@ -22,7 +22,7 @@ def index(request: HttpRequest, index: str) -> HttpResponse:
     here = reverse("browse:index", args=[index])
     if not request.path.endswith("/"):
         return HttpResponsePermanentRedirect(here)
-    served = access.open_index(reader(request), index)
+    served = access.open_list(reader(request), index)
     prefix, after, before = (request.GET.get(key, "").replace("\x00", "").strip() for key in ("q", "after", "before"))
     page = lists.page_of_index(served, reader(request), prefix=prefix, after=after, before=before)
     row = Index.objects.get(pk=served.pk)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from threading import BoundedSemaphore
+
 import pytest
 from django.core.cache import caches
 from django.utils.safestring import SafeString
 
-from indexapp.services import descriptions
+from indexapp.services import descriptions, rst_process
 from indexapp.services.descriptions import rendered
+from tpi_site.kit.errors import Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +61,7 @@ def test_what_its_rules_refuse_is_shown_as_written(content_type: str, raw: str) 
         ("text/markdown", "[^a]: x\n\n" + "[^a] " * 12_000),
         ("text/markdown", "```python\n" + "(" * 70_000 + "\n```"),
         ("text/x-rst", "".join(f".. |a{n}| replace:: {f'|a{n + 1}| ' * 8}\n" for n in range(8)) + "\n|a0|\n"),
-        ("text/x-rst", ".. |a| REPLACE ::\n\n   |b| |b|\n\n|a|\n"),
-        ("text/x-rst", "|a" * 6_000),
+        ("text/x-rst", "|a" * 90_000),
         ("text/x-rst", "\n".join("  " * depth + "- a\n" for depth in range(500))),
     ],
 )
@@ -87,3 +89,24 @@ def test_a_renderer_that_fails_costs_the_rendering_not_the_page(monkeypatch: pyt
     monkeypatch.setattr(descriptions.markdown, "render", fail)
 
     assert rendered("text/markdown", "# A & B") == '<pre class="readme-plain" tabindex="0"># A &amp; B</pre>'
+
+
+def test_a_text_that_keeps_docutils_busy_is_given_up_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rst_process, "CPU_SECONDS", 1)
+    slow = "|a|\n" * 30_000 + "\n.. |a| replace:: " + "x" * 5_000 + "\n"
+    assert rendered("text/x-rst", slow).startswith('<pre class="readme-plain"')
+    monkeypatch.setattr(rst_process, "render", None)
+    assert rendered("text/x-rst", slow).startswith('<pre class="readme-plain"')
+
+
+def test_when_the_renderer_is_busy_the_text_is_shown_as_written_and_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rst_process, "_turns", BoundedSemaphore(1))
+    monkeypatch.setattr(rst_process, "_WALL_SECONDS", 0.4)
+    with rst_process._turns:
+        assert rendered("text/x-rst", "*busy*").startswith('<pre class="readme-plain"')
+        with pytest.raises(Unavailable):
+            descriptions.is_renderable("text/x-rst", "*busy*")
+    monkeypatch.undo()
+    assert "<em>busy</em>" in rendered("text/x-rst", "*busy*")
