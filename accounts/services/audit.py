@@ -8,6 +8,7 @@ from django.db import models
 
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
+from tpi_site.kit.inserting import insert
 from tpi_site.kit.request_context import current
 
 
@@ -27,7 +28,7 @@ def record(
     ``detail`` must hold nothing secret and be JSON.
     """
     context = current.get()
-    AuditEntry.objects.create(
+    entry = AuditEntry(
         actor_id=actor.user_id,
         actor_name=actor.display_name,
         token_key_id=actor.token.key_id if actor.token else "",
@@ -41,3 +42,4 @@ def record(
         outcome=outcome,
         detail=detail,
     )
+    insert(entry)

@@ -9,6 +9,7 @@ from accounts.domain.actors import Actor
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, Project
 from tpi_site.kit import locking
+from tpi_site.kit.inserting import insert
 
 
 def record(
@@ -30,7 +31,7 @@ def record(
     never passes over a change that commits late.
     """
     locking.hold("changes")
-    change = Change.objects.create(
+    change = Change(
         kind=kind.value,
         index_id=index.pk,
         index_name=index.name,
@@ -40,6 +41,7 @@ def record(
         actor_name=actor.display_name,
         detail=detail,
     )
+    insert(change)
     if project is not None and kind is not ChangeKind.PROJECT_DELETED:
         project.last_serial = change.serial
         values = {name: getattr(project, name) for name in ("last_serial", *saving)}

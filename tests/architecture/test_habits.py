@@ -52,7 +52,8 @@ def test_nothing_listens_to_model_signals() -> None:
         for path, tree in modules()
         for node in ast.walk(tree)
         if (isinstance(node, ast.Name) and node.id in MODEL_SIGNALS)
-        or (isinstance(node, ast.Attribute) and node.attr in MODEL_SIGNALS)
+        # A field has a method pre_save; of the signals' module it is the signal.
+        or (isinstance(node, ast.Attribute) and node.attr in MODEL_SIGNALS and "signals" in ast.unparse(node.value))
     ]
     assert users == []
 

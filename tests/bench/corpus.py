@@ -170,8 +170,7 @@ def _seed_files(
     total = shape.projects * shape.files
     digests = [secrets.token_hex(32) for _ in range(total)]
     Rows(connection, "indexapp_blob", ["id", "sha256", "size", "object_name"]).put(
-        (first["blob"] + number, digest, 10_240, f"{digest[:2]}/{digest[2:4]}/{digest[4:]}")
-        for number, digest in enumerate(digests)
+        (first["blob"] + number, digest, 10_240, f"{digest[:2]}/{digest[2:]}") for number, digest in enumerate(digests)
     )
     Rows(
         connection,

@@ -89,7 +89,8 @@ class Installation:
 
     def blob(self, filename: str) -> Path:
         """Where the bytes of a published file lie."""
-        return self.blobs.joinpath(*self.file_path(filename).split("/")[3:6])
+        first, second, rest = self.file_path(filename).split("/")[3:6]
+        return self.blobs / first / (second + rest)
 
     @property
     def blobs(self) -> Path:

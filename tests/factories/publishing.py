@@ -75,7 +75,7 @@ def make_file(release: Release, filename: str = "", **values: Any) -> File:
     filename = filename or f"{project.normalized_name.replace('-', '_')}-{release.version}-py3-none-any.whl"
     sha256 = hashlib.sha256(filename.encode()).hexdigest()
     blob, _ = Blob.objects.get_or_create(
-        sha256=sha256, defaults={"size": 1, "object_name": f"{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}"}
+        sha256=sha256, defaults={"size": 1, "object_name": f"{sha256[:2]}/{sha256[2:]}"}
     )
     defaults: dict[str, Any] = {
         "kind": "bdist_wheel" if filename.endswith(".whl") else "sdist",

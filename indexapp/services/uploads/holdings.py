@@ -11,7 +11,7 @@ from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project
 
 _SQL = """
-    SELECT p.id, p.name, p.normalized_name, p.status, p.total_size, r.id,
+    SELECT p.id, p.name, p.normalized_name, p.status, p.summary, p.total_size, r.id,
            f.project_id, f.sha256, f.blake2b_256, f.size, t.id
       FROM (SELECT 1 AS one) AS start
       LEFT JOIN indexapp_project p ON p.index_id = %s AND p.normalized_name = %s
@@ -32,7 +32,7 @@ class HeldFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """The names' rows as far as they exist; of the project only what admission reads."""
+    """The names' rows as far as they exist; of the project only what uploads read."""
 
     project: Project | None
     release_id: int | None
@@ -46,15 +46,26 @@ class Holdings:
         return self.file if is_own else None
 
 
-def look(index: Index, *, name: str, canonical_version: str, filename: str) -> Holdings:
-    """What ``index`` holds of them now."""
+_LOCK = "SELECT id FROM indexapp_project WHERE index_id = %s AND normalized_name = %s FOR UPDATE"
+
+
+def look(index: Index, *, name: str, canonical_version: str, filename: str, locking: bool = False) -> Holdings:
+    """What ``index`` holds of them now; with ``locking`` the project's row stays as it is until the transaction ends."""
     names: list[str | int] = [index.pk, normalize_name(name), canonical_version, index.pk, filename, index.pk, filename]
     with connection.cursor() as cursor:
+        if locking and connection.vendor == "postgresql":
+            cursor.execute(_LOCK, names[:2])
         cursor.execute(_SQL, names)
-        pk, written, normalized, status, total, release_id, *file, retired_id = cursor.fetchone()
+        pk, written, normalized, status, summary, total, release_id, *file, retired_id = cursor.fetchone()
     project = None
     if pk is not None:
         project = Project(
-            pk=pk, index_id=index.pk, name=written, normalized_name=normalized, status=status, total_size=total
+            pk=pk,
+            index_id=index.pk,
+            name=written,
+            normalized_name=normalized,
+            status=status,
+            summary=summary,
+            total_size=total,
         )
     return Holdings(project, release_id, HeldFile(*file) if file[0] is not None else None, retired_id is not None)

@@ -19,6 +19,7 @@ from indexapp.services.serving import watermarks
 from indexapp.services.uploads import admission, holdings
 from indexapp.services.uploads.incoming import Accepted, Incoming
 from indexapp.services.uploads.inspection import Inspected
+from tpi_site.kit.inserting import insert
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,17 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
     index, filename = incoming.index, incoming.filename
     canonical = canonical_version(inspected.name.version)
     with transaction.atomic():
-        project, is_new_project = projects.get_or_create(actor=actor, index=index, name=inspected.metadata.name)
-        project.index = index
+        held = holdings.look(
+            index, name=inspected.metadata.name, canonical_version=canonical, filename=filename, locking=True
+        )
+        project, is_new_project = held.project, False
+        if project is None:
+            project, is_new_project = projects.get_or_create(actor=actor, index=index, name=inspected.metadata.name)
         if not is_new_project:
+            if held.project is None:  # another upload made it while this one waited for the lock
+                held = holdings.look(index, name=project.name, canonical_version=canonical, filename=filename)
             admission.require_may_upload(actor, index, project, project.name, watermarks.read())
-        held = holdings.look(index, name=project.name, canonical_version=canonical, filename=filename)
+        project.index = index
         if admission.is_same_file(index, held, filename, kept.file.sha256):
             return Accepted(is_new=False)
         admission.require_open(index, held)
@@ -71,7 +78,7 @@ def _new_release(project: Project, inspected: Inspected) -> Release:
         is_prerelease=version.is_prerelease,
     )
     _take_metadata(release, inspected)
-    release.save(force_insert=True)
+    insert(release)
     return release
 
 
@@ -93,7 +100,7 @@ def _describe(release: Release, inspected: Inspected, *, is_new: bool, is_replac
         "raw": inspected.metadata.description,
     }
     if is_new or not Description.objects.filter(release=release).exists():
-        Description.objects.create(release=release, **values)
+        insert(Description(release=release, **values))
         return True
     is_same_kind = release.metadata_source == inspected.name.kind
     if not (is_replacement if is_same_kind else inspected.name.kind == "bdist_wheel"):
@@ -120,7 +127,7 @@ def _write_file(
 ) -> File:
     rows = blobs.claim(kept.file, *filter(None, [kept.metadata]))
     digest = incoming.digest
-    return File.objects.create(
+    file = File(
         index=incoming.index,
         project=release.project,
         release=release,
@@ -137,9 +144,11 @@ def _write_file(
         attestations=list(form.attestations or ()),
         uploaded_at=timezone.now(),
         uploaded_by=actor.display_name,
-        blob=rows[kept.file.sha256],
-        metadata_blob=rows[kept.metadata.sha256] if kept.metadata else None,
+        blob_id=rows[kept.file.sha256],
+        metadata_blob_id=rows[kept.metadata.sha256] if kept.metadata else None,
     )
+    insert(file)
+    return file
 
 
 def _log(

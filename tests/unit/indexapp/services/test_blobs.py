@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from indexapp.models import Blob
 from indexapp.services import blobs, projects, releases
@@ -35,8 +36,9 @@ def test_bytes_come_before_their_row(cast: Cast) -> None:
     assert store(b"content").is_new is False
     with transaction.atomic():
         rows = blobs.claim(stored)
-    row = rows[stored.sha256]
-    assert (row.size, row.object_name) == (7, stored.object_name)
+    row = Blob.objects.get(pk=rows[stored.sha256])
+    assert (row.sha256, row.size, row.object_name) == (stored.sha256, 7, stored.object_name)
+    assert timezone.now() - row.created_at < timedelta(minutes=1)
 
 
 def test_a_claim_takes_the_row_that_is_there(cast: Cast) -> None:
