@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from packaging.tags import Tag
@@ -56,6 +57,7 @@ class DistributionFilename:
     is_historical: bool = False
 
 
+@lru_cache(maxsize=64)  # an upload asks twice for what its form says, then for what the artefact does
 def parse_filename(
     filename: str,
     *,

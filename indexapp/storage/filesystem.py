@@ -75,7 +75,7 @@ class FilesystemStorage:
         self.root = root
         self._blobs = root / "blobs"
         self._incoming = root / "tmp"
-        self._folders_made: set[Path] = set()
+        self._has_folders = False
         for folder in (self._blobs, self._incoming):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -111,7 +111,7 @@ class FilesystemStorage:
         if not isinstance(spool, DiskSpool):
             raise TypeError(spool)
         os.fsync(spool.file.fileno())
-        self._make_folder(target.parent)
+        self._make_folders()
         try:
             spool.link_to(target)
         except FileExistsError:
@@ -120,14 +120,16 @@ class FilesystemStorage:
         _sync_folder(target.parent)
         return True
 
-    def _make_folder(self, folder: Path) -> None:
-        """Make the folder durably, once."""
-        if folder in self._folders_made:
+    def _make_folders(self) -> None:
+        """Make all folders durably at once, so that it is one upload in the store's life that waits for them."""
+        if self._has_folders:
             return
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            _sync_folder(folder.parent)
-        self._folders_made.add(folder)
+        missing = {f"{number:02x}" for number in range(256)}.difference(each.name for each in self._blobs.iterdir())
+        for name in missing:
+            (self._blobs / name).mkdir(mode=0o700, exist_ok=True)
+        if missing:
+            _sync_folder(self._blobs)
+        self._has_folders = True
 
     def exists(self, name: str) -> bool:
         """See the protocol."""
