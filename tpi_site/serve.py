@@ -135,6 +135,8 @@ def _remove_abandoned_folders() -> None:
 def main() -> int:
     """Set up the environment that the children share and supervise them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
+    # glibc gives every thread a heap of its own, and none gives back what a large page once took from it.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.umask(0o077)
     _remove_abandoned_folders()
     metrics = tempfile.mkdtemp(prefix=f"{_METRICS}{os.getpid()}-")
