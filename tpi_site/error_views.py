@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 
@@ -28,7 +30,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a fault of ours; the log has it under the request's id."""
+    """What was raised outside the views, as in reading the session, as far as it is no fault of ours; else 500.
+
+    The log has a fault under the request's id.
+    """
+    error = sys.exception()
+    refusal = edge.as_refusal(error) if error else None
+    if refusal is not None:
+        return edge.to_response(request, refusal)
     if edge.wants_page(request):
         return defaults.server_error(request)
     return edge.http_response(edge.fault_answer(request.headers.get("Accept", "")))

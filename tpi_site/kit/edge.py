@@ -202,11 +202,8 @@ class ErrorEdgeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; refusals raised by inner middleware arrive here too."""
-        try:
-            return self.get_response(request)
-        except Refusal as refusal:
-            return to_response(request, refusal)
+        """Pass the request on; what other middleware raises comes to :mod:`tpi_site.error_views`."""
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer what a view raised; None lets Django answer 500."""

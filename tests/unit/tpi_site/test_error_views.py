@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import SuspiciousOperation
-from django.test import RequestFactory
+from django.db import OperationalError
+from django.test import Client, RequestFactory
 
+from tests.factories.cast import Cast
 from tests.wsgi_client import WsgiClient
 from tpi_site import error_views
 
@@ -33,3 +36,22 @@ def test_what_django_refuses_is_a_problem_document() -> None:
     request = RequestFactory().get("/api/v1/", headers={"accept": BROWSER})
     response = error_views.bad_request(request, SuspiciousOperation("no"))
     assert (response.status_code, response.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "accept", "kind"),
+    [("/account/tokens/", BROWSER, "text/html"), ("/api/v1/users/", "*/*", "application/problem+json")],
+)
+def test_a_database_that_is_away_while_the_session_is_read_is_no_fault(
+    *, cast: Cast, monkeypatch: pytest.MonkeyPatch, path: str, accept: str, kind: str
+) -> None:
+    def fail(_: object) -> None:
+        raise OperationalError("gone")
+
+    client = Client(raise_request_exception=False)
+    client.force_login(cast.reader)
+    monkeypatch.setattr(SessionStore, "load", fail)
+    response = client.get(path, headers={"accept": accept})
+    assert (response.status_code, response.headers["Content-Type"].partition(";")[0]) == (503, kind)
+    assert b"database cannot be reached" in response.content
