@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:  # DRF imports its views while it loads the classes that setti
 
 
 class ActorThrottle(SimpleRateThrottle):
-    """Counts per user, or per address for those without credentials."""
+    """Counts per user, or per address for those without credentials.
+
+    A number and the time from which it counts: DRF's own list of times would be read and written as a whole with every
+    request, and be as long as the limit is high.
+    """
 
     scope = "actor"
 
@@ -23,10 +28,23 @@ class ActorThrottle(SimpleRateThrottle):
         """Take the rate that fits the actor, then count."""
         self.scope = "actor" if isinstance(request.auth, Actor) and not request.auth.is_anonymous else "anonymous"
         self.rate = self.get_rate()
-        self.num_requests, self.duration = self.parse_rate(self.rate)
-        return bool(super().allow_request(request, view))
+        limit, seconds = self.parse_rate(self.rate)
+        return self._count(self.get_cache_key(request, view), seconds or 0) <= (limit or 0)
 
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+    def _count(self, key: str, seconds: int) -> int:
+        """Which request of the current stretch of time this one is; a stretch begins with its first request."""
+        self._until = seconds + float(cache.get_or_set(f"{key}:from", self.timer, seconds) or self.timer())
+        cache.add(key, 0, seconds)
+        try:
+            return int(cache.incr(key))
+        except ValueError:  # it ended between the two
+            return 1
+
+    def wait(self) -> float:
+        """Seconds until the next stretch."""
+        return max(1.0, self._until - self.timer())
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
         """Who is counted."""
         actor = request.auth
         ident = str(actor.user_id) if self.scope == "actor" else current.get().address  # type: ignore[union-attr]
