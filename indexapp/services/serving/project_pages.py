@@ -58,6 +58,8 @@ class ServedProject:
     """Held while a document is made: of many who ask at once for a changed page one makes it."""
     weight: int = 0
     is_kept: bool = True
+    was_asked: bool = False
+    """Since it came, or since it was last spared."""
 
 
 _pages: OrderedDict[tuple[int, str], ServedProject] = OrderedDict()
@@ -73,6 +75,7 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
     key = (index.pk, normalized_name)
     page = _pages.get(key)
     if page is not None and page.checked_at == watermark.serial:
+        page.was_asked = True
         return page
     row = _row(index, normalized_name)
     with _lock:
@@ -82,6 +85,7 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
             return None
         if page is not None and (page.pk, page.serial, page.member) == (row["id"], row["last_serial"], row["member"]):
             page.checked_at = watermark.serial
+            page.was_asked = True
             return page
         return _replace_locked(key, row, watermark)
 
@@ -181,7 +185,11 @@ def _weigh(page: ServedProject) -> None:
 
 
 def _weigh_locked(page: ServedProject) -> None:
-    """Count what the page has come to hold; the oldest pages leave when the memory that settings allow is used up."""
+    """Count what the page has come to hold; when the memory that settings allow is used up, pages leave.
+
+    The oldest first, but those that were asked for again are spared once each time: a crawler that reads every page does
+    not drive out those that people install from.
+    """
     global _kept_bytes  # noqa: PLW0603  as above
     if not page.is_kept:
         return
@@ -192,7 +200,12 @@ def _weigh_locked(page: ServedProject) -> None:
     _kept_bytes += weight - page.weight
     page.weight = weight
     while _pages and _kept_bytes > settings.TPI_PAGE_CACHE_MB * 2**20:
-        _drop_locked(next(iter(_pages)))
+        key, oldest = next(iter(_pages.items()))
+        if oldest.was_asked and oldest is not page:
+            oldest.was_asked = False
+            _pages.move_to_end(key)
+        else:
+            _drop_locked(key)
 
 
 def forget_all() -> None:

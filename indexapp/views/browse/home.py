@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
 
 from accounts.views.people import for_people, reader
 from indexapp.services.pages import access, lists
+from indexapp.views.methods import only_read
 
 
+@only_read
 @for_people
-@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Search, the reader's indexes and what is new; where nothing is public, a stranger is shown where to sign in."""
     actor = reader(request)

@@ -7,16 +7,16 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 
 from accounts.views.people import for_people, reader
 from indexapp.models import Index
 from indexapp.services import indexes
 from indexapp.services.pages import access, lists
+from indexapp.views.methods import only_read
 
 
+@only_read
 @for_people
-@require_safe
 def index(request: HttpRequest, index: str) -> HttpResponse:
     """One page of projects by name, those that begin with ``q``."""
     here = reverse("browse:index", args=[index])

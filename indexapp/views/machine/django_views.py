@@ -7,17 +7,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from indexapp.views.machine import routes
 from indexapp.views.machine.messages import LocalFile, Question
-from tpi_site.kit import edge
-from tpi_site.kit.errors import Unsupported
+from indexapp.views.methods import refused_method
 
 
 @csrf_exempt  # other methods are told 405, not that they lack a token for forms
 def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     """Answer a page or a file."""
     if request.method not in ("GET", "HEAD"):
-        refused = edge.to_response(request, Unsupported("Pages and files are read with GET or HEAD."))
-        refused.headers["Allow"] = "GET, HEAD"
-        return refused
+        return refused_method(request)
     headers = request.headers
     reply = routes.answer(
         Question(

@@ -130,6 +130,14 @@ def test_other_methods(uploader: WsgiClient, method: str) -> None:
     assert (answer.status, answer.code) == (405, "unsupported")
 
 
+@pytest.mark.parametrize("path", ["/", "/main/", "/simple/", "/main/simple/", "/simple/acme-tool/"])
+def test_an_upload_to_an_address_that_is_read_is_told_the_right_one(uploader: WsgiClient, path: str) -> None:
+    body, content_type = multipart(build_wheel())
+    answer = uploader.post(path, body, Content_Type=content_type)
+    assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method-not-allowed", "GET, HEAD")
+    assert "/legacy/" in answer.reason
+
+
 def test_the_sentence_stands_in_the_reason_and_in_the_body(uploader: WsgiClient) -> None:
     assert post(uploader).status == 200
     body, content_type = multipart(build_wheel(files={"other.py": b""}))
