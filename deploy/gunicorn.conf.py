@@ -6,6 +6,7 @@ Everything that an operator may set comes from the product's own settings.
 from __future__ import annotations
 
 import gc
+import ipaddress
 import os
 import signal
 from pathlib import Path
@@ -32,7 +33,10 @@ graceful_timeout = settings.TPI_DRAIN_SECONDS
 timeout = 120
 limit_request_line = 8190
 limit_request_field_size = 16380
-forwarded_allow_ips = ",".join(settings.TPI_TRUSTED_PROXIES) or "127.0.0.1"
+# Nobody is a proxy who is not called one, not even a neighbour on this machine; and no proxy says by headers of the names of
+# WSGI's own variables where the site is, which TPI_URL does.
+forwarded_allow_ips = ",".join(str(ipaddress.ip_network(text, strict=False)) for text in settings.TPI_TRUSTED_PROXIES)
+forwarder_headers = ""
 control_socket_disable = True
 loglevel = "warning"
 errorlog = "-"

@@ -19,6 +19,7 @@ from indexapp.storage import storage_for
 from tpi_site.settings import env
 
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
+_CACHE_SCHEMES = ("redis", "rediss", "unix")
 _LATER = ("TPI_ENCRYPT", "TPI_KEYRING", "TPI_LDAP_", "TPI_ROLE")
 _KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
 
@@ -68,7 +69,7 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
 
 @register()
 def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
-    """E007 to W010: where state is kept."""
+    """E007 to E010, and E012: where state is kept, and how much may be asked."""
     try:
         storage_for(settings.TPI_STORAGE_URL)
     except ImproperlyConfigured as error:
@@ -87,6 +88,13 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
     rate = settings.TPI_API_RATE
     if not _RATE.match(rate):
         yield Error("TPI_API_RATE is not a rate.", hint="For example 6000/min.", id="tpi.E010")
+    if settings.TPI_CACHE_URL and not _is_cache_url(settings.TPI_CACHE_URL):
+        # The address is not shown, it may hold a password.
+        yield Error(
+            "TPI_CACHE_URL is not a redis, rediss or unix address.",
+            hint="For example redis://cache.tpi.example:6379/0.",
+            id="tpi.E012",
+        )
 
 
 def _is_http_url(text: str) -> bool:
@@ -95,6 +103,15 @@ def _is_http_url(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
     except ValueError:
         return False
+
+
+def _is_cache_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:  # the port is no number
+        return False
+    return parts.scheme in _CACHE_SCHEMES
 
 
 def _is_network(text: str) -> bool:

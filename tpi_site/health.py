@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
@@ -13,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from indexapp.storage import default_storage
+from tpi_site.kit import shared_cache
 
 
 @csrf_exempt
@@ -34,7 +36,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def parts() -> dict[str, str]:
     """Each part of the installation with 'ok' or a sentence on what is wrong with it."""
-    return {name: probe() for name, probe in _PROBES.items()}
+    probes = _PROBES | ({"cache": _cache} if settings.TPI_CACHE_URL else {})
+    return {name: probe() for name, probe in probes.items()}
 
 
 def _database() -> str:
@@ -76,6 +79,16 @@ def _disk() -> str:
         return f"The data folder cannot be looked at: {os.strerror(error.errno or 0)}."
     free = state.f_bavail * state.f_frsize
     return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
+
+
+def _cache() -> str:
+    try:
+        cache.get("probe")
+    except Exception as error:
+        if not shared_cache.is_away(error):
+            raise
+        return "The shared cache cannot be reached."
+    return "ok"
 
 
 _PROBES: dict[str, Callable[[], str]] = {

@@ -43,10 +43,15 @@ def _prepare() -> None:
     from django.core.management.base import SystemCheckError
     from django.db import connections
 
+    from tpi_site.kit.errors import Refusal
+
     try:
         call_command("prepare")
     except SystemCheckError as error:
         sys.stderr.write(f"{error}\n")
+        sys.exit(os.EX_CONFIG)
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal.detail}\n")
         sys.exit(os.EX_CONFIG)
     finally:
         sys.stdout.flush()  # a log file should hold the welcome before the first request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from django.core.cache import cache
@@ -9,10 +10,14 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.domain.actors import Actor
+from tpi_site.kit import shared_cache
 from tpi_site.kit.request_context import current
 
 if TYPE_CHECKING:  # DRF imports its views while it loads the classes that settings name, this one among them
     from rest_framework.views import APIView
+
+
+log = logging.getLogger(__name__)
 
 
 class ActorThrottle(SimpleRateThrottle):
@@ -25,11 +30,17 @@ class ActorThrottle(SimpleRateThrottle):
     scope = "actor"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Take the rate that fits the actor, then count."""
+        """Take the rate that fits the actor, then count; nobody is held up because the counters cannot be reached."""
         self.scope = "actor" if isinstance(request.auth, Actor) and not request.auth.is_anonymous else "anonymous"
         self.rate = self.get_rate()
         limit, seconds = self.parse_rate(self.rate)
-        return self._count(self.get_cache_key(request, view), seconds or 0) <= (limit or 0)
+        try:
+            return self._count(self.get_cache_key(request, view), seconds or 0) <= (limit or 0)
+        except Exception as error:
+            if not shared_cache.is_away(error):
+                raise
+            log.warning("A REST request is not counted: the shared cache cannot be reached.")
+            return True
 
     def _count(self, key: str, seconds: int) -> int:
         """Which request of the current stretch of time this one is; a stretch begins with its first request."""

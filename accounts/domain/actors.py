@@ -84,6 +84,10 @@ class Actor:
         """``verbs`` as far as the credential in use lets them through."""
         return verbs if self.token is None else self.token.narrow(verbs, index, project)
 
+    def within(self, scope: TokenScope | None) -> Actor:
+        """The same actor with the bounds of another token, or none."""
+        return replace(self, token=scope)
+
     def at(self, *, address: str, request_id: str) -> Actor:
         """The same actor in a certain request."""
         return replace(self, address=address, request_id=request_id)

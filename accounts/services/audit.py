@@ -9,6 +9,7 @@ from django.db import models
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from tpi_site.kit.inserting import insert
+from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
 
 
@@ -38,7 +39,7 @@ def record(
         action=action,
         object_type=object_type or (subject._meta.model_name or "" if subject else ""),
         object_id=subject.pk if subject is not None and isinstance(subject.pk, int) else None,
-        object_name=(object_name or str(subject or ""))[:400],
+        object_name=redact(object_name or str(subject or ""))[:400],
         outcome=outcome,
         detail=detail,
     )

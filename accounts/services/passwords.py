@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from threading import BoundedSemaphore
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Lock
 from typing import NoReturn
 
 from django.conf import settings
@@ -24,6 +27,11 @@ MAX_PASSWORD = 1024
 
 _hashing = BoundedSemaphore(2)
 """A hash takes memory and a core; more at once would let wrong passwords starve everything else."""
+_places = BoundedSemaphore(max(2, settings.TPI_THREADS // 2))
+"""Threads that hash or wait for it; who comes when all are taken is sent away, so that others are served meanwhile."""
+_PATIENCE = 10.0  # seconds
+_checks: dict[str, Future[bool]] = {}
+_lock = Lock()
 
 
 def verify(*, username: str, password: str, address: str) -> Actor:
@@ -38,16 +46,60 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     _require_within_limit(counters)
     user = User.objects.filter(username__iexact=username).first() if username else None
     if user is None or not user.is_active or len(password) > MAX_PASSWORD:
-        with _hashing:
+        with _turn_to_hash():
             make_password(password[:MAX_PASSWORD])  # the same cost as a check
-        _fail(username, address, counters)
+        _fail(user, address, counters)
     if not _is_remembered(user, password):
-        with _hashing:
-            is_right = check_password(password, user.password)
-        if not is_right:
-            _fail(username, address, counters)
+        if not _check(user, password):
+            _fail(user, address, counters)
         _remember(user, password)
     return Actor(user.pk, user.username, user.is_superuser, None, Method.PASSWORD)
+
+
+def _check(user: User, password: str) -> bool:
+    """Whether the password is right; of many who ask the same at once, as uv's connections do, one hashes for all."""
+    key = _memory_key(user, password)
+    with _lock:
+        check, is_first = _checks.get(key), key not in _checks
+        if check is None:
+            check = _checks[key] = Future()
+    if not is_first:
+        try:
+            return check.result(_PATIENCE)
+        except TimeoutError:
+            raise _busy() from None
+    try:
+        with _turn_to_hash():
+            check.set_result(check_password(password, user.password))
+    except BaseException as error:
+        check.set_exception(error)
+        raise
+    finally:
+        with _lock:
+            del _checks[key]
+    return check.result()
+
+
+@contextmanager
+def _turn_to_hash() -> Iterator[None]:
+    """A place to hash, or a refusal when too many hash or wait."""
+    if not _places.acquire(blocking=False):
+        raise _busy()
+    try:
+        if not _hashing.acquire(timeout=_PATIENCE):
+            raise _busy()
+        try:
+            yield
+        finally:
+            _hashing.release()
+    finally:
+        _places.release()
+
+
+def _busy() -> Throttled:
+    return Throttled(
+        "Too many passwords are being checked; try again in some seconds.", retry_after=5, code="sign-in-busy"
+    )
 
 
 def _counters(username: str, address: str) -> dict[str, int]:
@@ -79,7 +131,8 @@ def _require_within_limit(counters: dict[str, int]) -> None:
         )
 
 
-def _fail(username: str, address: str, counters: dict[str, int]) -> NoReturn:
+def _fail(user: User | None, address: str, counters: dict[str, int]) -> NoReturn:
+    """Count and write it down; a name that nobody has is not written, it may be a password in the wrong field."""
     for key in counters:
         if cache.add(key, 1, settings.TPI_SIGN_IN_WINDOW):
             continue
@@ -87,12 +140,13 @@ def _fail(username: str, address: str, counters: dict[str, int]) -> NoReturn:
             cache.incr(key)
         except ValueError:
             cache.add(key, 1, settings.TPI_SIGN_IN_WINDOW)
-    actor = Actor(username=username[:150], address=address)
+    name = user.username if user else "(no such account)"
+    actor = Actor(username=name, address=address)
     audit.record(
         actor=actor,
         action="sign-in",
         object_type="user",
-        object_name=username[:150],
+        object_name=name,
         outcome=AuditEntry.Outcome.REFUSED,
     )
     raise Unauthenticated(WRONG, code="password-wrong")

@@ -1,37 +1,28 @@
 """Rendering long descriptions: reStructuredText, Markdown or plain text, sanitised and kept by content.
 
-docutils is slow, so what was rendered is kept in Django's cache under the digest of the text: releases with the same
+Rendering is slow, so what was rendered is kept in Django's cache under the digest of the text: releases with the same
 description share it, and a changed one never meets an old rendering.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
-import re
-from collections.abc import Callable
 from html import escape
+from threading import Lock
 
 from django.core.cache import caches
 from django.utils.safestring import SafeString
-from readme_renderer import markdown
 
-from indexapp.services import readme_html, rst_process
+from indexapp.services import readme_process
+from indexapp.services.readme_process import Kind
 from tpi_site.kit.errors import Unavailable
 
-log = logging.getLogger(__name__)
-
-_RULES = 1
+_RULES = 2
 """Raise this when the same text would be rendered otherwise."""
 _KEPT_SECONDS = 14 * 24 * 3600
 MAX_CHARACTERS = 200_000
-_MAX_TAGS = 10_000
-_MAX_DEPTH = 100
-_MAX_HTML = 1_000_000
-_MAX_CODE = 60_000
-_NESTED_QUOTES = re.compile(rf"^(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{{1,9}}[.)][ \t])){{{_MAX_DEPTH},}}", re.MULTILINE)
-_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|input)\b)[a-z]")
-_CODE = re.compile(r"<pre.*?</pre>", re.DOTALL)
+_PATIENCE = 1.0  # seconds
+_rendering: dict[str, Lock] = {}
 
 
 def rendered(content_type: str, raw: str) -> SafeString:
@@ -42,61 +33,44 @@ def rendered(content_type: str, raw: str) -> SafeString:
     key = f"description:{_RULES}:{digest}"
     html = caches["descriptions"].get(key)
     if html is None:
-        try:
-            html = _render(content_type, raw)
-        except Unavailable:  # shown as written this time, and not kept
-            return SafeString(_plain(raw))
-        caches["descriptions"].set(key, html, _KEPT_SECONDS)
+        html = _render_once(key, content_type, raw)
     return SafeString(html)  # sanitised, or escaped, by what made it
+
+
+def _render_once(key: str, content_type: str, raw: str) -> str:
+    """Of many who open the same page at once one renders; the others wait a little, and then see the text as written."""
+    lock = _rendering.setdefault(key, Lock())
+    if not lock.acquire(timeout=_PATIENCE):
+        return _plain(raw)
+    try:
+        html = caches["descriptions"].get(key) or _html(content_type, raw) or _plain(raw)
+        caches["descriptions"].set(key, html, _KEPT_SECONDS)
+    except Unavailable:  # shown as written this time, and not kept
+        return _plain(raw)
+    finally:
+        _rendering.pop(key, None)
+        lock.release()
+    return html
 
 
 def is_renderable(content_type: str, raw: str) -> bool:
     """Whether ``raw`` can be shown as what it says it is; plain text always can."""
     if not raw.strip() or content_type.lower().partition(";")[0].strip() == "text/plain":
         return True
-    return len(raw) <= MAX_CHARACTERS and _by_type(content_type)(raw) is not None
+    return _html(content_type, raw) is not None
 
 
-def _render(content_type: str, raw: str) -> str:
-    html = _by_type(content_type)(raw) if len(raw) <= MAX_CHARACTERS else None
-    return readme_html.fit_in(html) if html else _plain(raw)
+def _html(content_type: str, raw: str) -> str | None:
+    """None for what is no markup that we know, or too long, or refused."""
+    kind = _kind(content_type)
+    return readme_process.render(kind, raw) if kind and len(raw) <= MAX_CHARACTERS else None
 
 
-def _by_type(content_type: str) -> Callable[[str], str | None]:
+def _kind(content_type: str) -> Kind | None:
     kind, _, parameters = content_type.lower().partition(";")
     if kind.strip() == "text/markdown":
-        variant = "CommonMark" if "commonmark" in parameters else "GFM"
-        return lambda raw: _guarded(lambda: _markdown(raw, variant))
-    if kind.strip() in ("text/x-rst", ""):
-        return rst_process.render
-    return lambda _raw: None
-
-
-def _guarded(render: Callable[[], str | None]) -> str | None:
-    try:
-        return render()
-    except Exception:  # the renderers have no list of what they raise on malformed text
-        log.info("A description could not be rendered and is shown as plain text.", exc_info=True)
-        return None
-
-
-def _markdown(raw: str, variant: str) -> str | None:
-    """None for text that sanitising, which is quadratic in the depth of tags, or colouring would take seconds for."""
-    if raw.count("<") > _MAX_TAGS or _NESTED_QUOTES.search(raw):
-        return None
-    html = markdown.variants[variant](raw)  # this step alone is quick; rendering repeats it
-    if len(html) > _MAX_HTML or _depth(html) > _MAX_DEPTH or sum(map(len, _CODE.findall(html))) > _MAX_CODE:
-        return None
-    return markdown.render(raw, variant=variant)
-
-
-def _depth(html: str) -> int:
-    """How deep the elements of ``html`` lie in each other at most."""
-    depth = deepest = 0
-    for tag in _TAG.finditer(html):
-        depth += -1 if tag[1] else 1
-        deepest = max(deepest, depth)
-    return deepest
+        return "CommonMark" if "commonmark" in parameters else "GFM"
+    return "rst" if kind.strip() in ("text/x-rst", "") else None
 
 
 def _plain(raw: str) -> str:

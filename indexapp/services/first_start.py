@@ -1,6 +1,7 @@
 """What the first start of an installation makes: an administrator, a default index and a token to begin with.
 
-Each part is made when it is missing, so that every start may ask, and an interrupted first start is finished by the next.
+Each part is made when it is missing, so that every start may ask, and an interrupted first start is finished by the next:
+the administrator is there only together with the token, and both only after their secrets are on the disk.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.domain.actors import internal
@@ -20,6 +22,7 @@ from accounts.models import User
 from accounts.services import tokens, users
 from indexapp.models import Index
 from indexapp.services import indexes
+from tpi_site.kit.errors import Invalid, Refusal
 
 DEFAULT_INDEX = "main"
 _TOKEN_LIFE = timedelta(days=7)
@@ -36,10 +39,11 @@ class FirstStart:
 
 
 def run() -> FirstStart:
-    """Make what is missing."""
+    """Make what is missing; refused with the settings' names when these make no administrator."""
     index = _index()
-    user, password = _administrator()
-    token = _token(user, index) if user is not None else None
+    with transaction.atomic():
+        user, password = _administrator()
+        token = _token(user, index) if user is not None else None
     return FirstStart(index, password, token)
 
 
@@ -56,7 +60,11 @@ def _administrator() -> tuple[User | None, str | None]:
     password = given or secrets.token_urlsafe(18)
     if not given:
         keep_secret(settings.TPI_DATA_DIR / "initial-admin-password", password)
-    user = users.create(actor=_ACTOR, username=settings.TPI_ADMIN_USER, password=password, is_superuser=True)
+    try:
+        user = users.create(actor=_ACTOR, username=settings.TPI_ADMIN_USER, password=password, is_superuser=True)
+    except Refusal as refusal:
+        sentence = f"TPI_ADMIN_USER and TPI_ADMIN_PASSWORD make no first administrator: {refusal.detail}"
+        raise Invalid(sentence, code=refusal.code) from None
     return user, None if given else password
 
 
@@ -79,3 +87,5 @@ def keep_secret(path: Path, secret: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{secret}\n")
+        file.flush()
+        os.fsync(descriptor)

@@ -49,6 +49,7 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     with transaction.atomic():
         if Index.objects.filter(name=name).exists():
             raise Conflict(f"There is an index named '{name}' already.", code="index-exists")
+        _require_never_published(name)
         if is_default:
             Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
@@ -127,6 +128,16 @@ def member_names(index: Index) -> list[str]:
     return list(GroupMember.objects.filter(group=index).order_by("position").values_list("member__name", flat=True))
 
 
+def _require_never_published(name: str) -> None:
+    """A file's address is never given to other bytes, and installers know an index by nothing but its name."""
+    if Change.objects.filter(index_name=name, kind=ChangeKind.FILE_ADDED.value).exists():
+        raise Conflict(
+            f"An index named '{name}' was deleted after files were published to it; choose another name, so that no "
+            "installer takes the new one for the old.",
+            code="index-name-retired",
+        )
+
+
 def _set_members(index: Index, names: Sequence[str]) -> None:
     if not names and not GroupMember.objects.filter(group=index).exists():
         return
@@ -188,10 +199,3 @@ def _check_platforms(patterns: object) -> None:
         raise Invalid(
             "allowed_platforms: Give a list of platform tag patterns, such as manylinux*.", code="index-invalid"
         )
-
-
-def last_serial(index: Index) -> int:
-    """The serial of the last change in this index."""
-    return (
-        Change.objects.filter(index_name=index.name).order_by("-serial").values_list("serial", flat=True).first() or 0
-    )

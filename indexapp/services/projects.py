@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.db import transaction
 from django.db.models import Q
 
@@ -151,7 +149,7 @@ def require_not_frozen(actor: Actor, project: Project) -> None:
 
 
 def _own(actor: Actor, project: Project) -> None:
-    owner = replace(actor, token=None)
+    owner = actor.within(None)
     if actor.user_id is None or Verb.ADMINISTER in permissions.verbs_on(owner, project.index):
         return
     Role.objects.create(index=project.index, project=project, user_id=actor.user_id, verbs=to_mask(ALL_VERBS))

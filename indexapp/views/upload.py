@@ -17,7 +17,7 @@ from indexapp.services.uploads import admission
 from indexapp.storage import default_storage
 from indexapp.views.form_reader import MAX_FIELDS_SIZE, read_form
 from tpi_site.kit import edge, request_context
-from tpi_site.kit.bodies import Body
+from tpi_site.kit.bodies import Body, turn
 from tpi_site.kit.errors import Forbidden, Gone, Invalid, Refusal, TooLarge, Unsupported
 
 _HELP = (
@@ -33,7 +33,7 @@ def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
         return HttpResponse(_HELP, content_type="text/plain; charset=utf-8")
     if request.method != "POST":
         return _refused(request, Unsupported("Uploads are POST requests."), None)
-    body = Body(request.META)
+    body = Body(request.META, request)
     try:
         accepted = _accept(request, index, body)
     except Exception as error:
@@ -52,16 +52,19 @@ def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads
     _require_welcome(actor, index, body)
     digest = MultiDigest()
     with default_storage().spool() as spool:
-        form = read_form(
-            body.read,
-            content_type=request.META.get("CONTENT_TYPE", ""),
-            content_length=body.length,
-            spool=spool,
-            digest=digest,
-            max_file_size=admission.file_size_limit(index),
-        )
+        with turn():
+            form = read_form(
+                body.read,
+                content_type=request.META.get("CONTENT_TYPE", ""),
+                content_length=body.length,
+                spool=spool,
+                digest=digest,
+                max_file_size=admission.file_size_limit(index),
+            )
         if form.filename is None:
             form.filename = _missing_file(form.fields)
+        if watermarks.read().access != watermark.access:
+            actor = _actor(request, watermarks.read())  # a token may have been revoked while the body came
         incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest)
         return uploads.accept(actor=actor, incoming=incoming)
 

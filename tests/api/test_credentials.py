@@ -12,6 +12,7 @@ from tests.api.conftest import AsPerson
 from tests.api.rest import ROOT, Rest, refused
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
+from tests.servers.shared_cache import away
 from tests.wsgi_client import WsgiClient, basic
 
 ACME = "indexes/main/projects/acme-tool/"
@@ -112,6 +113,13 @@ def test_a_throttled_answer_says_when_to_come_back(
     assert statuses == [200, 200, 200]
     refused(answer, 429, "throttled")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_shared_cache_that_is_away_holds_up_no_token_and_lets_no_password_be_guessed(machine: WsgiClient, cast: Cast):
+    by_token, by_password = (Rest(machine.signed(given)) for given in (cast.bearer("reader"), cast.basic("reader")))
+    with away():
+        assert by_token.get("indexes/").status == 200
+        assert "shared cache" in refused(by_password.get("indexes/"), 503, "unavailable")["detail"]
 
 
 def test_200_new_projects_meet_no_limit(rest: AsPerson, main: Index):

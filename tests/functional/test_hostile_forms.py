@@ -225,7 +225,7 @@ def test_without_credentials_the_body_is_not_waited_for(post: Callable[..., RawA
 def test_a_sender_that_falls_silent_is_told_so(post: Callable[..., RawAnswer], nothing_is_left: None) -> None:
     body = Form(padding=100_000).body
     sentence = require_refusal(post(body[:50_000], Content_Length=str(len(body))))
-    assert sentence == "The upload stopped before its end; send it again."
+    assert sentence == "The request stopped before its end; send it again."
 
 
 @quickly

@@ -208,6 +208,23 @@ def test_ranges(tpi: TpiServer, cast: Cast, wheel: str, asked: str, status: int)
         assert answer.status in (status, 206 if asked.endswith("0-,") else status)
 
 
+@pytest.mark.parametrize("named", ["/main", "/nowhere", "/simple"])
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO", "Script-Name"])
+def test_no_header_says_where_the_site_is(tpi: TpiServer, cast: Cast, wheel: str, name: str, named: str) -> None:
+    project = wheel.rpartition("/")[2].partition("-")[0].replace("_", "-")
+    for target in (f"/main/simple/{project}/", f"/main/project/{project}/"):
+        answer = ask(tpi, "GET", target, {**cast.headers, name: named})
+        assert (answer.status, project.encode() in answer.body) == (200, True)
+        assert f'"{named}/static/'.encode() not in answer.body
+
+
+def test_who_is_no_configured_proxy_does_not_say_how_the_request_came(tpi: TpiServer, cast: Cast, wheel: str) -> None:
+    project = wheel.rpartition("/")[2].partition("-")[0].replace("_", "-")
+    answer = ask(tpi, "GET", f"/pypi/{project}/json", {**cast.headers, "X-Forwarded-Proto": "https"})
+    assert b'"url":"http://' in answer.body
+    assert b'"url":"https://' not in answer.body
+
+
 METHODS = ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW", "get"]
 
 

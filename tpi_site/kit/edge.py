@@ -20,7 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions as rest
 
-from tpi_site.kit import errors
+from tpi_site.kit import errors, shared_cache
 from tpi_site.kit.errors import Kind, Refusal, Throttled
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,9 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return errors.Invalid("The request is malformed and was refused.", code="request-malformed")
     if isinstance(error, Error):
         return _from_database(error)
+    if shared_cache.is_away(error):
+        log.error("The shared cache refused the request.", exc_info=error)
+        return errors.Unavailable("The shared cache cannot be reached at the moment; try again in a few seconds.")
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return errors.NoSpace("The server's disk is full; reading goes on, writing must wait until space is made.")
     return None
@@ -151,22 +154,13 @@ def _from_database(error: Error) -> Refusal | None:
 
 def wants_page(request: HttpRequest) -> bool:
     """Whether the answer is for a person: a browser outside the machine addresses."""
-    if request.path_info.startswith(MACHINE_PREFIXES) or "/legacy/" in request.path_info:
-        return False
-    return "text/html" in request.headers.get("Accept", "")
+    return not _MACHINE.match(request.path_info) and "text/html" in request.headers.get("Accept", "")
 
 
-MACHINE_PREFIXES = (
-    "/api/",
-    "/simple/",
-    "/legacy/",
-    "/pypi",
-    "/packages/",
-    "/integrity/",
-    "/_/",
-    "/metrics",
-    "/livez",
-    "/readyz",
+# /project/simple/ is the page of a project of the default index; all other first segments may be an index.
+_MACHINE = re.compile(
+    r"/(?:api|_|packages|metrics|livez|readyz)(?:/|\Z)"
+    r"|(?:/(?!project/)[^/]+)?/(?:simple|files|pypi|integrity|legacy)(?:/|\Z)"
 )
 
 
@@ -190,8 +184,8 @@ def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     status = STATUS[refusal.kind]
     context = {"status": status, "title": TITLES.get(status, "Refused"), "refusal": refusal}
     response = render(request, "errors/refusal.html", context, status=status)
-    if isinstance(refusal, Throttled):
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    for name, value in _extra_headers(refusal).items():
+        response.headers[name] = value
     return response
 
 

@@ -21,7 +21,9 @@ def insert(row: Model) -> None:
     values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        row.pk = cursor.fetchone()[0] if connection.vendor == "postgresql" else cursor.lastrowid
+        key = cursor.fetchone()[0] if connection.vendor == "postgresql" else cursor.lastrowid
+    if isinstance(row._meta.pk, AutoField):
+        row.pk = key
     row._state.adding = False  # noqa: SLF001  what save() does
     row._state.db = connection.alias  # noqa: SLF001  as above
 

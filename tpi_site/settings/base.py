@@ -83,6 +83,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tpi_site.kit.content_security.ContentSecurityMiddleware",
     "tpi_site.kit.edge.ErrorEdgeMiddleware",
+    "tpi_site.kit.origins.OriginMiddleware",
+    "tpi_site.kit.small_bodies.SmallBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -131,7 +133,11 @@ AUTH_USER_MODEL = "accounts.User"
 TPI_CACHE_URL = env.text("TPI_CACHE_URL")
 CACHES: dict[str, dict[str, Any]]
 if TPI_CACHE_URL:
-    _shared = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": TPI_CACHE_URL}
+    _shared = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": TPI_CACHE_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
     CACHES = {"default": _shared, "descriptions": _shared}
 else:
     _local = "django.core.cache.backends.locmem.LocMemCache"

@@ -83,7 +83,9 @@ class ProjectView:
 
 def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole: bool = False) -> ProjectView:
     """The page of ``version``, or of the latest; ``whole`` lifts the limits of its lists."""
-    project = Project.objects.select_related("index").get(pk=opened.page.pk)
+    project = Project.objects.select_related("index").filter(pk=opened.page.pk).first()
+    if project is None:
+        raise NotFound("It was deleted in the meantime.")
     release = _release(project, version)
     metadata = CoreMetadata.from_json(release.metadata) if release else CoreMetadata()
     requirements = group_requirements(_first(metadata.requires_dist), metadata.provides_extra)

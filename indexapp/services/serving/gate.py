@@ -42,7 +42,7 @@ def through(actor: Actor, index: ServedIndex) -> Actor:
         return actor
     names = scope.indexes.union(member.name for member in index.members)
     # Rights are remembered by the key of the token, and through the group it has others than beside it.
-    return replace(actor, token=replace(scope, key_id=f"{scope.key_id}/{index.pk}", indexes=names))
+    return actor.within(replace(scope, key_id=f"{scope.key_id}/{index.pk}", indexes=names))
 
 
 def _memory(watermark: Watermark) -> dict[_Key, frozenset[Verb]]:

@@ -28,6 +28,7 @@ from tpi_site.kit.errors import Invalid, NotFound
 DocumentKind = Literal["json", "html"]
 _FORMS: dict[DocumentKind, PageForm] = {"json": JSON_FORM, "html": HTML_FORM}
 _MOST_CHANGES = 50
+_MOST_MISSING = 10_000
 _OVERHEAD = 2048
 """Bytes that a page costs beside its texts; also one of which nobody asked a document yet."""
 
@@ -63,6 +64,7 @@ class ServedProject:
 
 
 _pages: OrderedDict[tuple[int, str], ServedProject] = OrderedDict()
+_missing: dict[tuple[int, str], Watermark] = {}
 _lock = Lock()
 _kept_bytes = 0
 
@@ -77,17 +79,28 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
     if page is not None and page.checked_at == watermark.serial:
         page.was_asked = True
         return page
+    if page is None and _missing.get(key) == watermark:
+        return None
     row = _row(index, normalized_name)
     with _lock:
         page = _pages.get(key)
         if row is None:
             _drop_locked(key)
+            _note_missing_locked(key, watermark)
             return None
+        _missing.pop(key, None)
         if page is not None and (page.pk, page.serial, page.member) == (row["id"], row["last_serial"], row["member"]):
             page.checked_at = watermark.serial
             page.was_asked = True
             return page
         return _replace_locked(key, row, watermark)
+
+
+def _note_missing_locked(key: tuple[int, str], watermark: Watermark) -> None:
+    """A name that is not there costs as little as one that is, so that the time of a refusal does not tell which it was."""
+    if len(_missing) >= _MOST_MISSING:
+        _missing.clear()
+    _missing[key] = watermark
 
 
 def _row(index: ServedIndex, normalized_name: str) -> dict[str, Any] | None:
@@ -213,4 +226,5 @@ def forget_all() -> None:
     global _kept_bytes  # noqa: PLW0603  as above
     with _lock:
         _pages.clear()
+        _missing.clear()
         _kept_bytes = 0

@@ -21,7 +21,11 @@ _PROVENANCE = re.compile(rf"(?:/({INDEX}))?/integrity/([^/]+)/([^/]+)/([^/]+)/pr
 
 def concerns(path: str) -> bool:
     """Whether the address may be one of these; a cheap first look."""
-    return "simple" in path or "/files/" in path or path.startswith("/packages/") or "/pypi/" in path
+    return "simple" in path or "/files/" in path or path.startswith("/packages/") or _is_rare(path)
+
+
+def _is_rare(path: str) -> bool:
+    return "/pypi/" in path or "/integrity/" in path
 
 
 def answer(question: Question) -> Reply | None:

@@ -6,13 +6,16 @@ import resource
 import socket
 from collections.abc import Iterator
 from io import BytesIO
+from threading import BoundedSemaphore, Event, Thread
 from typing import Any
 
 import pytest
+from gunicorn.http import body as gunicorn_body
+from gunicorn.http.unreader import SocketUnreader
 
 from tpi_site.kit import bodies
 from tpi_site.kit.bodies import Body
-from tpi_site.kit.errors import Invalid
+from tpi_site.kit.errors import Invalid, Unavailable
 
 
 def body(content: bytes, length: int | None = None) -> Body:
@@ -124,3 +127,64 @@ def test_draining_one_that_went_away_ends(pair: tuple[socket.socket, socket.sock
         theirs.close()
         one.drain()
     assert one.left == 10**9
+
+
+def test_a_sender_that_drips_is_given_up_though_it_never_falls_silent(
+    pair: tuple[socket.socket, socket.socket], settings: Any
+) -> None:
+    settings.TPI_BODY_TIMEOUT = 0.2
+    ours, theirs = pair
+    stop = Event()
+
+    def drip() -> None:
+        while not stop.wait(0.01):
+            theirs.send(b"x")
+
+    unreader = SocketUnreader(ours)
+    source = gunicorn_body.Body(gunicorn_body.LengthReader(unreader, 10**6))
+    one = Body({"wsgi.input": source, "gunicorn.socket": ours, "CONTENT_LENGTH": str(10**6)})
+    sender = Thread(target=drip)
+    sender.start()
+    try:
+        with pytest.raises(Invalid) as caught:
+            one.read(10**5)
+        assert sender.is_alive()
+    finally:
+        stop.set()
+        sender.join()
+    assert caught.value.code == "body-cut-off"
+    assert unreader.sock is ours
+    assert ours.gettimeout() is None
+
+
+def test_what_comes_steadily_is_read_though_it_takes_longer_than_silence_may(
+    pair: tuple[socket.socket, socket.socket], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_LEAST_BYTES", 100)
+    settings.TPI_BODY_TIMEOUT = 0.3
+    ours, theirs = pair
+    source = gunicorn_body.Body(gunicorn_body.LengthReader(SocketUnreader(ours), 1000))
+    one = Body({"wsgi.input": source, "gunicorn.socket": ours, "CONTENT_LENGTH": "1000"})
+
+    def send() -> None:
+        for _ in range(10):
+            theirs.send(b"x" * 100)
+            Event().wait(0.05)
+
+    sender = Thread(target=send)
+    sender.start()
+    assert len(one.read(1000)) == 1000
+    sender.join()
+
+
+def test_when_all_turns_are_taken_others_are_told_and_nothing_is_drained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "_turns", BoundedSemaphore(1))
+    monkeypatch.setattr(bodies, "_TURN_SECONDS", 0.01)
+    one = body(b"abc")
+    with bodies.turn():
+        with pytest.raises(Unavailable) as caught, bodies.turn():
+            pass
+        one.drain()
+    assert (caught.value.code, one.left) == ("uploads-busy", 3)
+    one.drain()
+    assert one.left == 0

@@ -4,6 +4,7 @@ import errno
 import json
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import (
     DisallowedHost,
     PermissionDenied,
@@ -16,6 +17,8 @@ from django.http import Http404
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 
 from tpi_site.kit import edge, errors
 from tpi_site.kit.edge import Kind, answer_for, as_refusal, reason_phrase
@@ -93,6 +96,8 @@ def test_a_reason_phrase_is_always_one_short_line_of_latin_1(sentence: str) -> N
         (InterfaceError("x"), 503),
         (IntegrityError("x"), 503),
         (DataError("x"), 400),
+        (RedisError("x"), 503),
+        (RedisConnectionError("x"), 503),
         (OSError(errno.ENOSPC, "x"), 507),
         (OSError(errno.EDQUOT, "x"), 507),
     ],
@@ -111,6 +116,32 @@ def test_all_else_is_a_fault_of_ours(error: Exception) -> None:
     assert as_refusal(error) is None
 
 
+MACHINE = [
+    f"{index}{address}"
+    for index in ("", "/main")
+    for address in (
+        "/simple",
+        "/simple/acme/",
+        "/files/ab/cd/x.whl",
+        "/pypi/acme/json",
+        "/integrity/acme/1.0/x.whl/provenance",
+        "/legacy",
+        "/legacy/+simple/acme/",
+    )
+]
+PEOPLE = [
+    "/",
+    "/main/",
+    "/project/simple/",
+    "/main/project/legacy/",
+    "/main/project/legacy/1.0/",
+    "/main/project/files/",
+    "/pypi-mirror/",
+    "/metrics-team/project/acme/",
+    "/admin/indexapp/file/",
+]
+
+
 @pytest.mark.parametrize(
     ("path", "accept", "is_page"),
     [
@@ -121,10 +152,29 @@ def test_all_else_is_a_fault_of_ours(error: Exception) -> None:
         ("/simple/acme/", "text/html", False),
         ("/main/legacy/", "text/html", False),
         ("/main/project/acme/", "text/html", True),
+        *((address, "text/html", False) for address in MACHINE),
+        *((address, "text/html", True) for address in PEOPLE),
     ],
 )
 def test_pages_are_for_people(rf: RequestFactory, path: str, accept: str, is_page: bool) -> None:
     assert edge.wants_page(rf.get(path, headers={"accept": accept})) is is_page
+
+
+@pytest.mark.parametrize(
+    ("refusal", "name", "value"),
+    [
+        (errors.Unauthenticated("x."), "WWW-Authenticate", edge.CHALLENGE),
+        (errors.Throttled("x.", retry_after=7), "Retry-After", "7"),
+    ],
+)
+def test_a_page_has_the_headers_of_its_status(
+    rf: RequestFactory, refusal: errors.Refusal, name: str, value: str
+) -> None:
+    request = rf.get("/main/project/acme/", headers={"accept": "text/html"})
+    request.user = AnonymousUser()
+    response = edge.to_response(request, refusal)
+    assert response.headers["Content-Type"].startswith("text/html")
+    assert response.headers[name] == value
 
 
 def test_the_inside_of_a_fault_is_not_told() -> None:

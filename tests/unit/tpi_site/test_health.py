@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from tests.servers.shared_cache import away
 from tests.wsgi_client import WsgiClient
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -38,6 +39,20 @@ def test_a_database_that_is_away(machine: WsgiClient) -> None:
     assert (answer.status, answer.json["status"]) == (503, "failing")
     assert answer.json["parts"]["database"] == "The database cannot be reached."
     assert b"secret" not in answer.body
+
+
+def test_the_shared_cache_is_asked_where_there_is_one(machine: WsgiClient, settings: Any) -> None:
+    assert "cache" not in machine.get("/readyz").json["parts"]
+    settings.TPI_CACHE_URL = "redis://cache.tpi.example/0"  # the cache itself stays the tests' own, which answers
+    assert machine.get("/readyz").json["parts"]["cache"] == "ok"
+
+
+def test_a_shared_cache_that_is_away(machine: WsgiClient) -> None:
+    with away():
+        answer = machine.get("/readyz")
+    assert answer.status == 503
+    assert answer.json["parts"].pop("cache") == "The shared cache cannot be reached."
+    assert answer.json["parts"].pop("database") == "ok"
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-# Each program starts a child that would live for long, names it and ends at once without stopping it.
+# Each program starts a child that would live for long, names it and ends when it is told, without stopping it.
 TIED_BY_POPEN = """
 import os, signal, subprocess, sys
 from functools import partial
@@ -18,6 +18,7 @@ signal.signal(signal.SIGTERM, lambda number, frame: None)
 tie = partial(end_with, os.getpid(), signal.SIGTERM)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], preexec_fn=tie)
 print(child.pid, flush=True)
+os.read(0, 1)
 os._exit(0)
 """
 TIED_BY_FORK = """

@@ -76,11 +76,6 @@ def list_url(model: type[Model], **parameters: Any) -> str:
     return f"{address}?{urlencode(parameters)}" if parameters else address
 
 
-def row_link(row: Model, text: str = "") -> SafeString:
-    """A link to the console's page of ``row``."""
-    return link(page_url(row), text or str(row))
-
-
 def add_url(model: type[Model]) -> str:
     """The console's page for a new row of ``model``."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")

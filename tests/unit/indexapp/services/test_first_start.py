@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Token, User
@@ -12,6 +15,7 @@ from accounts.services import tokens
 from indexapp import permissions
 from indexapp.models import Index
 from indexapp.services import first_start
+from tpi_site.kit.errors import Invalid
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -63,9 +67,67 @@ def test_a_given_password_is_taken_and_kept_nowhere(folder: Path, settings: Any)
     assert not (folder / "initial-admin-password").exists()
 
 
-def test_an_interrupted_first_start_is_finished(folder: Path) -> None:
-    Index.objects.create(name="mine", is_default=True)
+class PowerCut(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def power_cut_at(step: str, folder: Path) -> Iterator[None]:
+    """Interrupt what runs inside before it writes a row to the table, or a secret to the file, ``step``."""
+
+    def fail(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith(f'INSERT INTO "{step}"'):
+            raise PowerCut
+        return execute(sql, *arguments)
+
+    (folder / step).mkdir()  # a file of that name cannot be written
+    with connection.execute_wrapper(fail), pytest.raises((PowerCut, OSError)):
+        yield
+    (folder / step).rmdir()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "indexapp_index",
+        "indexapp_change",
+        "initial-admin-password",
+        "accounts_user",
+        "accounts_auditentry",
+        "accounts_token",
+        "initial-token",
+    ],
+)
+def test_an_interrupted_first_start_is_finished(folder: Path, step: str) -> None:
+    with power_cut_at(step, folder):
+        first_start.run()
     made = first_start.run()
-    assert made.index.name == "mine"
-    assert User.objects.filter(is_superuser=True).exists()
+    assert Index.objects.get() == made.index
+    assert made.password is not None
+    assert User.objects.get(is_superuser=True).check_password(made.password)
     assert made.token is not None
+    assert tokens.recognise(made.token) is not None
+    assert Token.objects.count() == 1
+    for name, secret in (("initial-admin-password", made.password), ("initial-token", made.token)):
+        assert (folder / name).read_text() == f"{secret}\n"
+
+
+def test_a_default_index_that_is_there_is_kept(folder: Path) -> None:
+    Index.objects.create(name="mine", is_default=True)
+    assert first_start.run().index.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "code"),
+    [("admin", "short", "password-weak"), ("not one word", "", "user-invalid"), ("reader", "", "user-exists")],
+)
+def test_an_administrator_that_cannot_be_is_told_with_the_settings_names(
+    *, folder: Path, settings: Any, user: str, password: str, code: str
+) -> None:
+    User.objects.create(username="reader")
+    settings.TPI_ADMIN_USER, settings.TPI_ADMIN_PASSWORD = user, password
+    with pytest.raises(Invalid) as refusal:
+        first_start.run()
+    assert refusal.value.code == code
+    assert "TPI_ADMIN_USER and TPI_ADMIN_PASSWORD" in refusal.value.detail
+    assert not User.objects.filter(is_superuser=True).exists()

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.domain.verbs import ALL_VERBS, Verb
 from indexapp.models import Index, RetiredFilename
-from indexapp.services import indexes
+from indexapp.services import indexes, projects
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
@@ -166,10 +166,16 @@ def test_an_empty_index_goes_with_its_roles_and_leaves_its_history(cast: Cast) -
     assert (found.changes[0].index_name, found.audit[0].object_name) == ("empty", "empty")
 
 
-def test_the_last_serial_is_the_indexs_own(cast: Cast) -> None:
-    other = make_index("other")
-    assert indexes.last_serial(other) == 0
-    published(other)
-    first = indexes.last_serial(other)
-    published(cast.index)
-    assert 0 < first == indexes.last_serial(other) < indexes.last_serial(cast.index)
+def test_the_name_of_a_deleted_index_is_free_again_unless_files_were_published_there(cast: Cast) -> None:
+    """A deleted file's address never gives other bytes."""
+    actor = cast.actor("administrator")
+    for name in ("never-used", "used"):
+        index = indexes.create(actor=actor, name=name)
+        if name == "used":
+            project = published(index).project
+            projects.delete(actor=actor, project=project)
+        indexes.delete(actor=actor, index=index)
+    assert indexes.create(actor=actor, name="never-used").name == "never-used"
+    with refused("index-name-retired"):
+        indexes.create(actor=actor, name="used")
+    assert not Index.objects.filter(name="used").exists()

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 import pytest
-from django.test import Client
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient, Client
 
 from accounts.domain.verbs import Verb
-from indexapp.models import File
+from accounts.models import Token
+from accounts.services import tokens, users
+from indexapp.models import File, Project
+from indexapp.views import upload as upload_view
 from tests import evidence
 from tests.builders.sdists import build_sdist
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
-from tests.factories.people import PASSWORD
+from tests.factories.people import PASSWORD, SYSTEM
 from tests.factories.publishing import form_fields, make_index, multipart, published, upload
 from tests.wsgi_client import Answer, WsgiClient, basic, bearer
 
@@ -274,3 +279,39 @@ def test_a_project_named_like_a_keyword_of_ours_is_published(cast: Cast, uploade
     upload(cast.index, build_wheel("simple"))
     upload(cast.index, build_wheel("legacy"))
     assert uploader.get("/simple/simple/").status == uploader.get("/simple/legacy/").status == 200
+
+
+ENDED: dict[str, Callable[[Cast], object]] = {
+    "token": lambda cast: tokens.revoke(actor=SYSTEM, token=Token.objects.get()),
+    "account": lambda cast: users.change(actor=SYSTEM, user=cast.uploader, is_active=False),
+}
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_what_was_ended_while_the_body_came_publishes_nothing(
+    cast: Cast, uploader: WsgiClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    read_whole = upload_view.read_form
+
+    def read_while_it_ends(*args: Any, **options: Any) -> Any:
+        form = read_whole(*args, **options)
+        ENDED[name](cast)
+        return form
+
+    monkeypatch.setattr(upload_view, "read_form", read_while_it_ends)
+    answer = post(uploader)
+    assert (answer.status, answer.code) == (401, "token-wrong")
+    assert not Project.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_asgi_server_takes_uploads_too(cast: Cast) -> None:
+    body, content_type = multipart(WHEEL)
+    headers = cast.bearer("uploader")
+
+    async def send() -> int:
+        response = await AsyncClient().post("/legacy/", body, content_type=content_type, headers=headers)
+        return response.status_code
+
+    assert async_to_sync(send)() == 200
+    assert File.objects.count() == 1

@@ -198,6 +198,9 @@ class TestRights:
             assert asker.get("/main/simple/one/").status == 403
             assert asker.get(address(file, "main")).status == 403
             assert asker.get("/main/simple/").status == 403
+            assert asker.get("/main/").status == 403
+            for page in ("/all/", "/all/project/one/", "/search/?q=one&index=all"):
+                assert b"one" in asker.get(page).body, page
         less = machine.signed({"Authorization": f"Bearer {cast.token('outsider', ALL_VERBS, indexes=['all'])}"})
         assert names(less) == ["two"]
         assert less.get("/all/simple/one/").status == 403

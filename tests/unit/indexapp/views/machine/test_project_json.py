@@ -33,6 +33,24 @@ def test_a_host_that_settings_do_not_name_is_refused(reader: WsgiClient, setting
     assert reader.get(DOCUMENT).status == 200
 
 
+@pytest.mark.parametrize("base", ["", "/main"])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_that_nothing_is_attested_is_a_problem_document_everywhere(
+    *, cast: Cast, machine: WsgiClient, plain_django: WsgiClient, base: str, signed: bool, accept: str
+) -> None:
+    published(cast.index, build_wheel())
+    headers = cast.bearer("reader") if signed else {}
+    address = f"{base}/integrity/acme-tool/1.0/acme_tool-1.0-py3-none-any.whl/provenance"
+    fast = machine.signed(headers).get(address, Accept=accept)
+    assert (fast.status, fast.code) == ((404, "provenance-none") if signed else (401, "unauthenticated"))
+    slow = plain_django.signed(headers).get(address, Accept=accept)
+    for name in ("Content-Type", "WWW-Authenticate", "Cache-Control", "Vary"):
+        assert fast.headers[name] == slow.headers[name]
+    assert (fast.status, fast.reason, fast.body) == (slow.status, slow.reason, slow.body)
+    assert "X-Frame-Options" not in fast.headers, "this one came from Django"
+
+
 @pytest.mark.parametrize("address", ["/simple/", "/simple/acme-tool/", "/pypi/acme-tool/json"])
 def test_a_group_of_tokens_only_takes_no_password_though_its_member_does(
     cast: Cast, reader: WsgiClient, machine: WsgiClient, address: str

@@ -1,0 +1,78 @@
+"""Many passwords at once: one hash for those that are the same, and a bound for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore, Event
+
+import pytest
+
+from accounts.models import AuditEntry
+from accounts.services import passwords
+from tests.factories.cast import Cast
+from tests.factories.people import PASSWORD
+from tests.wsgi_client import WsgiClient, basic
+from tpi_site.kit.errors import Throttled, Unauthenticated
+
+pytestmark = pytest.mark.django_db
+
+
+def test_who_comes_when_all_places_are_taken_is_sent_away_unseen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
+    assert cast.reader
+    with passwords._turn_to_hash():
+        for name in ("reader", "nobody"):
+            with pytest.raises(Throttled) as caught:
+                passwords.verify(username=name, password=PASSWORD, address="192.0.2.1")
+            assert caught.value.code == "sign-in-busy"
+    assert passwords.verify(username="reader", password=PASSWORD, address="192.0.2.1").username == "reader"
+    assert not AuditEntry.objects.filter(action="sign-in").exists()
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_the_same_password_at_once_is_hashed_once(
+    *, cast: Cast, monkeypatch: pytest.MonkeyPatch, is_right: bool
+) -> None:
+    user = cast.reader
+    begun, go_on, hashed = Event(), Event(), []
+
+    def slowly(*_: object) -> bool:
+        hashed.append(1)
+        begun.set()
+        assert go_on.wait(10)
+        return is_right
+
+    monkeypatch.setattr(passwords, "check_password", slowly)
+    with ThreadPoolExecutor(6) as threads:
+        first = threads.submit(passwords._check, user, PASSWORD)
+        assert begun.wait(10)
+        check = passwords._checks[passwords._memory_key(user, PASSWORD)]
+        others = [threads.submit(passwords._check, user, PASSWORD) for _ in range(5)]
+        wait_until(lambda: len(check._condition._waiters) >= 5)  # type: ignore[attr-defined]
+        go_on.set()
+        assert {each.result() for each in [first, *others]} == {is_right}
+    assert len(hashed) == 1
+    assert passwords._checks == {}
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for another thread to get there."""
+    for _ in range(1000):
+        if is_so():
+            return
+        Event().wait(0.01)
+    raise AssertionError
+
+
+def test_a_name_that_nobody_has_is_not_written_down(cast: Cast) -> None:
+    with pytest.raises(Unauthenticated):
+        passwords.verify(username="hunter2, typed into the wrong field", password="x", address="192.0.2.1")
+    assert "hunter2" not in str(AuditEntry.objects.values().get())
+
+
+def test_a_token_as_the_user_name_signs_in_and_is_written_nowhere(cast: Cast, machine: WsgiClient) -> None:
+    text = cast.token("reader")
+    assert machine.signed(basic(text, "x-oauth-basic")).get("/simple/").status == 200
+    assert machine.signed(basic(f"{text}x", "x-oauth-basic")).get("/simple/").status == 401
+    assert text not in str(list(AuditEntry.objects.values()))

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tpi_site import checks
+
+
+def numbers() -> set[str | None]:
+    return {message.id for message in checks.state(None)}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "redis://cache.tpi.example:6379/0", "rediss://:secret@cache.tpi.example/1", "unix:///run/redis.sock?db=1"],
+)
+def test_what_may_be_the_shared_cache(settings: Any, address: str) -> None:
+    settings.TPI_CACHE_URL = address
+    assert "tpi.E012" not in numbers()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["memcached://cache.tpi.example", "http://cache", "cache.tpi.example:6379", "redis", "redis://:secret@h:port/0"],
+)
+def test_what_is_no_shared_cache_is_said_without_its_password(settings: Any, address: str) -> None:
+    settings.TPI_CACHE_URL = address
+    [message] = [message for message in checks.state(None) if message.id == "tpi.E012"]
+    assert message.is_serious()
+    assert "secret" not in f"{message.msg} {message.hint}"
