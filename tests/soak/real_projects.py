@@ -2,11 +2,13 @@
 
 ``python -m tests.soak.real_projects`` obtains them once with ``pip download``, as this machine's pip is configured, into
 ``var/real-projects``; starts an installation as ``make serve`` does; uses the lines that it prints; and compares the digests
-of what is served with the originals.
+of what is served with the originals.  With ``--printed FILE`` it takes the installation that is running and has printed what
+the file holds, such as ``make serve > FILE`` in a fresh clone.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import re
 import subprocess
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
@@ -130,18 +133,27 @@ def served(session: Session, line: Line) -> bool:
     return False
 
 
-def run() -> int:
+def run(printed: Path | None) -> int:
     """Do it all; returns the number of faults."""
     lines = obtain()
-    with TpiServer() as server, tempfile.TemporaryDirectory(prefix="tpi-real-") as folder:
-        url, token, index = printed_lines(server.log)
+    if printed is not None:
+        return use(lines, printed.read_text())
+    with TpiServer() as server:
+        return use(lines, server.log)
+
+
+def use(lines: list[Line], printed: str) -> int:
+    """Publish and install with the lines that the start has printed; returns the number of faults."""
+    url, token, index = printed_lines(printed)
+    parts = urlsplit(url)
+    with tempfile.TemporaryDirectory(prefix="tpi-real-") as folder:
         credentials = Credentials(password=token)
         tools: tuple[Publisher, Publisher] = (Twine(), Uv())
         home = Home(Path(folder) / "publisher")
         for turn in (0, 1):  # each file by both tools; who comes second repeats the upload
             for number, line in enumerate(lines):
                 publish(home, tools[(number + turn) % 2], line, url, credentials)
-        with Session(server.url, basic(token)) as session:
+        with Session(f"{parts.scheme}://{parts.netloc}", basic(token)) as session:
             for line in lines:
                 line.is_equal = served(session, line)
         show(lines)
@@ -184,4 +196,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(1 if run() else 0)
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.real_projects")
+    parser.add_argument("--printed", type=Path, help="what a running installation printed when it started")
+    sys.exit(1 if run(parser.parse_args().printed) else 0)
