@@ -27,6 +27,10 @@ from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
 
 _REMEMBERED = 10_000
+TOKEN_USER = "__token__"  # noqa: S105  the user name that goes with any token
+NO_TOKEN = (
+    "The user name __token__ goes with an API token, which begins with 'tpi_'; with a password use your own name."  # noqa: S105
+)
 _LIFE = 60.0  # seconds; bounds how long an expiry that passes meanwhile, or a note of use, is late
 WRONG_TOKEN = "The API token is unknown, expired or revoked; make a new one on your account's page."  # noqa: S105
 
@@ -82,6 +86,8 @@ def _check(authorization: str) -> Actor:
         return _by_token(password)
     if username.startswith(PREFIX):  # the habit of other hosts: the token as the user name, any word as the password
         return _by_token(username)
+    if username == TOKEN_USER:
+        raise Unauthenticated(NO_TOKEN, code="token-wrong")
     return passwords.verify(username=username, password=password, address=current.get().address)
 
 

@@ -52,12 +52,24 @@ def require(actor: Actor, verb: Verb, index: Index, project: Project | None = No
         return
     if actor.is_anonymous:
         raise Unauthenticated(SIGN_IN)
+    if bound := bound_elsewhere(actor, index.name):
+        raise Forbidden(bound, code="right-missing")
     target = f"the project '{project.normalized_name if project else name}' of " if project or name else ""
     raise Forbidden(
         f"The user '{actor.display_name}' isn't allowed to {_IN_WORDS[verb]} {target}the index '{index.name}'"
         f"{_with_this_token(actor)}; ask a team admin for the right.",
         code="right-missing",
     )
+
+
+def bound_elsewhere(actor: Actor, index_name: str) -> str:
+    """The sentence for a token that was made for other indexes, which is all that its holder has to know; else empty."""
+    scope = actor.token
+    if scope is None or not scope.indexes or index_name in scope.indexes:
+        return ""
+    names = ", ".join(f"'{name}'" for name in sorted(scope.indexes)[:5])
+    noun = "the index" if len(scope.indexes) == 1 else "the indexes"
+    return f"The token '{scope.name}' is bound to {noun} {names}; make one that is good for '{index_name}' too."
 
 
 def _with_this_token(actor: Actor) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -23,6 +24,9 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import ActorAuthentication
 from accounts.api.permissions import Anyone
+from accounts.domain.actors import Actor, Method
+from accounts.models import User
+from tpi_site.kit.admin import entrance
 from tpi_site.kit.errors import NotFound
 from tpi_site.kit.public_urls import public_url
 
@@ -62,6 +66,14 @@ def _document() -> Any:
     return generator().get_schema(request=None, public=True)
 
 
+def _session_user(request: Request) -> User | AnonymousUser:
+    """Who is signed in, for the page's frame; DRF hides it behind the actor."""
+    actor = request.auth
+    if not isinstance(actor, Actor) or actor.method is not Method.SESSION:
+        return AnonymousUser()
+    return User.objects.filter(username=actor.username).first() or AnonymousUser()
+
+
 class Explorer(SpectacularSwaggerSplitView):
     """The schema as a page to try it out; page and script come apart, because nothing inline runs here."""
 
@@ -79,6 +91,8 @@ class Explorer(SpectacularSwaggerSplitView):
         response: Response = page.get(request, *args, **names)
         if isinstance(response.data, dict):
             response.data["schema_url"] = reverse("api:schema")
+            user = request._request.user = _session_user(request)
+            response.data |= {"user": user, "opens_console": entrance.may_enter(request._request)}
         return response
 
 

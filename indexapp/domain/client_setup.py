@@ -66,16 +66,16 @@ def install_lines(addresses: IndexAddresses, project: str, version: str = "") ->
     ]
 
 
-def installing(addresses: IndexAddresses) -> list[Snippet]:
+def installing(addresses: IndexAddresses, *, takes_uploads: bool = True) -> list[Snippet]:
     """The settings with which each client installs from the index."""
     index, simple = addresses.index, addresses.simple
+    publish = f'publish-url = "{addresses.upload}"\n' if takes_uploads else ""
     return [
         Snippet("pip", f"[global]\nindex-url = {simple}\n", "pip.conf"),
         Snippet("uv", f'[[index]]\nname = "{index}"\nurl = "{simple}"\ndefault = true\n', "uv.toml"),
         Snippet(
             "uv in a project",
-            f'[[tool.uv.index]]\nname = "{index}"\nurl = "{simple}"\n'
-            f'publish-url = "{addresses.upload}"\ndefault = true\n',
+            f'[[tool.uv.index]]\nname = "{index}"\nurl = "{simple}"\n{publish}default = true\n',
             "pyproject.toml",
         ),
         Snippet("Poetry", f"poetry source add --priority=primary {index} {simple}"),

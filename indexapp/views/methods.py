@@ -20,9 +20,11 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 def refused_method(request: HttpRequest) -> HttpResponse:
     """405; an upload that came to a wrong address, which is what usually comes, is told the right one."""
-    where = public_url(request, reverse("index:default-upload"))
+    where = public_url(request, reverse("index:default-upload").rstrip("/") + "/")
     words = f"This address is read with GET or HEAD; uploads go to {where} or to /<index>/legacy/."
-    answer = edge.to_response(request, Unsupported(words, code="method-not-allowed"))
+    # Never a page: no form of ours posts here, and uv shows all of a page before its sentence.
+    accept = request.headers.get("Accept", "")
+    answer = edge.http_response(edge.answer_for(Unsupported(words, code="method-not-allowed"), accept))
     answer.headers["Allow"] = "GET, HEAD"
     return answer
 

@@ -78,6 +78,8 @@ def test_a_session_reads_and_changes_only_with_its_csrf_token(cast: Cast, acme: 
     assert (bare.status_code, bare["Content-Type"]) == (403, "application/problem+json")
     assert "CSRF" in bare.json()["detail"]
     page = client.get(f"{ROOT}docs/")
+    assert b"administrator" in page.content
+    assert b"Sign in" not in page.content
     token = page.content.decode().partition('data-csrf="')[2].partition('"')[0]
     made = client.post(
         f"{ROOT}indexes/main/projects/", body, content_type="application/json", headers={"X-CSRFToken": token}

@@ -117,6 +117,8 @@ def refuse(actor: Actor, index_name: str) -> NoReturn:
             "API tokens only; ask a team admin for the right or use a token.",
             code="right-missing",
         )
+    if bound := permissions.bound_elsewhere(actor, index_name):
+        raise Forbidden(bound, code="right-missing")
     with_token = f" with the token '{actor.token.name}'" if actor.token else ""
     raise Forbidden(
         f"The user '{actor.display_name}' isn't allowed to read this from the index '{index_name}'{with_token}; ask a "

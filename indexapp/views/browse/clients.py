@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
 
 from accounts.views.people import for_people, reader
 from indexapp.domain import client_setup
 from indexapp.models import Index
 from indexapp.services.pages import access
 from indexapp.views.browse.addresses import addresses_of
+from indexapp.views.methods import only_read
 from tpi_site.kit.errors import Unauthenticated
 
 
+@only_read
 @for_people
-@require_safe
 def clients(request: HttpRequest) -> HttpResponse:
     """The settings of each client for the chosen index, or for the default one."""
     actor = reader(request)
@@ -26,12 +26,13 @@ def clients(request: HttpRequest) -> HttpResponse:
     if chosen is None:
         return render(request, "browse/clients.html", {"indexes": []})
     addresses = addresses_of(request, chosen.name)
+    takes_uploads = chosen.kind == Index.Kind.HOSTED
     context = {
         "indexes": indexes,
         "chosen": chosen,
         "addresses": addresses,
-        "installing": client_setup.installing(addresses),
-        "publishing": client_setup.publishing(addresses) if chosen.kind == Index.Kind.HOSTED else [],
+        "installing": client_setup.installing(addresses, takes_uploads=takes_uploads),
+        "publishing": client_setup.publishing(addresses) if takes_uploads else [],
         "credentials": client_setup.credentials(addresses),
     }
     return render(request, "browse/clients.html", context)

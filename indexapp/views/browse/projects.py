@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 
 from accounts.domain.actors import Actor
 from accounts.views.people import for_people, reader
@@ -17,10 +16,11 @@ from indexapp.models import Project
 from indexapp.services.pages import access
 from indexapp.services.pages.project import ProjectView, load
 from indexapp.views.browse.addresses import addresses_of
+from indexapp.views.methods import only_read
 
 
+@only_read
 @for_people
-@require_safe
 def project(request: HttpRequest, index: str, project: str, version: str | None = None) -> HttpResponse:
     """The latest release of a project, or the named one."""
     normalized = normalize_name(project)
@@ -53,8 +53,8 @@ def _context(request: HttpRequest, actor: Actor, index: str, view: ProjectView, 
     }
 
 
+@only_read
 @for_people
-@require_safe
 def default_project(request: HttpRequest, project: str) -> HttpResponse:
     """``/project/<name>/`` as people know it: on to the default index."""
     name = access.default_index_name()

@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
 
 from accounts.views.people import for_people, reader
 from indexapp.services.pages import access, lists
+from indexapp.views.methods import only_read
 from tpi_site.kit.errors import Unauthenticated
 
 
+@only_read
 @for_people
-@require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Projects whose name or summary has all words of ``q``, in one index or in all that the reader may see."""
     actor = reader(request)

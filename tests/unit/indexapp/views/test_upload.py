@@ -135,12 +135,15 @@ def test_other_methods(uploader: WsgiClient, method: str) -> None:
     assert (answer.status, answer.code) == (405, "unsupported")
 
 
-@pytest.mark.parametrize("path", ["/", "/main/", "/simple/", "/main/simple/", "/simple/acme-tool/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/main/", "/simple/", "/main/simple/", "/simple/acme-tool/", "/main/project/acme-tool/", "/search/"]
+)
 def test_an_upload_to_an_address_that_is_read_is_told_the_right_one(uploader: WsgiClient, path: str) -> None:
     body, content_type = multipart(build_wheel())
     answer = uploader.post(path, body, Content_Type=content_type)
     assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method-not-allowed", "GET, HEAD")
-    assert "/legacy/" in answer.reason
+    assert "/legacy/ or" in answer.reason
+    assert "/legacy/ or" in uploader.post(path, body, Content_Type=content_type, Accept="text/html").reason
 
 
 def test_the_sentence_stands_in_the_reason_and_in_the_body(uploader: WsgiClient) -> None:
@@ -315,3 +318,19 @@ def test_an_asgi_server_takes_uploads_too(cast: Cast) -> None:
 
     assert async_to_sync(send)() == 200
     assert File.objects.count() == 1
+
+
+def test_a_token_for_another_index_is_told_so_whether_or_not_this_one_exists(machine: WsgiClient, cast: Cast) -> None:
+    make_index("team")
+    bound = machine.signed(bearer(cast.token("administrator", indexes=["main"])))
+    answers = [post(bound, f"/{name}/legacy/") for name in ("team", "nope")]
+    assert [answer.status for answer in answers] == [403, 403]
+    assert answers[0].reason.replace("team", "nope") == answers[1].reason
+    assert "is bound to the index 'main'" in answers[0].reason
+
+
+def test_the_user_name_of_tokens_with_a_password_is_told_what_it_goes_with(machine: WsgiClient, cast: Cast) -> None:
+    assert cast.uploader
+    answer = post(machine.signed(basic("__token__", PASSWORD)))
+    assert (answer.status, answer.code) == (401, "token-wrong")
+    assert "tpi_" in answer.reason
