@@ -1,7 +1,8 @@
-"""Reading what a project page shows: one statement, no objects, because a page may have thousands of files.
+"""Reading what a project page shows: statements of our own and no objects.
 
-The database gives the rows in the order and the form in which they are rendered; what is left to do for each is to put it
-to its release.
+A page may have thousands of files: the database gives the rows in the order and the form in which they are rendered, and
+what is left to do for each is to put it to its release.  The small statements are here because Django takes longer to
+compose one than the database to answer it, and installers wait for them after every change.
 """
 
 from __future__ import annotations
@@ -23,6 +24,31 @@ class ReleaseFiles(NamedTuple):
     files: list[FileRow]
 
 
+class Place(NamedTuple):
+    """Where a name was found: the project's id, its index's, its last serial and its status."""
+
+    pk: int
+    index_id: int
+    serial: int
+    status: str
+
+
+class State(NamedTuple):
+    """What a page says of its project."""
+
+    status: str
+    status_reason: str
+    serial: int
+
+
+_PLACES = (
+    "SELECT id, index_id, last_serial, status FROM indexapp_project WHERE normalized_name = %s AND index_id IN ({})"
+)
+_STATE = "SELECT status, status_reason, last_serial FROM indexapp_project WHERE id = %s"
+_CHANGES = """
+    SELECT serial, kind, version FROM indexapp_change
+     WHERE index_name = %s AND project = %s AND serial > %s ORDER BY serial LIMIT %s
+"""
 _ROWS = """
     SELECT r.sort_key, r.version,
            f.filename,
@@ -50,6 +76,24 @@ _OF_RELEASE = itemgetter(0, 1)
 _OF_FILE = slice(2, None)
 
 
+def places(index_ids: list[int], normalized_name: str) -> list[Place]:
+    """The projects of this name in these indexes."""
+    if not index_ids:
+        return []
+    found = _query(_PLACES.format(", ".join(["%s"] * len(index_ids))), [normalized_name, *index_ids])
+    return [Place(*row) for row in found]
+
+
+def state(project_id: int) -> State | None:
+    """The project as it is now; None when it is gone."""
+    return next((State(*row) for row in _query(_STATE, [project_id])), None)
+
+
+def changes(index_name: str, project: str, *, after: int, most: int) -> list[tuple[int, str, str]]:
+    """Serial, kind and version of the project's changes after a serial, in order, as far as ``most``."""
+    return _query(_CHANGES, [index_name, project, after, most])
+
+
 def read_all(project_id: int) -> list[ReleaseFiles]:
     """All releases of the project that have files, in order."""
     return _read("", [project_id])
@@ -63,10 +107,15 @@ def read_stretch(project_id: int, after: str, upto: str | None) -> list[ReleaseF
 
 
 def _read(stretch: str, parameters: list[Any]) -> list[ReleaseFiles]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ROWS.format(stretch=stretch, **_DIALECTS[connection.vendor]), parameters)
-        rows = cursor.fetchall()
+    rows = _query(_ROWS.format(stretch=stretch, **_DIALECTS[connection.vendor]), parameters)
     return [
         ReleaseFiles(key, version, [row[_OF_FILE] for row in of_release])
         for (key, version), of_release in groupby(rows, _OF_RELEASE)
     ]
+
+
+def _query(sql: str, parameters: list[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Any] = cursor.fetchall()
+    return rows

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import Any, Literal
+from typing import Literal
 
 from django.conf import settings
 
@@ -18,9 +18,9 @@ from indexapp.domain.content_encoding import ContentCoding
 from indexapp.domain.etags import etag_in_coding
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
-from indexapp.models import Change, Project
 from indexapp.services.serving import page_rows
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.page_rows import Place
 from indexapp.services.serving.page_texts import PageMaker, PageText, in_coding
 from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Invalid, NotFound
@@ -63,6 +63,7 @@ class ServedProject:
     """Since it came, or since it was last spared."""
 
 
+_Found = tuple[Place, ServedIndex]
 _pages: OrderedDict[tuple[int, str], ServedProject] = OrderedDict()
 _missing: dict[tuple[int, str], Watermark] = {}
 _lock = Lock()
@@ -89,7 +90,7 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
             _note_missing_locked(key, watermark)
             return None
         _missing.pop(key, None)
-        if page is not None and (page.pk, page.serial, page.member) == (row["id"], row["last_serial"], row["member"]):
+        if page is not None and (page.pk, page.serial, page.member) == (row[0].pk, row[0].serial, row[1]):
             page.checked_at = watermark.serial
             page.was_asked = True
             return page
@@ -103,20 +104,20 @@ def _note_missing_locked(key: tuple[int, str], watermark: Watermark) -> None:
     _missing[key] = watermark
 
 
-def _row(index: ServedIndex, normalized_name: str) -> dict[str, Any] | None:
-    members = {member.pk: place for place, member in enumerate(index.members)}
-    rows = Project.objects.filter(index_id__in=list(members), normalized_name=normalized_name).values(
-        "id", "index_id", "last_serial", "status"
-    )
-    first = min(rows, key=lambda row: members[row["index_id"]], default=None)
-    return first and {**first, "member": index.members[members[first["index_id"]]]}
+def _row(index: ServedIndex, normalized_name: str) -> _Found | None:
+    members = {member.pk: member for member in index.members}
+    order = list(members)
+    found = page_rows.places(order, normalized_name)
+    first = min(found, key=lambda place: order.index(place.index_id), default=None)
+    return (first, members[first.index_id]) if first else None
 
 
-def _replace_locked(key: tuple[int, str], row: dict[str, Any], watermark: Watermark) -> ServedProject:
+def _replace_locked(key: tuple[int, str], row: _Found, watermark: Watermark) -> ServedProject:
     before = _pages.get(key)
-    is_same = before is not None and (before.pk, before.member) == (row["id"], row["member"])
+    place, member = row
+    is_same = before is not None and (before.pk, before.member) == (place.pk, member)
     _drop_locked(key)
-    page = ServedProject(row["id"], key[1], row["member"], row["last_serial"], row["status"], watermark.serial)
+    page = ServedProject(place.pk, key[1], member, place.serial, place.status, watermark.serial)
     if before is not None and is_same:
         page.texts = dict(before.texts)
     _pages[key] = page
@@ -149,7 +150,7 @@ def _make(page: ServedProject, kind: DocumentKind, coding: ContentCoding, files_
 
 def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     """The text as the database has it now; read the project first, so that its serial is never too high."""
-    project = Project.objects.filter(pk=page.pk).first()
+    project = page_rows.state(page.pk)
     if project is None:
         raise NotFound("The project was deleted a moment ago.")
     about = ProjectPage(
@@ -158,13 +159,13 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
         versions=(),
         status=project.status,
         status_reason=project.status_reason,
-        last_serial=project.last_serial,
+        last_serial=project.serial,
     )
     old = page.texts.get(kind)
-    if old is not None and old.serial == project.last_serial:
+    if old is not None and old.serial == project.serial:
         return old
     maker = PageMaker(_FORMS[kind], about)
-    keys = _changed_releases(page, old, project.last_serial) if old is not None and len(old.pieces) > 1 else None
+    keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
     if old is None or keys is None:
         return maker.make(page_rows.read_all(page.pk))
     return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk))
@@ -172,8 +173,7 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
 
 def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:
     """The sort keys of the releases that changed since ``old``; None when the log tells of more, or of other things."""
-    rows = Change.objects.filter(index_name=page.member.name, project=page.normalized_name, serial__gt=old.serial)
-    changes = list(rows.order_by("serial").values_list("serial", "kind", "version")[: _MOST_CHANGES + 1])
+    changes = page_rows.changes(page.member.name, page.normalized_name, after=old.serial, most=_MOST_CHANGES + 1)
     if not changes or len(changes) > _MOST_CHANGES or changes[-1][0] < serial:
         return None
     if not all(kind in OF_A_RELEASE for _, kind, _ in changes):
