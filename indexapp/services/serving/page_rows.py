@@ -89,7 +89,7 @@ def state(project_id: int) -> State | None:
     return next((State(*row) for row in _query(_STATE, [project_id])), None)
 
 
-def changes(index_name: str, project: str, *, after: int, most: int) -> list[tuple[int, str, str]]:
+def logged(index_name: str, project: str, *, after: int, most: int) -> list[tuple[int, str, str]]:
     """Serial, kind and version of the project's changes after a serial, in order, as far as ``most``."""
     return _query(_CHANGES, [index_name, project, after, most])
 

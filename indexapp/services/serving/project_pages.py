@@ -173,7 +173,7 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
 
 def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:
     """The sort keys of the releases that changed since ``old``; None when the log tells of more, or of other things."""
-    changes = page_rows.changes(page.member.name, page.normalized_name, after=old.serial, most=_MOST_CHANGES + 1)
+    changes = page_rows.logged(page.member.name, page.normalized_name, after=old.serial, most=_MOST_CHANGES + 1)
     if not changes or len(changes) > _MOST_CHANGES or changes[-1][0] < serial:
         return None
     if not all(kind in OF_A_RELEASE for _, kind, _ in changes):
