@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
@@ -46,19 +46,26 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     _require_within_limit(counters)
     user = User.objects.filter(username__iexact=username).first() if username else None
     if user is None or not user.is_active or len(password) > MAX_PASSWORD:
-        with _turn_to_hash():
-            make_password(password[:MAX_PASSWORD])  # the same cost as a check
+        _check(_key(f"-{username}", "", password), lambda: _wasted(password))
         _fail(user, address, counters)
     if not _is_remembered(user, password):
-        if not _check(user, password):
+        if not _check(_memory_key(user, password), lambda: check_password(password, user.password)):
             _fail(user, address, counters)
         _remember(user, password)
     return Actor(user.pk, user.username, user.is_superuser, None, Method.PASSWORD)
 
 
-def _check(user: User, password: str) -> bool:
-    """Whether the password is right; of many who ask the same at once, as uv's connections do, one hashes for all."""
-    key = _memory_key(user, password)
+def _wasted(password: str) -> bool:
+    """The cost of a check where there is nothing to check against."""
+    make_password(password[:MAX_PASSWORD])
+    return False
+
+
+def _check(key: str, hashing: Callable[[], bool]) -> bool:
+    """Whether the password is right; of many who ask the same at once, as uv's connections do, one hashes for all.
+
+    Also where no account has the name: otherwise a burst would tell by who is sent away.
+    """
     with _lock:
         check, is_first = _checks.get(key), key not in _checks
         if check is None:
@@ -70,7 +77,7 @@ def _check(user: User, password: str) -> bool:
             raise _busy() from None
     try:
         with _turn_to_hash():
-            check.set_result(check_password(password, user.password))
+            check.set_result(hashing())
     except BaseException as error:
         check.set_exception(error)
         raise
@@ -154,7 +161,11 @@ def _fail(user: User | None, address: str, counters: dict[str, int]) -> NoReturn
 
 def _memory_key(user: User, password: str) -> str:
     """A keyed digest; the stored hash is part of it, so a changed password is forgotten by itself."""
-    message = f"{user.pk}\x00{user.password}\x00{password}".encode()
+    return _key(str(user.pk), user.password, password)
+
+
+def _key(*parts: str) -> str:
+    message = "\x00".join(parts).encode("utf-8", "replace")
     return "password:" + hmac.new(settings.TPI_TOKEN_PEPPER.encode(), message, hashlib.sha256).hexdigest()
 
 

@@ -63,8 +63,9 @@ def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads
             )
         if form.filename is None:
             form.filename = _missing_file(form.fields)
-        if watermarks.read().access != watermark.access:
-            actor = _actor(request, watermarks.read())  # a token may have been revoked while the body came
+        now = watermarks.read()
+        if now.access != watermark.access:
+            actor = _actor(request, now)  # a token may have been revoked while the body came
         incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest)
         return uploads.accept(actor=actor, incoming=incoming)
 

@@ -83,7 +83,9 @@ _turns = BoundedSemaphore(max(1, settings.TPI_THREADS - max(1, settings.TPI_THRE
 def turn() -> Iterator[None]:
     """Read a body in its turn, because its sender may take time and there are not many threads."""
     if not _turns.acquire(timeout=_TURN_SECONDS):
-        raise Unavailable("Too many uploads are coming in at once; try again in a minute.", code="uploads-busy")
+        raise Unavailable(
+            "Too many uploads and forms are coming in at once; try again in a minute.", code="uploads-busy"
+        )
     try:
         yield
     finally:

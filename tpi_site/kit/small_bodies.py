@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 
@@ -15,7 +16,7 @@ from tpi_site.kit.errors import Refusal
 MOST = 1024 * 1024
 """Bytes; what announces more is for the views to refuse, but for uploads, which read their own."""
 _SECONDS = 10.0
-_UPLOADS = ("/legacy/", "/legacy")
+_UPLOAD = re.compile(r"(?:/[a-z0-9-]+)?/legacy/?")
 
 
 def _whole(body: Body) -> bytes:
@@ -33,7 +34,7 @@ class SmallBodyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Receive the body, or say that it did not come."""
-        if "wsgi.input" in request.META and not request.path_info.endswith(_UPLOADS):
+        if "wsgi.input" in request.META and not _UPLOAD.fullmatch(request.path_info):
             body = Body(request.META, patience=min(_SECONDS, settings.TPI_BODY_TIMEOUT))
             if 0 < body.left <= MOST:
                 try:

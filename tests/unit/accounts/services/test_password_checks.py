@@ -31,24 +31,21 @@ def test_who_comes_when_all_places_are_taken_is_sent_away_unseen(cast: Cast, mon
 
 
 @pytest.mark.parametrize("is_right", [True, False])
-def test_the_same_password_at_once_is_hashed_once(
-    *, cast: Cast, monkeypatch: pytest.MonkeyPatch, is_right: bool
-) -> None:
-    user = cast.reader
+def test_the_same_password_at_once_is_hashed_once(*, cast: Cast, is_right: bool) -> None:
+    key = passwords._memory_key(cast.reader, PASSWORD)
     begun, go_on, hashed = Event(), Event(), []
 
-    def slowly(*_: object) -> bool:
+    def slowly() -> bool:
         hashed.append(1)
         begun.set()
         assert go_on.wait(10)
         return is_right
 
-    monkeypatch.setattr(passwords, "check_password", slowly)
     with ThreadPoolExecutor(6) as threads:
-        first = threads.submit(passwords._check, user, PASSWORD)
+        first = threads.submit(passwords._check, key, slowly)
         assert begun.wait(10)
-        check = passwords._checks[passwords._memory_key(user, PASSWORD)]
-        others = [threads.submit(passwords._check, user, PASSWORD) for _ in range(5)]
+        check = passwords._checks[key]
+        others = [threads.submit(passwords._check, key, slowly) for _ in range(5)]
         wait_until(lambda: len(check._condition._waiters) >= 5)  # type: ignore[attr-defined]
         go_on.set()
         assert {each.result() for each in [first, *others]} == {is_right}
@@ -76,3 +73,25 @@ def test_a_token_as_the_user_name_signs_in_and_is_written_nowhere(cast: Cast, ma
     assert machine.signed(basic(text, "x-oauth-basic")).get("/simple/").status == 200
     assert machine.signed(basic(f"{text}x", "x-oauth-basic")).get("/simple/").status == 401
     assert text not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.parametrize("name", ["reader", "nobody"])
+def test_a_burst_of_one_wrong_password_does_not_tell_whether_the_account_exists(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Who asks the same while it is being hashed waits for that, and is not sent away for want of a place."""
+    assert cast.reader
+    monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
+    seen: list[str] = []
+
+    def share(key: str, hashing: Callable[[], bool]) -> bool:
+        seen.append(key)
+        return passwords_check(key, hashing)
+
+    passwords_check = passwords._check
+    monkeypatch.setattr(passwords, "_check", share)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            passwords.verify(username=name, password="wrong", address="192.0.2.1")
+    assert len(seen) == 2
+    assert len(set(seen)) == 1
