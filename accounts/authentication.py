@@ -138,7 +138,7 @@ def session_actor(request: HttpRequest) -> Actor:
     user = request.user
     if not user.is_authenticated or not user.is_active:
         return ANONYMOUS
-    return Actor(user.pk, user.get_username(), user.is_superuser, None, Method.SESSION)
+    return user.actor(Method.SESSION)
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -12,8 +12,8 @@ from typing import Any
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Token, User
-from accounts.services import teams, tokens, users
+from accounts.models import Alarm, Token, User
+from accounts.services import alarms, teams, tokens, users
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
@@ -37,6 +37,7 @@ class World:
         self.prefix = ReservedPrefix.objects.create(prefix="ours", team=cast.team, index=self.index)
         self.token: Token = make_token(cast.reader)[0]
         self.role: Role = give(self.newcomer, [Verb.READ], self.index)
+        self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
         """The actor as a row; somebody else for nobody."""
@@ -60,6 +61,11 @@ INDEX_ADMINS = "team_admin administrator"
 UPLOADERS = "uploader member team_admin administrator"
 
 MUTATIONS: dict[str, Mutation] = {
+    "accounts.services.alarms.end": Mutation(
+        lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
+        "alarm.end",
+        ADMINISTRATOR,
+    ),
     "accounts.services.users.create": Mutation(
         lambda world, actor: users.create(actor=actor, username="new", email="new@tpi.example"),
         "user.create",
@@ -225,6 +231,7 @@ MUTATIONS: dict[str, Mutation] = {
 }
 
 NOT_MUTATIONS: dict[str, str] = {
+    "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",

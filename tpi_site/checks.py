@@ -16,11 +16,12 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 from django.core.exceptions import ImproperlyConfigured
 
 from indexapp.storage import storage_for
+from tpi_site.kit import sealing
 from tpi_site.settings import env
 
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _CACHE_SCHEMES = ("redis", "rediss", "unix")
-_LATER = ("TPI_ENCRYPT", "TPI_KEYRING", "TPI_LDAP_", "TPI_ROLE")
+_LATER = ("TPI_ENCRYPT", "TPI_LDAP_", "TPI_ROLE")
 _KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
 
 
@@ -69,7 +70,7 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
 
 @register()
 def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
-    """E007 to E010, and E012: where state is kept, and how much may be asked."""
+    """E007 to E010, E012 and E013: where state is kept, and how much may be asked."""
     try:
         storage_for(settings.TPI_STORAGE_URL)
     except ImproperlyConfigured as error:
@@ -85,6 +86,7 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
             hint=f"Run: chmod 700 {folder}",
             id="tpi.W009",
         )
+    yield from _key_ring()
     rate = settings.TPI_API_RATE
     if not _RATE.match(rate):
         yield Error("TPI_API_RATE is not a rate.", hint="For example 6000/min.", id="tpi.E010")
@@ -95,6 +97,17 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
             hint="For example redis://cache.tpi.example:6379/0.",
             id="tpi.E012",
         )
+
+
+def _key_ring() -> Iterable[CheckMessage]:
+    """E013: the keys that seal secrets."""
+    if not settings.TPI_KEYRING.startswith(("file:", "env:")):
+        yield Error("TPI_KEYRING is neither file:PATH nor env:VARIABLE.", hint="See docs/settings.md.", id="tpi.E013")
+        return
+    try:
+        sealing.key_ring()
+    except (sealing.KeyRingBroken, OSError) as error:
+        yield Error(str(error), hint="Restore the key ring from its copy.", id="tpi.E013")
 
 
 def _is_http_url(text: str) -> bool:

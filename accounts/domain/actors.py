@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
+from accounts.domain.instance_roles import NO_ROLES, InstanceRole
 from accounts.domain.verbs import Verb
 
 
@@ -67,6 +68,7 @@ class Actor:
     method: Method = Method.NONE
     address: str = field(default="", compare=False)
     request_id: str = field(default="", compare=False)
+    roles: frozenset[InstanceRole] = NO_ROLES
 
     @property
     def is_anonymous(self) -> bool:

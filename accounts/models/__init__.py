@@ -1,8 +1,23 @@
-"""People, teams, tokens and the audit log."""
+"""People, teams, tokens, directories and the audit log."""
 
+from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditEntry
+from accounts.models.directories import Directory, DirectorySync, GroupMapping
 from accounts.models.generations import Generation
+from accounts.models.sign_ins import SignInMark
 from accounts.models.tokens import Token
 from accounts.models.users import Membership, Team, User
 
-__all__ = ["AuditEntry", "Generation", "Membership", "Team", "Token", "User"]
+__all__ = [
+    "Alarm",
+    "AuditEntry",
+    "Directory",
+    "DirectorySync",
+    "Generation",
+    "GroupMapping",
+    "Membership",
+    "SignInMark",
+    "Team",
+    "Token",
+    "User",
+]

@@ -52,7 +52,7 @@ def verify(*, username: str, password: str, address: str) -> Actor:
         if not _check(_memory_key(user, password), lambda: check_password(password, user.password)):
             _fail(user, address, counters)
         _remember(user, password)
-    return Actor(user.pk, user.username, user.is_superuser, None, Method.PASSWORD)
+    return user.actor(Method.PASSWORD)
 
 
 def _wasted(password: str) -> bool:

@@ -77,7 +77,9 @@ def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership
             f"'{role}' is not a place in a team; use {', '.join(Membership.Place.values)}.", code="role-unknown"
         )
     with transaction.atomic():
-        membership, _ = Membership.objects.update_or_create(team=team, user=user, defaults={"role": role})
+        membership, _ = Membership.objects.update_or_create(
+            team=team, user=user, directory=None, defaults={"role": role}
+        )
         audit.record(actor=actor, action="team.set-member", subject=team, member=user.username, role=role)
         generations.bump_access()
     return membership
@@ -89,7 +91,7 @@ def remove_member(*, actor: Actor, team: Team, user: User) -> None:
     if not leaves:
         _require_manager(actor, team)
     with transaction.atomic():
-        deleted, _ = Membership.objects.filter(team=team, user=user).delete()
+        deleted, _ = Membership.objects.filter(team=team, user=user, directory=None).delete()
         if not deleted:
             raise NotFound(f"'{user.username}' is not in the team '{team.name}'.")
         audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username)

@@ -146,7 +146,7 @@ def recognise(text: str) -> Actor | None:
     scope = TokenScope(
         row.key_id, row.name, from_mask(row.verbs), frozenset(row.indexes), frozenset(row.projects), row.expires_at
     )
-    return Actor(row.user_id, row.user.username, row.user.is_superuser, scope, Method.TOKEN)
+    return row.user.actor(Method.TOKEN, scope)
 
 
 def _fits(row: Token, parts: TokenParts) -> bool:

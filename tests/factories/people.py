@@ -65,4 +65,4 @@ def make_token(
 
 def actor_of(user: User) -> Actor:
     """The user, signed in by browser."""
-    return Actor(user.pk, user.username, user.is_superuser, None, Method.SESSION)
+    return user.actor(Method.SESSION)
