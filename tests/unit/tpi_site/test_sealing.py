@@ -54,7 +54,7 @@ def test_a_secret_does_not_open_for_another_purpose(ring: Path) -> None:
     "broken", ["s1", "s1.x", "plain", "s1.nokey.AAAA", "s9.{id}.{text}", "s1.{id}.{changed}", "s1.{id}.ü"]
 )
 def test_what_was_not_sealed_so_is_refused(ring: Path, broken: str) -> None:
-    version, key_id, text = sealing.seal("secret", "directory").split(".")
+    _version, key_id, text = sealing.seal("secret", "directory").split(".")
     changed = text[:20] + ("A" if text[20] != "A" else "B") + text[21:]
 
     with pytest.raises(Unavailable):
