@@ -2,13 +2,14 @@
 
 from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditEntry
-from accounts.models.directories import Directory, DirectorySync, GroupMapping
+from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
 from accounts.models.generations import Generation
-from accounts.models.sign_ins import SignInMark
+from accounts.models.sign_ins import SignInMark, VerifiedPassword
 from accounts.models.tokens import Token
-from accounts.models.users import Membership, Team, User
+from accounts.models.users import ADMINISTRATOR_BIT, Membership, Team, User
 
 __all__ = [
+    "ADMINISTRATOR_BIT",
     "Alarm",
     "AuditEntry",
     "Directory",
@@ -17,7 +18,9 @@ __all__ = [
     "GroupMapping",
     "Membership",
     "SignInMark",
+    "SyncedMember",
     "Team",
     "Token",
     "User",
+    "VerifiedPassword",
 ]

@@ -158,3 +158,23 @@ class DirectorySync(models.Model):
 
     def __str__(self) -> str:
         return f"{self.directory} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class SyncedMember(models.Model):
+    """What a sync has read of one mapped group: that somebody is in it.
+
+    ``entry`` is the SHA-256 of the person's normalised name in the directory.  Kept while the sync runs, so that no list
+    of members has to be in memory and an interrupted sync goes on where it was.
+    """
+
+    sync = models.ForeignKey(DirectorySync, models.CASCADE, related_name="members")
+    entry = models.CharField(max_length=64)
+    mapping = models.ForeignKey(GroupMapping, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["sync", "entry", "mapping"], name="synced_member_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sync_id} {self.entry[:8]}"

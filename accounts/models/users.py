@@ -19,13 +19,18 @@ SLUG = RegexValidator(
 )
 
 
+ADMINISTRATOR_BIT = 1 << 14
+"""In :attr:`User.directory_roles`: that a directory's group made the account an administrator of the instance."""
+
+
 class User(AbstractUser):
     """A person, or a program with an account of its own.
 
     ``is_superuser`` makes an administrator of the instance, ``instance_roles`` is the mask of
     :mod:`accounts.domain.instance_roles`; what others may do comes from roles and teams, so Django's own groups and
     per-model permissions stay unused.  A service account belongs to a team and signs in with tokens alone.  Who comes
-    from a directory is known there by ``directory_key`` (entryUUID or objectGUID), which outlives a change of name.
+    from a directory is known there by ``directory_key`` (entryUUID or objectGUID), which outlives a change of name;
+    ``directory_roles`` is the part of ``instance_roles`` (and :data:`ADMINISTRATOR_BIT`) that a group there gave.
     """
 
     class Kind(models.TextChoices):
@@ -52,6 +57,7 @@ class User(AbstractUser):
     directory_key = models.CharField(max_length=64, blank=True)
     directory_dn = models.CharField(max_length=500, blank=True)
     directory_seen_at = models.DateTimeField(null=True, blank=True)
+    directory_roles = models.PositiveSmallIntegerField(default=0)
 
     class Meta(AbstractUser.Meta):
         """User names that differ only by case would be one person in a directory."""

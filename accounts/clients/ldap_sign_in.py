@@ -1,0 +1,151 @@
+"""One person's sign-in through a directory, by django-auth-ldap; accounts are none of its business here."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import ldap
+from django_auth_ldap.backend import LDAPBackend, ldap_error
+from django_auth_ldap.config import LDAPSearch, LDAPSettings
+from ldap.filter import escape_filter_chars
+
+from accounts.clients import ldap_groups
+from accounts.clients.ldap_connection import DirectoryFault, fault_of, options, search_fault
+from accounts.clients.ldap_entries import entry, wanted
+from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.directory_settings import DirectorySettings
+
+_REMEMBERED = 30.0  # seconds in which the host that answered last is tried first, unasked
+_answering: dict[str, tuple[str, float]] = {}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What came of it: no entry for an unknown name; ``groups`` are normalised names, and empty unless asked for."""
+
+    entry: DirectoryEntry | None = None
+    is_verified: bool = False
+    groups: frozenset[str] = frozenset()
+
+
+def visit(settings: DirectorySettings, username: str, password: str, *, with_groups: bool) -> Visit:
+    """Ask the directory whether name and password belong together; raises :class:`DirectoryFault` when it cannot say."""
+    backend = _Backend(settings)
+    found = backend.authenticate(None, username=username, password=password)
+    person = backend.person
+    if person is None or person.dn is None or person.attrs is None:
+        return Visit()
+    known = entry((person.dn, person.attrs), settings)
+    if known is None or found is None or known.disabled:
+        return Visit(known)
+    groups: frozenset[str] = frozenset()
+    if with_groups:
+        groups = ldap_groups.groups_of(person.connection, settings, person.dn, known.username)
+    return Visit(known, is_verified=True, groups=groups)
+
+
+class _Visitor:
+    """What django-auth-ldap takes for a user row, and nothing is saved."""
+
+    def set_unusable_password(self) -> None:
+        """Nothing to set."""
+
+    def save(self) -> None:
+        """Nothing to save."""
+
+
+class _Search(LDAPSearch):  # type: ignore[misc]  # untyped library
+    """The library takes a search that failed for one that found nothing; here it is a fault."""
+
+    def execute(self, connection: Any, filterargs: Mapping[str, str] | tuple[()] = (), escape: bool = True) -> Any:  # noqa: FBT001, FBT002  the library's signature
+        """The entries, names and attributes."""
+        given = {name: escape_filter_chars(value) for name, value in dict(filterargs).items()}
+        try:
+            found = connection.search_s(self.base_dn, self.scope, self.filterstr % given, self.attrlist)
+        except ldap.LDAPError as error:
+            raise search_fault(error, self.base_dn) from None
+        return [(dn, attributes) for dn, attributes in found if dn]
+
+
+class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
+    """The library's backend with the settings of one directory, for one sign-in."""
+
+    def __init__(self, directory: DirectorySettings) -> None:
+        self.directory = directory
+        self.person: Any = None
+        self.settings = _library_settings(directory)
+
+    def authenticate_ldap_user(self, ldap_user: Any, password: str) -> Any:
+        """Keep who was found, also where the password is wrong; who is locked out is not bound at all."""
+        self.person = ldap_user
+        if not self.directory.direct and ldap_user.dn is not None:
+            known = entry((ldap_user.dn, ldap_user.attrs), self.directory)
+            if known is None or known.disabled:
+                return None
+        return super().authenticate_ldap_user(ldap_user, password)
+
+    def get_or_build_user(self, username: str, ldap_user: Any) -> tuple[_Visitor, bool]:
+        """Nobody's row: what an entry is here is for the services to say."""
+        return _Visitor(), True
+
+
+def _library_settings(directory: DirectorySettings) -> LDAPSettings:
+    names = "".join(f"({name}=%(user)s)" for name in directory.names)
+    people = directory.people.replace("%", "%%")
+    given: dict[str, Any] = {
+        "SERVER_URI": _first_answering(directory),
+        "START_TLS": directory.security == "starttls",
+        "CONNECTION_OPTIONS": options(directory),
+        "BIND_DN": directory.bind_dn,
+        "BIND_PASSWORD": directory.bind_password,
+        "USER_SEARCH": _Search(
+            directory.user_base, ldap.SCOPE_SUBTREE, f"(&{people}(|{names}))", wanted(directory)
+        ),
+    }
+    if directory.direct:
+        given |= {
+            "USER_DN_TEMPLATE": directory.user_template,
+            "BIND_AS_AUTHENTICATING_USER": True,
+            "REFRESH_DN_ON_BIND": True,
+        }
+    settings = LDAPSettings("TPI_UNUSED_")
+    for name, value in given.items():
+        setattr(settings, name, value)
+    return settings
+
+
+def _first_answering(directory: DirectorySettings) -> str:
+    """The first host that takes a connection; the one that did so lately is not asked again."""
+    known, until = _answering.get(directory.hosts, ("", 0.0))
+    uris = directory.uris
+    if len(uris) == 1 or (known in uris and until > time.monotonic()):
+        return known if len(uris) > 1 else uris[0]
+    for uri in uris:
+        place = urlsplit(uri)
+        try:
+            socket.create_connection((place.hostname or "", place.port or 0), directory.timeout).close()
+        except OSError:
+            continue
+        _answering[directory.hosts] = (uri, time.monotonic() + _REMEMBERED)
+        return uri
+    raise DirectoryFault("connect", f"None of the hosts {', '.join(uris)} can be reached.")
+
+
+def forget_hosts() -> None:
+    """Try all hosts anew."""
+    _answering.clear()
+
+
+def _raise_fault(sender: type, **told: Any) -> None:
+    """The library tells of a failure by a signal and goes on; we do not."""
+    if issubclass(sender, _Backend):
+        forget_hosts()
+        raise fault_of(told["exception"])
+
+
+ldap_error.connect(_raise_fault, dispatch_uid="tpi-directory-fault")
