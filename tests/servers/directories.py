@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.servers.samba import Samba
     from tests.servers.slapd import Slapd
 
 
@@ -27,3 +28,18 @@ def slapd(_slapd_of_the_process: Slapd) -> Slapd:
     """OpenLDAP."""
     _slapd_of_the_process.reset()
     return _slapd_of_the_process
+
+
+@pytest.fixture(scope="session")
+def _samba_of_the_process() -> Iterator[Samba]:
+    from tests.servers.samba import Samba
+
+    with Samba() as server:
+        yield server
+
+
+@pytest.fixture
+def samba(_samba_of_the_process: Samba) -> Samba:
+    """A Samba Active Directory domain."""
+    _samba_of_the_process.reset()
+    return _samba_of_the_process
