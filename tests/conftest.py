@@ -18,6 +18,8 @@ from tests.factories.publishing import make_index
 from tests.plugins import process_memory, run_folder
 from tests.wsgi_client import WsgiClient
 
+pytest_plugins = ["tests.servers.directories"]
+
 hypothesis.settings.register_profile("tpi", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 hypothesis.settings.load_profile("tpi")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 LOOPBACK = "127.0.0.1"
 
@@ -36,3 +36,36 @@ def wait_until(is_so: Callable[[], bool], seconds: float, otherwise: Callable[[]
         if time.monotonic() > until:
             raise AssertionError(otherwise())
         time.sleep(0.05)
+
+
+class ClaimedAddress:
+    """A loopback address that nobody listens at on the given ports, and that no other test process takes meanwhile.
+
+    For servers whose ports cannot be chosen. The claim is a socket with an abstract name, which the kernel forgets with
+    the process.
+    """
+
+    def __init__(self, *, purpose: str, first: int, ports: Sequence[int], choices: int = 60) -> None:
+        for last in range(first, first + choices):
+            self.address = f"127.0.0.{last}"
+            self._claim = socket.socket(socket.AF_UNIX)
+            try:
+                self._claim.bind(f"\0tpi-tests-{purpose}-{self.address}")
+                for port in ports:
+                    _bind_for_a_moment(self.address, port)
+            except OSError:
+                self._claim.close()
+            else:
+                return
+        raise AssertionError(f"No loopback address has the ports {[*ports]} free; does a server listen on all of them?")
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._claim.close()
+
+
+def _bind_for_a_moment(address: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((address, port))
+        probe.listen()
