@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
+from accounts.services import attempts
+
 
 def clear_sessions() -> None:
-    """Remove expired browser sessions."""
+    """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")
+    attempts.purge()
