@@ -107,7 +107,9 @@ def _opening_fault(uri: str, error: Exception) -> DirectoryFault:
     info = _info(error)
     lowered = info.lower()
     if any(word in lowered for word in ("certificate", "tls", "ssl", "handshake", "(-", "expired", "not trusted")):
-        return DirectoryFault("tls", f"The encryption of {uri} was refused: {info}. Check the CA certificates and the name.")
+        return DirectoryFault(
+            "tls", f"The encryption of {uri} was refused: {info}. Check the CA certificates and the name."
+        )
     return DirectoryFault("connect", f"{uri} cannot be reached: {info}. Check the host, the port and the firewall.")
 
 
@@ -152,4 +154,6 @@ def fault_of(error: Exception) -> DirectoryFault:
 
 def search_fault(error: Exception, base: str, step: str = "search") -> DirectoryFault:
     """The sentence for a search that failed."""
-    return DirectoryFault(step, f"The search below '{base}' failed: {_info(error)}. Check the base and the bind account.")
+    return DirectoryFault(
+        step, f"The search below '{base}' failed: {_info(error)}. Check the base and the bind account."
+    )

@@ -93,9 +93,7 @@ def pages(
     while True:
         control = SimplePagedResultsControl(criticality=True, size=size, cookie=cookie)
         try:
-            number = connection.search_ext(
-                base, ldap.SCOPE_SUBTREE, filterstr, attributes, serverctrls=[control]
-            )
+            number = connection.search_ext(base, ldap.SCOPE_SUBTREE, filterstr, attributes, serverctrls=[control])
             _, results, _, controls = connection.result3(number)
         except ldap.LDAPError as error:
             raise search_fault(error, base, step) from None

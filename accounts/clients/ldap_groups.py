@@ -28,7 +28,9 @@ def normal_dn(dn: str) -> str:
     from ldap.dn import dn2str, str2dn
 
     try:
-        return dn2str([[(kind.lower(), value.lower(), flags) for kind, value, flags in part] for part in str2dn(dn)])
+        return str(
+            dn2str([[(kind.lower(), value.lower(), flags) for kind, value, flags in part] for part in str2dn(dn)])
+        )
     except DECODING_ERROR:
         return dn.strip().lower()
 
@@ -52,7 +54,9 @@ def groups_of(connection: LDAPObject, settings: DirectorySettings, dn: str, user
         news = [(key, name) for key, name in fresh if key not in found]
         found.update(key for key, _ in news)
         if len(found) > _MOST_GROUPS:
-            raise DirectoryFault("groups", f"A person is in more than {_MOST_GROUPS} groups; check the filter of groups.")
+            raise DirectoryFault(
+                "groups", f"A person is in more than {_MOST_GROUPS} groups; check the filter of groups."
+            )
         level = [_direct(name) for _, name in news] if settings.nesting == "walk" else []
     return frozenset(found)
 
@@ -64,7 +68,7 @@ def _direct(dn: str) -> str:
 def _matching(template: str, value: str) -> str:
     from ldap.filter import filter_format
 
-    return filter_format(template, [value])
+    return str(filter_format(template, [value]))
 
 
 def _names(

@@ -103,9 +103,7 @@ def _library_settings(directory: DirectorySettings) -> LDAPSettings:
         "CONNECTION_OPTIONS": options(directory),
         "BIND_DN": directory.bind_dn,
         "BIND_PASSWORD": directory.bind_password,
-        "USER_SEARCH": _Search(
-            directory.user_base, ldap.SCOPE_SUBTREE, f"(&{people}(|{names}))", wanted(directory)
-        ),
+        "USER_SEARCH": _Search(directory.user_base, ldap.SCOPE_SUBTREE, f"(&{people}(|{names}))", wanted(directory)),
     }
     if directory.direct:
         given |= {

@@ -6,39 +6,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_identity'),
+        ("accounts", "0002_identity"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='directory_roles',
+            model_name="user",
+            name="directory_roles",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.CreateModel(
-            name='SyncedMember',
+            name="SyncedMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entry', models.CharField(max_length=64)),
-                ('mapping', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.groupmapping')),
-                ('sync', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='accounts.directorysync')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("entry", models.CharField(max_length=64)),
+                (
+                    "mapping",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.groupmapping"
+                    ),
+                ),
+                (
+                    "sync",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="members", to="accounts.directorysync"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('sync', 'entry', 'mapping'), name='synced_member_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("sync", "entry", "mapping"), name="synced_member_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='VerifiedPassword',
+            name="VerifiedPassword",
             fields=[
-                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('stored', models.CharField(max_length=64)),
-                ('until', models.DateTimeField()),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("stored", models.CharField(max_length=64)),
+                ("until", models.DateTimeField()),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['until'], name='verified_password_by_end')],
+                "indexes": [models.Index(fields=["until"], name="verified_password_by_end")],
             },
         ),
     ]

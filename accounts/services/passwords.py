@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Lock
@@ -13,14 +11,16 @@ from typing import NoReturn
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
-from django.core.cache import cache
 
 from accounts.domain.actors import Actor, Method
+from accounts.domain.directory_entries import account_name
 from accounts.models import AuditEntry, User
-from accounts.services import audit
-from tpi_site.kit.errors import Throttled, Unauthenticated
+from accounts.services import attempts, audit, verified_passwords
+from accounts.services.directories import sign_in, standing
+from tpi_site.kit.errors import Refusal, Throttled, Unauthenticated
 
 WRONG = "The user name or the password is wrong."
+LAPSED = "Your account's directory has been away for too long; sign in again when it answers."
 MAX_PASSWORD = 1024
 """Characters; what is longer is refused unseen, because hashing it would cost too much."""
 
@@ -30,39 +30,90 @@ _hashing = BoundedSemaphore(2)
 _places = BoundedSemaphore(max(2, settings.TPI_THREADS // 2))
 """Threads that hash or wait for it; who comes when all are taken is sent away, so that others are served meanwhile."""
 _PATIENCE = 10.0  # seconds
-_checks: dict[str, Future[bool]] = {}
+_checks: dict[str, Future[User | None]] = {}
 _lock = Lock()
 
 
 def verify(*, username: str, password: str, address: str) -> Actor:
-    """The actor whose user name and password these are.
+    """The actor whose user name and password these are: a local account's, or one that a directory vouches for.
 
     After ``TPI_SIGN_IN_FAILURES`` failures within ``TPI_SIGN_IN_WINDOW`` seconds for one account from one address, or ten
-    times as many from one address for any, further attempts are refused unseen. Content and time of the refusal do not
+    times as many from one address for any, further attempts are refused unseen, and a directory is bothered for one
+    account ``TPI_DIRECTORY_FAILURES`` times in ``TPI_DIRECTORY_WINDOW`` seconds.  Content and time of the refusal do not
     tell whether the account exists.
     """
-    username = User.normalize_username(username)
-    counters = _counters(username, address)
-    _require_within_limit(counters)
-    user = User.objects.filter(username__iexact=username).first() if username else None
-    if user is None or not user.is_active or len(password) > MAX_PASSWORD:
-        _check(_key(f"-{username}", "", password), lambda: _wasted(password))
-        _fail(user, address, counters)
-    if not _is_remembered(user, password):
-        if not _check(_memory_key(user, password), lambda: check_password(password, user.password)):
-            _fail(user, address, counters)
-        _remember(user, password)
+    name = account_name(username)
+    user = verified_passwords.owner(name, password)
+    if user is None:
+        user = _checked(name, password, address)
+    if not standing.stands(user):
+        raise Unauthenticated(LAPSED, code="directory-lapsed")
     return user.actor(Method.PASSWORD)
 
 
-def _wasted(password: str) -> bool:
-    """The cost of a check where there is nothing to check against."""
-    make_password(password[:MAX_PASSWORD])
-    return False
+def _checked(name: str, password: str, address: str) -> User:
+    """The account, after asking whoever knows the password; remembers what came of it."""
+    counters = _counters(name, address)
+    _require_within_limit(counters)
+    user = User.objects.select_related("directory").filter(username__iexact=name).first() if name else None
+    key = verified_passwords.digest(name, password)
+    found = _check(key, lambda: _ask(name, password, user, address))
+    if found is None:
+        _fail(user, address, counters)
+    verified_passwords.remember(name, password, found)
+    return found
 
 
-def _check(key: str, hashing: Callable[[], bool]) -> bool:
-    """Whether the password is right; of many who ask the same at once, as uv's connections do, one hashes for all.
+def _ask(name: str, password: str, user: User | None, address: str) -> User | None:
+    """Who the pair belongs to, by the hash or by a directory; whoever is not there costs a hash as well."""
+    is_local = user is not None and user.directory_id is None
+    found = None
+    if len(password) <= MAX_PASSWORD and not is_local:
+        found = _ask_directories(name, password, user, address)
+    if found is None:
+        with _turn_to_hash():
+            if user is None or not is_local or len(password) > MAX_PASSWORD:
+                make_password(password[:MAX_PASSWORD])  # the cost of a check where there is nothing to check against
+            elif check_password(password, user.password):
+                found = user
+    return found if found is not None and found.is_active else None
+
+
+def _ask_directories(name: str, password: str, user: User | None, address: str) -> User | None:
+    """Ask them unless the same pair was wrong lately or the account has failed too often, so that none is locked there."""
+    if not sign_in.any_enabled() or verified_passwords.was_wrong(name, password):
+        return None
+    limit = settings.TPI_DIRECTORY_FAILURES
+    binds = {f"directory:{name}:{_place(address)}": limit, f"directory:{name}": 3 * limit}
+    counts = attempts.count(binds)
+    if any(counts[counter] >= most for counter, most in binds.items()):
+        raise Throttled(
+            "Too many wrong passwords for this account; wait half an hour, or use an API token.",
+            retry_after=settings.TPI_DIRECTORY_WINDOW,
+            code="sign-in-throttled",
+        )
+    for counter in binds:
+        attempts.add(counter, settings.TPI_DIRECTORY_WINDOW)
+    found = None
+    try:
+        found = sign_in.verify(name, password, user)
+    except Refusal:
+        _take_back(binds)
+        raise
+    if found is None:
+        verified_passwords.remember_wrong(name, password)
+    else:
+        _take_back(binds)
+    return found
+
+
+def _take_back(counters: Iterable[str]) -> None:
+    for counter in counters:
+        attempts.take_back(counter)
+
+
+def _check(key: str, asking: Callable[[], User | None]) -> User | None:
+    """What ``asking`` answers; of many who ask the same at once, as uv's connections do, one asks for all.
 
     Also where no account has the name: otherwise a burst would tell by who is sent away.
     """
@@ -76,8 +127,7 @@ def _check(key: str, hashing: Callable[[], bool]) -> bool:
         except TimeoutError:
             raise _busy() from None
     try:
-        with _turn_to_hash():
-            check.set_result(hashing())
+        check.set_result(asking())
     except BaseException as error:
         check.set_exception(error)
         raise
@@ -110,11 +160,10 @@ def _busy() -> Throttled:
 
 
 def _counters(username: str, address: str) -> dict[str, int]:
-    """The cache keys that count failures, with the limit of each."""
+    """The names of the counters of failures, with the limit of each."""
     limit = settings.TPI_SIGN_IN_FAILURES
-    account = hashlib.sha256(username.casefold().encode()).hexdigest()[:32]
     place = _place(address)
-    return {f"sign-in:{account}:{place}": limit, f"sign-in:*:{place}": limit * 10}
+    return {f"sign-in:{username}@{place}": limit, f"sign-in:*@{place}": limit * 10}
 
 
 def _place(address: str) -> str:
@@ -129,8 +178,8 @@ def _place(address: str) -> str:
 
 
 def _require_within_limit(counters: dict[str, int]) -> None:
-    counts = cache.get_many(counters)
-    if any(counts.get(key, 0) >= limit for key, limit in counters.items()):
+    counts = attempts.count(counters)
+    if any(counts[key] >= limit for key, limit in counters.items()):
         raise Throttled(
             "Too many failed sign-ins from here; wait some minutes and check the stored password.",
             retry_after=settings.TPI_SIGN_IN_WINDOW,
@@ -141,12 +190,7 @@ def _require_within_limit(counters: dict[str, int]) -> None:
 def _fail(user: User | None, address: str, counters: dict[str, int]) -> NoReturn:
     """Count and write it down; a name that nobody has is not written, it may be a password in the wrong field."""
     for key in counters:
-        if cache.add(key, 1, settings.TPI_SIGN_IN_WINDOW):
-            continue
-        try:
-            cache.incr(key)
-        except ValueError:
-            cache.add(key, 1, settings.TPI_SIGN_IN_WINDOW)
+        attempts.add(key, settings.TPI_SIGN_IN_WINDOW)
     name = user.username if user else "(no such account)"
     actor = Actor(username=name, address=address)
     audit.record(
@@ -157,22 +201,3 @@ def _fail(user: User | None, address: str, counters: dict[str, int]) -> NoReturn
         outcome=AuditEntry.Outcome.REFUSED,
     )
     raise Unauthenticated(WRONG, code="password-wrong")
-
-
-def _memory_key(user: User, password: str) -> str:
-    """A keyed digest; the stored hash is part of it, so a changed password is forgotten by itself."""
-    return _key(str(user.pk), user.password, password)
-
-
-def _key(*parts: str) -> str:
-    message = "\x00".join(parts).encode("utf-8", "replace")
-    return "password:" + hmac.new(settings.TPI_TOKEN_PEPPER.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _is_remembered(user: User, password: str) -> bool:
-    return cache.get(_memory_key(user, password)) is not None
-
-
-def _remember(user: User, password: str) -> None:
-    if settings.TPI_VERIFIED_PASSWORD_SECONDS:
-        cache.set(_memory_key(user, password), 1, settings.TPI_VERIFIED_PASSWORD_SECONDS)

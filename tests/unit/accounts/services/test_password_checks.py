@@ -8,8 +8,8 @@ from threading import BoundedSemaphore, Event
 
 import pytest
 
-from accounts.models import AuditEntry
-from accounts.services import passwords
+from accounts.models import AuditEntry, User
+from accounts.services import passwords, verified_passwords
 from tests.factories.cast import Cast
 from tests.factories.people import PASSWORD
 from tests.wsgi_client import WsgiClient, basic
@@ -32,14 +32,14 @@ def test_who_comes_when_all_places_are_taken_is_sent_away_unseen(cast: Cast, mon
 
 @pytest.mark.parametrize("is_right", [True, False])
 def test_the_same_password_at_once_is_hashed_once(*, cast: Cast, is_right: bool) -> None:
-    key = passwords._memory_key(cast.reader, PASSWORD)
+    key = verified_passwords.digest("reader", PASSWORD)
     begun, go_on, hashed = Event(), Event(), []
 
-    def slowly() -> bool:
+    def slowly() -> User | None:
         hashed.append(1)
         begun.set()
         assert go_on.wait(10)
-        return is_right
+        return cast.reader if is_right else None
 
     with ThreadPoolExecutor(6) as threads:
         first = threads.submit(passwords._check, key, slowly)
@@ -48,7 +48,7 @@ def test_the_same_password_at_once_is_hashed_once(*, cast: Cast, is_right: bool)
         others = [threads.submit(passwords._check, key, slowly) for _ in range(5)]
         wait_until(lambda: len(check._condition._waiters) >= 5)  # type: ignore[attr-defined]
         go_on.set()
-        assert {each.result() for each in [first, *others]} == {is_right}
+        assert {each.result() for each in [first, *others]} == {cast.reader if is_right else None}
     assert len(hashed) == 1
     assert passwords._checks == {}
 
@@ -84,7 +84,7 @@ def test_a_burst_of_one_wrong_password_does_not_tell_whether_the_account_exists(
     monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
     seen: list[str] = []
 
-    def share(key: str, hashing: Callable[[], bool]) -> bool:
+    def share(key: str, hashing: Callable[[], User | None]) -> User | None:
         seen.append(key)
         return passwords_check(key, hashing)
 

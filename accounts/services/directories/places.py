@@ -1,0 +1,112 @@
+"""Places in teams and parts for the instance that a directory's groups give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accounts.domain.actors import Actor, internal
+from accounts.domain.instance_roles import InstanceRole
+from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, Team, User
+from accounts.services import audit
+
+Held = dict[int, Membership]
+"""A person's memberships that the directory gave, by the team's key."""
+_ORDER = list(Membership.Place.values)
+_ADMINISTRATOR = "administrator"
+
+
+def held(user_ids: Iterable[int], directory: Directory) -> dict[int, Held]:
+    """What each of these people holds through the directory; one query."""
+    found: dict[int, Held] = {}
+    rows = Membership.objects.filter(user__in=user_ids, directory=directory).select_related("team")
+    for row in rows:
+        found.setdefault(row.user_id, {})[row.team_id] = row
+    return found
+
+
+def give(directory: Directory, user: User, mappings: Iterable[GroupMapping], held: Held, did: list[str]) -> int:
+    """Give what the mappings say and the person has not, told in ``did``; answers how many memberships are new or other."""
+    changed = 0
+    for mapping, role in _wanted(mappings).values():
+        team, row = mapping.team, held.get(mapping.team_id or 0)
+        if team is None or (row is not None and row.role == role):
+            continue
+        if row is None:
+            Membership.objects.create(team=team, user=user, role=role, directory=directory)
+        else:
+            Membership.objects.filter(pk=row.pk).update(role=role)
+        _note(directory, "team.set-member", team, user, role=role, group=mapping.group_dn)
+        did.append(f"{role} of {team.name}")
+        changed += 1
+    _set_parts(directory, user, user.directory_roles | _mask(mappings), did)
+    return changed
+
+
+def surplus(user: User, mappings: Iterable[GroupMapping], held: Held) -> tuple[list[Membership], int]:
+    """What the person holds through the directory without a group that gives it: memberships, and a mask of parts."""
+    wanted = _wanted(mappings)
+    return [row for team, row in held.items() if team not in wanted], user.directory_roles & ~_mask(mappings)
+
+
+def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], held: Held, did: list[str]) -> int:
+    """Take what no group gives any more; tells how many memberships ended."""
+    rows, parts = surplus(user, mappings, held)
+    for row in rows:
+        Membership.objects.filter(pk=row.pk).delete()
+        _note(directory, "team.remove-member", row.team, user)
+        did.append(f"no longer in {row.team.name}")
+    if parts:
+        _set_parts(directory, user, user.directory_roles & ~parts, did)
+    return len(rows)
+
+
+def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:
+    """By the team's key the highest place that a group gives."""
+    found: dict[int, tuple[GroupMapping, str]] = {}
+    for mapping in mappings:
+        if mapping.team_id is None:
+            continue
+        known = found.get(mapping.team_id)
+        if known is None or _ORDER.index(mapping.role) > _ORDER.index(known[1]):
+            found[mapping.team_id] = (mapping, mapping.role)
+    return found
+
+
+def _mask(mappings: Iterable[GroupMapping]) -> int:
+    mask = 0
+    for mapping in mappings:
+        if mapping.instance_role:
+            is_administrator = mapping.instance_role == _ADMINISTRATOR
+            mask |= ADMINISTRATOR_BIT if is_administrator else InstanceRole(mapping.instance_role).bit
+    return mask
+
+
+def _set_parts(directory: Directory, user: User, mask: int, did: list[str]) -> None:
+    """Make the directory's part of the account's instance roles ``mask``; what was given here stays."""
+    if mask == user.directory_roles:
+        return
+    gone, new = user.directory_roles & ~mask, mask & ~user.directory_roles
+    before = {"instance_roles": user.instance_roles, "is_superuser": user.is_superuser}
+    user.instance_roles = (user.instance_roles & ~gone | new) & ~ADMINISTRATOR_BIT
+    if (gone | new) & ADMINISTRATOR_BIT:
+        user.is_superuser = user.is_staff = bool(mask & ADMINISTRATOR_BIT)
+    user.directory_roles = mask
+    user.save(update_fields=["instance_roles", "directory_roles", "is_superuser", "is_staff"])
+    after = {"instance_roles": user.instance_roles, "is_superuser": user.is_superuser}
+    audit.record(actor=_acting(directory), action="user.change", subject=user, before=before, after=after)
+    did.append("instance roles")
+
+
+def _acting(directory: Directory) -> Actor:
+    return internal(f"directory {directory.name}")
+
+
+def _note(directory: Directory, action: str, team: Team, user: User, **detail: str) -> None:
+    audit.record(
+        actor=_acting(directory),
+        action=action,
+        subject=team,
+        member=user.username,
+        directory=directory.name,
+        **detail,
+    )

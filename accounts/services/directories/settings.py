@@ -1,0 +1,212 @@
+"""Configuring directories and what their groups mean here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.domain.actors import Actor
+from accounts.domain.directory_settings import DirectorySettings, require_sound
+from accounts.domain.instance_roles import InstanceRole
+from accounts.models import Directory, GroupMapping, Membership, Team
+from accounts.services import audit
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from tpi_site.kit.sealing import seal, unseal
+
+EDITABLE = frozenset(
+    {
+        "title",
+        "kind",
+        "place",
+        "enabled",
+        "hosts",
+        "security",
+        "ca_certificates",
+        "verify_certificate",
+        "timeout",
+        "bind",
+        "bind_dn",
+        "bind_password",
+        "user_template",
+        "user_base",
+        "user_filter",
+        "name_attribute",
+        "group_base",
+        "group_filter",
+        "nesting",
+        "only_mapped",
+        "page_size",
+        "removal_limit",
+    }
+)
+ADMINISTRATOR = "administrator"
+"""As an instance role of a mapping: who is in the group administers the instance."""
+_PLAIN = (
+    "name",
+    "kind",
+    "hosts",
+    "user_base",
+    "security",
+    "ca_certificates",
+    "verify_certificate",
+    "timeout",
+    "bind_dn",
+)
+_MORE = ("user_template", "user_filter", "name_attribute", "group_base", "group_filter", "nesting", "page_size")
+
+
+def settings_of(directory: Directory) -> DirectorySettings:
+    """The row as the clients take it, with the bind account's password in clear."""
+    given = {name: getattr(directory, name) for name in (*_PLAIN, *_MORE)}
+    password = unseal(directory.bind_password, _purpose(directory.name))
+    given["group_base"] = directory.group_base or directory.user_base
+    return DirectorySettings(**given, direct=directory.bind == Directory.Bind.DIRECT, bind_password=password)
+
+
+def _purpose(name: str) -> str:
+    return f"directory:{name}"
+
+
+def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, **values: Any) -> Directory:
+    """Make a directory; it takes part in sign-ins at once where it is enabled."""
+    _require_may_configure(actor)
+    directory = Directory(name=name, origin=origin)
+    if "nesting" not in values and values.get("kind") == Directory.Kind.ACTIVE_DIRECTORY:
+        values["nesting"] = Directory.Nesting.CHAIN
+    _set(directory, values)
+    with transaction.atomic():
+        if Directory.objects.filter(name=name).exists():
+            raise Conflict(f"There is a directory named '{name}' already.", code="directory-exists")
+        directory.save()
+        audit.record(actor=actor, action="directory.create", subject=directory, after=_shown(values))
+    return directory
+
+
+def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
+    """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
+    _require_may_configure(actor)
+    if directory.origin == Directory.Origin.ENVIRONMENT and actor.user_id is not None:
+        raise Conflict(
+            f"The directory '{directory.name}' is configured by TPI_LDAP_ variables; change it there.",
+            code="directory-from-environment",
+        )
+    before = {name: getattr(directory, name) for name in values if name != "bind_password"}
+    _set(directory, values)
+    with transaction.atomic():
+        directory.save(update_fields=list(values))
+        audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
+    return directory
+
+
+def delete(*, actor: Actor, directory: Directory) -> None:
+    """Remove a directory with its mappings and the memberships that they gave; its people's accounts are disabled."""
+    from accounts.services.directories import people
+
+    _require_may_configure(actor)
+    with transaction.atomic():
+        people.end_all(actor=actor, directory=directory)
+        audit.record(actor=actor, action="directory.delete", subject=directory)
+        Membership.objects.filter(directory=directory).delete()
+        directory.delete()
+
+
+def map_group(
+    *,
+    actor: Actor,
+    directory: Directory,
+    group_dn: str,
+    team: Team | None = None,
+    role: str = "",
+    instance_role: str = "",
+) -> GroupMapping:
+    """Let a group's members hold a place in ``team``, or a part for the instance; it holds from their next sign-in or sync."""
+    _require_may_map(actor, instance_role)
+    _require_aim(team, role, instance_role)
+    group_dn = _checked_dn(group_dn)
+    role = (role or Membership.Place.MEMBER) if team else ""
+    with transaction.atomic():
+        mapping, is_new = GroupMapping.objects.get_or_create(
+            directory=directory, group_dn=group_dn, team=team, instance_role=instance_role, defaults={"role": role}
+        )
+        if not is_new and mapping.role == role:
+            raise Conflict("The group is mapped so already.", code="mapping-exists")
+        GroupMapping.objects.filter(pk=mapping.pk).update(role=role)
+        mapping.role = role
+        audit.record(actor=actor, action="directory.map-group", subject=mapping, **_aim(mapping))
+    return mapping
+
+
+def unmap_group(*, actor: Actor, mapping: GroupMapping) -> None:
+    """End a mapping; what it gave ends with its people's next sign-in or sync."""
+    _require_may_map(actor, mapping.instance_role)
+    with transaction.atomic():
+        audit.record(actor=actor, action="directory.unmap-group", subject=mapping, **_aim(mapping))
+        if not GroupMapping.objects.filter(pk=mapping.pk).delete()[0]:
+            raise NotFound("The mapping was taken away in the meantime.")
+
+
+def _aim(mapping: GroupMapping) -> dict[str, str]:
+    return {
+        "directory": mapping.directory.name,
+        "team": mapping.team.name if mapping.team else "",
+        "role": mapping.role,
+        "instance_role": mapping.instance_role,
+    }
+
+
+def _require_may_configure(actor: Actor) -> None:
+    if not actor.may_administer_instance:
+        raise Forbidden("Only an administrator of the instance may configure directories.", code="administrator-needed")
+
+
+def _require_may_map(actor: Actor, instance_role: str) -> None:
+    _require_may_configure(actor)
+    if instance_role and instance_role not in {ADMINISTRATOR, *(role.value for role in InstanceRole)}:
+        raise Invalid(f"'{instance_role}' is not an instance role.", code="role-unknown")
+
+
+def _require_aim(team: Team | None, role: str, instance_role: str) -> None:
+    if (team is None) == (not instance_role):
+        raise Invalid("Map a group either to a team or to an instance role.", code="mapping-aim")
+    if team and role and role not in Membership.Place.values:
+        raise Invalid(
+            f"'{role}' is not a place in a team; use {', '.join(Membership.Place.values)}.", code="role-unknown"
+        )
+
+
+def _checked_dn(text: str) -> str:
+    from accounts.clients.ldap_connection import DirectoryFault, require_library
+    from accounts.clients.ldap_groups import is_dn
+
+    try:
+        require_library()
+    except DirectoryFault as fault:
+        raise Invalid(fault.sentence, code="directory-library") from None
+    if not is_dn(text):
+        raise Invalid(
+            f"{text!a} is not a distinguished name; copy the group's, such as cn=devs,ou=groups,dc=corp.",
+            code="directory-dn",
+        )
+    return text.strip()
+
+
+def _set(directory: Directory, values: dict[str, Any]) -> None:
+    if unknown := set(values) - EDITABLE:
+        raise Invalid(f"A directory has no {', '.join(sorted(unknown))}.", code="field-fixed")
+    for name, value in values.items():
+        sealed = seal(value, _purpose(directory.name)) if name == "bind_password" else value
+        setattr(directory, name, sealed)
+    try:
+        directory.full_clean(validate_unique=False, validate_constraints=False)
+        directory.clean_fields()
+    except ValidationError as error:
+        problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+        raise Invalid(problems, code="directory-invalid") from None
+    require_sound(settings_of(directory))
+
+
+def _shown(values: dict[str, Any]) -> dict[str, Any]:
+    """What the audit log may hold of the values."""
+    return {name: "(set)" if name == "bind_password" else value for name, value in values.items()}

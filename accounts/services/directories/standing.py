@@ -1,0 +1,54 @@
+"""Whether a directory answers, and for how long its people's tokens and sessions go on without it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.clients.ldap_connection import DirectoryFault
+from accounts.models import Directory, User
+from accounts.services import alarms, generations
+
+_NOTED_EVERY = timedelta(minutes=1)
+_ALARM = "directory-away"
+
+
+def note_answer(directory: Directory) -> None:
+    """The directory has just answered; written at most once a minute."""
+    now = timezone.now()
+    due = Q(last_ok_at=None) | Q(last_ok_at__lt=now - _NOTED_EVERY) | Q(failing_since__isnull=False)
+    was_lapsed = has_lapsed(directory)
+    if not Directory.objects.filter(due, pk=directory.pk).update(last_ok_at=now, failing_since=None, failure=""):
+        return
+    if directory.failing_since is not None:
+        alarms.settle(_ALARM, subject=directory.name)
+    directory.last_ok_at, directory.failing_since, directory.failure = now, None, ""
+    if was_lapsed:
+        generations.bump_access()
+
+
+def note_fault(directory: Directory, fault: DirectoryFault) -> None:
+    """The directory has not answered, or not so that it could be used."""
+    now = timezone.now()
+    sentence = f"{fault.step}: {fault.sentence}"[:500]
+    Directory.objects.filter(pk=directory.pk).exclude(failing_since__isnull=False, failure=sentence).update(
+        failing_since=F("failing_since") if directory.failing_since else now, failure=sentence
+    )
+    directory.failing_since, directory.failure = directory.failing_since or now, sentence
+    alarms.ring(_ALARM, f"The directory '{directory.name}' fails. {fault.sentence}", subject=directory.name)
+
+
+def has_lapsed(directory: Directory) -> bool:
+    """Whether the directory has been away for longer than its people's tokens and sessions may go on without it."""
+    grace = timedelta(hours=settings.TPI_DIRECTORY_GRACE_HOURS)
+    return directory.failing_since is not None and timezone.now() - directory.failing_since > grace
+
+
+def stands(user: User) -> bool:
+    """Whether the account's directory still vouches for it; a local account, and one whose directory answers, always."""
+    if not user.is_active:
+        return False
+    return user.directory is None or not has_lapsed(user.directory)
