@@ -81,6 +81,7 @@ def _end(descriptor: int) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(descriptor, number)
+            signal.pidfd_send_signal(descriptor, signal.SIGCONT)  # one that a test has paused would not hear of it
         if poll.poll(_GRACE_MS):
             return
 

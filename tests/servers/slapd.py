@@ -120,6 +120,11 @@ class Slapd(Entries):
             self._caretaker.dismiss()
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        """The server's process id, while it runs."""
+        return self._running().pid
+
     def reset(self) -> None:
         """Running, with the known content and a good certificate, and no sign-in counted."""
         if self._is_changed:
