@@ -74,33 +74,21 @@ def encrypted(settings: DirectorySettings) -> LDAPObject:
     """A connection to the first host that answers, encrypted and not bound."""
     import ldap
 
+    from accounts.clients.ldap_probe import first_answering
+
     require_library()
-    faults = []
-    for uri in settings.uris:
-        connection = ldap.initialize(uri, bytes_mode=False)
-        for option, value in options(settings).items():
-            connection.set_option(option, value)
-        try:
-            if settings.security == "starttls":
-                connection.start_tls_s()
-            else:
-                _touch(connection)
-        except ldap.LDAPError as error:
-            faults.append(_opening_fault(uri, error))
-            with suppress(ldap.LDAPError):
-                connection.unbind_s()
-            continue
-        return connection
-    tls = next((fault for fault in faults if fault.step == "tls"), None)
-    raise tls or faults[-1]
-
-
-def _touch(connection: LDAPObject) -> None:
-    """Make the library connect, which it else does with the first operation; any answer will do."""
-    import ldap
-
-    with suppress(ldap.INAPPROPRIATE_AUTH, ldap.INSUFFICIENT_ACCESS, ldap.OPERATIONS_ERROR, ldap.NO_SUCH_OBJECT):
-        connection.search_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["1.1"])
+    uri = first_answering(settings)
+    connection = ldap.initialize(uri, bytes_mode=False)
+    for option, value in options(settings).items():
+        connection.set_option(option, value)
+    try:
+        if settings.security == "starttls":
+            connection.start_tls_s()
+    except ldap.LDAPError as error:
+        with suppress(ldap.LDAPError):
+            connection.unbind_s()
+        raise _opening_fault(uri, error) from None
+    return connection
 
 
 def _opening_fault(uri: str, error: Exception) -> DirectoryFault:

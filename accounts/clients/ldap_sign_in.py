@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import ldap
 from django_auth_ldap.backend import LDAPBackend, ldap_error
@@ -15,13 +12,11 @@ from django_auth_ldap.config import LDAPSearch, LDAPSettings
 from ldap.filter import escape_filter_chars
 
 from accounts.clients import ldap_groups
-from accounts.clients.ldap_connection import DirectoryFault, fault_of, options, search_fault
+from accounts.clients.ldap_connection import fault_of, options, search_fault
 from accounts.clients.ldap_entries import entry, wanted
+from accounts.clients.ldap_probe import first_answering
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.directory_settings import DirectorySettings
-
-_REMEMBERED = 30.0  # seconds in which the host that answered last is tried first, unasked
-_answering: dict[str, tuple[str, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,8 @@ def visit(settings: DirectorySettings, username: str, password: str, *, with_gro
     backend = _Backend(settings)
     found = backend.authenticate(None, username=username, password=password)
     person = backend.person
+    if found is None and settings.direct:  # nothing can be read with a password that was refused
+        return Visit()
     if person is None or person.dn is None or person.attrs is None:
         return Visit()
     known = entry((person.dn, person.attrs), settings)
@@ -98,7 +95,7 @@ def _library_settings(directory: DirectorySettings) -> LDAPSettings:
     names = "".join(f"({name}=%(user)s)" for name in directory.names)
     people = directory.people.replace("%", "%%")
     given: dict[str, Any] = {
-        "SERVER_URI": _first_answering(directory),
+        "SERVER_URI": first_answering(directory),
         "START_TLS": directory.security == "starttls",
         "CONNECTION_OPTIONS": options(directory),
         "BIND_DN": directory.bind_dn,
@@ -117,32 +114,9 @@ def _library_settings(directory: DirectorySettings) -> LDAPSettings:
     return settings
 
 
-def _first_answering(directory: DirectorySettings) -> str:
-    """The first host that takes a connection; the one that did so lately is not asked again."""
-    known, until = _answering.get(directory.hosts, ("", 0.0))
-    uris = directory.uris
-    if len(uris) == 1 or (known in uris and until > time.monotonic()):
-        return known if len(uris) > 1 else uris[0]
-    for uri in uris:
-        place = urlsplit(uri)
-        try:
-            socket.create_connection((place.hostname or "", place.port or 0), directory.timeout).close()
-        except OSError:
-            continue
-        _answering[directory.hosts] = (uri, time.monotonic() + _REMEMBERED)
-        return uri
-    raise DirectoryFault("connect", f"None of the hosts {', '.join(uris)} can be reached.")
-
-
-def forget_hosts() -> None:
-    """Try all hosts anew."""
-    _answering.clear()
-
-
 def _raise_fault(sender: type, **told: Any) -> None:
     """The library tells of a failure by a signal and goes on; we do not."""
     if issubclass(sender, _Backend):
-        forget_hosts()
         raise fault_of(told["exception"])
 
 

@@ -265,5 +265,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "django-q": {"level": "WARNING"},
+        "django_auth_ldap": {"level": "ERROR"},  # it warns of what is told by the directory's state
     },
 }

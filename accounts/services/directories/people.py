@@ -38,6 +38,25 @@ class Outcome:
         return bool(self.did)
 
 
+class NameTaken(Forbidden):
+    """Two people bear one name; who of them the account belongs to is not for the product to guess."""
+
+    def __init__(self, directory: str, username: str) -> None:
+        super().__init__(
+            "Another account bears your name here; an administrator of the instance must decide whose it is.",
+            code="directory-name-taken",
+        )
+        self._directory, self._username = directory, username
+
+    def ring(self) -> None:
+        """Tell the operators."""
+        sentence = (
+            f"The directory '{self._directory}' has a person '{self._username}', and another account bears that name; "
+            "an administrator must rename or delete one of them."
+        )
+        alarms.ring("directory-name-taken", sentence, subject=f"{self._directory} {self._username}"[:200])
+
+
 def acting(directory: Directory) -> Actor:
     """The directory as the audit log names it."""
     return internal(f"directory {directory.name}")
@@ -53,6 +72,14 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
             f"None of your groups in the directory '{directory.name}' may use this index; ask a team admin.",
             code="directory-no-group",
         )
+    try:
+        return _admit(directory, entry, mappings)
+    except NameTaken as refusal:  # told here, because the transaction in which it came up leaves nothing behind
+        refusal.ring()
+        raise
+
+
+def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapping]) -> User:
     with transaction.atomic():
         outcome = Outcome(find(directory, entry))
         if outcome.user is None:
@@ -77,7 +104,9 @@ def bring_in(directory: Directory, entry: DirectoryEntry, user: User | None, out
         with transaction.atomic():
             outcome.user = user or _create(directory, entry, outcome)
     except Forbidden as refusal:
-        outcome.did.append(f"passed over: {refusal.detail}")
+        outcome.did.append(f"passed over: {refusal.code}")
+        if isinstance(refusal, NameTaken):
+            refusal.ring()
         return
     _mirror(directory, outcome.user, entry, outcome)
 
@@ -124,15 +153,7 @@ def _require_free(directory: Directory, entry: DirectoryEntry) -> None:
     """Refuse a name that another account bears: a local one, another directory's, or an earlier person's."""
     if not User.objects.filter(username__iexact=entry.username).exists():
         return
-    sentence = (
-        f"The directory '{directory.name}' has a person '{entry.username}', and another account bears that name; "
-        "an administrator must rename or delete one of them."
-    )
-    alarms.ring("directory-name-taken", sentence, subject=f"{directory.name} {entry.username}"[:200])
-    raise Forbidden(
-        "Another account bears your name here; an administrator of the instance must decide whose it is.",
-        code="directory-name-taken",
-    )
+    raise NameTaken(directory.name, entry.username)
 
 
 def _mirror(directory: Directory, user: User, entry: DirectoryEntry, outcome: Outcome) -> None:
