@@ -87,7 +87,9 @@ def encrypted(settings: DirectorySettings) -> LDAPObject:
     except ldap.LDAPError as error:
         with suppress(ldap.LDAPError):
             connection.unbind_s()
-        raise _opening_fault(uri, error) from None
+        raise DirectoryFault(  # the host took a connection a moment ago
+            "tls", f"The encryption of {uri} was refused: {_info(error)}. Check the CA certificates and the name."
+        ) from None
     return connection
 
 

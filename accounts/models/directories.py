@@ -161,19 +161,26 @@ class DirectorySync(models.Model):
 
 
 class SyncedMember(models.Model):
-    """What a sync has read of one mapped group: that somebody is in it.
+    """What a sync has read: that somebody is in a mapped group, or, without a mapping, that they are there at all.
 
-    ``entry`` is the SHA-256 of the person's normalised name in the directory.  Kept while the sync runs, so that no list
-    of members has to be in memory and an interrupted sync goes on where it was.
+    ``entry`` is the SHA-256 of the person's normalised name in the directory, or of their lasting key where there is no
+    mapping.  Kept while the sync runs, so that no list of members has to be in memory and an interrupted sync goes on.
     """
 
     sync = models.ForeignKey(DirectorySync, models.CASCADE, related_name="members")
     entry = models.CharField(max_length=64)
-    mapping = models.ForeignKey(GroupMapping, models.CASCADE, related_name="+")
+    mapping = models.ForeignKey(GroupMapping, models.CASCADE, related_name="+", null=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["sync", "entry", "mapping"], name="synced_member_once"),
+            models.UniqueConstraint(
+                fields=["sync", "entry", "mapping"],
+                condition=models.Q(mapping__isnull=False),
+                name="synced_member_once",
+            ),
+            models.UniqueConstraint(
+                fields=["sync", "entry"], condition=models.Q(mapping__isnull=True), name="synced_person_once"
+            ),
         ]
 
     def __str__(self) -> str:
