@@ -23,6 +23,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
 from accounts.services import passwords, tokens
+from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
 
@@ -136,7 +137,7 @@ def forget_all() -> None:
 def session_actor(request: HttpRequest) -> Actor:
     """The actor of a browser session."""
     user = request.user
-    if not user.is_authenticated or not user.is_active:
+    if not user.is_authenticated or not standing.stands(user):
         return ANONYMOUS
     return user.actor(Method.SESSION)
 

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.core.management import call_command
 
-from accounts.services import attempts
+from accounts.clients.ldap_connection import DirectoryFault
+from accounts.domain.actors import internal
+from accounts.models import Directory
+from accounts.services import attempts, verified_passwords
+from accounts.services.directories import standing, sync
+from tpi_site.kit.errors import Refusal
+
+log = logging.getLogger(__name__)
 
 
 def clear_sessions() -> None:
     """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")
+    verified_passwords.purge()
+
+
+def sync_directories() -> None:
+    """Make accounts and places equal with every directory that can be read; one that fails keeps no other from it."""
+    for directory in Directory.objects.filter(enabled=True, paused_at=None).exclude(bind_dn=""):
+        try:
+            done = sync.run(actor=internal("sync"), directory=directory)
+        except Refusal as refusal:
+            log.warning("The directory '%s' was not synced: %s", directory.name, refusal.detail)
+        else:
+            log.info("The directory '%s': %s", directory.name, done.sentence)
+
+
+def ask_directories() -> None:
+    """Note which directories answer, so that an outage is seen before somebody cannot sign in."""
+    for directory in Directory.objects.filter(enabled=True):
+        try:
+            standing.ask(directory)
+        except DirectoryFault as fault:
+            log.warning("The directory '%s' does not answer: %s", directory.name, fault.sentence)
     attempts.purge()

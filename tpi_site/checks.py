@@ -21,7 +21,7 @@ from tpi_site.settings import env
 
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _CACHE_SCHEMES = ("redis", "rediss", "unix")
-_LATER = ("TPI_ENCRYPT", "TPI_LDAP_", "TPI_ROLE")
+_LATER = ("TPI_ENCRYPT", "TPI_ROLE")
 _KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
 
 

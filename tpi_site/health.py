@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from accounts.services.directories import standing
 from indexapp.storage import default_storage
 from tpi_site.kit import shared_cache
 
@@ -27,11 +28,26 @@ def livez(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Each part with 'ok' or what is wrong with it; 503 when one fails."""
+    """Each part with 'ok' or what is wrong with it; 503 when one fails.
+
+    Directories are told of and fail nothing: a node that stopped serving tokens because the directory is away would make
+    two outages of one.
+    """
     found = parts()
     healthy = all(state == "ok" for state in found.values())
     status = 200 if healthy else 503
-    return JsonResponse({"status": "ok" if healthy else "failing", "parts": found}, status=status)
+    answer: dict[str, object] = {"status": "ok" if healthy else "failing", "parts": found}
+    if healthy and (told := _directories()):
+        answer["directories"] = told
+    return JsonResponse(answer, status=status)
+
+
+def _directories() -> dict[str, str]:
+    """Each directory's state in a word; what exactly is wrong is for those who may enter the console."""
+    try:
+        return {name: "ok" if state == "ok" else "failing" for name, state in standing.states().items()}
+    except DatabaseError:
+        return {}
 
 
 def parts() -> dict[str, str]:

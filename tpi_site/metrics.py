@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from accounts.authentication import actor_of
+from tpi_site.kit import gauges
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 from tpi_site.kit.request_context import current, is_within
 
@@ -16,7 +17,7 @@ from tpi_site.kit.request_context import current, is_within
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All processes' metrics as one text."""
+    """All processes' metrics, and those of the installation as a whole, as one text."""
     behind_proxy = "HTTP_X_FORWARDED_FOR" in request.META and not settings.TPI_TRUSTED_PROXIES
     if behind_proxy or not is_within(current.get().address, settings.TPI_METRICS_NETWORKS):
         actor = actor_of(request)
@@ -25,4 +26,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
         if not actor.may_administer_instance:
             raise Forbidden("Only an administrator may read the metrics.", code="administrator-needed")
     response: HttpResponse = ExportToDjangoView(request)
+    response.content += gauges.text()
     return response

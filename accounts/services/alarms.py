@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
@@ -47,6 +47,12 @@ def end(*, actor: Actor, alarm: Alarm) -> None:
         raise Forbidden("Only an operator or an administrator of the instance may end alarms.", code="right-missing")
     with transaction.atomic():
         _end(actor, alarm)
+
+
+def figures() -> dict[tuple[str, ...], float]:
+    """For the metrics: how many are open, by code."""
+    rows = Alarm.objects.filter(ended_at=None).order_by().values_list("code").annotate(Count("pk"))
+    return {(code,): float(number) for code, number in rows}
 
 
 def _end(actor: Actor, alarm: Alarm) -> None:

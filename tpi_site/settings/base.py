@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tpi_site.settings import env
+from tpi_site.settings import directories, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -34,6 +34,7 @@ TPI_DIRECTORY_FAILURES = env.integer("TPI_DIRECTORY_FAILURES", 5, minimum=5)
 TPI_DIRECTORY_WINDOW = env.integer("TPI_DIRECTORY_WINDOW", 1800, minimum=1)
 TPI_DIRECTORY_GRACE_HOURS = env.integer("TPI_DIRECTORY_GRACE_HOURS", 72)
 TPI_DIRECTORY_SYNC_MINUTES = env.integer("TPI_DIRECTORY_SYNC_MINUTES", 60, minimum=5)
+TPI_DIRECTORIES = directories.read()
 TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.clients.ldap_connection import DirectoryFault
+from accounts.clients.ldap_connection import DirectoryFault, bound, encrypted, require_library
 from accounts.models import Directory, User
 from accounts.services import alarms, generations
+from accounts.services.directories.settings import settings_of
 
 _NOTED_EVERY = timedelta(minutes=1)
 _ALARM = "directory-away"
@@ -39,6 +40,41 @@ def note_fault(directory: Directory, fault: DirectoryFault) -> None:
     )
     directory.failing_since, directory.failure = directory.failing_since or now, sentence
     alarms.ring(_ALARM, f"The directory '{directory.name}' fails. {fault.sentence}", subject=directory.name)
+
+
+def ask(directory: Directory) -> None:
+    """Ask the directory and note what comes of it: a bind where there is a bind account, else a connection."""
+    settings_now = settings_of(directory)
+    try:
+        require_library()
+        if settings_now.may_search:
+            with bound(settings_now):
+                pass
+        else:
+            encrypted(settings_now).unbind_s()
+    except DirectoryFault as fault:
+        note_fault(directory, fault)
+        raise
+    note_answer(directory)
+
+
+def states() -> dict[str, str]:
+    """Each directory that is in use, with 'ok' or what is wrong with it."""
+    found = {}
+    for directory in Directory.objects.filter(enabled=True):
+        if directory.failing_since is not None:
+            found[directory.name] = f"Failing since {directory.failing_since:%Y-%m-%d %H:%M} UTC. {directory.failure}"
+        elif directory.paused_at is not None:
+            found[directory.name] = "The sync is paused: it would remove too much."
+        else:
+            found[directory.name] = "ok"
+    return found
+
+
+def figures() -> dict[tuple[str, ...], float]:
+    """For the metrics: 1 for a directory that answers, by its name."""
+    rows = Directory.objects.filter(enabled=True).values_list("name", "failing_since")
+    return {(name,): float(failing_since is None) for name, failing_since in rows}
 
 
 def has_lapsed(directory: Directory) -> bool:

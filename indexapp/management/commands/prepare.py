@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import ERROR
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
 from tpi_site.kit import schedules, static_files
@@ -27,4 +29,6 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         schedules.write()
         static_files.collect()
-        self.stdout.write(welcome(first_start.run()))
+        started = first_start.run()
+        environment.write(settings.TPI_DIRECTORIES)
+        self.stdout.write(welcome(started))

@@ -1,0 +1,33 @@
+"""``manage.py test_directory``: which step of a sign-in through a directory fails, in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import Directory
+from accounts.services.directories import checks
+
+_MARKS = {True: "good", False: "BAD", None: "-"}
+
+
+class Command(BaseCommand):
+    """Prints the five steps; ends with status 1 when one fails."""
+
+    help = "Test a directory step by step: connect, tls, bind, search, groups."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="the directory's name here")
+        parser.add_argument("--user", default="", help="a person to look for")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        directory = Directory.objects.filter(name=options["name"]).first()
+        if directory is None:
+            known = ", ".join(Directory.objects.values_list("name", flat=True)) or "none is configured"
+            raise CommandError(f"There is no directory '{options['name']}' ({known}).")
+        steps = checks.check(directory, options["user"])
+        for step in steps:
+            self.stdout.write(f"{step.name:8} {_MARKS[step.is_good]:5} {step.sentence}")
+        if any(step.is_good is False for step in steps):
+            raise CommandError("The directory cannot be used like this.")
