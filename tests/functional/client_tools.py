@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLIENTS = ROOT / ".venv-clients/bin"
@@ -45,7 +45,8 @@ class Credentials:
     def in_url(self, url: str) -> str:
         """``url`` with the credentials in it."""
         parts = urlsplit(url)
-        return urlunsplit(parts._replace(netloc=f"{self.username}:{self.password}@{parts.netloc}"))
+        user, password = quote(self.username, safe=""), quote(self.password, safe="")
+        return urlunsplit(parts._replace(netloc=f"{user}:{password}@{parts.netloc}"))
 
 
 @dataclass(frozen=True)

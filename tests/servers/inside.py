@@ -94,6 +94,31 @@ def grant(user: str, index: str, verbs: list[str]) -> None:
     roles.grant(actor=internal("test"), index=index_row, holder=holder, verbs=parse_verbs(verbs))
 
 
+def map_group(directory: str, group_dn: str, team: str, verbs: list[str], index: str = "main") -> None:
+    """A new team of the group's members, which holds verbs on an index."""
+    from accounts.domain.actors import internal
+    from accounts.domain.verbs import parse_verbs
+    from accounts.models import Directory
+    from accounts.services import teams
+    from accounts.services.directories import settings
+    from indexapp.models import Index
+    from indexapp.services import roles
+
+    actor = internal("test")
+    row = teams.create(actor=actor, name=team)
+    roles.grant(actor=actor, index=Index.objects.get(name=index), holder=row, verbs=parse_verbs(verbs))
+    settings.map_group(actor=actor, directory=Directory.objects.get(name=directory), group_dn=group_dn, team=row)
+
+
+def sync_directories() -> list[str]:
+    """What the scheduled job does; returns what each sync says."""
+    from accounts import tasks
+    from accounts.models import DirectorySync
+
+    tasks.sync_directories()
+    return [str(row.sentence) for row in DirectorySync.objects.all()]
+
+
 def counts() -> dict[str, int]:
     """How many rows of each kind there are that an upload writes."""
     from accounts.models import AuditEntry
