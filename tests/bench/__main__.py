@@ -19,7 +19,7 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import files, growth, memory, peers, starting
+from tests.bench.lines import files, growth, identity, memory, peers, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -37,10 +37,11 @@ class Scale:
     effort: Effort
     large: Shape
     giant: int
+    people: int
 
 
-FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30)
-QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28)
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000)
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000)
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -107,6 +108,23 @@ def growing(table: Table, scale: Scale, folder: Path) -> None:
         memory.measure_workers(table, large, f"worker over {large.files:,} files")
 
 
+def people(table: Table, scale: Scale, folder: Path) -> None:
+    """Who asks: tokens and directory passwords beside nobody; then a directory's people kept equal."""
+    from tests.servers.slapd import Slapd
+
+    with Slapd() as slapd:
+        folder.joinpath("people").mkdir(exist_ok=True)
+        settings = identity.directory_settings(slapd, folder / "people")
+        closed = Installation(folder, "closed", ORDINARY, **settings)
+        opened = Installation(folder, "opened", ORDINARY, TPI_ANONYMOUS_READ="on")
+        with closed.server, opened.server:
+            closed.server.settle()
+            opened.server.settle()
+            identity.measure_requests(table, scale.effort, closed, opened, slapd)
+        synced = Installation(folder, "synced", SMALL, **settings)
+        identity.measure_sync(table, synced, slapd, scale.people, 200)
+
+
 def others(table: Table, scale: Scale, folder: Path) -> None:
     """Other servers."""
     peers.measure_peers(table, scale.effort, folder / "peers")
@@ -117,6 +135,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "reads": reads,
     "uploads": uploads,
     "growth": growing,
+    "people": people,
     "peers": others,
 }
 

@@ -13,7 +13,6 @@ from playwright.sync_api import sync_playwright
 
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
-from tests.factories.directories import host
 from tests.functional.artefacts import build, fresh_name
 from tests.functional.browser.conftest import CHROMIUM, FLAGS
 from tests.functional.client_tools import Credentials, Home
@@ -21,6 +20,7 @@ from tests.functional.installers import Pip
 from tests.functional.installers import Uv as UvInstaller
 from tests.functional.publishers import Twine, Uv
 from tests.servers import inside
+from tests.servers.directory_values import host
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
