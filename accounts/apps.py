@@ -19,5 +19,6 @@ class AccountsConfig(AppConfig):
         from tpi_site.kit.admin import cards, entrance
 
         schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
+        schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
         entrance.register("accounts", rows.looks_after_a_team)
         cards.register("expiring tokens", 40, our_cards.expiring_tokens)

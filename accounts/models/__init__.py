@@ -5,7 +5,7 @@ from accounts.models.audit import AuditEntry
 from accounts.models.directories import Directory, DirectorySync, GroupMapping
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark
-from accounts.models.tokens import Token
+from accounts.models.tokens import Token, TokenKind
 from accounts.models.users import Membership, Team, User
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "SignInMark",
     "Team",
     "Token",
+    "TokenKind",
     "User",
 ]

@@ -30,6 +30,8 @@ TPI_METRICS_NETWORKS = env.words("TPI_METRICS_NETWORKS", ("127.0.0.0/8", "::1/12
 TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
 TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
 TPI_VERIFIED_PASSWORD_SECONDS = env.integer("TPI_VERIFIED_PASSWORD_SECONDS", 60)
+TPI_TOKEN_MAX_DAYS = env.integer("TPI_TOKEN_MAX_DAYS", 365)
+TPI_SERVICE_TOKEN_MAX_DAYS = env.integer("TPI_SERVICE_TOKEN_MAX_DAYS", 365)
 TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
@@ -198,7 +200,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "tpi_site.kit.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"actor": TPI_API_RATE, "anonymous": "300/min"},
+    "DEFAULT_THROTTLE_RATES": {"actor": TPI_API_RATE, "anonymous": "300/min", "leaks": "60/min"},
     "EXCEPTION_HANDLER": "tpi_site.kit.edge.rest_exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -239,7 +241,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
     ],
-    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.tokens.VERBS"},
+    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.token_bodies.VERBS"},
 }
 
 PROMETHEUS_METRIC_NAMESPACE = "tpi"

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts.domain.actors import Method
+from accounts.domain.actors import Method, internal
+from accounts.domain.instance_roles import InstanceRole, roles_to_mask
 from accounts.domain.token_format import parse_token
 from accounts.domain.verbs import ALL_VERBS, Verb, from_mask
 from accounts.models import Token, User
@@ -16,7 +17,8 @@ from accounts.services import tokens
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.people import make_token, make_user
+from tests.factories.people import SYSTEM, make_service_account, make_token, make_user
+from tests.factories.requests import seen_from
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -47,14 +49,18 @@ def test_the_row_has_the_scope_and_not_the_secret(cast: Cast) -> None:
 
 def test_the_audit_entry_tells_the_scope_and_not_the_secret(cast: Cast) -> None:
     found = evidence.collecting()
-    _, text = tokens.issue(actor=cast.actor("uploader"), owner=cast.uploader, name="ci", verbs=[R], indexes=["main"])
+    row, text = tokens.issue(actor=cast.actor("uploader"), owner=cast.uploader, name="ci", verbs=[R], indexes=["main"])
+    assert row.expires_at is not None
     [entry] = found.audit
     assert entry.detail == {
         "owner": "uploader",
+        "kind": "personal",
         "verbs": ["read"],
         "indexes": ["main"],
         "projects": [],
-        "expires_at": None,
+        "networks": [],
+        "expires_at": row.expires_at.isoformat(),
+        "parent": None,
     }
     assert text[16:] not in str(vars(entry))
 
@@ -82,9 +88,9 @@ def test_what_no_token_may_have(cast: Cast, values: dict[str, Any], code: str) -
 
 
 def test_a_disabled_account_gets_none(cast: Cast) -> None:
-    owner, actor = make_user("gone", is_active=False), cast.actor("administrator")
+    owner = make_user("gone", is_active=False)
     with refused("account-disabled"):
-        tokens.issue(actor=actor, owner=owner, name="ci", verbs=[R])
+        tokens.issue(actor=SYSTEM, owner=owner, name="ci", verbs=[R])
 
 
 NARROW: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
@@ -99,7 +105,11 @@ NARROW: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"verbs": [R], "projects": ["a"]}, {"verbs": [R]}, False),
     ({"verbs": [R], "projects": ["a"]}, {"verbs": [R], "projects": ["b"]}, False),
     ({"verbs": [R]}, {"verbs": [R], "expires_at": timezone.now() + TOMORROW}, True),
-    ({"verbs": [R], "expires_at": timezone.now() + TOMORROW}, {"verbs": [R]}, False),
+    ({"verbs": [R], "expires_at": timezone.now() + TOMORROW}, {"verbs": [R]}, True),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["192.0.2.8/29"]}, True),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["192.0.0.0/16"]}, False),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["2001:db8::/32"]}, False),
+    ({"verbs": [R]}, {"verbs": [R], "networks": ["2001:db8::/32"]}, True),
     (
         {"verbs": [R], "expires_at": timezone.now() + TOMORROW},
         {"verbs": [R], "expires_at": timezone.now() + 2 * TOMORROW},
@@ -119,7 +129,8 @@ def test_a_token_makes_only_narrower_ones(
     cast: Cast, role: str, held: dict[str, Any], wanted: dict[str, Any], may: bool
 ) -> None:
     owner = cast.user(role)
-    actor = tokens.recognise(make_token(owner, **held)[1])
+    with seen_from("192.0.2.9"):
+        actor = tokens.recognise(make_token(owner, **held)[1])
     assert actor is not None
     if may:
         tokens.issue(actor=actor, owner=owner, name="child", **wanted)
@@ -128,13 +139,31 @@ def test_a_token_makes_only_narrower_ones(
         tokens.issue(actor=actor, owner=owner, name="child", **wanted)
 
 
-def test_only_an_unbounded_administrators_token_makes_tokens_for_others(cast: Cast) -> None:
+def test_only_an_unbounded_administrators_token_makes_tokens_for_service_accounts(cast: Cast) -> None:
     bounded = cast.token_actor("administrator", ALL_VERBS, indexes=["main"])
-    owner = cast.reader
+    owner = make_service_account(cast.team)
     with refused("token-owner"):
         tokens.issue(actor=bounded, owner=owner, name="ci", verbs=[R], indexes=["main"])
     row, _ = tokens.issue(actor=cast.token_actor("administrator"), owner=owner, name="ci", verbs=[R])
-    assert row.user == owner
+    assert (row.user, row.kind) == (owner, "service")
+
+
+@pytest.mark.parametrize("role", ["administrator", "team_admin"])
+def test_nobody_makes_a_token_in_the_name_of_another_person(cast: Cast, role: str) -> None:
+    actor, owner = cast.actor(role), cast.reader
+    with refused("token-owner"):
+        tokens.issue(actor=actor, owner=owner, name="ci", verbs=[R])
+    assert tokens.issue(actor=internal("manage.py"), owner=owner, name="ci", verbs=[R])[0].user == owner
+
+
+def test_an_auditors_token_reads_and_nothing_else(cast: Cast) -> None:
+    User.objects.filter(pk=cast.reader.pk).update(instance_roles=roles_to_mask([InstanceRole.AUDITOR]))
+    cast.reader.refresh_from_db()
+    actor = cast.actor("reader")
+    for verbs in ([R, U], [U], list(ALL_VERBS)):
+        with refused("token-auditor"):
+            tokens.issue(actor=actor, owner=cast.reader, name="ci", verbs=verbs)
+    assert tokens.issue(actor=actor, owner=cast.reader, name="ci", verbs=[R])[0].pk
 
 
 def test_a_token_is_recognised_as_its_owner_within_its_scope(cast: Cast) -> None:
