@@ -68,6 +68,10 @@ def _rotate(actor: Actor, token: Token, given: Mapping[str, Any]) -> tuple[Token
     return token_rotation.rotate(actor=actor, token=token, overlap=overlap)
 
 
+def _names_owners(actor: Actor) -> bool:
+    return actor.may_administer_instance or service_accounts_of(actor).exists()
+
+
 def _may_hold(actor: Actor, token: Token) -> bool:
     """Whether the service would give ``actor`` the text of a token of this owner."""
     return actor.user_id == token.user_id or may_manage_service_account(actor, token.user)
@@ -124,14 +128,15 @@ class TokenScreen(Screen):
 
     def form_for(self, request: HttpRequest, row: Any) -> type[TokenForm]:
         """Who looks after service accounts may name one as the owner."""
-        owners = service_accounts_of(actor_of(request))
-        return form_with_owners(owners) if owners.exists() else TokenForm
+        if not _names_owners(actor_of(request)):
+            return TokenForm
+        return form_with_owners(service_accounts_of(actor_of(request)))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """As :meth:`form_for`."""
         if obj is not None:
             return self.fieldsets
-        owner = ("owner",) if service_accounts_of(actor_of(request)).exists() else ()
+        owner = ("owner",) if _names_owners(actor_of(request)) else ()
         return (
             (None, {"fields": ("name", *owner)}),
             ("What it may do", {"fields": ("rights", "indexes", "projects", "networks")}),

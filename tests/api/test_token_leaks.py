@@ -22,7 +22,9 @@ def _report(client: Rest, *texts: object, **more: object) -> Answer:
 
 def test_the_answer_does_not_tell_whether_the_token_was_one(anybody: Rest, cast: Cast, machine: WsgiClient):
     ours, foreign = cast.token("reader"), make_text()[0]
-    answers = [_report(anybody, text, url="https://tpi.example/x", source="scanner") for text in (ours, foreign, "", ours)]
+    answers = [
+        _report(anybody, text, url="https://tpi.example/x", source="scanner") for text in (ours, foreign, "", ours)
+    ]
     assert {(answer.status, answer.body) for answer in answers} == {(202, answers[0].body)}
     assert [sorted(answer.headers.keys()) for answer in answers] == [sorted(answers[0].headers.keys())] * 4
     refused(Rest(machine.signed(bearer(ours))).get("tokens/"), 401, "token-wrong")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,10 +43,8 @@ def test_there_are_at_most_twenty() -> None:
 
 @given(st.text(max_size=80))
 def test_nothing_makes_anything_but_a_refusal(text: str) -> None:
-    try:
+    with contextlib.suppress(Invalid):
         parse_networks([text])
-    except Invalid:
-        pass
     assert contains(parse_networks(["192.0.2.0/24"]), text) in (True, False)
 
 

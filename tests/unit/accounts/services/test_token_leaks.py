@@ -49,7 +49,9 @@ def test_noise_costs_no_query(django_assert_num_queries: Any, cast: Cast) -> Non
     text = make_text()[0]
     wrong = text[:-1] + ("a" if text[-1] != "a" else "b")
     with django_assert_num_queries(0):
-        assert report("", "tpi_", wrong, "x" * 10_000, "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "tpi_" + "é" * 58) == 0
+        assert (
+            report("", "tpi_", wrong, "x" * 10_000, "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "tpi_" + "é" * 58) == 0
+        )
 
 
 def test_what_is_not_ours_costs_one_query_and_changes_nothing(django_assert_num_queries: Any, cast: Cast) -> None:

@@ -19,9 +19,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def _short(cast: Cast, ended_before: timedelta) -> Token:
-    row, _ = tokens.issue(
-        actor=SYSTEM, owner=cast.reader, name="job", verbs=[Verb.READ], lifetime=timedelta(minutes=5)
-    )
+    row, _ = tokens.issue(actor=SYSTEM, owner=cast.reader, name="job", verbs=[Verb.READ], lifetime=timedelta(minutes=5))
     Token.objects.filter(pk=row.pk).update(expires_at=timezone.now() - ended_before)
     return row
 

@@ -115,7 +115,7 @@ def test_the_account_tells_of_tokens_that_end_soon_or_were_found_in_the_open(bro
     token_leaks.report(actor=ANONYMOUS, texts=[leaked], url="https://tpi.example/wall")
     for page in ("/account/profile/", LIST):
         text = browser.get(page).content.decode()
-        assert "‘soon to end’ ends in 2 days" in text
+        assert "‘soon to end’ ends in 2" in text
         assert "‘on a wall’ was found in the open" in text
         assert "https://tpi.example/wall" in text
         assert "‘in good order’" not in text
