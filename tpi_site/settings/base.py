@@ -241,7 +241,11 @@ SPECTACULAR_SETTINGS = {
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
     ],
-    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.token_bodies.VERBS"},
+    "ENUM_NAME_OVERRIDES": {
+        "VerbEnum": "accounts.api.token_bodies.VERBS",
+        "TokenKindEnum": "accounts.models.tokens.TokenKind",
+        "KindEnum": "indexapp.models.indexes.Index.Kind",
+    },
 }
 
 PROMETHEUS_METRIC_NAMESPACE = "tpi"

@@ -16,7 +16,8 @@ from accounts.services import token_rotation, tokens, users
 from tests import evidence
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_token
-from tpi_site.kit.errors import Unauthenticated
+from tests.threads import together
+from tpi_site.kit.errors import Refusal, Unauthenticated
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -158,3 +159,21 @@ def known_row(text: str) -> Token:
     scope = known(text).token
     assert scope is not None
     return Token.objects.get(key_id=scope.key_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_child_slips_through_a_revocation(cast: Cast) -> None:
+    """However the two fall, a child that was made is revoked, and one that comes later is refused."""
+    parent, text = make_token(cast.reader)
+    maker, owner = known(text), cast.actor("reader")
+
+    def make() -> object:
+        return tokens.issue(actor=maker, owner=cast.reader, name="child", verbs=[Verb.READ])
+
+    def end() -> object:
+        return tokens.revoke(actor=owner, token=parent)
+
+    outcomes = together([make, make, end, make, make])
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert Token.objects.count() == 5 - len(refusals)
+    assert Token.objects.filter(revoked_at=None).count() == 0
