@@ -12,7 +12,7 @@ from accounts.domain.actors import Method, internal
 from accounts.domain.instance_roles import InstanceRole, roles_to_mask
 from accounts.domain.token_format import parse_token
 from accounts.domain.verbs import ALL_VERBS, Verb, from_mask
-from accounts.models import Token, User
+from accounts.models import Membership, Token, User
 from accounts.services import tokens
 from tests import evidence
 from tests.evidence import refused
@@ -275,3 +275,53 @@ def test_an_unbounded_token_revokes_others_only_with_the_right_to_administer(cas
     tokens.revoke(actor=cast.token_actor("uploader", ALL_VERBS), token=other)
     other.refresh_from_db()
     assert other.revoked_at is not None
+
+
+def test_a_security_officer_ends_anybodys_token_but_not_with_a_token(cast: Cast) -> None:
+    row, _ = make_token(cast.reader)
+    User.objects.filter(pk=cast.outsider.pk).update(instance_roles=roles_to_mask([InstanceRole.SECURITY_OFFICER]))
+    cast.outsider.refresh_from_db()
+    by_token = cast.token_actor("outsider")
+    with refused("not-found"):
+        tokens.revoke(actor=by_token, token=row)
+    tokens.revoke(actor=cast.actor("outsider"), token=row)
+    row.refresh_from_db()
+    assert row.revoked_at is not None
+
+
+@pytest.mark.parametrize(("place", "may"), [("admin", True), ("maintainer", True), ("member", False)])
+def test_who_looks_after_a_service_account_issues_and_ends_its_tokens(cast: Cast, place: str, may: bool) -> None:
+    robot = make_service_account(cast.team)
+    row, _ = make_token(robot)
+    Membership.objects.filter(team=cast.team, user=cast.member).update(role=place)
+    actor = cast.actor("member")
+    if may:
+        assert tokens.issue(actor=actor, owner=robot, name="ci", verbs=[R])[0].user == robot
+        tokens.revoke(actor=actor, token=row)
+        return
+    with refused("token-owner"):
+        tokens.issue(actor=actor, owner=robot, name="ci", verbs=[R])
+    with refused("not-found"):
+        tokens.revoke(actor=actor, token=row)
+
+
+def test_a_managers_token_needs_the_right_to_administer_for_service_accounts(cast: Cast) -> None:
+    robot = make_service_account(cast.team)
+    weak = cast.token_actor("team_admin", [R, U])
+    with refused("token-owner"):
+        tokens.issue(actor=weak, owner=robot, name="ci", verbs=[R])
+    strong = cast.token_actor("team_admin", ALL_VERBS)
+    child, _ = tokens.issue(actor=strong, owner=robot, name="ci", verbs=[R])
+    assert strong.token is not None
+    assert child.parent is not None
+    assert child.parent.key_id == strong.token.key_id
+
+
+def test_a_service_account_makes_narrower_tokens_of_its_own(cast: Cast) -> None:
+    robot = make_service_account(cast.team)
+    actor = tokens.recognise(make_token(robot, [R, U], indexes=["main"])[1])
+    assert actor is not None
+    child, _ = tokens.issue(actor=actor, owner=robot, name="step", verbs=[R], indexes=["main"])
+    assert (child.user, child.kind) == (robot, "service")
+    with refused("token-wider"):
+        tokens.issue(actor=actor, owner=robot, name="step", verbs=[R])
