@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.domain.verbs import as_words, from_mask
 from accounts.forms.tokens import RotationForm, TokenForm
 from accounts.models import Token, TokenKind
+from accounts.models.tokens import usable
 from accounts.services import scope_indexes, token_rotation, tokens
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
@@ -32,11 +34,12 @@ _FIELDS = {
 @require_safe
 def token_list(request: HttpRequest) -> HttpResponse:
     """The tokens that work, and below them those that have ended, but for short-lived ones, which end all the time."""
-    rows = list(Token.objects.filter(user=account(request)).select_related("parent").order_by("-created_at")[:_SHOWN])
+    told = Q(user=account(request)) & (usable(timezone.now()) | ~Q(kind=TokenKind.SHORT))
+    rows = list(Token.objects.filter(told).select_related("parent").order_by("-created_at")[:_SHOWN])
     for row in rows:
         row.words = as_words(from_mask(row.verbs))  # type: ignore[attr-defined]  # for the template
     live = [row for row in rows if row.is_usable]
-    ended = [row for row in rows if row not in live and row.kind != TokenKind.SHORT]
+    ended = [row for row in rows if row not in live]
     context = {"live": live, "ended": ended, "now": timezone.now(), "token_warnings": warnings_for(account(request))}
     return render(request, "account/tokens.html", context)
 
