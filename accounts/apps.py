@@ -35,5 +35,6 @@ class AccountsConfig(AppConfig):
             alarms.figures,
             labels=["code"],
         )
+        schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
         entrance.register("accounts", rows.looks_after_a_team)
         cards.register("expiring tokens", 40, our_cards.expiring_tokens)

@@ -22,7 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
-from accounts.services import passwords, tokens
+from accounts.services import passwords, token_use
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
@@ -54,10 +54,14 @@ def _key(authorization: str) -> bytes:
 
 
 def remembered(authorization: str, generation: int) -> Actor | None:
-    """The actor of these credentials if they were checked lately and nothing about access has changed since."""
+    """The actor of these credentials if they were checked lately and nothing about access has changed since.
+
+    Where the request comes from is no part of what is remembered, so a token's networks are asked each time.
+    """
     known = _known.get(_key(authorization))
     if known is None or known.generation != generation or known.until < time.monotonic():
         return None
+    token_use.require_welcome(known.actor.token)
     return known.actor
 
 
@@ -93,7 +97,7 @@ def _check(authorization: str) -> Actor:
 
 
 def _by_token(text: str) -> Actor:
-    actor = tokens.recognise(text)
+    actor = token_use.recognise(text)
     if actor is None:
         raise Unauthenticated(WRONG_TOKEN, code="token-wrong")
     return actor

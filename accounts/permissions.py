@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Team, Token, User
+from accounts.domain.verbs import Verb
+from accounts.models import AuditEntry, Membership, Team, Token, User
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
 SIGN_IN = "Sign in with a user name and password or with an API token; this address needs credentials."
@@ -34,13 +35,30 @@ def teams_visible_to(actor: Actor) -> QuerySet[Team]:
 
 
 def tokens_visible_to(actor: Actor) -> QuerySet[Token]:
-    """All tokens for administrators, one's own for everybody else; a bound token sees itself alone."""
+    """All tokens for administrators; for others their own and those of the service accounts that they look after.
+
+    A bound token sees itself alone, and one without the right to administer no service accounts.
+    """
     if actor.may_administer_instance:
         return Token.objects.all()
-    own = Token.objects.filter(user=actor.user_id) if actor.user_id is not None else Token.objects.none()
+    if actor.user_id is None:
+        return Token.objects.none()
     if actor.token is not None and not actor.token.is_unbounded:
-        return own.filter(key_id=actor.token.key_id)
-    return own
+        return Token.objects.filter(user=actor.user_id, key_id=actor.token.key_id)
+    return Token.objects.filter(Q(user=actor.user_id) | Q(user__in=service_accounts_of(actor)))
+
+
+def service_accounts_of(actor: Actor) -> QuerySet[User]:
+    """The service accounts that the actor looks after: all for administrators, else those of teams they maintain."""
+    accounts = User.objects.filter(kind=User.Kind.SERVICE)
+    if actor.may_administer_instance:
+        return accounts
+    token = actor.token
+    if actor.user_id is None or (token is not None and not (token.is_unbounded and Verb.ADMINISTER in token.verbs)):
+        return accounts.none()
+    places = (Membership.Place.ADMIN, Membership.Place.MAINTAINER)
+    teams = Membership.objects.filter(user=actor.user_id, role__in=places)
+    return accounts.filter(service_team__in=teams.values("team"))
 
 
 def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from accounts.clients.ldap_connection import DirectoryFault
 from accounts.domain.actors import internal
 from accounts.models import Directory
-from accounts.services import attempts, verified_passwords
+from accounts.services import attempts, token_upkeep, verified_passwords
 from accounts.services.directories import standing, sync
 from tpi_site.kit.errors import Refusal
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 def clear_sessions() -> None:
     """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")
+    attempts.purge()
     verified_passwords.purge()
 
 
@@ -40,4 +41,8 @@ def ask_directories() -> None:
             standing.ask(directory)
         except DirectoryFault as fault:
             log.warning("The directory '%s' does not answer: %s", directory.name, fault.sentence)
-    attempts.purge()
+
+
+def purge_tokens() -> None:
+    """Forget short-lived tokens that ended more than a day ago."""
+    token_upkeep.purge_short_lived()

@@ -16,6 +16,7 @@ urlpatterns = [
     path("password/", profile.password, name="password"),
     path("tokens/", tokens.token_list, name="tokens"),
     path("tokens/new/", tokens.token_new, name="token-new"),
+    path("tokens/<slug:key_id>/rotate/", tokens.token_rotate, name="token-rotate"),
     path("tokens/<slug:key_id>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("theme/", theme.theme, name="theme"),
 ]

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from accounts.authentication import actor_of
+from accounts.services import token_upkeep
 from tpi_site.kit import gauges
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 from tpi_site.kit.request_context import current, is_within
@@ -25,6 +26,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             raise Unauthenticated("Metrics need an administrator's token from this address.")
         if not actor.may_administer_instance:
             raise Forbidden("Only an administrator may read the metrics.", code="administrator-needed")
+    token_upkeep.measure()
     response: HttpResponse = ExportToDjangoView(request)
     response.content += gauges.text()
     return response

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.admin.tokens import SOON
-from accounts.models import Token
+from accounts.models import Token, TokenKind
+from accounts.models.tokens import ended_by, usable
 from accounts.permissions import tokens_visible_to
+from accounts.services.token_policy import SOON
 from tpi_site.kit.admin import Card, Line, actor_of, marks
 
 _SHOWN = 5
@@ -17,9 +18,9 @@ def expiring_tokens(request: HttpRequest) -> Card:
     """Tokens that end within 14 days: everybody's for administrators, their own for others."""
     actor = actor_of(request)
     now = timezone.now()
-    rows = tokens_visible_to(actor).filter(revoked_at=None, expires_at__gt=now, expires_at__lte=now + SOON)
+    rows = tokens_visible_to(actor).filter(usable(now), ended_by(now + SOON)).exclude(kind=TokenKind.SHORT)
     lines = [
-        Line(token.name, marks.page_url(token), f"of {token.user.username}", at=token.expires_at)
+        Line(token.name, marks.page_url(token), f"of {token.user.username}", at=token.ends_at)
         for token in rows.select_related("user").order_by("expires_at")[:_SHOWN]
     ]
     return Card(

@@ -1,4 +1,4 @@
-"""API tokens: issued, shown once, revoked."""
+"""API tokens: issued, shown once, rotated, revoked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,30 +15,31 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from packaging.utils import canonicalize_name
 
-from accounts.admin.rights import RightsField, rights_marks
+from accounts.admin.rights import rights_marks
+from accounts.admin.token_forms import Rotation, TokenForm, form_with_owners
 from accounts.domain.actors import Actor
-from accounts.domain.verbs import Verb, from_mask
-from accounts.models import AuditEntry, Token, User
-from accounts.permissions import tokens_visible_to, users_visible_to
-from accounts.services import tokens
+from accounts.domain.verbs import from_mask
+from accounts.models import AuditEntry, Token, TokenKind
+from accounts.models.tokens import ended_by, outliving_policy, usable
+from accounts.permissions import service_accounts_of, tokens_visible_to, users_visible_to
+from accounts.services import token_rotation, tokens
+from accounts.services.service_accounts import may_manage_service_account
+from accounts.services.token_policy import SOON
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
-from tpi_site.kit.admin.fields import LinesField, NamedField
-from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter
-from tpi_site.kit.admin.refusals import RefusableForm
-
-SOON = timedelta(days=14)
-_USUAL_LIFE = timedelta(days=90)
+from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
+from tpi_site.kit.errors import Refusal
 
 
 def conditions() -> dict[str, tuple[str, Q]]:
     """The states of a token at this moment."""
     now = timezone.now()
-    live = Q(revoked_at=None)
     return {
-        "active": ("Active", live & (Q(expires_at=None) | Q(expires_at__gt=now))),
-        "expiring": ("Expires within 14 days", live & Q(expires_at__gt=now, expires_at__lte=now + SOON)),
-        "expired": ("Expired", live & Q(expires_at__lte=now)),
+        "active": ("Active", usable(now)),
+        "expiring": ("Expires within 14 days", usable(now) & ended_by(now + SOON)),
+        "policy": ("Made to outlive policy", usable(now) & outliving_policy()),
+        "expired": ("Expired", Q(revoked_at=None) & ended_by(now)),
         "revoked": ("Revoked", Q(revoked_at__isnull=False)),
+        "leaked": ("Found in the open", Q(leaked_at__isnull=False)),
     }
 
 
@@ -62,41 +63,18 @@ class OwnerFilter(WithinFilter):
         return Q(user__username=value)
 
 
-def _usual_end() -> date:
-    return (timezone.now() + _USUAL_LIFE).date()
+def _rotate(actor: Actor, token: Token, given: Mapping[str, Any]) -> tuple[Token, str]:
+    overlap = timedelta(seconds=int(given["overlap"]))
+    return token_rotation.rotate(actor=actor, token=token, overlap=overlap)
 
 
-class TokenForm(RefusableForm):
-    """A new token of one's own."""
-
-    rights = RightsField(initial=frozenset({Verb.READ}), help_text="Never more than its owner may do at that moment.")
-    indexes = LinesField(required=False, help_text="Names of indexes, one per line. Empty: all that the owner may use.")
-    projects = LinesField(
-        required=False, help_text="Names of projects, one per line. Empty: all that the owner may use."
-    )
-    last_day = forms.DateField(
-        required=False,
-        initial=_usual_end,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="The token works to the end of this day, UTC. Empty: it does not expire.",
-    )
-
-    class Meta:
-        model = Token
-        fields = ("name", "indexes", "projects")
-        help_texts = {"name": "Where it is used, for example 'CI of the billing service'."}
+def _names_owners(actor: Actor) -> bool:
+    return actor.may_administer_instance or service_accounts_of(actor).exists()
 
 
-class AnyonesTokenForm(TokenForm):
-    """A new token that an administrator makes, perhaps for somebody else."""
-
-    owner = NamedField(
-        User.objects.filter(is_active=True),
-        name_field="username",
-        what="account",
-        required=False,
-        help_text="A user name. Empty: yourself.",
-    )
+def _may_hold(actor: Actor, token: Token) -> bool:
+    """Whether the service would give ``actor`` the text of a token of this owner."""
+    return actor.user_id == token.user_id or may_manage_service_account(actor, token.user)
 
 
 @admin.register(Token)
@@ -105,48 +83,63 @@ class TokenScreen(Screen):
 
     section, place = "People and rights", 50
     empty_text = "There are no tokens here. A token lets pip, twine or a CI job in without a password; issue one."
-    list_display = ("name", "user", "state", "rights", "scope", "expiry", "last_use")
-    list_filter = (StateFilter, OwnerFilter)
+    list_display = ("name", "user", "kind", "state", "rights", "scope", "expiry", "last_use")
+    list_filter = (StateFilter, choice_filter("kind", "kind", "kind", TokenKind.choices), OwnerFilter)
     list_select_related = ("user",)
     search_fields = ("name", "key_id", "user__username")
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("name", "user", "key_id", "state")}),
-        ("What it may do", {"fields": ("rights", "scope")}),
-        ("Life", {"fields": ("since", "expiry", "last_use", "end")}),
+        (None, {"fields": ("name", "user", "kind", "key_id", "state")}),
+        ("What it may do", {"fields": ("rights", "scope", "places")}),
+        ("Life", {"fields": ("since", "lineage", "expiry", "last_use", "last_place", "end", "leak")}),
     )
     confirmed_actions = (
         ConfirmedAction(
             name="revoke",
             label="Revoke",
             done="revoked",
-            question="It stops at once, everywhere, and cannot be brought back.",
+            question=(
+                "It stops at once, everywhere, and cannot be brought back; so do the tokens that were made with it and those "
+                "that it has rotated itself to."
+            ),
             perform=lambda actor, token, _: tokens.revoke(actor=actor, token=token),
             offered=lambda _, token: token.revoked_at is None,
             is_dangerous=True,
         ),
+        ConfirmedAction(
+            name="rotate",
+            label="Rotate",
+            done="rotated",
+            question="A new token with the same rights is shown on the next page, once; the old one ends a little later.",
+            perform=_rotate,
+            offered=lambda actor, token: token.is_usable and token.kind != TokenKind.SHORT and _may_hold(actor, token),
+            form=Rotation,
+            is_bulk=False,
+        ),
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Token]:
-        """All for administrators, their own for others."""
-        return tokens_visible_to(actor_of(request)).select_related("user")
+        """All for administrators; for others their own and those of the service accounts that they look after."""
+        return tokens_visible_to(actor_of(request)).select_related("user", "parent", "replaces")
 
     def may_add(self, request: HttpRequest) -> bool:
         """Everybody, for themselves."""
         return True
 
     def form_for(self, request: HttpRequest, row: Any) -> type[TokenForm]:
-        """Administrators may name an owner."""
-        return AnyonesTokenForm if actor_of(request).may_administer_instance else TokenForm
+        """Who looks after service accounts may name one as the owner."""
+        if not _names_owners(actor_of(request)):
+            return TokenForm
+        return form_with_owners(service_accounts_of(actor_of(request)))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """As :meth:`form_for`."""
         if obj is not None:
             return self.fieldsets
-        owner = ("owner",) if actor_of(request).may_administer_instance else ()
+        owner = ("owner",) if _names_owners(actor_of(request)) else ()
         return (
             (None, {"fields": ("name", *owner)}),
-            ("What it may do", {"fields": ("rights", "indexes", "projects")}),
+            ("What it may do", {"fields": ("rights", "indexes", "projects", "networks")}),
             ("Life", {"fields": ("last_day",)}),
         )
 
@@ -159,6 +152,7 @@ class TokenScreen(Screen):
             verbs=given["rights"],
             indexes=given["indexes"],
             projects=[canonicalize_name(name) for name in given["projects"]],
+            networks=given["networks"],
             expires_at=_end_of(given["last_day"]),
         )
         token.__dict__["text"] = text
@@ -166,12 +160,31 @@ class TokenScreen(Screen):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Show the text in this very answer: it must not rest in a session or an address."""
+        return self._shown_once(request, obj, obj.text)
+
+    def do_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
+        """As for every action, but what a rotation makes is shown in the answer."""
+        action = next(found for found in self.confirmed_actions if found.name == "rotate")
+        row = self.get_object(request, unquote(object_id)) if action_name == action.name else None
+        if row is None or not self._may(request, action):
+            return super().do_view(request, object_id, action_name)
+        form = self._bound_form(request, action, [row])
+        if form.is_bound and form.is_valid():
+            try:
+                made, text = _rotate(actor_of(request), row, form.cleaned_data)
+            except Refusal as refusal:
+                form.add_error(None, refusal.detail)
+            else:
+                return self._shown_once(request, made, text)
+        return self._page(request, action, [row], form, self._row_url(object_id))
+
+    def _shown_once(self, request: HttpRequest, obj: Token, text: str) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": f"Token '{obj.name}'",
             "opts": self.opts,
             "token": obj,
-            "text": obj.text,
+            "text": text,
             "list_url": self._list_url(),
         }
         return TemplateResponse(request, "admin/token_issued.html", context)
@@ -184,11 +197,13 @@ class TokenScreen(Screen):
     def state(self, row: Token) -> SafeString:
         """Whether it works."""
         now = timezone.now()
+        if row.leaked_at is not None:
+            return marks.badge("leaked", "bad")
         if row.revoked_at is not None:
             return marks.badge("revoked", "bad")
-        if row.expires_at is not None and row.expires_at <= now:
+        if row.ends_at is not None and row.ends_at <= now:
             return marks.badge("expired")
-        if row.expires_at is not None and row.expires_at <= now + SOON:
+        if row.ends_at is not None and row.ends_at <= now + SOON:
             return marks.badge("expires soon", "warn")
         return marks.badge("active", "good")
 
@@ -218,12 +233,37 @@ class TokenScreen(Screen):
     @admin.display(description="Expires")
     def expiry(self, row: Token) -> SafeString | str:
         """When it ends by itself."""
-        return marks.when(row.expires_at) if row.expires_at else "never"
+        return marks.when(row.ends_at) if row.ends_at else "never"
 
     @admin.display(description="Last used")
     def last_use(self, row: Token) -> SafeString | str:
         """When it was last used, to ten minutes."""
         return marks.when(row.last_used_at) if row.last_used_at else "never"
+
+    @admin.display(description="Used from")
+    def places(self, row: Token) -> str:
+        """The networks that it is bound to."""
+        return ", ".join(row.networks) or "anywhere"
+
+    @admin.display(description="Last used by")
+    def last_place(self, row: Token) -> str:
+        """Address and client of the last use."""
+        return ", ".join(filter(None, (row.last_address, row.last_client))) or marks.NOTHING
+
+    @admin.display(description="Comes from")
+    def lineage(self, row: Token) -> str:
+        """The token it was made with, and the one it was rotated from."""
+        parts = [
+            f"{words} {other}" for words, other in (("made with", row.parent), ("rotated from", row.replaces)) if other
+        ]
+        return "; ".join(parts) or "its owner"
+
+    @admin.display(description="Found in the open")
+    def leak(self, row: Token) -> SafeString | str:
+        """Where, when somebody has reported it."""
+        if row.leaked_at is None:
+            return marks.NOTHING
+        return f"{row.leaked_at:%Y-%m-%d %H:%M} UTC {row.leak_source}".strip()
 
     @admin.display(description="Revoked")
     def end(self, row: Token) -> SafeString | str:

@@ -31,7 +31,7 @@ class ActorThrottle(SimpleRateThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Take the rate that fits the actor, then count; nobody is held up because the counters cannot be reached."""
-        self.scope = "actor" if isinstance(request.auth, Actor) and not request.auth.is_anonymous else "anonymous"
+        self.scope = self.scope_of(request)
         self.rate = self.get_rate()
         limit, seconds = self.parse_rate(self.rate)
         try:
@@ -41,6 +41,10 @@ class ActorThrottle(SimpleRateThrottle):
                 raise
             log.warning("A REST request is not counted: the shared cache cannot be reached.")
             return True
+
+    def scope_of(self, request: Request) -> str:
+        """Which rate holds."""
+        return "actor" if isinstance(request.auth, Actor) and not request.auth.is_anonymous else "anonymous"
 
     def _count(self, key: str, seconds: int) -> int:
         """Which request of the current stretch of time this one is; a stretch begins with its first request."""
@@ -60,3 +64,11 @@ class ActorThrottle(SimpleRateThrottle):
         actor = request.auth
         ident = str(actor.user_id) if self.scope == "actor" else current.get().address  # type: ignore[union-attr]
         return f"throttle:{self.scope}:{ident}"
+
+
+class LeakThrottle(ActorThrottle):
+    """Counts reports of leaked tokens, by address whoever sends them."""
+
+    def scope_of(self, request: Request) -> str:
+        """Their own."""
+        return "leaks"

@@ -8,7 +8,7 @@ from accounts.api import schema  # noqa: F401  registers how the schema names ou
 from accounts.api.audit import AuditViewSet
 from accounts.api.members import MemberViewSet
 from accounts.api.teams import TeamViewSet
-from accounts.api.tokens import TokenViewSet
+from accounts.api.tokens import TokenLeakViewSet, TokenViewSet
 from accounts.api.users import UserViewSet
 
 _ROWS = {"get": "list", "post": "create"}
@@ -23,7 +23,9 @@ urlpatterns = [
     path("teams/<str:team>/members/", MemberViewSet.at(**_ROWS), name="members"),
     path("teams/<str:team>/members/<str:username>/", MemberViewSet.at(**_ROW), name="member"),
     path("tokens/", TokenViewSet.at(**_ROWS), name="tokens"),
+    path("tokens/leaked/", TokenLeakViewSet.at(post="report"), name="token-leaks"),
     path("tokens/<int:id>/", TokenViewSet.at(get="retrieve", delete="destroy"), name="token"),
+    path("tokens/<int:id>/rotate/", TokenViewSet.at(post="rotate"), name="token-rotate"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
     path("audit/<int:id>/", AuditViewSet.at(get="retrieve"), name="audit-entry"),
 ]

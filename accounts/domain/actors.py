@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from accounts.domain.instance_roles import NO_ROLES, InstanceRole
+from accounts.domain.networks import Network, contains
 from accounts.domain.verbs import Verb
 
 
@@ -24,7 +25,8 @@ class Method(Enum):
 class TokenScope:
     """What a token narrows its owner's rights to; empty ``indexes`` or ``projects`` narrow nothing.
 
-    ``indexes`` holds index names, ``projects`` normalised project names.
+    ``indexes`` holds index names, ``projects`` normalised project names, ``networks`` those it may be used from.
+    ``expires_at`` is when it stops by itself, as policy stands now.
     """
 
     key_id: str
@@ -33,6 +35,11 @@ class TokenScope:
     indexes: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
     expires_at: datetime | None = None
+    networks: tuple[Network, ...] = ()
+
+    def welcomes(self, address: str) -> bool:
+        """Whether the token may be used from ``address``."""
+        return not self.networks or contains(self.networks, address)
 
     def narrow(self, verbs: frozenset[Verb], index: str | None, project: str | None) -> frozenset[Verb]:
         """The part of ``verbs`` that the token lets through on ``project`` of ``index``.

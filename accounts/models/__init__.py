@@ -5,7 +5,7 @@ from accounts.models.audit import AuditEntry
 from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
-from accounts.models.tokens import Token
+from accounts.models.tokens import Token, TokenKind
 from accounts.models.users import ADMINISTRATOR_BIT, Membership, Team, User
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "SyncedMember",
     "Team",
     "Token",
+    "TokenKind",
     "User",
     "VerifiedPassword",
 ]

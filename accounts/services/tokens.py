@@ -1,27 +1,26 @@
-"""Issuing, revoking and recognising API tokens."""
+"""Issuing and revoking API tokens."""
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.db import transaction
 
 from accounts.domain.actors import Actor, Method, TokenScope
-from accounts.domain.token_format import TokenParts, make_token, parse_token, token_digest
-from accounts.domain.verbs import Verb, as_words, from_mask, to_mask
-from accounts.models import Token, User
-from accounts.services import audit, generations
+from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.networks import parse_networks
+from accounts.domain.token_format import make_token, token_digest
+from accounts.domain.verbs import Verb, as_words, to_mask
+from accounts.models import Token, TokenKind, User
+from accounts.services import audit, generations, token_bounds, token_lineage, token_policy
+from accounts.services.service_accounts import may_manage_service_account
+from accounts.services.token_use import recognise
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
-_USE_IS_NOTED_EVERY = timedelta(minutes=10)
-MAX_SCOPE_NAMES = 500
-_MAX_NAME = 100
+_LISTED = 200
 
 
 def issue(
@@ -32,132 +31,144 @@ def issue(
     verbs: Iterable[Verb],
     indexes: Iterable[str] = (),
     projects: Iterable[str] = (),
+    networks: Iterable[str] = (),
     expires_at: datetime | None = None,
+    lifetime: timedelta | None = None,
 ) -> tuple[Token, str]:
     """Make a token of ``owner`` and return its row with the text that is shown once.
 
-    ``projects`` are normalised names.  A token made with a token stays inside the first one's scope and life.
+    ``projects`` are normalised names.  Without ``expires_at`` it ends when policy usually lets tokens end; with
+    ``lifetime``, of at most an hour, it is a short-lived one.  A token made with a token stays inside the first one's scope,
+    networks and life, and ends with it.
     """
-    scope = TokenScope("", name.strip(), frozenset(verbs), frozenset(indexes), frozenset(projects), expires_at)
-    _require_may_issue(actor, owner)
-    _require_sound(scope)
-    _require_not_wider(actor, scope)
-    text, parts = make_token()
+    require_may_issue(actor, owner)
+    scope = TokenScope("", name.strip(), frozenset(verbs), frozenset(indexes), frozenset(projects))
+    scope = replace(scope, networks=parse_networks(networks) or (actor.token.networks if actor.token else ()))
+    token_bounds.require_sound(scope)
+    token_bounds.require_fit(scope, owner)
     with transaction.atomic():
-        token = Token.objects.create(
-            key_id=parts.key_id,
-            digest=token_digest(parts, settings.TPI_TOKEN_PEPPER),
-            user=owner,
-            name=scope.name,
-            verbs=to_mask(scope.verbs),
-            indexes=sorted(scope.indexes),
-            projects=sorted(scope.projects),
-            expires_at=expires_at,
-        )
+        parent = token_lineage.maker(actor)
+        kind = _kind(owner, parent, lifetime)
+        scope = replace(scope, expires_at=_end(kind, expires_at, lifetime, parent))
+        token_bounds.require_not_wider(actor.token, scope)
+        token, text = write(owner=owner, scope=scope, kind=kind, parent=parent)
         audit.record(
             actor=actor,
             action="token.issue",
             subject=token,
             owner=owner.username,
+            kind=kind,
             verbs=as_words(scope.verbs),
             indexes=token.indexes,
             projects=token.projects,
-            expires_at=expires_at.isoformat() if expires_at else None,
+            networks=token.networks,
+            expires_at=token.expires_at.isoformat() if token.expires_at else None,
+            parent=parent.key_id if parent else None,
         )
     return token, text
 
 
-def _require_may_issue(actor: Actor, owner: User) -> None:
-    if actor.user_id != owner.pk and not actor.may_administer_instance:
-        raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
+def require_may_issue(actor: Actor, owner: User) -> None:
+    """Refuse all but the owner, who looks after the service account, and the product itself on its host.
+
+    Also an administrator may not make a credential in the name of another person: what is done with it would be the other's
+    doing in every record.
+    """
+    is_ours = actor.user_id == owner.pk or actor.method is Method.INTERNAL
+    if not is_ours and not may_manage_service_account(actor, owner):
+        raise Forbidden(
+            "A token is issued by its owner, or for a service account by who looks after it.", code="token-owner"
+        )
     if not owner.is_active:
         raise Invalid(f"The account '{owner.username}' is disabled; enable it first.", code="account-disabled")
 
 
-def _require_sound(scope: TokenScope) -> None:
-    if not _is_plain(scope.name):
-        raise Invalid(f"Give the token a name of at most {_MAX_NAME} characters, in one line.", code="token-name")
-    if not scope.verbs:
-        raise Invalid("Give the token at least one verb, for example read.", code="token-verbs")
-    if max(len(scope.indexes), len(scope.projects)) > MAX_SCOPE_NAMES:
-        raise Invalid(f"A token names at most {MAX_SCOPE_NAMES} indexes and projects.", code="token-scope")
-    if not all(map(_is_plain, scope.indexes | scope.projects)):
-        raise Invalid("Name the indexes and projects of the token by their names.", code="token-scope")
-    if scope.expires_at is not None and scope.expires_at <= timezone.now():
-        raise Invalid("The expiry lies in the past; choose a later time.", code="token-expiry")
+def _kind(owner: User, parent: Token | None, lifetime: timedelta | None) -> TokenKind:
+    if lifetime is not None or (parent is not None and parent.kind == TokenKind.SHORT):
+        return TokenKind.SHORT
+    return TokenKind.SERVICE if owner.kind == User.Kind.SERVICE else TokenKind.PERSONAL
 
 
-def _is_plain(name: str) -> bool:
-    return 0 < len(name) <= _MAX_NAME and name.isprintable()
+def _end(
+    kind: TokenKind, expires_at: datetime | None, lifetime: timedelta | None, parent: Token | None
+) -> datetime | None:
+    if lifetime is not None:
+        if expires_at is not None:
+            raise Invalid("Give a lifetime or an expiry, not both.", code="token-lifetime")
+        return token_policy.short_end(lifetime)
+    if expires_at is not None:
+        return token_policy.wished_end(kind, expires_at)
+    return token_policy.usual_end(kind, parent.ends_at if parent else None)
 
 
-def _require_not_wider(actor: Actor, scope: TokenScope) -> None:
-    """A token may only make one that can do no more and live no longer than itself."""
-    held = actor.token
-    if held is None:
-        return
-    wider = not scope.verbs <= held.verbs
-    wider |= bool(held.indexes) and not (scope.indexes and scope.indexes <= held.indexes)
-    wider |= bool(held.projects) and not (scope.projects and scope.projects <= held.projects)
-    wider |= held.expires_at is not None and (scope.expires_at is None or scope.expires_at > held.expires_at)
-    if wider:
-        raise Forbidden(
-            "A token cannot make another one that may do more or lives longer; sign in with your password.",
-            code="token-wider",
-        )
+def write(
+    *,
+    owner: User,
+    scope: TokenScope,
+    kind: str,
+    parent: Token | None,
+    replaces: Token | None = None,
+    by_predecessor: bool = False,
+) -> tuple[Token, str]:
+    """The row of a new token and its text; whoever calls has asked everything and writes the audit entry."""
+    text, parts = make_token()
+    token = Token.objects.create(
+        key_id=parts.key_id,
+        digest=token_digest(parts, settings.TPI_TOKEN_PEPPER),
+        user=owner,
+        kind=kind,
+        name=scope.name,
+        verbs=to_mask(scope.verbs),
+        indexes=sorted(scope.indexes),
+        projects=sorted(scope.projects),
+        networks=[str(network) for network in scope.networks],
+        expires_at=scope.expires_at,
+        parent=parent,
+        replaces=replaces,
+        by_predecessor=by_predecessor,
+    )
+    return token, text
 
 
 def revoke(*, actor: Actor, token: Token) -> None:
-    """End a token at once, everywhere."""
-    if actor.user_id != token.user_id and not actor.may_administer_instance:
+    """End a token at once, everywhere, with all that was made with it and, unless it ends itself, what it rotated itself to.
+
+    Revoking it again ends what is left of its line.
+    """
+    _require_may_revoke(actor, token)
+    ends_itself = actor.token is not None and actor.token.key_id == token.key_id
+    with transaction.atomic():
+        token_lineage.hold()
+        if ended := token_lineage.end_line(token, with_successors=not ends_itself):
+            others = [key_id for key_id in ended if key_id != token.key_id]
+            audit.record(
+                actor=actor,
+                action="token.revoke",
+                subject=token,
+                owner=token.user.username,
+                descendants=others[:_LISTED],
+                number_of_descendants=len(others),
+            )
+            generations.bump_access()
+
+
+def _require_may_revoke(actor: Actor, token: Token) -> None:
+    if not (
+        actor.user_id == token.user_id
+        or actor.may_administer_instance
+        or (actor.token is None and InstanceRole.SECURITY_OFFICER in actor.roles)
+        or may_manage_service_account(actor, token.user)
+    ):
         raise NotFound("There is no such token of yours.")
     if actor.token is not None and actor.token.key_id != token.key_id and not _may_end_others(actor.token):
         raise Forbidden(
             "This token may revoke only itself; use one with the right to administer and without bounds, or a password.",
             code="token-scope",
         )
-    with transaction.atomic():
-        if Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            audit.record(actor=actor, action="token.revoke", subject=token, owner=token.user.username)
-            generations.bump_access()
 
 
 def _may_end_others(scope: TokenScope) -> bool:
     return scope.is_unbounded and Verb.ADMINISTER in scope.verbs
 
 
-def recognise(text: str) -> Actor | None:
-    """The actor whose token ``text`` is, or None for a malformed, unknown, expired or revoked one.
-
-    One indexed query; the secret is compared as a keyed digest in constant time.
-    """
-    parts = parse_token(text)
-    if parts is None:
-        return None
-    now = timezone.now()
-    row = (
-        Token.objects.select_related("user")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now), key_id=parts.key_id, revoked_at=None, user__is_active=True)
-        .first()
-    )
-    if row is None or not _fits(row, parts):
-        return None
-    _note_use(row, now)
-    scope = TokenScope(
-        row.key_id, row.name, from_mask(row.verbs), frozenset(row.indexes), frozenset(row.projects), row.expires_at
-    )
-    return row.user.actor(Method.TOKEN, scope)
-
-
-def _fits(row: Token, parts: TokenParts) -> bool:
-    return hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER))
-
-
-def _note_use(row: Token, now: datetime) -> None:
-    """Write the time of use, seldom, because a page read must not cost a write, and only if it can be written.
-
-    With a full disk or a database that only reads, installers go on reading.
-    """
-    if row.last_used_at is None or now - row.last_used_at > _USE_IS_NOTED_EVERY:
-        with suppress(DatabaseError), transaction.atomic():
-            Token.objects.filter(pk=row.pk).update(last_used_at=now)
+__all__ = ["issue", "recognise", "require_may_issue", "revoke", "write"]

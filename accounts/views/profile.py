@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms.profile import PasswordForm, ProfileForm
 from accounts.services import passwords, users
 from accounts.views.people import account, reader, signed_in
+from accounts.views.token_warnings import warnings_for
 from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated
 from tpi_site.kit.request_context import current
 
@@ -29,7 +30,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Your profile is saved.")
         return HttpResponseRedirect(reverse("account:profile"))
     memberships = user.memberships.select_related("team").order_by("team__name")[:200]
-    context = {"form": form, "memberships": memberships, "account": user}
+    context = {"form": form, "memberships": memberships, "account": user, "token_warnings": warnings_for(user)}
     return render(request, "account/profile.html", context, status=422 if form.errors else 200)
 
 

@@ -91,6 +91,9 @@ def _rest() -> dict[str, Row]:
         "api:token": Row(
             {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404
         ),
+        # A token of another person is nobody's to rotate, since its text would be in the answer.
+        "api:token-rotate": Row({"POST": (frozenset(), {})}, {"id": "{token}"}, denied=404),
+        "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
         "api:audit": reads(ADMINISTRATOR),
         "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
@@ -183,7 +186,7 @@ PAGES = {
 
 PAGE_KWARGS = {"index": "main", "project": "acme-tool", "version": "1.0"}
 
-POSTED_PAGES = {"account:sign-out", "account:token-revoke"}
+POSTED_PAGES = {"account:sign-out", "account:token-revoke", "account:token-rotate"}
 """Pages that act on a POST alone and on the actor's own things; their tests are beside their views."""
 
 CONSOLE = {

@@ -50,7 +50,7 @@ ACTIONS = {
     "file": ["yank", "unyank", "delete"],
     "role": ["delete"],
     "prefix": ["delete"],
-    "token": ["revoke"],
+    "token": ["revoke", "rotate"],
     "membership": ["delete"],
 }
 """What can be done to one row, by the screen's word."""

@@ -265,6 +265,9 @@ def test_tokens_are_filtered_by_their_state(red: Side, sign_in: SignIn) -> None:
     assert names("state=expiring") == ["soon"]
     assert names("state=expired") == ["ended"]
     assert names("state=revoked") == ["gone"]
+    assert names("state=policy") == []
+    assert names("kind=personal&state=active") == ["later", "red-token", "soon"]
+    assert names("kind=service") == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -13,7 +13,8 @@ from accounts.services import tokens
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, do, do_many, errors, members_row
 from tests.evidence import collecting
-from tests.factories.people import PASSWORD, make_user
+from tests.factories.people import PASSWORD, make_service_account, make_user
+from tests.factories.requests import seen_from
 
 
 @pytest.fixture
@@ -161,13 +162,14 @@ def test_another_teams_membership_cannot_be_slipped_into_a_teams_form(browser: C
 
 
 def test_a_token_is_shown_once(browser: Client, red: Side) -> None:
-    evidence = collecting()
+    evidence, day = collecting(), timezone.now() + timedelta(days=200)
     fields = {
         "name": "CI",
         "rights": ["read", "upload"],
         "indexes": "red-index",
         "projects": "Red_Project",
-        "last_day": "2999-12-31",
+        "networks": "192.0.2.0/24\n127.0.0.1",
+        "last_day": f"{day:%Y-%m-%d}",
     }
     answer = browser.post(address(Token, "add"), fields)
     text, token = answer.context["text"], Token.objects.get(name="CI")
@@ -176,22 +178,61 @@ def test_a_token_is_shown_once(browser: Client, red: Side) -> None:
     assert text in answer.content.decode()
     assert "no-store" in answer.headers["Cache-Control"]
     assert (token.user, token.indexes, token.projects) == (red.admin, ["red-index"], ["red-project"])
-    assert token.expires_at == datetime(2999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    assert tokens.recognise(text) is not None
+    assert token.networks == ["127.0.0.1/32", "192.0.2.0/24"]
+    assert token.expires_at == day.replace(hour=23, minute=59, second=59, microsecond=999999)
+    with seen_from("192.0.2.1"):
+        assert tokens.recognise(text) is not None
     assert evidence.actions == ["token.issue"]
     for page in (address(Token, "changelist"), address(token), "/admin/", address(AuditEntry, "changelist")):
         assert text not in browser.get(page).content.decode()
     assert text not in str(dict(browser.session))
 
 
-def test_an_administrator_issues_for_somebody(root: Client) -> None:
-    make_user("ann")
-    fields = {"name": "CI", "owner": "ANN", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
-    answer = root.post(address(Token, "add"), fields)
+@pytest.mark.parametrize("who", ["root", "browser"])
+def test_who_looks_after_a_service_account_issues_for_it(who: str, request: pytest.FixtureRequest, red: Side) -> None:
+    make_service_account(red.team, "robot")
+    fields = {"name": "CI", "owner": "ROBOT", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
+    answer = request.getfixturevalue(who).post(address(Token, "add"), fields)
 
-    assert Token.objects.get(name="CI").user.username == "ann"
-    assert AuditEntry.objects.get(action="token.issue").actor_name == "root"
+    token = Token.objects.get(name="CI")
+    assert (token.user.username, token.kind) == ("robot", "service")
     assert answer.status_code == 200
+    assert "robot" in request.getfixturevalue(who).get(address(token)).content.decode()
+
+
+def test_nobody_issues_for_another_person_or_another_teams_account(root: Client, browser: Client, blue: Side) -> None:
+    make_service_account(blue.team, "robot")
+    fields = {"name": "CI", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
+    assert "no service account of yours" in errors(root.post(address(Token, "add"), {**fields, "owner": "blue-admin"}))
+    browser.post(address(Token, "add"), {**fields, "owner": "robot"})
+    assert set(Token.objects.filter(name="CI").values_list("user__username", flat=True)) == {"red-admin"}
+
+
+def test_a_rotated_token_is_shown_once_and_the_old_one_goes_on(browser: Client, red: Side) -> None:
+    page = address(red.token, "do", "rotate")
+    assert "The old token ends" in browser.get(page).content.decode()
+    evidence = collecting()
+    assert "valid choice" in errors(browser.post(page, {"confirmed": "yes", "overlap": "8"}))
+    answer = browser.post(page, {"confirmed": "yes", "overlap": "3600"})
+    text = answer.context["text"]
+
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert tokens.recognise(text) is not None
+    red.token.refresh_from_db()
+    assert red.token.expires_at is not None
+    assert red.token.expires_at <= timezone.now() + timedelta(hours=1)
+    assert evidence.actions == ["token.rotate"]
+    again = browser.post(page, {"confirmed": "yes", "overlap": "0"})
+    assert "rotated already" in errors(again)
+    new = Token.objects.get(replaces=red.token)
+    assert f"rotated from {red.token}" in browser.get(address(new)).content.decode()
+
+
+def test_an_administrator_does_not_rotate_anothers_token(root: Client, red: Side) -> None:
+    assert "/do/rotate/" not in root.get(address(red.token)).content.decode()
+    answer = root.post(address(red.token, "do", "rotate"), {"confirmed": "yes", "overlap": "0"})
+    assert "issued by its owner" in errors(answer)
+    assert Token.objects.filter(replaces=red.token).count() == 0
 
 
 def test_a_revoked_token_ends_at_once(browser: Client, red: Side) -> None:

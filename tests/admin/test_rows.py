@@ -73,7 +73,7 @@ def test_anothers_row_cannot_be_changed_or_deleted(browser: Client, blue: Side, 
 @pytest.mark.parametrize(("screen", "action"), WORDS)
 def test_nothing_can_be_done_to_anothers_row(browser: Client, blue: Side, screen: str, action: str) -> None:
     row, before = blue.rows[screen], _left_alone()
-    fields = {"reason": "because", "typed": str(row)}
+    fields = {"reason": "because", "typed": str(row), "overlap": "0"}
     page = browser.get(address(row, "do", action), follow=True)
     assert "blue-" not in page.content.decode()
     assert do(browser, row, action, **fields).status_code in (200, 404)

@@ -33,6 +33,16 @@ def make_user(
     )
 
 
+def make_service_account(team: Team, username: str = "") -> User:
+    """An account of a program, which the team looks after."""
+    return User.objects.create(
+        username=username or f"robot-{next(_numbers)}",
+        kind=User.Kind.SERVICE,
+        service_team=team,
+        password=make_password(None),
+    )
+
+
 def make_team(name: str = "", *members: User, admins: Iterable[User] = ()) -> Team:
     """A team with its people."""
     team = Team.objects.create(name=name or f"team-{next(_numbers)}")
@@ -48,6 +58,7 @@ def make_token(
     *,
     indexes: Iterable[str] = (),
     projects: Iterable[str] = (),
+    networks: Iterable[str] = (),
     expires_at: datetime | None = None,
     name: str = "test",
 ) -> tuple[Token, str]:
@@ -59,6 +70,7 @@ def make_token(
         verbs=verbs,
         indexes=indexes,
         projects=projects,
+        networks=networks,
         expires_at=expires_at,
     )
 

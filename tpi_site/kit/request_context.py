@@ -22,6 +22,8 @@ class RequestContext:
 
     request_id: str = ""
     address: str = ""
+    client: str = ""
+    """What the client calls itself, unread and of any length."""
 
 
 NO_REQUEST = RequestContext()
@@ -61,7 +63,7 @@ def begin(environ: Mapping[str, object]) -> RequestContext:
     """The context of a request that starts now; a proxy's well-formed ``X-Request-ID`` is kept."""
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
     request_id = given if _SAFE_ID.match(given) else secrets.token_hex(8)
-    return RequestContext(request_id, client_address(environ))
+    return RequestContext(request_id, client_address(environ), str(environ.get("HTTP_USER_AGENT", "")))
 
 
 class RequestContextMiddleware:

@@ -35,6 +35,8 @@ TPI_DIRECTORY_WINDOW = env.integer("TPI_DIRECTORY_WINDOW", 1800, minimum=1)
 TPI_DIRECTORY_GRACE_HOURS = env.integer("TPI_DIRECTORY_GRACE_HOURS", 72)
 TPI_DIRECTORY_SYNC_MINUTES = env.integer("TPI_DIRECTORY_SYNC_MINUTES", 60, minimum=5)
 TPI_DIRECTORIES = directories.read()
+TPI_TOKEN_MAX_DAYS = env.integer("TPI_TOKEN_MAX_DAYS", 365)
+TPI_SERVICE_TOKEN_MAX_DAYS = env.integer("TPI_SERVICE_TOKEN_MAX_DAYS", 365)
 TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
@@ -203,7 +205,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "tpi_site.kit.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttles.ActorThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"actor": TPI_API_RATE, "anonymous": "300/min"},
+    "DEFAULT_THROTTLE_RATES": {"actor": TPI_API_RATE, "anonymous": "300/min", "leaks": "60/min"},
     "EXCEPTION_HANDLER": "tpi_site.kit.edge.rest_exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -244,7 +246,11 @@ SPECTACULAR_SETTINGS = {
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
     ],
-    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.tokens.VERBS"},
+    "ENUM_NAME_OVERRIDES": {
+        "VerbEnum": "accounts.api.token_bodies.VERBS",
+        "TokenKindEnum": "accounts.models.tokens.TokenKind",
+        "KindEnum": "indexapp.models.indexes.Index.Kind",
+    },
 }
 
 PROMETHEUS_METRIC_NAMESPACE = "tpi"

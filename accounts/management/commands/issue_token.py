@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--verb", action="append", choices=[verb.value for verb in Verb], dest="verbs")
         parser.add_argument("--index", action="append", default=[], dest="indexes")
         parser.add_argument("--project", action="append", default=[], dest="projects")
+        parser.add_argument("--network", action="append", default=[], dest="networks")
         parser.add_argument("--days", type=int, default=7)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,6 +41,7 @@ class Command(BaseCommand):
                 verbs=parse_verbs(options["verbs"] or ["read"]),
                 indexes=options["indexes"],
                 projects=options["projects"],
+                networks=options["networks"],
                 expires_at=timezone.now() + timedelta(days=options["days"]),
             )
         except Refusal as refusal:

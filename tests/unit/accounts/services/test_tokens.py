@@ -8,15 +8,17 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from accounts.domain.actors import Method
+from accounts.domain.actors import Method, internal
+from accounts.domain.instance_roles import InstanceRole, roles_to_mask
 from accounts.domain.token_format import parse_token
 from accounts.domain.verbs import ALL_VERBS, Verb, from_mask
-from accounts.models import Token, User
+from accounts.models import Membership, Token, User
 from accounts.services import tokens
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.people import make_token, make_user
+from tests.factories.people import SYSTEM, make_service_account, make_token, make_user
+from tests.factories.requests import seen_from
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -47,14 +49,18 @@ def test_the_row_has_the_scope_and_not_the_secret(cast: Cast) -> None:
 
 def test_the_audit_entry_tells_the_scope_and_not_the_secret(cast: Cast) -> None:
     found = evidence.collecting()
-    _, text = tokens.issue(actor=cast.actor("uploader"), owner=cast.uploader, name="ci", verbs=[R], indexes=["main"])
+    row, text = tokens.issue(actor=cast.actor("uploader"), owner=cast.uploader, name="ci", verbs=[R], indexes=["main"])
+    assert row.expires_at is not None
     [entry] = found.audit
     assert entry.detail == {
         "owner": "uploader",
+        "kind": "personal",
         "verbs": ["read"],
         "indexes": ["main"],
         "projects": [],
-        "expires_at": None,
+        "networks": [],
+        "expires_at": row.expires_at.isoformat(),
+        "parent": None,
     }
     assert text[16:] not in str(vars(entry))
 
@@ -82,9 +88,9 @@ def test_what_no_token_may_have(cast: Cast, values: dict[str, Any], code: str) -
 
 
 def test_a_disabled_account_gets_none(cast: Cast) -> None:
-    owner, actor = make_user("gone", is_active=False), cast.actor("administrator")
+    owner = make_user("gone", is_active=False)
     with refused("account-disabled"):
-        tokens.issue(actor=actor, owner=owner, name="ci", verbs=[R])
+        tokens.issue(actor=SYSTEM, owner=owner, name="ci", verbs=[R])
 
 
 NARROW: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
@@ -99,7 +105,11 @@ NARROW: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"verbs": [R], "projects": ["a"]}, {"verbs": [R]}, False),
     ({"verbs": [R], "projects": ["a"]}, {"verbs": [R], "projects": ["b"]}, False),
     ({"verbs": [R]}, {"verbs": [R], "expires_at": timezone.now() + TOMORROW}, True),
-    ({"verbs": [R], "expires_at": timezone.now() + TOMORROW}, {"verbs": [R]}, False),
+    ({"verbs": [R], "expires_at": timezone.now() + TOMORROW}, {"verbs": [R]}, True),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["192.0.2.8/29"]}, True),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["192.0.0.0/16"]}, False),
+    ({"verbs": [R], "networks": ["192.0.2.0/24"]}, {"verbs": [R], "networks": ["2001:db8::/32"]}, False),
+    ({"verbs": [R]}, {"verbs": [R], "networks": ["2001:db8::/32"]}, True),
     (
         {"verbs": [R], "expires_at": timezone.now() + TOMORROW},
         {"verbs": [R], "expires_at": timezone.now() + 2 * TOMORROW},
@@ -119,7 +129,8 @@ def test_a_token_makes_only_narrower_ones(
     cast: Cast, role: str, held: dict[str, Any], wanted: dict[str, Any], may: bool
 ) -> None:
     owner = cast.user(role)
-    actor = tokens.recognise(make_token(owner, **held)[1])
+    with seen_from("192.0.2.9"):
+        actor = tokens.recognise(make_token(owner, **held)[1])
     assert actor is not None
     if may:
         tokens.issue(actor=actor, owner=owner, name="child", **wanted)
@@ -128,13 +139,31 @@ def test_a_token_makes_only_narrower_ones(
         tokens.issue(actor=actor, owner=owner, name="child", **wanted)
 
 
-def test_only_an_unbounded_administrators_token_makes_tokens_for_others(cast: Cast) -> None:
+def test_only_an_unbounded_administrators_token_makes_tokens_for_service_accounts(cast: Cast) -> None:
     bounded = cast.token_actor("administrator", ALL_VERBS, indexes=["main"])
-    owner = cast.reader
+    owner = make_service_account(cast.team)
     with refused("token-owner"):
         tokens.issue(actor=bounded, owner=owner, name="ci", verbs=[R], indexes=["main"])
     row, _ = tokens.issue(actor=cast.token_actor("administrator"), owner=owner, name="ci", verbs=[R])
-    assert row.user == owner
+    assert (row.user, row.kind) == (owner, "service")
+
+
+@pytest.mark.parametrize("role", ["administrator", "team_admin"])
+def test_nobody_makes_a_token_in_the_name_of_another_person(cast: Cast, role: str) -> None:
+    actor, owner = cast.actor(role), cast.reader
+    with refused("token-owner"):
+        tokens.issue(actor=actor, owner=owner, name="ci", verbs=[R])
+    assert tokens.issue(actor=internal("manage.py"), owner=owner, name="ci", verbs=[R])[0].user == owner
+
+
+def test_an_auditors_token_reads_and_nothing_else(cast: Cast) -> None:
+    User.objects.filter(pk=cast.reader.pk).update(instance_roles=roles_to_mask([InstanceRole.AUDITOR]))
+    cast.reader.refresh_from_db()
+    actor = cast.actor("reader")
+    for verbs in ([R, U], [U], list(ALL_VERBS)):
+        with refused("token-auditor"):
+            tokens.issue(actor=actor, owner=cast.reader, name="ci", verbs=verbs)
+    assert tokens.issue(actor=actor, owner=cast.reader, name="ci", verbs=[R])[0].pk
 
 
 def test_a_token_is_recognised_as_its_owner_within_its_scope(cast: Cast) -> None:
@@ -246,3 +275,53 @@ def test_an_unbounded_token_revokes_others_only_with_the_right_to_administer(cas
     tokens.revoke(actor=cast.token_actor("uploader", ALL_VERBS), token=other)
     other.refresh_from_db()
     assert other.revoked_at is not None
+
+
+def test_a_security_officer_ends_anybodys_token_but_not_with_a_token(cast: Cast) -> None:
+    row, _ = make_token(cast.reader)
+    User.objects.filter(pk=cast.outsider.pk).update(instance_roles=roles_to_mask([InstanceRole.SECURITY_OFFICER]))
+    cast.outsider.refresh_from_db()
+    by_token = cast.token_actor("outsider")
+    with refused("not-found"):
+        tokens.revoke(actor=by_token, token=row)
+    tokens.revoke(actor=cast.actor("outsider"), token=row)
+    row.refresh_from_db()
+    assert row.revoked_at is not None
+
+
+@pytest.mark.parametrize(("place", "may"), [("admin", True), ("maintainer", True), ("member", False)])
+def test_who_looks_after_a_service_account_issues_and_ends_its_tokens(cast: Cast, place: str, may: bool) -> None:
+    robot = make_service_account(cast.team)
+    row, _ = make_token(robot)
+    Membership.objects.filter(team=cast.team, user=cast.member).update(role=place)
+    actor = cast.actor("member")
+    if may:
+        assert tokens.issue(actor=actor, owner=robot, name="ci", verbs=[R])[0].user == robot
+        tokens.revoke(actor=actor, token=row)
+        return
+    with refused("token-owner"):
+        tokens.issue(actor=actor, owner=robot, name="ci", verbs=[R])
+    with refused("not-found"):
+        tokens.revoke(actor=actor, token=row)
+
+
+def test_a_managers_token_needs_the_right_to_administer_for_service_accounts(cast: Cast) -> None:
+    robot = make_service_account(cast.team)
+    weak = cast.token_actor("team_admin", [R, U])
+    with refused("token-owner"):
+        tokens.issue(actor=weak, owner=robot, name="ci", verbs=[R])
+    strong = cast.token_actor("team_admin", ALL_VERBS)
+    child, _ = tokens.issue(actor=strong, owner=robot, name="ci", verbs=[R])
+    assert strong.token is not None
+    assert child.parent is not None
+    assert child.parent.key_id == strong.token.key_id
+
+
+def test_a_service_account_makes_narrower_tokens_of_its_own(cast: Cast) -> None:
+    robot = make_service_account(cast.team)
+    actor = tokens.recognise(make_token(robot, [R, U], indexes=["main"])[1])
+    assert actor is not None
+    child, _ = tokens.issue(actor=actor, owner=robot, name="step", verbs=[R], indexes=["main"])
+    assert (child.user, child.kind) == (robot, "service")
+    with refused("token-wider"):
+        tokens.issue(actor=actor, owner=robot, name="step", verbs=[R])
