@@ -115,6 +115,7 @@ class TokenScreen(Screen):
         ("What it may do", {"fields": ("rights", "scope")}),
         ("Life", {"fields": ("since", "expiry", "last_use", "end")}),
     )
+    needs_fresh_sign_in = True
     confirmed_actions = (
         ConfirmedAction(
             name="revoke",

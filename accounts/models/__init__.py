@@ -2,7 +2,9 @@
 
 from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditEntry
+from accounts.models.browser_sessions import BrowserSession
 from accounts.models.directories import Directory, DirectorySync, GroupMapping
+from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark
 from accounts.models.tokens import Token
@@ -11,11 +13,14 @@ from accounts.models.users import Membership, Team, User
 __all__ = [
     "Alarm",
     "AuditEntry",
+    "Authenticator",
+    "BrowserSession",
     "Directory",
     "DirectorySync",
     "Generation",
     "GroupMapping",
     "Membership",
+    "RecoveryCode",
     "SignInMark",
     "Team",
     "Token",

@@ -13,6 +13,7 @@ from accounts.domain.verbs import as_words, from_mask
 from accounts.forms.tokens import TokenForm
 from accounts.models import Token
 from accounts.services import scope_indexes, tokens
+from accounts.views.fresh import freshly_signed_in
 from accounts.views.people import account, reader, signed_in
 from tpi_site.kit.errors import Refusal
 
@@ -33,7 +34,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     return render(request, "account/tokens.html", {"live": live, "ended": ended, "now": now})
 
 
-@signed_in
+@freshly_signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_new(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer to the POST is the only place where it is ever shown."""

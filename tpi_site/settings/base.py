@@ -30,6 +30,9 @@ TPI_METRICS_NETWORKS = env.words("TPI_METRICS_NETWORKS", ("127.0.0.0/8", "::1/12
 TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
 TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
 TPI_VERIFIED_PASSWORD_SECONDS = env.integer("TPI_VERIFIED_PASSWORD_SECONDS", 60)
+TPI_SECOND_FACTOR = env.choice("TPI_SECOND_FACTOR", "off", ("off", "administrators", "privileged", "everybody"))
+TPI_SESSION_IDLE_MINUTES = env.integer("TPI_SESSION_IDLE_MINUTES", 60, minimum=1)
+TPI_SESSION_HOURS = env.integer("TPI_SESSION_HOURS", 12, minimum=1)
 TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
@@ -52,7 +55,7 @@ if TPI_URL:
 SESSION_COOKIE_NAME = "tpi_session"
 CSRF_COOKIE_NAME = "tpi_csrf"
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = TPI_SESSION_HOURS * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -89,6 +92,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.browser_sessions.BrowserSessionMiddleware",
     "accounts.authentication.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
