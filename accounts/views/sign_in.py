@@ -49,6 +49,7 @@ class SignIn(View):
         except (Unauthenticated, Throttled) as refusal:
             form.add_error(None, refusal.detail)
             return _refused(_page(request, form, status=422), refusal)
+        _end_present(request)
         if second_factors.has_one(user):
             half_session.begin(request, user, "code", _next(request))
             return HttpResponseRedirect(reverse("account:sign-in-code"))
@@ -133,11 +134,15 @@ def _person(actor: Actor) -> User:
     return user
 
 
+def _end_present(request: HttpRequest) -> None:
+    """Whoever was signed in with this browser is not any more."""
+    session = session_of(request)
+    if session is not None:
+        sessions.note_sign_out(actor=reader(request), session=session)
+
+
 def _start_session(request: HttpRequest, user: User, *, second_factor: str = "") -> None:
     """Give the browser a session with a new key, so that one planted before is worth nothing."""
-    earlier = session_of(request)
-    if earlier is not None:
-        sessions.note_sign_out(actor=reader(request), session=earlier)
     request.session.flush()
     login(request, user, backend=_BACKEND)
     session = session_of(request)
