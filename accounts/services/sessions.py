@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, Method
-from accounts.models import BrowserSession, User
+from accounts.models import AuditEntry, BrowserSession, User
 from accounts.permissions import may_end_sessions
 from accounts.services import audit, second_factors
 from tpi_site.kit.errors import Forbidden
@@ -90,6 +90,17 @@ def note_sign_in(*, actor: Actor, user: User, session: BrowserSession, second_fa
         if second_factor:
             BrowserSession.objects.filter(pk=session.pk).update(second_factor=True)
         audit.record(actor=actor, action="sign-in", subject=user, **detail)
+
+
+def note_refused_sign_in(*, user: User, why: str) -> None:
+    """Write that a right password did not open a session."""
+    audit.record(
+        actor=Actor(username=user.username),
+        action="sign-in",
+        subject=user,
+        outcome=AuditEntry.Outcome.REFUSED,
+        why=why,
+    )
 
 
 def note_proof(*, actor: Actor, session: BrowserSession, second_factor: str = "") -> None:

@@ -130,6 +130,7 @@ def _person(actor: Actor) -> User:
     """The account of a right password; that of a program is answered as if the password were wrong."""
     user = User.objects.get(pk=actor.user_id or 0)
     if user.kind == User.Kind.SERVICE:
+        sessions.note_refused_sign_in(user=user, why="service account")
         raise Unauthenticated(passwords.WRONG, code="password-wrong")
     return user
 

@@ -52,6 +52,7 @@ if _public.scheme == "https":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if TPI_URL:
     CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SESSION_ENGINE = "tpi_site.kit.session_store"
 SESSION_COOKIE_NAME = "tpi_session"
 CSRF_COOKIE_NAME = "tpi_csrf"
 CSRF_COOKIE_HTTPONLY = True

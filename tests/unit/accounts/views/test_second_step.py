@@ -176,6 +176,7 @@ def test_a_service_account_is_answered_as_if_the_password_were_wrong(client: Cli
     answer = password(client, "robot")
     assert answer.status_code == 422
     assert b"The user name or the password is wrong." in answer.content
+    assert AuditEntry.objects.get().outcome == AuditEntry.Outcome.REFUSED
     assert not BrowserSession.objects.exists()
 
 
