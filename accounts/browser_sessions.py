@@ -54,7 +54,7 @@ def _suffices(session: BrowserSession, user: User) -> bool:
     """Also when the account was given a part, or the policy changed, since the person signed in."""
     if user.kind == User.Kind.SERVICE:
         return False
-    return session.second_factor or not second_factors.is_required(user)
+    return session.second_factor or not second_factors.is_required(user, session)
 
 
 def session_of(request: HttpRequest) -> BrowserSession | None:

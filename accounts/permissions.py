@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.domain.instance_roles import InstanceRole
-from accounts.models import AuditEntry, BrowserSession, Team, Token, User
+from accounts.models import AuditEntry, Team, Token, User
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
 SIGN_IN = "Sign in with a user name and password or with an API token; this address needs credentials."
@@ -52,12 +52,3 @@ def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
 def may_end_sessions(actor: Actor) -> bool:
     """Whether the actor may see and end everybody's sessions, and take a lost second factor away."""
     return actor.may_administer_instance or (actor.token is None and InstanceRole.SECURITY_OFFICER in actor.roles)
-
-
-def sessions_visible_to(actor: Actor) -> QuerySet[BrowserSession]:
-    """All sessions for administrators and security officers, one's own for others who did not come with a token."""
-    if may_end_sessions(actor):
-        return BrowserSession.objects.all()
-    if actor.user_id is None or actor.token is not None:
-        return BrowserSession.objects.none()
-    return BrowserSession.objects.filter(user=actor.user_id)

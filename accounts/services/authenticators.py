@@ -14,7 +14,7 @@ from accounts.models import Authenticator, BrowserSession, RecoveryCode, User
 from accounts.permissions import may_end_sessions
 from accounts.services import audit, generations, second_factors, sessions
 from accounts.services.one_time_codes import purpose, recovery_digest
-from tpi_site.kit import sealing
+from tpi_site.kit import locking, sealing
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
 RECOVERY_CODES = 10
@@ -33,6 +33,7 @@ def begin(*, actor: Actor, user: User) -> int:
         )
     secret = sealing.seal(one_time_codes.make_secret(), purpose(user))
     with transaction.atomic():
+        locking.hold(purpose(user))
         Authenticator.objects.filter(user=user, confirmed_at=None).delete()
         row = Authenticator.objects.create(user=user, secret=secret)
         audit.record(actor=actor, action="factor.begin", subject=user)
@@ -65,6 +66,7 @@ def confirm(*, actor: Actor, user: User, number: int, code: str, keep: BrowserSe
             "This is not the app's present code; check the phone's clock and try the next one.", code="code-wrong"
         )
     with transaction.atomic():
+        locking.hold(purpose(user))
         replaced, _ = Authenticator.objects.filter(user=user, confirmed_at__isnull=False).delete()
         if not Authenticator.objects.filter(pk=row.pk, confirmed_at=None).update(confirmed_at=now, last_step=steps[-1]):
             raise _none_begun()
@@ -107,6 +109,7 @@ def renew_recovery_codes(*, actor: Actor, user: User) -> list[str]:
     if not second_factors.has_one(user):
         raise Conflict("Recovery codes stand in for an authenticator app; set one up first.", code="factor-none")
     with transaction.atomic():
+        locking.hold(purpose(user))
         codes = _make_codes(user)
         audit.record(actor=actor, action="factor.renew-recovery-codes", subject=user)
     return codes

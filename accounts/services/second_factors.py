@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.domain.actors import Actor
-from accounts.models import Authenticator, Membership, User
+from accounts.models import Authenticator, BrowserSession, Membership, User
 from accounts.services import alarms
 from tpi_site.kit.errors import Forbidden
 
 _TEAM_ADMINS = Membership.objects.filter(role=Membership.Place.ADMIN)
 
 
-def is_required(user: User) -> bool:
-    """Whether ``TPI_SECOND_FACTOR`` asks a second factor of the account; one query at most, and mostly none."""
+def with_team_admins(rows: QuerySet[BrowserSession]) -> QuerySet[BrowserSession]:
+    """Let the query of a session tell too what :func:`is_required` would ask, where the policy makes it ask at all."""
+    if settings.TPI_SECOND_FACTOR != "privileged":
+        return rows
+    return rows.annotate(of_team_admin=Exists(_TEAM_ADMINS.filter(user=OuterRef("user"))))
+
+
+def is_required(user: User, session: BrowserSession | None = None) -> bool:
+    """Whether ``TPI_SECOND_FACTOR`` asks a second factor of the account.
+
+    Costs no query with a session of :func:`with_team_admins`, without one at most one.
+    """
     policy = settings.TPI_SECOND_FACTOR
     if policy == "off" or user.kind == User.Kind.SERVICE:
         return False
@@ -22,7 +32,8 @@ def is_required(user: User) -> bool:
         return True
     if policy == "administrators":
         return False
-    return bool(user.instance_roles) or _TEAM_ADMINS.filter(user=user).exists()
+    known: bool | None = getattr(session, "of_team_admin", None)
+    return bool(user.instance_roles) or (_TEAM_ADMINS.filter(user=user).exists() if known is None else known)
 
 
 def has_one(user: User) -> bool:

@@ -44,7 +44,7 @@ def begin(*, user: User, address: str, browser: str) -> tuple[BrowserSession, st
 
 def find(*, user: User, secret: str) -> BrowserSession | None:
     """The person's session that has this secret and is within both limits; one query."""
-    return live().filter(user=user, key=_digest(secret)).first()
+    return second_factors.with_team_admins(live()).filter(user=user, key=_digest(secret)).first()
 
 
 def live() -> QuerySet[BrowserSession]:

@@ -109,3 +109,23 @@ def test_the_rest_api_takes_no_session_that_is_over(mia: User) -> None:
     assert client.get("/api/v1/tokens/").status_code == 200
     pass_time(seen_at=timedelta(minutes=61))
     assert client.get("/api/v1/tokens/").status_code == 401
+
+
+@pytest.mark.parametrize("policy", ["off", "administrators", "privileged"])
+def test_the_policy_adds_no_query_to_a_page(
+    mia: User, settings: Any, policy: str, django_assert_num_queries: Any
+) -> None:
+    client = signed_in(mia)
+    client.get(PAGE)
+    settings.TPI_SECOND_FACTOR = policy
+    with django_assert_num_queries(6):
+        assert client.get(PAGE).status_code == 200
+
+
+def test_an_admin_of_a_team_is_privileged(mia: User, settings: Any) -> None:
+    settings.TPI_SECOND_FACTOR = "privileged"
+    client = signed_in(mia)
+    make_team("", mia)
+    assert is_in(client)
+    make_team("", admins=[mia])
+    assert not is_in(client)

@@ -210,3 +210,13 @@ def test_of_two_confirmations_at_once_one_takes_effect() -> None:
     assert len([answer for answer in answers if isinstance(answer, list)]) == 1
     assert len([answer for answer in answers if isinstance(answer, Conflict)]) == 1
     assert authenticators.recovery_codes_left(mia) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_begin_or_renew_at_once_the_last_one_holds() -> None:
+    mia = make_user("mia")
+    with_factor(mia)
+    numbers = together([lambda: authenticators.begin(actor=actor_of(mia), user=mia)] * 4)
+    assert Authenticator.objects.get(user=mia, confirmed_at=None).pk == max(map(int, map(str, numbers)))
+    together([lambda: authenticators.renew_recovery_codes(actor=actor_of(mia), user=mia)] * 4)
+    assert authenticators.recovery_codes_left(mia) == 10

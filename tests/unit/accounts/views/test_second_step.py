@@ -241,3 +241,11 @@ def test_signing_in_over_an_old_session_ends_it(client: Client, mia: User) -> No
     assert not is_in(client)
     client.post(CODE, {"code": code()})
     assert [row.user for row in BrowserSession.objects.all()] == [mia]
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "/\\evil.example/"]
+)
+def test_nobody_is_led_elsewhere_after_the_second_step(client: Client, mia: User, target: str) -> None:
+    password(client, next=target)
+    assert client.post(CODE, {"code": code(), "next": target}).headers["Location"] == "/account/profile/"
