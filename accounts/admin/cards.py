@@ -43,7 +43,7 @@ def second_factors(request: HttpRequest) -> Card | None:
     return Card(
         "Second factors",
         lines=[
-            Line(user.username, marks.page_url(user), "administrator with a password alone", "open", "warn")
+            Line(user.username, marks.page_url(user), "administrator with a password alone", "none", "warn")
             for user in without[:_SHOWN]
         ],
         empty="Every administrator has a second factor. TPI_SECOND_FACTOR=administrators keeps it so.",

@@ -32,7 +32,7 @@ class SessionScreen(ReadOnlyScreen):
 
     section, place, area = "People and rights", 50, "sessions"
     empty_text = "Nobody is signed in."
-    list_display = ("user", "place_and_browser", "factor", "since", "last_seen")
+    list_display = ("user", "browser", "address", "factor", "since", "last_seen")
     list_filter = (
         flag_filter("factor", "factor", "second_factor", "With a second factor", "Password alone"),
         PersonFilter,
@@ -65,11 +65,6 @@ class SessionScreen(ReadOnlyScreen):
     def history_url(self, row: BrowserSession) -> str:
         """What the person did."""
         return marks.list_url(AuditEntry, actor=row.user.username)
-
-    @admin.display(description="Where")
-    def place_and_browser(self, row: BrowserSession) -> str:
-        """The browser in short and the address."""
-        return " · ".join(filter(None, (row.browser, row.address))) or marks.NOTHING
 
     @admin.display(description="Signed in by")
     def factor(self, row: BrowserSession) -> SafeString:
