@@ -13,28 +13,46 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and rights"
 
     def ready(self) -> None:
-        """Declare the app's jobs, who may enter the console, and the app's card on its landing page."""
-        from accounts.admin import cards as our_cards
-        from accounts.admin import rows
-        from accounts.services import alarms
-        from accounts.services.directories import standing
-        from tpi_site.kit import gauges, schedules
-        from tpi_site.kit.admin import cards, entrance
+        """Declare what runs by the clock, what is measured, and what the app puts into the console."""
+        _declare_jobs()
+        _declare_figures()
+        _enter_console()
 
-        schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
-        schedules.declare(
-            "sync directories", "accounts.tasks.sync_directories", every_minutes=settings.TPI_DIRECTORY_SYNC_MINUTES
-        )
-        schedules.declare("ask directories", "accounts.tasks.ask_directories", every_minutes=5)
-        gauges.declare(
-            "tpi_directory_up", "Whether a directory answers (1) or fails (0).", standing.figures, labels=["directory"]
-        )
-        gauges.declare(
-            "tpi_alarms_open",
-            "Alarms that nobody has seen to, by what they are about.",
-            alarms.figures,
-            labels=["code"],
-        )
-        schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
-        entrance.register("accounts", rows.looks_after_a_team)
-        cards.register("expiring tokens", 40, our_cards.expiring_tokens)
+
+def _declare_jobs() -> None:
+    from tpi_site.kit import schedules
+
+    minutes = settings.TPI_DIRECTORY_SYNC_MINUTES
+    schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
+    schedules.declare("sync directories", "accounts.tasks.sync_directories", every_minutes=minutes)
+    schedules.declare("ask directories", "accounts.tasks.ask_directories", every_minutes=5)
+    schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
+
+
+def _declare_figures() -> None:
+    from accounts.services import alarms
+    from accounts.services.directories import standing
+    from tpi_site.kit import gauges
+
+    up = "Whether a directory answers (1) or fails (0)."
+    gauges.declare("tpi_directory_up", up, standing.figures, labels=["directory"])
+    gauges.declare("tpi_alarms_open", "Alarms that nobody has seen to, by code.", alarms.figures, labels=["code"])
+
+
+def _enter_console() -> None:
+    """Who may enter, who must prove themselves again, and the cards on the landing page."""
+    from django.contrib.auth.signals import user_logged_in
+
+    from accounts import browser_sessions
+    from accounts.admin import cards as our_cards
+    from accounts.admin import rows
+    from accounts.permissions import may_end_sessions
+    from accounts.views import fresh
+    from tpi_site.kit.admin import cards, entrance, freshness
+
+    user_logged_in.connect(browser_sessions.on_login, dispatch_uid="accounts.browser_sessions")
+    entrance.register("accounts", rows.looks_after_a_team)
+    entrance.register("sessions", may_end_sessions)
+    freshness.register(fresh.interruption)
+    cards.register("second factors", 45, our_cards.second_factors)
+    cards.register("expiring tokens", 40, our_cards.expiring_tokens)

@@ -22,7 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
-from accounts.services import passwords, token_use
+from accounts.services import passwords, second_factors, token_use
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
@@ -93,7 +93,8 @@ def _check(authorization: str) -> Actor:
         return _by_token(username)
     if username == TOKEN_USER:
         raise Unauthenticated(NO_TOKEN, code="token-wrong")
-    return passwords.verify(username=username, password=password, address=current.get().address)
+    actor = passwords.verify(username=username, password=password, address=current.get().address)
+    return second_factors.admit_password_alone(actor)
 
 
 def _by_token(text: str) -> Actor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.domain.actors import Actor
+from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Membership, Team, Token, User
 from tpi_site.kit.errors import Forbidden, Unauthenticated
@@ -64,3 +65,8 @@ def service_accounts_of(actor: Actor) -> QuerySet[User]:
 def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
     """The audit log, for administrators alone."""
     return AuditEntry.objects.all() if actor.may_administer_instance else AuditEntry.objects.none()
+
+
+def may_end_sessions(actor: Actor) -> bool:
+    """Whether the actor may see and end everybody's sessions, and take a lost second factor away."""
+    return actor.may_administer_instance or (actor.token is None and InstanceRole.SECURITY_OFFICER in actor.roles)

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from accounts.clients.ldap_connection import DirectoryFault
 from accounts.domain.actors import internal
 from accounts.models import Directory
-from accounts.services import attempts, token_upkeep, verified_passwords
+from accounts.services import attempts, sessions, token_upkeep, verified_passwords
 from accounts.services.directories import standing, sync
 from tpi_site.kit.errors import Refusal
 
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 def clear_sessions() -> None:
     """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")
+    sessions.purge()
     attempts.purge()
     verified_passwords.purge()
 

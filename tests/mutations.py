@@ -12,12 +12,13 @@ from typing import Any
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, Token, User
-from accounts.services import alarms, teams, token_rotation, tokens, users
+from accounts.models import Alarm, BrowserSession, Token, User
+from accounts.services import alarms, authenticators, sessions, teams, token_rotation, tokens, users
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
-from tests.factories.cast import Cast
+from tests.factories.cast import ROLES, Cast
+from tests.factories.factors import begun, code_of, with_factor
 from tests.factories.people import make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
 
@@ -39,6 +40,10 @@ class World:
         self.robot = make_service_account(cast.team)
         self.robots_token: Token = make_token(self.robot)[0]
         self.role: Role = give(self.newcomer, [Verb.READ], self.index)
+        self.session: BrowserSession = sessions.begin(user=cast.reader, address="", browser="")[0]
+        for person in (*(cast.user(role) for role in ROLES[1:]), self.newcomer):
+            with_factor(person)
+            begun(person)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -59,6 +64,7 @@ class Mutation:
 
 
 ADMINISTRATOR = "administrator"
+EVERY_ACCOUNT = "outsider reader uploader member team_admin administrator"
 INDEX_ADMINS = "team_admin administrator"
 UPLOADERS = "uploader member team_admin administrator"
 
@@ -92,6 +98,41 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "accounts.services.users.delete": Mutation(
         lambda world, actor: users.delete(actor=actor, user=world.newcomer), "user.delete", ADMINISTRATOR
+    ),
+    "accounts.services.authenticators.begin": Mutation(
+        lambda world, actor: authenticators.begin(actor=actor, user=world.person(actor)),
+        "factor.begin",
+        EVERY_ACCOUNT,
+    ),
+    "accounts.services.authenticators.confirm": Mutation(
+        lambda world, actor: authenticators.confirm(
+            actor=actor, user=world.person(actor), **code_of(world.person(actor))
+        ),
+        "factor.confirm",
+        EVERY_ACCOUNT,
+    ),
+    "accounts.services.authenticators.remove": Mutation(
+        lambda world, actor: authenticators.remove(actor=actor, user=world.cast.reader),
+        "factor.remove",
+        "reader administrator",
+    ),
+    "accounts.services.authenticators.renew_recovery_codes": Mutation(
+        lambda world, actor: authenticators.renew_recovery_codes(actor=actor, user=world.person(actor)),
+        "factor.renew-recovery-codes",
+        EVERY_ACCOUNT,
+    ),
+    "accounts.services.sessions.end": Mutation(
+        lambda world, actor: sessions.end(actor=actor, session=world.session), "session.end", "reader administrator"
+    ),
+    "accounts.services.sessions.end_others": Mutation(
+        lambda world, actor: sessions.end_others(actor=actor, user=world.cast.reader, keep=None),
+        "session.end-others",
+        "reader administrator",
+    ),
+    "accounts.services.sessions.end_all": Mutation(
+        lambda world, actor: sessions.end_all(actor=actor, user=world.cast.reader, reason="left"),
+        "session.end-all",
+        "reader administrator",
     ),
     "accounts.services.teams.create": Mutation(
         lambda world, actor: teams.create(actor=actor, name="new"), "team.create", ADMINISTRATOR
@@ -239,6 +280,7 @@ MUTATIONS: dict[str, Mutation] = {
 NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
+    "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Token, TokenKind
+from accounts.models import Authenticator, Token, TokenKind, User
 from accounts.models.tokens import ended_by, usable
 from accounts.permissions import tokens_visible_to
 from accounts.services.token_policy import SOON
@@ -29,4 +31,23 @@ def expiring_tokens(request: HttpRequest) -> Card:
         empty="No token ends soon. A CI job needs one of its own: issue it with no more rights than the job needs.",
         link_label="All of them" if lines else "Issue a token",
         link_url=marks.list_url(Token, state="expiring") if lines else marks.add_url(Token),
+    )
+
+
+def second_factors(request: HttpRequest) -> Card | None:
+    """A hint for administrators as long as a password alone makes one."""
+    actor = actor_of(request)
+    if not actor.may_administer_instance or settings.TPI_SECOND_FACTOR != "off":
+        return None
+    with_one = Authenticator.objects.filter(confirmed_at__isnull=False).values("user")
+    without = User.objects.filter(is_superuser=True, is_active=True).exclude(pk__in=with_one).order_by("username")
+    return Card(
+        "Second factors",
+        lines=[
+            Line(user.username, marks.page_url(user), "administrator with a password alone", "none", "warn")
+            for user in without[:_SHOWN]
+        ],
+        empty="Every administrator has a second factor. TPI_SECOND_FACTOR=administrators keeps it so.",
+        link_label="Set up mine",
+        link_url=reverse("account:security"),
     )

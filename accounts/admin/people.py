@@ -15,9 +15,9 @@ from django.utils.functional import lazy
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, Token, User
+from accounts.models import AuditEntry, BrowserSession, Membership, Token, User
 from accounts.permissions import users_visible_to
-from accounts.services import users
+from accounts.services import authenticators, second_factors, sessions, users
 from tpi_site.kit.admin import Confirmation, ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.filters import flag_filter
 from tpi_site.kit.admin.refusals import RefusableForm
@@ -99,6 +99,7 @@ class UserScreen(Screen):
 
     section, place, area = "People and rights", 10, "accounts"
     administrators_only = True
+    needs_fresh_sign_in = True
     empty_text = "There are no accounts that fit."
     list_display = ("username", "name", "email", "state", "since", "last_seen")
     list_filter = (
@@ -128,6 +129,7 @@ class UserScreen(Screen):
             perform=lambda actor, user, given: users.set_password(actor=actor, user=user, password=given["password1"]),
             form=NewPassword,
             is_bulk=False,
+            needs_fresh_sign_in=True,
         ),
         ConfirmedAction(
             name="disable",
@@ -153,6 +155,7 @@ class UserScreen(Screen):
             question="An administrator may do everything, in every index and to every account.",
             perform=_set(is_superuser=True),
             offered=lambda _, user: not user.is_superuser,
+            needs_fresh_sign_in=True,
         ),
         ConfirmedAction(
             name="demote",
@@ -161,6 +164,29 @@ class UserScreen(Screen):
             question="What the account may do then comes from roles and teams alone.",
             perform=_set(is_superuser=False),
             offered=lambda actor, user: user.is_superuser and _others(actor, user),
+            needs_fresh_sign_in=True,
+        ),
+        ConfirmedAction(
+            name="end-sessions",
+            label="End sessions",
+            done="signed out everywhere",
+            question="Whoever is signed in with the account is not any more, in every browser. Tokens go on.",
+            perform=lambda actor, user, _: sessions.end_all(actor=actor, user=user),
+            offered=lambda _, user: user.browser_sessions.exists(),
+        ),
+        ConfirmedAction(
+            name="remove-factor",
+            label="Remove second factor",
+            done="left without a second factor",
+            question=(
+                "For somebody who has lost their phone and their recovery codes: make sure that it is really them who asks. "
+                "Their password alone then signs in, or lets them set up a new authenticator where they must have one."
+            ),
+            perform=lambda actor, user, _: authenticators.remove(actor=actor, user=user),
+            offered=lambda actor, user: _others(actor, user) and second_factors.has_one(user),
+            is_dangerous=True,
+            is_bulk=False,
+            needs_fresh_sign_in=True,
         ),
     )
     deletion = ConfirmedAction(
@@ -176,6 +202,7 @@ class UserScreen(Screen):
         is_dangerous=True,
         is_bulk=False,
         removes=True,
+        needs_fresh_sign_in=True,
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[User]:
@@ -209,10 +236,11 @@ class UserScreen(Screen):
         return marks.list_url(AuditEntry, actor=row.username)
 
     def related(self, request: HttpRequest, row: User) -> list[tuple[str, str]]:
-        """The person's teams and tokens."""
+        """The person's teams, tokens and sessions."""
         return [
             ("Teams", marks.list_url(Membership, user=row.username)),
             ("Tokens", marks.list_url(Token, owner=row.username)),
+            ("Sessions", marks.list_url(BrowserSession, person=row.username)),
         ]
 
     @admin.display(description="Name")

@@ -18,6 +18,7 @@ urlpatterns = [
     path("users/", UserViewSet.at(**_ROWS), name="users"),
     path("users/<str:username>/", UserViewSet.at(**_ROW), name="user"),
     path("users/<str:username>/password/", UserViewSet.at(post="set_password"), name="user-password"),
+    path("users/<str:username>/sessions/", UserViewSet.at(delete="end_sessions"), name="user-sessions"),
     path("teams/", TeamViewSet.at(**_ROWS), name="teams"),
     path("teams/<str:team>/", TeamViewSet.at(**_ROW), name="team"),
     path("teams/<str:team>/members/", MemberViewSet.at(**_ROWS), name="members"),

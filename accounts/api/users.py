@@ -16,7 +16,7 @@ from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.models import User
-from accounts.services import users
+from accounts.services import sessions, users
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 MAX_PASSWORD = 1024
@@ -134,6 +134,18 @@ class UserViewSet(Resource):
         user = user_for(self.actor, username)
         users.set_password(actor=self.actor, user=user, password=self.body(PasswordSerializer)["password"])
         return gone()
+
+    @extend_schema(summary="End all sessions", responses={204: None})
+    def end_sessions(self, request: Request, username: str) -> Response:
+        """Sign a person out of every browser; for oneself, administrators and security officers. Tokens go on."""
+        sessions.end_all(actor=self.actor, user=_user_for_sessions(self.actor, username))
+        return gone()
+
+
+def _user_for_sessions(actor: Actor, username: str) -> User:
+    """A security officer may name anybody, though the list of accounts is for administrators."""
+    found = User.objects.filter(username=username).first() if permissions.may_end_sessions(actor) else None
+    return found or user_for(actor, username)
 
 
 def user_for(actor: Actor, username: str) -> User:

@@ -2,7 +2,9 @@
 
 from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditEntry
+from accounts.models.browser_sessions import BrowserSession
 from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
+from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
 from accounts.models.tokens import Token, TokenKind
@@ -12,11 +14,14 @@ __all__ = [
     "ADMINISTRATOR_BIT",
     "Alarm",
     "AuditEntry",
+    "Authenticator",
+    "BrowserSession",
     "Directory",
     "DirectorySync",
     "Generation",
     "GroupMapping",
     "Membership",
+    "RecoveryCode",
     "SignInMark",
     "SyncedMember",
     "Team",

@@ -10,8 +10,8 @@ from django.db import transaction
 
 from accounts.domain.actors import Actor
 from accounts.domain.token_format import PREFIX
-from accounts.models import User
-from accounts.services import audit, generations
+from accounts.models import BrowserSession, User
+from accounts.services import audit, generations, sessions
 from accounts.services.passwords import MAX_PASSWORD
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
@@ -57,6 +57,8 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
     _full_clean(user)
     with transaction.atomic():
         user.save(update_fields=[*values, "is_staff"])
+        if not user.is_active:
+            sessions.close(user)
         audit.record(actor=actor, action="user.change", subject=user, before=before, after=values)
         generations.bump_access()
     return user
@@ -77,8 +79,11 @@ def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, ema
     return user
 
 
-def set_password(*, actor: Actor, user: User, password: str) -> None:
-    """Give ``user`` a new password; people do so for themselves, administrators for anyone."""
+def set_password(*, actor: Actor, user: User, password: str, keep: BrowserSession | None = None) -> None:
+    """Give ``user`` a new password; people do so for themselves, administrators for anyone.
+
+    Sessions end with the old one, but for ``keep``, in which it is done.
+    """
     if actor.user_id != user.pk:
         _require_administrator(actor)
     elif actor.token is not None:
@@ -88,6 +93,7 @@ def set_password(*, actor: Actor, user: User, password: str) -> None:
     _set_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        sessions.close(user, keep=keep)
         audit.record(actor=actor, action="user.set-password", subject=user)
         generations.bump_access()
 

@@ -10,8 +10,10 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.browser_sessions import session_of
 from accounts.forms.profile import PasswordForm, ProfileForm
-from accounts.services import passwords, users
+from accounts.services import passwords, second_factors, users
+from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
 from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated
@@ -42,6 +44,8 @@ def password(request: HttpRequest) -> HttpResponse:
     user = account(request)
     if not user.has_usable_password():
         raise Forbidden("Your password is kept by your organisation's directory; change it there.", code="no-password")
+    if second_factors.has_one(user) and (answer := interruption(request)):
+        return answer  # the form asks for the old password, which is half of what such an account needs
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _change(request, form):
         messages.success(request, "Your password is changed. Sessions on other devices have ended.")
@@ -53,7 +57,7 @@ def _change(request: HttpRequest, form: PasswordForm) -> bool:
     user, values = account(request), form.cleaned_data
     try:
         passwords.verify(username=user.username, password=values["present"], address=current.get().address)
-        users.set_password(actor=reader(request), user=user, password=values["new"])
+        users.set_password(actor=reader(request), user=user, password=values["new"], keep=session_of(request))
     except Refusal as refusal:
         form.add_error(_field(refusal), refusal.detail)
         return False

@@ -15,6 +15,7 @@ from accounts.forms.tokens import RotationForm, TokenForm
 from accounts.models import Token, TokenKind
 from accounts.models.tokens import usable
 from accounts.services import scope_indexes, token_rotation, tokens
+from accounts.views.fresh import freshly_signed_in
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
 from tpi_site.kit.errors import Refusal
@@ -44,7 +45,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
     return render(request, "account/tokens.html", context)
 
 
-@signed_in
+@freshly_signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_new(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer to the POST is the only place where it is ever shown."""

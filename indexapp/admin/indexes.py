@@ -84,6 +84,7 @@ class IndexScreen(Screen):
         is_dangerous=True,
         is_bulk=False,
         removes=True,
+        needs_fresh_sign_in=True,
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Index]:

@@ -141,6 +141,7 @@ class ProjectScreen(Screen):
         is_dangerous=True,
         is_bulk=False,
         removes=True,
+        needs_fresh_sign_in=True,
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Project]:

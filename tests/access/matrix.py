@@ -66,6 +66,7 @@ def _rest() -> dict[str, Row]:
             {"username": "bystander"},
         ),
         "api:user-password": Row({"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}),
+        "api:user-sessions": Row({"DELETE": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:team": Row(
             {
@@ -180,14 +181,29 @@ PAGES = {
     "account:password": SIGNED_IN,
     "account:tokens": SIGNED_IN,
     "account:token-new": SIGNED_IN,
+    "account:confirm": SIGNED_IN,
+    "account:security": SIGNED_IN,
+    "account:authenticator": SIGNED_IN,
+    "account:authenticator-new": SIGNED_IN,
+    "account:authenticator-remove": SIGNED_IN,
+    "account:recovery-codes": SIGNED_IN,
+    "account:sessions": SIGNED_IN,
     "admin:index": ADMINS,
 }
 """Pages, which a browser session opens: who may see them by GET."""
 
 PAGE_KWARGS = {"index": "main", "project": "acme-tool", "version": "1.0"}
 
-POSTED_PAGES = {"account:sign-out", "account:token-revoke", "account:token-rotate"}
-"""Pages that act on a POST alone and on the actor's own things; their tests are beside their views."""
+POSTED_PAGES = {
+    "account:sign-out",
+    "account:token-revoke",
+    "account:token-rotate",
+    "account:session-end",
+    "account:sessions-end-others",
+    "account:sign-in-code",
+    "account:sign-in-enrol",
+}
+"""Pages that act on a POST alone and on the actor's own things, or between two steps; their tests are beside their views."""
 
 CONSOLE = {
     "accounts_user": ADMINISTRATOR,
@@ -195,6 +211,7 @@ CONSOLE = {
     "accounts_membership": ADMINS,
     "accounts_token": ADMINS,
     "accounts_auditentry": ADMINS,
+    "accounts_browsersession": ADMINISTRATOR,
     "indexapp_index": ADMINS,
     "indexapp_project": ADMINS,
     "indexapp_release": ADMINS,

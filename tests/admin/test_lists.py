@@ -88,20 +88,20 @@ GROWTH: dict[str, Grow] = {
     "audit": _audit,
 }
 COUNTS = {
-    "team": 7,
-    "index": 8,
-    "project": 10,
-    "release": 9,
-    "file": 9,
-    "role": 9,
-    "prefix": 9,
-    "token": 6,
-    "membership": 6,
-    "change": 9,
-    "audit": 7,
-    "user": 4,
+    "team": 8,
+    "index": 9,
+    "project": 11,
+    "release": 10,
+    "file": 10,
+    "role": 10,
+    "prefix": 10,
+    "token": 7,
+    "membership": 7,
+    "change": 10,
+    "audit": 8,
+    "user": 5,
 }
-"""Queries of a list for a team admin (for users: an administrator), those of session and entrance (four at most) included."""
+"""Queries of a list for a team admin (for users: an administrator), those of session and entrance (five at most) included."""
 
 
 def _queries(browser: Client, url: str) -> list[str]:

@@ -37,6 +37,9 @@ TPI_DIRECTORY_SYNC_MINUTES = env.integer("TPI_DIRECTORY_SYNC_MINUTES", 60, minim
 TPI_DIRECTORIES = directories.read()
 TPI_TOKEN_MAX_DAYS = env.integer("TPI_TOKEN_MAX_DAYS", 365)
 TPI_SERVICE_TOKEN_MAX_DAYS = env.integer("TPI_SERVICE_TOKEN_MAX_DAYS", 365)
+TPI_SECOND_FACTOR = env.choice("TPI_SECOND_FACTOR", "off", ("off", "administrators", "privileged", "everybody"))
+TPI_SESSION_IDLE_MINUTES = env.integer("TPI_SESSION_IDLE_MINUTES", 60, minimum=1)
+TPI_SESSION_HOURS = env.integer("TPI_SESSION_HOURS", 12, minimum=1)
 TPI_API_RATE = env.text("TPI_API_RATE", "6000/min")
 TPI_ADMIN_USER = env.text("TPI_ADMIN_USER", "admin")
 TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
@@ -56,10 +59,11 @@ if _public.scheme == "https":
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 if TPI_URL:
     CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+SESSION_ENGINE = "tpi_site.kit.session_store"
 SESSION_COOKIE_NAME = "tpi_session"
 CSRF_COOKIE_NAME = "tpi_csrf"
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = TPI_SESSION_HOURS * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -96,6 +100,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.browser_sessions.BrowserSessionMiddleware",
     "accounts.authentication.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
-from accounts.models import Directory, GroupMapping, Token, User, VerifiedPassword
-from accounts.services import alarms, audit, generations
+from accounts.models import Directory, GroupMapping, Token, User
+from accounts.services import alarms, audit, generations, sessions, verified_passwords
 from accounts.services.directories import places
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Forbidden
@@ -204,7 +204,8 @@ def end(*, actor: Actor, user: User, reason: str) -> None:
         user.is_active, user.ended_by = False, User.Ended.DIRECTORY
         user.save(update_fields=["is_active", "ended_by"])
         ended = Token.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
-        VerifiedPassword.objects.filter(user=user).delete()
+        sessions.close(user)
+        verified_passwords.forget(user)
         audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended)
         generations.bump_access()
 

@@ -11,9 +11,16 @@ from tests.functional.browser.conftest import Visit, keep_screenshot
 from tests.functional.browser.test_looks import _CHECKED, LOOKS, _dress, _faults, _overhang
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("browser")]
-LISTS = ["indexapp/project", "indexapp/file", "indexapp/role", "accounts/auditentry", "django_q/failure"]
+LISTS = [
+    "indexapp/project",
+    "indexapp/file",
+    "indexapp/role",
+    "accounts/auditentry",
+    "accounts/browsersession",
+    "django_q/failure",
+]
 FORMS = ["indexapp/index", "indexapp/role", "accounts/team", "accounts/token"]
-ROWS = ["indexapp/index", "indexapp/project", "indexapp/release", "accounts/user"]
+ROWS = ["indexapp/index", "indexapp/project", "indexapp/release", "accounts/user", "accounts/browsersession"]
 
 
 def _check(page: Page, name: str) -> None:

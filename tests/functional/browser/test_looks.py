@@ -33,6 +33,10 @@ PAGES = {
     "clients-group": ("/help/clients/?index=both", "reader"),
     "profile": ("/account/profile/", "keeper"),
     "password": ("/account/password/", "keeper"),
+    "security": ("/account/security/", "keeper"),
+    "sessions": ("/account/sessions/", "keeper"),
+    "authenticator-new": ("/account/security/authenticator/new/", "keeper"),
+    "confirm": ("/account/confirm/?next=/account/tokens/new/&interrupted=1", "keeper"),
     "tokens": ("/account/tokens/", "admin"),
     "tokens-empty": ("/account/tokens/", "outsider"),
     "token-new": ("/account/tokens/new/?index=main", "reader"),
@@ -59,7 +63,7 @@ def test_a_page_has_no_faults(visit: Visit, name: str) -> None:
         keep_screenshot(page, f"{name}-{theme}-{width}")
 
 
-@pytest.mark.parametrize("form", ["sign-in/", "tokens/new/", "password/"])
+@pytest.mark.parametrize("form", ["sign-in/", "tokens/new/", "password/", "confirm/"])
 def test_a_form_with_errors_has_no_faults(visit: Visit, form: str) -> None:
     page = visit(f"/account/{form}", "" if form == "sign-in/" else "keeper")
     page.locator("main form").evaluate("form => { form.noValidate = true; }")

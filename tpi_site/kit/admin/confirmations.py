@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
+from tpi_site.kit.admin import freshness
 from tpi_site.kit.admin.actions import Confirmation, ConfirmedAction, Tool
 from tpi_site.kit.admin.entrance import actor_of
 from tpi_site.kit.admin.refusals import ModelAdmin
@@ -72,6 +73,8 @@ class Confirmations(ModelAdmin):
         self, request: HttpRequest, action: ConfirmedAction, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         """Ask, then do it to each row by itself: what is refused is said, the rest is done."""
+        if action.needs_fresh_sign_in and (interruption := freshness.interruption(request)):
+            return interruption
         rows = list(queryset[: _MAX_ROWS + 1])
         if not rows or len(rows) > _MAX_ROWS:
             text = f"Tick at most {_MAX_ROWS} rows." if rows else "What was ticked is not there any more."
@@ -114,6 +117,8 @@ class Confirmations(ModelAdmin):
         return self._confirm_one(request, object_id, self.deletion)
 
     def _confirm_one(self, request: HttpRequest, object_id: str, action: ConfirmedAction) -> HttpResponse:
+        if action.needs_fresh_sign_in and (interruption := freshness.interruption(request)):
+            return interruption
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self.missing(request)

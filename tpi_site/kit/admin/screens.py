@@ -12,7 +12,7 @@ from django.db.models import IntegerField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 
-from tpi_site.kit.admin import entrance
+from tpi_site.kit.admin import entrance, freshness
 from tpi_site.kit.admin.confirmations import Confirmations
 from tpi_site.kit.admin.entrance import actor_of
 from tpi_site.kit.admin.lists import OpenEndedList
@@ -27,12 +27,14 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     A subclass gives ``rows`` and, where people may write, ``may_add``/``add_row`` and ``may_change``/``change_row``;
     rows that ``rows`` leaves out do not exist here, on any page and for any action. ``section`` and ``place`` say where
     the menu shows the screen; ``area`` who sees it there (see :mod:`.entrance`), None meaning everybody who may enter.
+    Where ``needs_fresh_sign_in``, the person shows again that it is them before a new row and before each change.
     """
 
     section: ClassVar[str] = "Publishing"
     place: ClassVar[int] = 0
     area: ClassVar[str | None] = None
     administrators_only: ClassVar[bool] = False
+    needs_fresh_sign_in: ClassVar[bool] = False
     empty_text: ClassVar[str] = "There is nothing here yet."
     list_defer: ClassVar[Sequence[str]] = ()
     add_form: ClassVar[type[RefusableForm] | None] = None
@@ -113,6 +115,19 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     def change_row(self, actor: Any, row: Any, given: Mapping[str, Any]) -> None:
         """Change ``row``, freshly read, by a service; ``given`` holds what the form changed."""
         raise NotImplementedError
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of a row or of a new one; looking at a row asks nothing of the person."""
+        is_write = object_id is None or request.method == "POST"
+        if self.needs_fresh_sign_in and is_write and (interruption := freshness.interruption(request)):
+            return interruption
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Hand the form's values to a service.

@@ -1,0 +1,123 @@
+"""Before dangerous acts the console asks the person to show again that it is them, and loses nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from accounts.models import Authenticator, BrowserSession, Token, User
+from indexapp.models import Index, Project
+from tests.admin.conftest import SignIn
+from tests.admin.screens import Side, address, do, messages
+from tests.factories.browsers import grow_stale
+from tests.factories.factors import with_factor
+from tests.factories.people import PASSWORD, make_user
+
+CONFIRM = "/account/confirm/?next="
+
+
+@pytest.fixture
+def root(administrator: User, sign_in: SignIn) -> Client:
+    """The browser of an administrator who signed in some time ago."""
+    browser = sign_in(administrator)
+    grow_stale()
+    return browser
+
+
+@pytest.mark.parametrize("action", ["set-password", "promote", "demote", "delete", "remove-factor"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_acts_on_accounts_need_a_proof(root: Client, red: Side, action: str, method: str) -> None:
+    with_factor(red.member)
+    page = address(red.member, "do", action)
+    fields = {"confirmed": "yes", "password1": "an entirely new phrase", "password2": "an entirely new phrase"}
+    before = list(User.objects.values())
+    answer = getattr(root, method)(page, fields)
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert list(User.objects.values()) == before
+    assert Authenticator.objects.exists()
+
+
+def test_so_do_ticked_rows(root: Client, red: Side) -> None:
+    ticked = {"action": "promote", "_selected_action": [red.member.pk], "confirmed": "yes"}
+    answer = root.post(address(User, "changelist"), ticked)
+    assert answer.headers["Location"].startswith(f"{CONFIRM}%2Fadmin%2Faccounts%2Fuser%2F")
+    red.member.refresh_from_db()
+    assert not red.member.is_superuser
+
+
+@pytest.mark.parametrize("row", ["index", "project"])
+def test_so_does_what_takes_packages_away(root: Client, red: Side, row: str) -> None:
+    found = getattr(red, row)
+    answer = root.post(address(found, "do", "delete"), {"confirmed": "yes", "typed": str(found)})
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert Index.objects.filter(pk=red.index.pk).exists()
+    assert Project.objects.filter(pk=red.project.pk).exists()
+
+
+@pytest.mark.parametrize("model", [User, Token])
+def test_so_do_new_accounts_and_tokens(root: Client, model: type[User | Token]) -> None:
+    before = model.objects.count()
+    for answer in (root.get(address(model, "add")), root.post(address(model, "add"), {"name": "x"})):
+        assert answer.headers["Location"].startswith(CONFIRM)
+    assert model.objects.count() == before
+
+
+def test_looking_needs_none_and_changing_does(root: Client, red: Side) -> None:
+    assert root.get(address(red.member)).status_code == 200
+    answer = root.post(address(red.member), {"email": "x@tpi.example", "is_superuser": "on"})
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert "interrupted=1" in answer.headers["Location"]
+
+
+def test_one_comes_back_to_the_page_that_asks(root: Client, red: Side) -> None:
+    page = address(red.member, "do", "delete")
+    away = root.get(page).headers["Location"]
+    back = root.post(away, {"password": PASSWORD}).headers["Location"]
+    assert back == page
+    assert root.get(back).status_code == 200
+    assert messages(do(root, red.member, "delete")) == ["User 'red-member' was deleted."]
+
+
+def test_what_holds_back_is_not_held_up(root: Client, red: Side) -> None:
+    assert messages(do(root, red.project, "quarantine", reason="bad")) != []
+    assert messages(do(root, red.member, "disable")) == ["User 'red-member' was disabled."]
+    red.project.refresh_from_db()
+    assert red.project.status == "quarantined"
+
+
+def test_administrators_see_and_end_sessions(root: Client, red: Side, sign_in: SignIn) -> None:
+    victim = sign_in(red.admin)
+    row = BrowserSession.objects.get(user=red.admin)
+    assert b"red-admin" in root.get(address(BrowserSession, "changelist")).content
+    assert root.get(address(row)).status_code == 200
+    assert "was ended." in messages(do(root, row, "end"))[0]
+    assert victim.get("/account/profile/").status_code == 302
+    assert victim.get("/admin/").status_code == 302
+
+
+def test_an_administrator_ends_all_sessions_of_a_person(root: Client, red: Side, sign_in: SignIn) -> None:
+    browsers = [sign_in(red.admin) for _ in range(2)]
+    assert messages(do(root, red.admin, "end-sessions")) == ["User 'red-admin' was signed out everywhere."]
+    assert [browser.get("/account/profile/").status_code for browser in browsers] == [302, 302]
+
+
+def test_team_admins_see_no_sessions_and_security_officers_do(red: Side, sign_in: SignIn) -> None:
+    from accounts.domain.instance_roles import InstanceRole, roles_to_mask
+
+    page = address(BrowserSession, "changelist")
+    assert sign_in(red.admin).get(page).status_code == 403
+    officer = make_user("officer")
+    User.objects.filter(pk=officer.pk).update(instance_roles=roles_to_mask([InstanceRole.SECURITY_OFFICER]))
+    answer = sign_in(officer).get(page)
+    assert answer.status_code == 200
+    assert b"red-admin" in answer.content
+
+
+def test_the_overview_hints_at_administrators_with_a_password_alone(root: Client, administrator: User) -> None:
+    def hint() -> list[str]:
+        [card] = [card for card in root.get("/admin/").context["cards"] if card.title == "Second factors"]
+        return [line.text for line in card.lines]
+
+    assert hint() == ["root"]
+    with_factor(administrator)
+    assert hint() == []
