@@ -4,6 +4,7 @@ from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditEntry
 from accounts.models.directories import Directory, DirectorySync, GroupMapping
 from accounts.models.generations import Generation
+from accounts.models.nesting import TeamNesting
 from accounts.models.sign_ins import SignInMark
 from accounts.models.tokens import Token
 from accounts.models.users import Membership, Team, User
@@ -18,6 +19,7 @@ __all__ = [
     "Membership",
     "SignInMark",
     "Team",
+    "TeamNesting",
     "Token",
     "User",
 ]

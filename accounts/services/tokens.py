@@ -17,6 +17,7 @@ from accounts.domain.token_format import TokenParts, make_token, parse_token, to
 from accounts.domain.verbs import Verb, as_words, from_mask, to_mask
 from accounts.models import Token, User
 from accounts.services import audit, generations
+from accounts.services.service_accounts import may_manage_service_account
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 _USE_IS_NOTED_EVERY = timedelta(minutes=10)
@@ -68,7 +69,8 @@ def issue(
 
 
 def _require_may_issue(actor: Actor, owner: User) -> None:
-    if actor.user_id != owner.pk and not actor.may_administer_instance:
+    may = actor.user_id == owner.pk or actor.may_administer_instance or may_manage_service_account(actor, owner)
+    if not may:
         raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
     if not owner.is_active:
         raise Invalid(f"The account '{owner.username}' is disabled; enable it first.", code="account-disabled")
@@ -93,6 +95,8 @@ def _is_plain(name: str) -> bool:
 
 def _require_not_wider(actor: Actor, scope: TokenScope) -> None:
     """A token may only make one that can do no more and live no longer than itself."""
+    if actor.changes_nothing and not scope.verbs <= {Verb.READ}:
+        raise Forbidden("An auditor's token only reads; give it the verb read alone.", code="token-wider")
     held = actor.token
     if held is None:
         return
@@ -109,7 +113,8 @@ def _require_not_wider(actor: Actor, scope: TokenScope) -> None:
 
 def revoke(*, actor: Actor, token: Token) -> None:
     """End a token at once, everywhere."""
-    if actor.user_id != token.user_id and not actor.may_administer_instance:
+    may = actor.user_id == token.user_id or actor.may_secure or may_manage_service_account(actor, token.user)
+    if not may:
         raise NotFound("There is no such token of yours.")
     if actor.token is not None and actor.token.key_id != token.key_id and not _may_end_others(actor.token):
         raise Forbidden(

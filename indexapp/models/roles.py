@@ -30,6 +30,10 @@ class Role(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "index", "project"], name="role_of_user"),
+            models.Index(fields=["team", "index", "project"], name="role_of_team"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(user__isnull=True) ^ models.Q(team__isnull=True), name="role_has_one_holder"

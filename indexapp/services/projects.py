@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import ALL_VERBS, Verb, to_mask
-from accounts.models import Membership
+from accounts.permissions import is_in_team
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain import names
@@ -71,7 +71,7 @@ def _check_prefix(actor: Actor, index: Index, name: str) -> None:
     if not covering or actor.may_administer_instance:
         return
     row = max(covering, key=lambda row: (len(row.prefix), row.index_id is not None))
-    if actor.user_id is None or not Membership.objects.filter(team=row.team_id, user_id=actor.user_id).exists():
+    if not is_in_team(actor, row.team_id):
         raise Invalid(
             f"Names that begin with '{row.prefix}' are reserved for another team (rule: reserved prefixes); "
             "choose another name or ask to join it.",
