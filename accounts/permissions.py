@@ -21,6 +21,17 @@ def require_administrator(actor: Actor, deed: str) -> None:
         raise Forbidden(f"Only an administrator of the instance may {deed}.", code="administrator-needed")
 
 
+def require_reader_of_everything(actor: Actor, deed: str) -> None:
+    """Refuse who is neither administrator, security officer nor auditor; ``deed`` completes '... may'."""
+    if actor.is_anonymous:
+        raise Unauthenticated(SIGN_IN)
+    if not actor.reads_everything:
+        raise Forbidden(
+            f"Only an administrator, a security officer or an auditor of the instance may {deed}.",
+            code="administrator-needed",
+        )
+
+
 def reaches_people(actor: Actor) -> bool:
     """Whether the credential in use lets its owner act upon teams: no auditor's, and no token with bounds."""
     if actor.user_id is None or actor.changes_nothing:
@@ -78,13 +89,19 @@ def teams_visible_to(actor: Actor) -> QuerySet[Team]:
 
 
 def tokens_visible_to(actor: Actor) -> QuerySet[Token]:
-    """All tokens for who reads everything, one's own for everybody else; a bound token sees itself alone."""
+    """All tokens for who reads everything, one's own and those of service accounts that one looks after for others.
+
+    A bound token sees itself alone.
+    """
     if actor.reads_everything:
         return Token.objects.all()
     own = Token.objects.filter(user=actor.user_id) if actor.user_id is not None else Token.objects.none()
     if actor.token is not None and not actor.token.is_unbounded:
         return own.filter(key_id=actor.token.key_id)
-    return own
+    if actor.user_id is None or not reaches_people(actor):
+        return own
+    looked_after = teams_under(actor.user_id, Membership.Place.MAINTAINER, Membership.Place.ADMIN)
+    return Token.objects.filter(Q(user=actor.user_id) | Q(user__service_team__in=looked_after))
 
 
 def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:

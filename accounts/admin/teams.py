@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from accounts.admin.members import member_field
-from accounts.admin.rows import managed_teams
+from accounts.admin.rows import shown_teams
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Membership, Team
 from accounts.services import teams
@@ -97,15 +97,15 @@ class MembersInline(TabularInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change the team may take members in; the service asks again."""
-        return True
+        return obj is not None and teams.may_manage(actor_of(request), obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`has_add_permission`."""
-        return True
+        return self.has_add_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`has_add_permission`."""
-        return True
+        return self.has_add_permission(request, obj)
 
 
 @admin.register(Team)
@@ -135,15 +135,19 @@ class TeamScreen(Screen):
 
     def rows(self, request: HttpRequest) -> QuerySet[Team]:
         """The teams that the actor manages."""
-        return managed_teams(actor_of(request))
+        return shown_teams(actor_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
         """Administrators."""
         return bool(actor_of(request).may_administer_instance)
 
     def may_change(self, request: HttpRequest) -> bool:
-        """Everybody, of the teams they see."""
+        """A team's admins; its maintainers look."""
         return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As :meth:`may_change`."""
+        return super().has_change_permission(request, obj) and (obj is None or teams.may_manage(actor_of(request), obj))
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Team:
         """Create the team."""

@@ -122,6 +122,7 @@ class TokenScreen(Screen):
             done="revoked",
             question="It stops at once, everywhere, and cannot be brought back.",
             perform=lambda actor, token, _: tokens.revoke(actor=actor, token=token),
+            permission="secure",
             offered=lambda _, token: token.revoked_at is None,
             is_dangerous=True,
         ),

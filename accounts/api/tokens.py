@@ -22,6 +22,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, as_words, from_mask, parse_verbs
 from accounts.models import Token, User
 from accounts.services import token_scopes, tokens
+from accounts.services.service_accounts import may_manage_service_account
 from tpi_site.kit.errors import Forbidden, NotFound
 
 VERBS = [(verb.value, verb.value.capitalize()) for verb in Verb]
@@ -165,6 +166,9 @@ def _owner(actor: Actor, username: str | None) -> User:
     """Whose token it will be: the actor's own, unless an administrator names another owner."""
     if username is None or username == actor.username:
         return user_named(actor.username)
+    mine = permissions.service_accounts_visible_to(actor).filter(username=username).first()
+    if mine is not None and may_manage_service_account(actor, mine):
+        return mine
     if not actor.may_administer_instance:
         raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
     return user_named(username)

@@ -12,6 +12,7 @@ from django.views.generic import RedirectView
 
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Token
+from accounts.services import service_accounts
 from indexapp.models import Project
 from indexapp.services import roles
 from tests.access import matrix
@@ -91,6 +92,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     bystander = make_user("bystander")
     role = give(bystander, [Verb.READ], cast.index)
     token, _ = make_token(bystander, [Verb.READ])
+    service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
     digest = file.sha256
     return {
