@@ -97,7 +97,7 @@ class MembersInline(TabularInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change the team may take members in; the service asks again."""
-        return obj is not None and teams.may_manage(actor_of(request), obj)
+        return obj is None or teams.may_manage(actor_of(request), obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`has_add_permission`."""

@@ -29,6 +29,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
     name = serializers.CharField(source="username", read_only=True, help_text="The same as `username`.")
     email = serializers.CharField(read_only=True, help_text="Empty where none is known.")
+    kind = serializers.CharField(read_only=True, help_text="`person`, or `service` for a program's account.")
     instance_roles = serializers.SerializerMethodField()
 
     class Meta:

@@ -44,8 +44,7 @@ class Cast:
     - ``maintainer`` and ``member`` of 'tools', which reads and uploads;
     - ``uploader`` and ``reader`` hold their rights themselves;
     - ``outsider`` can sign in and holds nothing;
-    - ``operator``, ``security_officer`` and ``auditor`` play that part for the instance; the auditor administers the
-      index too, which must make no difference.
+    - ``operator``, ``security_officer`` and ``auditor`` play that part for the instance and hold nothing else.
     """
 
     administrator: User
@@ -68,7 +67,6 @@ class Cast:
             self.user(role).save(update_fields=["instance_roles"])
         self.team: Team = make_team("tools", self.member, admins=[self.team_admin])
         Membership.objects.create(team=self.team, user=self.maintainer, role=Membership.Place.MAINTAINER)
-        give(self.auditor, [Verb.ADMINISTER], index)
         give(self.team, [Verb.READ, Verb.UPLOAD], index)
         give(self.team_admin, [Verb.ADMINISTER], index)
         give(self.uploader, [Verb.UPLOAD], index)
