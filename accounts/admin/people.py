@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -253,6 +255,7 @@ class UserScreen(Screen):
         return [
             ("Teams", marks.list_url(Membership, user=row.username)),
             ("Tokens", marks.list_url(Token, owner=row.username)),
+            ("Rights", f"{reverse('browse:rights')}?{urlencode({'user': row.username})}"),
         ]
 
     @admin.display(description="Name")

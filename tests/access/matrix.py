@@ -130,6 +130,7 @@ def _rest() -> dict[str, Row]:
             }
         ),
         "api:role": Row({"GET": (ADMINS | SEES_ALL, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
+        "api:rights": Row({"GET": (ADMINS | SEES_ALL, None)}, suffix="?user=bystander&index=main&verb=read"),
         "api:prefixes": Row(
             {"GET": (SIGNED_IN, None), "POST": (MAINTAINERS, {"prefix": "new", "team": "tools", "index": "main"})}
         ),
@@ -179,6 +180,7 @@ PAGES = {
     "browse:home": EVERYBODY,
     "browse:search": SIGNED_IN,
     "browse:clients": SIGNED_IN,
+    "browse:rights": SIGNED_IN,
     "browse:default-project": EVERYBODY,
     "browse:index": READERS,
     "browse:project": READERS,
