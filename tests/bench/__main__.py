@@ -19,7 +19,7 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import files, growth, memory, peers, starting
+from tests.bench.lines import files, growth, memory, peers, rights, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -37,10 +37,12 @@ class Scale:
     effort: Effort
     large: Shape
     giant: int
+    people: tuple[int, int]
+    """People and teams; see :mod:`tests.bench.rights`."""
 
 
-FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30)
-QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28)
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, (100_000, 5000))
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, (10_000, 500))
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -112,11 +114,18 @@ def others(table: Table, scale: Scale, folder: Path) -> None:
     peers.measure_peers(table, scale.effort, folder / "peers")
 
 
+def asking(table: Table, scale: Scale, folder: Path) -> None:
+    """What somebody may, where few hold little and where many hold much."""
+    few, many = Installation(folder, "few"), Installation(folder, "many")
+    rights.measure_rights(table, few, many, scale.people, scale.effort.rounds)
+
+
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "start": start,
     "reads": reads,
     "uploads": uploads,
     "growth": growing,
+    "rights": asking,
     "peers": others,
 }
 
