@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
 from accounts.models.placing import teams_of
 from accounts.permissions import SIGN_IN, teams_visible_to
-from indexapp.models import Change, Index, Project, ReservedPrefix, Role
+from indexapp.models import Change, Index, Project, ReservedPrefix, Role, held_verbs
 from indexapp.models.querysets import roles_of
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -41,8 +38,7 @@ def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name
 def _from_roles(actor: Actor, index: Index, project: Project | None) -> frozenset[Verb]:
     if actor.user_id is None or index.pk is None:  # an index that is not there is refused like one that is
         return NO_VERBS
-    masks = Role.objects.held_by(actor, index_id=index.pk).filter(Q(project=None) | Q(project=project))
-    return from_mask(reduce(or_, masks.order_by().values_list("verbs", flat=True), 0))
+    return from_mask(held_verbs.mask(actor.user_id, index.pk, project.pk if project else None))
 
 
 def require(actor: Actor, verb: Verb, index: Index, project: Project | None = None, *, name: str | None = None) -> None:
