@@ -55,7 +55,7 @@ def create(*, actor: Actor, team: Team, name: str, description: str = "") -> Use
             raise Conflict(f"The name '{name}' is taken; choose another one.", code="user-exists")
         user.save()
         Membership.objects.create(team=team, user=user, role=Place.MEMBER)
-        audit.record(actor=actor, action="service-account.create", subject=user, team=team.name)
+        audit.record(actor=actor, object_type="user", action="service-account.create", subject=user, team=team.name)
         generations.bump_access()
     return user
 
@@ -75,7 +75,9 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
         for name, value in fields.items():
             setattr(user, name, value)
         user.save(update_fields=list(fields))
-        audit.record(actor=actor, action="service-account.change", subject=user, before=before, after=fields)
+        audit.record(
+            actor=actor, object_type="user", action="service-account.change", subject=user, before=before, after=fields
+        )
         generations.bump_access()
     return user
 
@@ -85,7 +87,7 @@ def delete(*, actor: Actor, user: User) -> None:
     team = _team_of(user)
     _require_admin(actor, team)
     with transaction.atomic():
-        audit.record(actor=actor, action="service-account.delete", subject=user, team=team.name)
+        audit.record(actor=actor, object_type="user", action="service-account.delete", subject=user, team=team.name)
         user.delete()
         generations.bump_access()
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor, Method, TokenScope
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import Token, User
-from accounts.permissions import tokens_visible_to
+from accounts.permissions import SIGN_IN, tokens_visible_to
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Role
@@ -76,7 +76,7 @@ def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "
     Who may not see the index or the account is told nothing of whether it exists.
     """
     if asker.is_anonymous:
-        raise Unauthenticated(permissions.SIGN_IN)
+        raise Unauthenticated(SIGN_IN)
     row = Index.objects.filter(name=index).first()
     _require_may_ask(asker, row or Index(pk=0, name=index), username)
     user = User.objects.filter(username=username).first()

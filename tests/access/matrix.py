@@ -202,6 +202,7 @@ POSTED_PAGES = {"account:sign-out", "account:token-revoke"}
 
 CONSOLE = {
     "accounts_user": SEES_ALL,
+    "accounts_serviceaccount": MAINTAINERS | WATCHERS,
     "accounts_team": MAINTAINERS | WATCHERS,
     "accounts_membership": MAINTAINERS | WATCHERS,
     "accounts_token": MAINTAINERS | WATCHERS,
