@@ -62,4 +62,8 @@ class Migration(migrations.Migration):
                 ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(fields=["user", "team"], name="membership_of_user"),
+        ),
     ]

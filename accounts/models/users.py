@@ -122,6 +122,7 @@ class Membership(models.Model):
 
     class Meta:
         ordering: ClassVar = ["team__name", "user__username"]
+        indexes: ClassVar = [models.Index(fields=["user", "team"], name="membership_of_user")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["team", "user"], condition=models.Q(directory__isnull=True), name="membership_once"

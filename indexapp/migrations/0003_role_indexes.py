@@ -14,10 +14,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="role",
-            index=models.Index(fields=["user", "index", "project"], name="role_of_user"),
+            index=models.Index(fields=["user", "index", "project", "verbs"], name="role_of_user"),
         ),
         migrations.AddIndex(
             model_name="role",
-            index=models.Index(fields=["team", "index", "project"], name="role_of_team"),
+            index=models.Index(fields=["team", "index", "project", "verbs"], name="role_of_team"),
         ),
     ]
