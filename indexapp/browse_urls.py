@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from indexapp.models.indexes import RESERVED_INDEX_NAMES
-from indexapp.views.browse import clients, home, indexes, projects, search
+from indexapp.views.browse import clients, home, indexes, projects, rights, search
 
 _RESERVED = "|".join(sorted(RESERVED_INDEX_NAMES))
 _INDEX = rf"(?!(?:{_RESERVED})(?:/|\Z))(?P<index>[a-z0-9][a-z0-9-]{{0,63}})"
@@ -15,6 +15,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("search/", search.search, name="search"),
     path("help/clients/", clients.clients, name="clients"),
+    path("help/rights/", rights.rights, name="rights"),
     path("project/<str:project>/", projects.default_project, name="default-project"),
     re_path(rf"^{_INDEX}/\Z", indexes.index, name="index"),
     re_path(rf"^{_INDEX}/project/(?P<project>[^/]+)/\Z", projects.project, name="project"),

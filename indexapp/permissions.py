@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
+from accounts.models.placing import teams_of
 from accounts.permissions import SIGN_IN, teams_visible_to
-from indexapp.models import Change, Index, Project, ReservedPrefix, Role
+from indexapp.models import Change, Index, Project, ReservedPrefix, Role, held_verbs
 from indexapp.models.querysets import roles_of
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -29,7 +27,9 @@ def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name
 
     ``name`` is the normalised name of a project that does not exist yet.  One query, none for administrators.
     """
-    held = ALL_VERBS if actor.is_superuser else _from_roles(actor, index, project)
+    held = actor.verbs_everywhere
+    if held != ALL_VERBS:
+        held |= _from_roles(actor, index, project)
     if index.anonymous_read:
         held |= {Verb.READ}
     return actor.narrow(held, index.name, project.normalized_name if project else name)
@@ -38,12 +38,7 @@ def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name
 def _from_roles(actor: Actor, index: Index, project: Project | None) -> frozenset[Verb]:
     if actor.user_id is None or index.pk is None:  # an index that is not there is refused like one that is
         return NO_VERBS
-    masks = (
-        Role.objects.filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id), index=index)
-        .filter(Q(project=None) | Q(project=project))
-        .values_list("verbs", flat=True)
-    )
-    return from_mask(reduce(or_, masks, 0))
+    return from_mask(held_verbs.mask(actor.user_id, index.pk, project.pk if project else None))
 
 
 def require(actor: Actor, verb: Verb, index: Index, project: Project | None = None, *, name: str | None = None) -> None:
@@ -82,36 +77,32 @@ def holds_somewhere(actor: Actor, verb: Verb, index: Index) -> bool:
         verb not in actor.token.verbs or (actor.token.indexes and index.name not in actor.token.indexes)
     ):
         return False
-    if actor.is_superuser or (verb is Verb.READ and index.anonymous_read):
+    if verb in actor.verbs_everywhere or (verb is Verb.READ and index.anonymous_read):
         return True
-    if actor.user_id is None:
+    if actor.changes_nothing and verb is not Verb.READ:
         return False
-    return (
-        Role.objects.annotate_verb(verb)
-        .filter(Q(user_id=actor.user_id) | Q(team__memberships__user_id=actor.user_id), index=index)
-        .exists()
-    )
+    return Role.objects.held_by(actor, index_id=index.pk).annotate_verb(verb).exists()
 
 
 def roles_visible_to(actor: Actor) -> QuerySet[Role]:
     """All roles where the actor administers, and elsewhere the actor's own and those of their teams."""
     rows = Role.objects.all()
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         return rows
     administered = Q(index__in=Index.objects.permitting(actor, Verb.ADMINISTER)) | Q(
         project__in=Project.objects.permitting(actor, Verb.ADMINISTER)
     )
     seen = Q(project=None, index__in=Index.objects.visible_to(actor)) | Q(project__in=Project.objects.visible_to(actor))
-    own = Q(user=actor.user_id) | Q(team__memberships__user=actor.user_id)
     if actor.user_id is None:
         return rows.none()
+    own = Q(user=actor.user_id) | Q(team__in=teams_of(actor.user_id))
     return rows.filter(pk__in=rows.filter(administered | (seen & own)).values("pk"))
 
 
 def prefixes_visible_to(actor: Actor) -> QuerySet[ReservedPrefix]:
     """All reserved prefixes for administrators; for others those of their teams and of indexes that they administer."""
     rows = ReservedPrefix.objects.all()
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         return rows
     administered = Index.objects.permitting(actor, Verb.ADMINISTER)
     return rows.filter(Q(team__in=teams_visible_to(actor)) | Q(index__in=administered))
@@ -138,7 +129,7 @@ def _read_as_a_whole(actor: Actor) -> QuerySet[Index]:
     rows = Index.objects.visible_to(actor)
     if actor.method is Method.PASSWORD:
         rows = rows.filter(allow_passwords=True)
-    if actor.is_superuser:
+    if Verb.READ in actor.verbs_everywhere:
         return rows
     everywhere = roles_of(actor, Verb.READ).filter(project=None)
     return rows.filter(Q(anonymous_read=True) | Q(pk__in=everywhere.values("index")))

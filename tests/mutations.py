@@ -13,13 +13,13 @@ from typing import Any
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.models import Alarm, BrowserSession, Token, User
-from accounts.services import alarms, authenticators, sessions, teams, token_rotation, tokens, users
+from accounts.services import alarms, authenticators, service_accounts, sessions, teams, token_rotation, tokens, users
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.factors import begun, code_of, with_factor
-from tests.factories.people import make_service_account, make_team, make_token, make_user
+from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
 
 
@@ -44,6 +44,7 @@ class World:
         for person in (*(cast.user(role) for role in ROLES[1:]), self.newcomer):
             with_factor(person)
             begun(person)
+        self.program = service_accounts.create(actor=SYSTEM, team=cast.team, name="svc-build")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -66,13 +67,14 @@ class Mutation:
 ADMINISTRATOR = "administrator"
 EVERY_ACCOUNT = "outsider reader uploader member team_admin administrator"
 INDEX_ADMINS = "team_admin administrator"
-UPLOADERS = "uploader member team_admin administrator"
+UPLOADERS = "uploader member maintainer team_admin administrator"
+SECURES = "security_officer administrator"
 
 MUTATIONS: dict[str, Mutation] = {
     "accounts.services.alarms.end": Mutation(
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
-        ADMINISTRATOR,
+        f"operator {SECURES}",
     ),
     "accounts.services.users.create": Mutation(
         lambda world, actor: users.create(actor=actor, username="new", email="new@tpi.example"),
@@ -82,14 +84,14 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.users.change": Mutation(
         lambda world, actor: users.change(actor=actor, user=world.newcomer, is_active=False),
         "user.change",
-        ADMINISTRATOR,
+        SECURES,
     ),
     "accounts.services.users.change_own": Mutation(
         lambda world, actor: users.change_own(
             actor=actor, user=world.person(actor), first_name="Ada", last_name="", email="a@tpi.example"
         ),
         "user.change",
-        "outsider reader uploader member team_admin administrator",
+        "outsider reader uploader member maintainer team_admin operator security_officer administrator",
     ),
     "accounts.services.users.set_password": Mutation(
         lambda world, actor: users.set_password(actor=actor, user=world.cast.reader, password="nobody guesses this"),
@@ -155,6 +157,26 @@ MUTATIONS: dict[str, Mutation] = {
         "team.remove-member",
         "member team_admin administrator",
     ),
+    "accounts.services.teams.invite": Mutation(
+        lambda world, actor: teams.invite(actor=actor, team=world.cast.team, username="newcomer", role="member"),
+        "team.set-member",
+        INDEX_ADMINS,
+    ),
+    "accounts.services.service_accounts.create": Mutation(
+        lambda world, actor: service_accounts.create(actor=actor, team=world.cast.team, name="svc-new"),
+        "service-account.create",
+        INDEX_ADMINS,
+    ),
+    "accounts.services.service_accounts.change": Mutation(
+        lambda world, actor: service_accounts.change(actor=actor, user=world.program, is_active=False),
+        "service-account.change",
+        INDEX_ADMINS,
+    ),
+    "accounts.services.service_accounts.delete": Mutation(
+        lambda world, actor: service_accounts.delete(actor=actor, user=world.program),
+        "service-account.delete",
+        INDEX_ADMINS,
+    ),
     "accounts.services.tokens.issue": Mutation(
         lambda world, actor: tokens.issue(actor=actor, owner=world.robot, name="new", verbs=[Verb.READ]),
         "token.issue",
@@ -163,7 +185,7 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.tokens.revoke": Mutation(
         lambda world, actor: tokens.revoke(actor=actor, token=world.token),
         "token.revoke",
-        "reader administrator",
+        f"reader {SECURES}",
         is_about_own_tokens=True,
     ),
     "accounts.services.token_rotation.rotate": Mutation(
@@ -180,7 +202,7 @@ MUTATIONS: dict[str, Mutation] = {
     "indexapp.services.indexes.change": Mutation(
         lambda world, actor: indexes.change(actor=actor, index=world.index, max_file_size=1000),
         "index.change",
-        INDEX_ADMINS,
+        f"operator {INDEX_ADMINS}",
         ("index-changed",),
     ),
     "indexapp.services.indexes.make_default": Mutation(
@@ -206,7 +228,7 @@ MUTATIONS: dict[str, Mutation] = {
             actor=actor, project=world.project, status="quarantined", reason="under attack"
         ),
         "project.quarantine",
-        INDEX_ADMINS,
+        f"team_admin {SECURES}",
         ("project-status",),
     ),
     "indexapp.services.projects.delete": Mutation(
@@ -267,7 +289,7 @@ MUTATIONS: dict[str, Mutation] = {
     "indexapp.services.roles.release_prefix": Mutation(
         lambda world, actor: roles.release_prefix(actor=actor, reserved=world.prefix),
         "prefix.release",
-        INDEX_ADMINS,
+        f"maintainer {INDEX_ADMINS}",
     ),
     "indexapp.services.uploads.accept": Mutation(
         lambda world, actor: upload(world.index, build_wheel("acme-tool", "2.0"), actor=actor),

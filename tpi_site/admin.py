@@ -14,10 +14,14 @@ from tpi_site.kit.admin import ReadOnlyScreen, marks
 
 
 class JobsScreen(ReadOnlyScreen):
-    """Administrators of the instance see the jobs."""
+    """Who runs the installation sees the jobs."""
 
     section = "Jobs"
     administrators_only = True
+
+    def is_read_by(self, actor: Any) -> bool:
+        """Operators too."""
+        return bool(actor.sees_operation)
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
         """All of the model's own manager."""

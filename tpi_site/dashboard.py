@@ -1,4 +1,4 @@
-"""The site's own cards on the console's landing page: health, queue and disk, for administrators."""
+"""The site's own cards on the console's landing page: health, queue and disk, for who runs the installation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def register() -> None:
 
 def state_of_parts(request: HttpRequest) -> Card | None:
     """What ``/readyz`` says, part by part."""
-    if not actor_of(request).may_administer_instance:
+    if not actor_of(request).sees_operation:
         return None
     return Card("Health", lines=[_line(name, state) for name, state in health.parts().items()])
 
@@ -36,7 +36,7 @@ def _line(name: str, state: str) -> Line:
 
 def jobs_and_disk(request: HttpRequest) -> Card | None:
     """How much waits, what failed, and how full the disk is."""
-    if not actor_of(request).may_administer_instance:
+    if not actor_of(request).sees_operation:
         return None
     disk = shutil.disk_usage(settings.TPI_DATA_DIR)
     full = disk.used / disk.total

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus: open to the networks that settings name, to others with an administrator's token."""
+"""``/metrics`` for Prometheus: open to the networks that settings name, to others with an operator's token."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         actor = actor_of(request)
         if actor.is_anonymous:
             raise Unauthenticated("Metrics need an administrator's token from this address.")
-        if not actor.may_administer_instance:
-            raise Forbidden("Only an administrator may read the metrics.", code="administrator-needed")
+        if not actor.sees_operation:
+            raise Forbidden("Only an operator or an administrator may read the metrics.", code="operator-needed")
     token_upkeep.measure()
     response: HttpResponse = ExportToDjangoView(request)
     response.content += gauges.text()

@@ -75,7 +75,7 @@ class AuditScreen(ReadOnlyScreen):
     def rows(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """All for administrators; for others what they did, and what was done to teams that they manage now."""
         actor = actor_of(request)
-        if actor.may_administer_instance:
+        if actor.reads_everything:
             return AuditEntry.objects.all()
         teams = managed_teams(actor).values("pk")
         return AuditEntry.objects.filter(Q(actor_id=actor.user_id) | Q(object_type="team", object_id__in=teams))
@@ -83,7 +83,7 @@ class AuditScreen(ReadOnlyScreen):
     def parts(self, request: HttpRequest) -> list[Q]:
         """What they did, and what others did to their teams, by the names that the log is indexed by."""
         actor = actor_of(request)
-        if actor.may_administer_instance:
+        if actor.reads_everything:
             return []
         own = Q(actor_name=actor.username, actor_id=actor.user_id)
         teams = list(managed_teams(actor).values_list("name", flat=True))

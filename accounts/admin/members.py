@@ -102,7 +102,7 @@ class MembershipScreen(Screen):
         """Places in the teams that the actor manages."""
         actor = actor_of(request)
         found = Membership.objects.select_related("user", "team")
-        return found if actor.may_administer_instance else found.filter(team__in=managed_teams(actor))
+        return found if actor.reads_everything else found.filter(team__in=managed_teams(actor))
 
     def may_add(self, request: HttpRequest) -> bool:
         """Everybody, to the teams they manage."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -11,10 +12,13 @@ from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import lazy
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
+from accounts.domain.instance_roles import InstanceRole, parse_roles, role_words, roles_from_mask
 from accounts.models import AuditEntry, BrowserSession, Membership, Token, User
 from accounts.permissions import users_visible_to
 from accounts.services import authenticators, second_factors, sessions, users
@@ -58,14 +62,46 @@ class NewUserForm(RefusableForm):
         return str(self.cleaned_data["repeated"])
 
 
+class PartsField(forms.MultipleChoiceField):
+    """Parts for the instance, ticked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Parts for the instance",
+            required=False,
+            choices=[(role.value, role.value.replace("-", " ").capitalize()) for role in InstanceRole],
+            widget=forms.CheckboxSelectMultiple,
+            help_text=(
+                "An operator runs the installation without seeing packages; a security officer reads everything and ends "
+                "tokens and accounts; an auditor reads everything and changes nothing at all."
+            ),
+        )
+
+    def clean(self, value: Any) -> frozenset[InstanceRole]:
+        """The parts."""
+        return parse_roles(super().clean(value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether other parts are ticked."""
+        return set(initial or ()) != set(data or ())
+
+
 class UserForm(RefusableForm):
     """What can be changed about an account."""
 
+    parts = PartsField()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk:
+            self.initial["parts"] = role_words(roles_from_mask(self.instance.instance_roles))
+
     class Meta:
         model = User
-        fields = ("email", "first_name", "last_name", "is_active", "is_superuser")
-        labels = {"is_active": "Enabled", "is_superuser": "Administrator"}
+        fields = ("email", "first_name", "last_name", "is_active", "is_superuser", "is_break_glass")
+        labels = {"is_active": "Enabled", "is_superuser": "Administrator", "is_break_glass": "Breaks the glass"}
         help_texts = {
+            "is_break_glass": "An administrator with a password kept here, for the day the directory is down.",
             "is_active": "A disabled account cannot sign in, and its tokens stop at once. What it published stays.",
             "is_superuser": "May do everything, in every index and to every account.",
         }
@@ -87,6 +123,10 @@ def _set(**values: bool) -> Any:
         users.change(actor=actor, user=user, **values)
 
     return perform
+
+
+def _may_disable(actor: Actor, user: User) -> bool:
+    return actor.may_administer_instance or not user.is_superuser
 
 
 def _others(actor: Actor, user: User) -> bool:
@@ -111,7 +151,7 @@ class UserScreen(Screen):
     form, add_form = UserForm, NewUserForm
     fieldsets = (
         (None, {"fields": ("username", "email", "first_name", "last_name")}),
-        ("Standing", {"fields": ("is_active", "is_superuser")}),
+        ("Standing", {"fields": ("is_active", "is_superuser", "parts", "is_break_glass")}),
         ("Dates", {"fields": ("since", "last_seen")}),
     )
     add_fieldsets = (
@@ -137,7 +177,8 @@ class UserScreen(Screen):
             done="disabled",
             question="The account cannot sign in any more and its tokens stop at once; what it published stays.",
             perform=_set(is_active=False),
-            offered=lambda actor, user: user.is_active and _others(actor, user),
+            permission="secure",
+            offered=lambda actor, user: user.is_active and _others(actor, user) and _may_disable(actor, user),
             is_dangerous=True,
         ),
         ConfirmedAction(
@@ -206,7 +247,7 @@ class UserScreen(Screen):
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[User]:
-        """All, for administrators."""
+        """All, for who may open the screen."""
         return users_visible_to(actor_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
@@ -229,7 +270,8 @@ class UserScreen(Screen):
 
     def change_row(self, actor: Actor, row: User, given: Mapping[str, Any]) -> None:
         """Change the account."""
-        users.change(actor=actor, user=row, **given)
+        values = {"instance_roles" if name == "parts" else name: value for name, value in given.items()}
+        users.change(actor=actor, user=row, **values)
 
     def history_url(self, row: User) -> str:
         """What the person did."""
@@ -241,6 +283,7 @@ class UserScreen(Screen):
             ("Teams", marks.list_url(Membership, user=row.username)),
             ("Tokens", marks.list_url(Token, owner=row.username)),
             ("Sessions", marks.list_url(BrowserSession, person=row.username)),
+            ("Rights", f"{reverse('browse:rights')}?{urlencode({'user': row.username})}"),
         ]
 
     @admin.display(description="Name")
@@ -253,7 +296,12 @@ class UserScreen(Screen):
         """One word on what the account is."""
         if not row.is_active:
             return marks.badge("disabled", "bad")
-        return marks.badge("administrator", "accent") if row.is_superuser else marks.badge("user")
+        words = role_words(roles_from_mask(row.instance_roles))
+        if row.is_superuser:
+            words.insert(0, "administrator")
+        if row.kind == User.Kind.SERVICE:
+            words.append("service account")
+        return format_html_join(" ", "{}", ((marks.badge(word, "accent"),) for word in words)) or marks.badge("user")
 
     @admin.display(description="Since")
     def since(self, row: User) -> SafeString | str:

@@ -6,20 +6,21 @@ from django.db.models import QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.models import Membership, Team
+from accounts.permissions import managed_teams
+
+_LOOK_AFTER = (Membership.Place.MAINTAINER, Membership.Place.ADMIN)
 
 
-def managed_teams(actor: Actor) -> QuerySet[Team]:
-    """The teams whose members ``actor`` may change."""
-    if actor.may_administer_instance:
-        return Team.objects.all()
-    if actor.user_id is None:
-        return Team.objects.none()
-    places = Membership.objects.filter(user_id=actor.user_id, role=Membership.Place.ADMIN)
-    return Team.objects.filter(pk__in=places.values("team"))
+def shown_teams(actor: Actor) -> QuerySet[Team]:
+    """The teams that the console shows to ``actor``: all to who reads everything, to others those they look after."""
+    return Team.objects.all() if actor.reads_everything else managed_teams(actor, *_LOOK_AFTER)
 
 
 def looks_after_a_team(actor: Actor) -> bool:
-    """Whether ``actor`` is an admin of some team."""
+    """Whether ``actor`` is an admin or maintainer of some team."""
     if actor.user_id is None:
         return False
-    return Membership.objects.filter(user_id=actor.user_id, role=Membership.Place.ADMIN).exists()
+    return Membership.objects.filter(user_id=actor.user_id, role__in=_LOOK_AFTER).exists()
+
+
+__all__ = ["looks_after_a_team", "managed_teams", "shown_teams"]

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts.admin.members import member_field
-from accounts.admin.rows import managed_teams
+from accounts.admin.rows import managed_teams, shown_teams
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, Team
+from accounts.models import AuditEntry, Membership, ServiceAccount, Team
 from accounts.services import teams
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
+from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.refusals import ModelForm, RefusableForm
 
 if TYPE_CHECKING:
@@ -29,12 +30,38 @@ MOST_INLINE = 100
 """Members shown on the team's own page; larger teams are looked after in the list of members."""
 
 
-class NewTeamForm(RefusableForm):
+class ParentedForm(RefusableForm):
+    """A form of a team that may stand below another one that the actor manages too."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        present = self.instance.parent if self.instance.pk else None
+        self.initial["parent"] = present
+        if "parent" in self.fields:
+            own = Q(pk__in=managed_teams(self.actor)) | Q(pk=present.pk if present else None)
+            self.fields["parent"].queryset = Team.objects.filter(own)  # type: ignore[attr-defined]  # our NamedField
+
+
+def parent_field() -> NamedField:
+    """A field that takes the name of the next team above."""
+    return NamedField(
+        Team.objects.all(),
+        name_field="name",
+        what="team of yours",
+        label="Below",
+        required=False,
+        help_text="The team that this one is part of: who is in this one holds what roles give to that one too.",
+    )
+
+
+class NewTeamForm(ParentedForm):
     """A new team."""
+
+    parent = parent_field()
 
     class Meta:
         model = Team
-        fields = ("name", "title", "description")
+        fields = ("name", "title", "description", "parent")
         help_texts = {
             "name": "Lower-case letters, digits and hyphens; it cannot be changed later.",
             "title": "What people call the team.",
@@ -42,12 +69,14 @@ class NewTeamForm(RefusableForm):
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
 
-class TeamForm(RefusableForm):
+class TeamForm(ParentedForm):
     """What can be changed about a team."""
+
+    parent = parent_field()
 
     class Meta:
         model = Team
-        fields = ("title", "description")
+        fields = ("title", "description", "parent")
         help_texts = {"title": "What people call the team."}
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
@@ -97,15 +126,15 @@ class MembersInline(TabularInline):
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change the team may take members in; the service asks again."""
-        return True
+        return obj is None or teams.may_manage(actor_of(request), obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`has_add_permission`."""
-        return True
+        return self.has_add_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`has_add_permission`."""
-        return True
+        return self.has_add_permission(request, obj)
 
 
 @admin.register(Team)
@@ -114,12 +143,13 @@ class TeamScreen(Screen):
 
     section, place, area = "People and rights", 20, "accounts"
     empty_text = "There are no teams yet. A team holds roles for several people together; make the first one."
-    list_display = ("name", "title", "size", "since")
+    list_display = ("name", "title", "parent", "size", "since")
+    list_select_related = ("parent",)
     search_fields = ("name", "title")
     ordering = ("name",)
     form, add_form = TeamForm, NewTeamForm
-    fieldsets = ((None, {"fields": ("name", "title", "description", "since")}),)
-    add_fieldsets = ((None, {"fields": ("name", "title", "description")}),)
+    fieldsets = ((None, {"fields": ("name", "title", "description", "parent", "since")}),)
+    add_fieldsets = ((None, {"fields": ("name", "title", "description", "parent")}),)
     readonly_fields = ("name", "since")
     deletion = ConfirmedAction(
         name="delete",
@@ -135,15 +165,19 @@ class TeamScreen(Screen):
 
     def rows(self, request: HttpRequest) -> QuerySet[Team]:
         """The teams that the actor manages."""
-        return managed_teams(actor_of(request))
+        return shown_teams(actor_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
-        """Administrators."""
-        return bool(actor_of(request).may_administer_instance)
+        """Administrators, and below a team its admins."""
+        return managed_teams(actor_of(request)).exists() or bool(actor_of(request).may_administer_instance)
 
     def may_change(self, request: HttpRequest) -> bool:
-        """Everybody, of the teams they see."""
+        """A team's admins; its maintainers look."""
         return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As :meth:`may_change`."""
+        return super().has_change_permission(request, obj) and (obj is None or teams.may_manage(actor_of(request), obj))
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Team:
         """Create the team."""
@@ -186,7 +220,8 @@ class TeamScreen(Screen):
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
         """The list of members, for large teams."""
-        return [("Members", marks.list_url(Membership, team=row.name))]
+        programs = marks.list_url(ServiceAccount)
+        return [("Members", marks.list_url(Membership, team=row.name)), ("Service accounts", programs)]
 
     @admin.display(description="Members")
     def size(self, row: Any) -> int:

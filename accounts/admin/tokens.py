@@ -104,6 +104,7 @@ class TokenScreen(Screen):
                 "that it has rotated itself to."
             ),
             perform=lambda actor, token, _: tokens.revoke(actor=actor, token=token),
+            permission="secure",
             offered=lambda _, token: token.revoked_at is None,
             is_dangerous=True,
         ),

@@ -14,22 +14,27 @@ from accounts.api.bodies import StrictSerializer, TextField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_for, team_to_manage
-from accounts.api.users import user_named
 from accounts.models import Membership, Team
+from accounts.models.placing import highest, sources
 from accounts.services import teams
 from tpi_site.kit.errors import NotFound
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A person's place in a team."""
+    """A person's place in a team; of several the highest."""
 
     name = serializers.CharField(source="user.username", read_only=True, help_text="The same as `user`.")
     user = serializers.CharField(source="user.username", read_only=True)
+    sources = serializers.SerializerMethodField(help_text="`here`, and the names of directories whose groups give it.")
 
     class Meta:
         model = Membership
-        fields = ("name", "user", "role", "created_at")
+        fields = ("name", "user", "role", "sources", "created_at")
         read_only_fields = fields
+
+    def get_sources(self, membership: Membership) -> list[str]:
+        """Where the person's places in this team come from."""
+        return sources(membership)
 
 
 class NewMemberSerializer(StrictSerializer):
@@ -76,12 +81,11 @@ class MemberViewSet(Resource):
         summary="Add a member", request=NewMemberSerializer, responses={201: MemberSerializer}, examples=[_EXAMPLE]
     )
     def create(self, request: Request, team: str) -> Response:
-        """Take a person in, or change the place of one who is in."""
+        """Take in the person of exactly this user name, or change the place of one who is in."""
         row = team_to_manage(self.actor, team)
         given = self.body(NewMemberSerializer)
-        user = user_named(given["user"])
-        member = teams.set_member(actor=self.actor, team=row, user=user, role=given["role"])
-        return self.created(member, reverse("api:member", args=[team, user.username]))
+        teams.invite(actor=self.actor, team=row, username=given["user"], role=given["role"])
+        return self.created(_member(row, given["user"]), reverse("api:member", args=[team, given["user"]]))
 
     @extend_schema(summary="Read a membership")
     def retrieve(self, request: Request, team: str, username: str) -> Response:
@@ -94,18 +98,19 @@ class MemberViewSet(Resource):
         row = team_to_manage(self.actor, team)
         user = _member(row, username).user
         changes = self.changes(MemberChangeSerializer)
-        return self.shown(teams.set_member(actor=self.actor, team=row, user=user, role=changes["role"]))
+        teams.set_member(actor=self.actor, team=row, user=user, role=changes["role"])
+        return self.shown(_member(row, username))
 
     @extend_schema(summary="Remove a member", responses={204: None})
     def destroy(self, request: Request, team: str, username: str) -> Response:
-        """The rights that came with the team end at once; anybody may leave."""
+        """The rights that came with the team end at once; anybody may leave. What a directory gives ends there."""
         row = team_for(self.actor, team)
         teams.remove_member(actor=self.actor, team=row, user=_member(row, username).user)
         return gone()
 
 
 def _members(team: Team) -> QuerySet[Membership]:
-    return Membership.objects.filter(team=team).select_related("user")
+    return highest(Membership.objects.filter(team=team)).select_related("user")
 
 
 def _member(team: Team, username: str) -> Membership:

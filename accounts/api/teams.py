@@ -21,12 +21,20 @@ from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
-    """A team."""
+    """A team; its people hold the roles of the teams above it too."""
+
+    parent = serializers.SerializerMethodField(  # type: ignore[assignment]  # DRF moves declared fields out of the way
+        help_text="The next team above it; null where it stands by itself."
+    )
 
     class Meta:
         model = Team
-        fields = ("name", "title", "description", "created_at")
+        fields = ("name", "title", "description", "parent", "created_at")
         read_only_fields = fields
+
+    def get_parent(self, team: Team) -> str | None:
+        """The name of the next team above."""
+        return team.parent.name if team.parent else None
 
 
 class NewTeamSerializer(StrictSerializer):
@@ -35,6 +43,9 @@ class NewTeamSerializer(StrictSerializer):
     name = TextField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
     title = TextField(max_length=200, allow_blank=True, default="")
     description = TextField(max_length=10_000, allow_blank=True, default="")
+    parent = TextField(  # type: ignore[assignment]  # as above
+        max_length=64, allow_null=True, default=None, help_text="The team to put it below."
+    )
 
 
 class TeamChangeSerializer(StrictSerializer):
@@ -42,6 +53,9 @@ class TeamChangeSerializer(StrictSerializer):
 
     title = TextField(max_length=200, allow_blank=True)
     description = TextField(max_length=10_000, allow_blank=True)
+    parent = TextField(  # type: ignore[assignment]  # as above
+        max_length=64, allow_null=True, help_text="The team to put it below; null for none."
+    )
 
 
 class TeamFilter(Filters):
@@ -55,7 +69,7 @@ _EXAMPLE = OpenApiExample("A team", value={"name": "platform", "title": "Platfor
 
 @extend_schema(tags=["Teams"])
 class TeamViewSet(Resource):
-    """Teams; administrators see all, others see their own."""
+    """Teams."""
 
     model = Team
     ordering = "name"
@@ -63,21 +77,24 @@ class TeamViewSet(Resource):
     filterset_class = TeamFilter
 
     def rows(self) -> QuerySet[Team]:
-        """The visible teams."""
-        return permissions.teams_visible_to(self.actor)
+        """The visible teams with the next above."""
+        return permissions.teams_visible_to(self.actor).select_related("parent")
 
     @extend_schema(summary="List teams")
     def list(self, request: Request) -> Response:
-        """Administrators get all teams, others their own."""
+        """Your own teams, those above them and those that you look after; all for who reads everything."""
         return self.listed()
 
     @extend_schema(
         summary="Create a team", request=NewTeamSerializer, responses={201: TeamSerializer}, examples=[_EXAMPLE]
     )
     def create(self, request: Request) -> Response:
-        """Administrators of the instance make teams."""
-        permissions.require_administrator(self.actor, "create teams")
-        team = teams.create(actor=self.actor, **self.body(NewTeamSerializer))
+        """Administrators of the instance make teams; below a team its admins do."""
+        if not permissions.managed_teams(self.actor).exists():
+            permissions.require_administrator(self.actor, "create teams")
+        given = self.body(NewTeamSerializer)
+        parent = _parent(self.actor, given.pop("parent"))
+        team = teams.create(actor=self.actor, parent=parent, **given)
         return self.created(team, reverse("api:team", args=[team.name]))
 
     @extend_schema(summary="Read a team")
@@ -87,9 +104,12 @@ class TeamViewSet(Resource):
 
     @extend_schema(summary="Change a team", request=TeamChangeSerializer, responses=TeamSerializer)
     def partial_update(self, request: Request, team: str) -> Response:
-        """The team's admins change its title and description."""
+        """The team's admins change its title and description; who is admin of both puts it below another team."""
         row = team_to_manage(self.actor, team)
-        return self.shown(teams.change(actor=self.actor, team=row, **self.changes(TeamChangeSerializer)))
+        changes = self.changes(TeamChangeSerializer)
+        if "parent" in changes:
+            changes["parent"] = _parent(self.actor, changes["parent"])
+        return self.shown(teams.change(actor=self.actor, team=row, **changes))
 
     @extend_schema(summary="Delete a team", responses={204: None})
     def destroy(self, request: Request, team: str) -> Response:
@@ -103,7 +123,7 @@ def team_for(actor: Actor, name: str) -> Team:
     found = permissions.teams_visible_to(actor).filter(name=name).first()
     if found is not None:
         return found
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         raise NotFound(f"There is no team named '{name}'.", code="team-unknown")
     raise Forbidden(f"You may not see or change the team '{name}'.", code="right-missing")
 
@@ -114,6 +134,10 @@ def team_to_manage(actor: Actor, name: str) -> Team:
     if not teams.may_manage(actor, team):
         raise Forbidden(f"Only an admin of the team '{name}' may change it.", code="team-admin-needed")
     return team
+
+
+def _parent(actor: Actor, name: str | None) -> Team | None:
+    return None if name is None else team_to_manage(actor, name)
 
 
 def team_named(name: str) -> Team:

@@ -20,7 +20,6 @@ from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone, made
 from accounts.api.throttles import LeakThrottle
 from accounts.api.token_bodies import (
-    VERBS,
     IssuedTokenSerializer,
     LeakAnswerSerializer,
     LeakSerializer,
@@ -175,12 +174,9 @@ def _owner(actor: Actor, username: str | None) -> User:
     """Whose token it will be: the actor's own, unless they name a service account that they look after."""
     if username is None or username == actor.username:
         return user_named(actor.username)
-    named = User.objects.filter(username=username).first()
-    if not actor.may_administer_instance and (named is None or not may_manage_service_account(actor, named)):
-        raise Forbidden(
-            "A token is issued by its owner, or for a service account by who looks after it.", code="token-owner"
-        )
-    return named or user_named(username)
-
-
-__all__ = ["VERBS", "TokenLeakViewSet", "TokenViewSet"]
+    mine = permissions.service_accounts_visible_to(actor).filter(username=username).first()
+    if mine is not None and may_manage_service_account(actor, mine):
+        return mine
+    if not actor.may_administer_instance:
+        raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
+    return user_named(username)

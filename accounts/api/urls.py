@@ -7,6 +7,7 @@ from django.urls import path
 from accounts.api import schema  # noqa: F401  registers how the schema names our credentials
 from accounts.api.audit import AuditViewSet
 from accounts.api.members import MemberViewSet
+from accounts.api.service_accounts import ServiceAccountViewSet
 from accounts.api.teams import TeamViewSet
 from accounts.api.tokens import TokenLeakViewSet, TokenViewSet
 from accounts.api.users import UserViewSet
@@ -23,6 +24,8 @@ urlpatterns = [
     path("teams/<str:team>/", TeamViewSet.at(**_ROW), name="team"),
     path("teams/<str:team>/members/", MemberViewSet.at(**_ROWS), name="members"),
     path("teams/<str:team>/members/<str:username>/", MemberViewSet.at(**_ROW), name="member"),
+    path("teams/<str:team>/service-accounts/", ServiceAccountViewSet.at(**_ROWS), name="service-accounts"),
+    path("teams/<str:team>/service-accounts/<str:username>/", ServiceAccountViewSet.at(**_ROW), name="service-account"),
     path("tokens/", TokenViewSet.at(**_ROWS), name="tokens"),
     path("tokens/leaked/", TokenLeakViewSet.at(post="report"), name="token-leaks"),
     path("tokens/<int:id>/", TokenViewSet.at(get="retrieve", delete="destroy"), name="token"),

@@ -11,15 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
-from accounts.api.bodies import FlagField, StrictSerializer, TextField
+from accounts.api.bodies import FlagField, StrictSerializer, TextField, WordsField
 from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
+from accounts.domain.instance_roles import InstanceRole, parse_roles, role_words, roles_from_mask
 from accounts.models import User
 from accounts.services import sessions, users
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 MAX_PASSWORD = 1024
+INSTANCE_ROLES = [(role.value, role.value.replace("-", " ").capitalize()) for role in InstanceRole]
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -27,6 +29,8 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
     name = serializers.CharField(source="username", read_only=True, help_text="The same as `username`.")
     email = serializers.CharField(read_only=True, help_text="Empty where none is known.")
+    kind = serializers.CharField(read_only=True, help_text="`person`, or `service` for a program's account.")
+    instance_roles = serializers.SerializerMethodField()
 
     class Meta:
         model = User
@@ -38,10 +42,17 @@ class UserSerializer(serializers.ModelSerializer[User]):
             "last_name",
             "is_active",
             "is_superuser",
+            "kind",
+            "instance_roles",
+            "is_break_glass",
             "date_joined",
             "last_login",
         )
         read_only_fields = fields
+
+    def get_instance_roles(self, user: User) -> list[str]:
+        """The parts that the account plays for the whole instance."""
+        return role_words(roles_from_mask(user.instance_roles))
 
 
 class NewUserSerializer(StrictSerializer):
@@ -61,6 +72,10 @@ class UserChangeSerializer(StrictSerializer):
     last_name = TextField(max_length=150, allow_blank=True)
     is_active = FlagField(help_text="False ends the use of the account and of its tokens at once.")
     is_superuser = FlagField()
+    instance_roles = WordsField(
+        child=serializers.ChoiceField(choices=INSTANCE_ROLES), help_text="In the place of those held before."
+    )
+    is_break_glass = FlagField(help_text="Whether this administrator is for the day the directory is down.")
 
 
 class PasswordSerializer(StrictSerializer):
@@ -86,7 +101,7 @@ _EXAMPLE = OpenApiExample(
 
 @extend_schema(tags=["Users"])
 class UserViewSet(Resource):
-    """People's accounts; administrators see all, others see themselves."""
+    """Accounts; who reads everything sees all, others see themselves."""
 
     model = User
     ordering = "username"
@@ -99,7 +114,7 @@ class UserViewSet(Resource):
 
     @extend_schema(summary="List accounts")
     def list(self, request: Request) -> Response:
-        """Administrators get all accounts, others their own."""
+        """Administrators, security officers and auditors get all accounts, others their own."""
         return self.listed()
 
     @extend_schema(
@@ -118,9 +133,12 @@ class UserViewSet(Resource):
 
     @extend_schema(summary="Change an account", request=UserChangeSerializer, responses=UserSerializer)
     def partial_update(self, request: Request, username: str) -> Response:
-        """Administrators change names, addresses and whether an account may be used."""
+        """Administrators change everything here; a security officer may disable an account that is no administrator's."""
         user = user_for(self.actor, username)
-        return self.shown(users.change(actor=self.actor, user=user, **self.changes(UserChangeSerializer)))
+        changes = self.changes(UserChangeSerializer)
+        if "instance_roles" in changes:
+            changes["instance_roles"] = parse_roles(changes["instance_roles"])
+        return self.shown(users.change(actor=self.actor, user=user, **changes))
 
     @extend_schema(summary="Delete an account", responses={204: None})
     def destroy(self, request: Request, username: str) -> Response:
@@ -153,7 +171,7 @@ def user_for(actor: Actor, username: str) -> User:
     found = permissions.users_visible_to(actor).filter(username=username).first()
     if found is not None:
         return found
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         raise NotFound(f"There is no account named '{username}'.", code="user-unknown")
     raise Forbidden(f"You may not see or change the account '{username}'.", code="right-missing")
 

@@ -8,7 +8,10 @@ from enum import Enum
 
 from accounts.domain.instance_roles import NO_ROLES, InstanceRole
 from accounts.domain.networks import Network, contains
-from accounts.domain.verbs import Verb
+from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb
+
+_READERS = frozenset({InstanceRole.SECURITY_OFFICER, InstanceRole.AUDITOR})
+_READ_ONLY = frozenset({Verb.READ})
 
 
 class Method(Enum):
@@ -83,14 +86,55 @@ class Actor:
         return self.method is Method.NONE
 
     @property
+    def changes_nothing(self) -> bool:
+        """Whether the actor is an auditor, who reads and never writes, whatever else the account is granted."""
+        return InstanceRole.AUDITOR in self.roles
+
+    @property
     def may_administer_instance(self) -> bool:
         """Whether the actor may change people, teams and indexes everywhere."""
-        if not self.is_superuser:
-            return False
-        return self.token is None or (self.token.is_unbounded and Verb.ADMINISTER in self.token.verbs)
+        return self.is_superuser and not self.changes_nothing and self._reaches_instance(Verb.ADMINISTER)
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether the actor may run the installation: jobs, directories, settings of indexes; no package content."""
+        return self.may_administer_instance or self._plays(InstanceRole.OPERATOR, Verb.ADMINISTER)
+
+    @property
+    def sees_operation(self) -> bool:
+        """Whether the actor may look at health, metrics and jobs; a token that only reads is enough for a part in it."""
+        return self.may_operate or self.reads_everything or self._plays(InstanceRole.OPERATOR, Verb.READ)
+
+    @property
+    def may_secure(self) -> bool:
+        """Whether the actor may hold projects back, revoke anybody's tokens, end sessions and disable accounts."""
+        return self.may_administer_instance or self._plays(InstanceRole.SECURITY_OFFICER, Verb.ADMINISTER)
+
+    @property
+    def reads_everything(self) -> bool:
+        """Whether the actor may read all accounts, teams, tokens' descriptions, roles, alarms and the audit log."""
+        if self.may_administer_instance:
+            return True
+        return bool(self.roles & _READERS) and self._reaches_instance(Verb.READ)
+
+    @property
+    def verbs_everywhere(self) -> frozenset[Verb]:
+        """What the account holds on every index without a grant; the token in use narrows it as it narrows grants."""
+        if self.is_superuser and not self.changes_nothing:
+            return ALL_VERBS
+        return _READ_ONLY if self.is_superuser or self.roles & _READERS else NO_VERBS
+
+    def _plays(self, role: InstanceRole, verb: Verb) -> bool:
+        return role in self.roles and self._reaches_instance(verb) and (verb is Verb.READ or not self.changes_nothing)
+
+    def _reaches_instance(self, verb: Verb) -> bool:
+        """Whether the credential in use reaches beyond single indexes and projects with ``verb``."""
+        return self.token is None or (self.token.is_unbounded and verb in self.token.verbs)
 
     def narrow(self, verbs: frozenset[Verb], index: str | None, project: str | None) -> frozenset[Verb]:
-        """``verbs`` as far as the credential in use lets them through."""
+        """``verbs`` as far as the credential in use, and an auditor's part, let them through."""
+        if self.changes_nothing:
+            verbs &= _READ_ONLY
         return verbs if self.token is None else self.token.narrow(verbs, index, project)
 
     def within(self, scope: TokenScope | None) -> Actor:

@@ -6,6 +6,8 @@ from accounts.models.browser_sessions import BrowserSession
 from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
 from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.generations import Generation
+from accounts.models.nesting import TeamNesting
+from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
 from accounts.models.tokens import Token, TokenKind
 from accounts.models.users import ADMINISTRATOR_BIT, Membership, Team, User
@@ -22,9 +24,11 @@ __all__ = [
     "GroupMapping",
     "Membership",
     "RecoveryCode",
+    "ServiceAccount",
     "SignInMark",
     "SyncedMember",
     "Team",
+    "TeamNesting",
     "Token",
     "TokenKind",
     "User",

@@ -84,11 +84,16 @@ class User(AbstractUser):
 
 
 class Team(models.Model):
-    """A group of people who hold roles together."""
+    """A group of people who hold roles together.
+
+    Who is in a team is in the teams above it too and holds their roles; ``parent`` is the next above, and
+    :class:`accounts.models.nesting.TeamNesting` has all of them, so that one query finds what a person holds.
+    """
 
     name = models.CharField(max_length=64, unique=True, validators=[SLUG])
     title = models.CharField(max_length=200, blank=True)
     description = models.TextField(blank=True)
+    parent = models.ForeignKey("self", models.PROTECT, related_name="children", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
 
@@ -123,6 +128,7 @@ class Membership(models.Model):
 
     class Meta:
         ordering: ClassVar = ["team__name", "user__username"]
+        indexes: ClassVar = [models.Index(fields=["user", "team"], name="membership_of_user")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["team", "user"], condition=models.Q(directory__isnull=True), name="membership_once"

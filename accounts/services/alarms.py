@@ -9,14 +9,12 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
-from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Alarm
 from accounts.services import audit
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Forbidden
 
 log = logging.getLogger(__name__)
-_MAY_END = {InstanceRole.OPERATOR, InstanceRole.SECURITY_OFFICER}
 
 
 def ring(code: str, sentence: str, *, subject: str = "", actor: Actor | None = None) -> Alarm:
@@ -43,8 +41,11 @@ def settle(code: str, *, subject: str = "") -> None:
 
 def end(*, actor: Actor, alarm: Alarm) -> None:
     """A person has seen to it."""
-    if not (actor.may_administer_instance or (actor.token is None and actor.roles & _MAY_END)):
-        raise Forbidden("Only an operator or an administrator of the instance may end alarms.", code="right-missing")
+    if not (actor.may_operate or actor.may_secure):
+        raise Forbidden(
+            "Only an operator, a security officer or an administrator of the instance may end alarms.",
+            code="right-missing",
+        )
     with transaction.atomic():
         _end(actor, alarm)
 

@@ -1,28 +1,26 @@
-"""Teams and who is in them."""
+"""Teams, how they are nested, and who is in them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from accounts.domain.actors import Actor
-from accounts.domain.verbs import Verb
-from accounts.models import Membership, Team, User
-from accounts.services import audit, generations
+from accounts.models import AuditEntry, Membership, Team, User
+from accounts.permissions import holds_place, reaches_people
+from accounts.services import audit, generations, nesting
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
+
+EDITABLE = frozenset({"title", "description", "parent"})
+Place = Membership.Place
 
 
 def may_manage(actor: Actor, team: Team) -> bool:
-    """Whether ``actor`` may change the team's members: its admins and the instance's administrators."""
-    if actor.may_administer_instance:
-        return True
-    if actor.user_id is None or (actor.token is not None and not _token_administers(actor)):
-        return False
-    return Membership.objects.filter(team=team, user_id=actor.user_id, role=Membership.Place.ADMIN).exists()
-
-
-def _token_administers(actor: Actor) -> bool:
-    return actor.token is not None and actor.token.is_unbounded and Verb.ADMINISTER in actor.token.verbs
+    """Whether ``actor`` may change the team's members: its admins, those of teams above it, and administrators."""
+    return holds_place(actor, team.pk, Place.ADMIN)
 
 
 def _require_manager(actor: Actor, team: Team) -> None:
@@ -30,52 +28,90 @@ def _require_manager(actor: Actor, team: Team) -> None:
         raise Forbidden(f"Only an admin of the team '{team.name}' may change it.", code="team-admin-needed")
 
 
-def create(*, actor: Actor, name: str, title: str = "", description: str = "") -> Team:
-    """Make a team; administrators of the instance do."""
-    if not actor.may_administer_instance:
-        raise Forbidden("Only an administrator of the instance may create teams.", code="administrator-needed")
-    team = Team(name=name, title=title, description=description)
+def create(*, actor: Actor, name: str, title: str = "", description: str = "", parent: Team | None = None) -> Team:
+    """Make a team; administrators of the instance do, and below a team its admins."""
+    if not actor.may_administer_instance and (parent is None or not may_manage(actor, parent)):
+        raise Forbidden(
+            "Only an administrator of the instance may create teams, and an admin of a team others below it.",
+            code="administrator-needed",
+        )
+    team = Team(name=name, title=title, description=description, parent=parent)
     _full_clean(team)
     with transaction.atomic():
+        nesting.lock()
         if Team.objects.filter(name=name).exists():
             raise Conflict(f"There is a team named '{name}' already.", code="team-exists")
+        nesting.check(team, parent)
         team.save()
-        audit.record(actor=actor, action="team.create", subject=team)
+        nesting.put(team, parent)
+        audit.record(actor=actor, action="team.create", subject=team, parent=parent.name if parent else None)
+        generations.bump_access()
     return team
 
 
-def change(*, actor: Actor, team: Team, title: str | None = None, description: str | None = None) -> Team:
-    """Change the team's title or description."""
+def change(*, actor: Actor, team: Team, **values: Any) -> Team:
+    """Change the team's title or description, or put it below another ``parent`` (None: below none).
+
+    Who moves a team must be its admin and that of the teams that it leaves and comes to, because its people lose the
+    roles of the one and receive those of the other.
+    """
     _require_manager(actor, team)
-    before = {"title": team.title, "description": team.description}
-    team.title = team.title if title is None else title
-    team.description = team.description if description is None else description
-    _full_clean(team)
+    if unknown := set(values) - EDITABLE:
+        raise Invalid(f"These fields of a team cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed")
     with transaction.atomic():
-        team.save(update_fields=["title", "description"])
-        after = {"title": team.title, "description": team.description}
+        nesting.lock()
+        moves = "parent" in values and values["parent"] != Team.objects.get(pk=team.pk).parent
+        if moves:
+            _move(actor, team, values["parent"])
+        before = {name: _plain(getattr(team, name)) for name in values}
+        for name, value in values.items():
+            setattr(team, name, value)
+        _full_clean(team)
+        team.save(update_fields=list(values))
+        after = {name: _plain(value) for name, value in values.items()}
         audit.record(actor=actor, action="team.change", subject=team, before=before, after=after)
+        if moves:
+            generations.bump_access()
     return team
+
+
+def _plain(value: Any) -> Any:
+    return value.name if isinstance(value, Team) else value
+
+
+def _move(actor: Actor, team: Team, parent: Team | None) -> None:
+    for other in (Team.objects.get(pk=team.pk).parent, parent):
+        if other is not None:
+            _require_manager(actor, other)
+    nesting.check(team, parent)
+    nesting.put(team, parent)
 
 
 def delete(*, actor: Actor, team: Team) -> None:
-    """Remove a team with its memberships and roles."""
+    """Remove a team with its memberships and roles; one with service accounts or teams below it is refused."""
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may delete teams.", code="administrator-needed")
     with transaction.atomic():
+        nesting.lock()
         members = list(team.memberships.values_list("user__username", flat=True))
         audit.record(actor=actor, action="team.delete", subject=team, members=members)
-        team.delete()
+        name = team.name
+        try:
+            team.delete()
+        except ProtectedError:
+            raise Conflict(
+                f"The team '{name}' has service accounts or teams below it; delete or move those first.",
+                code="team-in-use",
+            ) from None
         generations.bump_access()
 
 
 def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership:
     """Take ``user`` into the team or change their place in it."""
     _require_manager(actor, team)
-    if role not in Membership.Place.values:
-        raise Invalid(
-            f"'{role}' is not a place in a team; use {', '.join(Membership.Place.values)}.", code="role-unknown"
-        )
+    if role not in Place.values:
+        raise Invalid(f"'{role}' is not a place in a team; use {', '.join(Place.values)}.", code="role-unknown")
+    _require_person(user)
     with transaction.atomic():
         membership, _ = Membership.objects.update_or_create(
             team=team, user=user, directory=None, defaults={"role": role}
@@ -85,17 +121,63 @@ def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership
     return membership
 
 
+def _require_person(user: User) -> None:
+    """Another team's maintainers issue a service account's tokens, so it must not carry this one's rights."""
+    if user.kind == User.Kind.SERVICE:
+        raise Conflict(
+            f"'{user.username}' is a service account, which is a member of its own team and nothing else.",
+            code="service-account-fixed",
+        )
+
+
+def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
+    """Take in the person of exactly that user name; who may not see all accounts is told no more of a name that fails.
+
+    An unknown name, a disabled account and a service account get one answer, and the attempt is written down.
+    """
+    _require_manager(actor, team)
+    user = User.objects.filter(username=username).first()
+    if user is not None and (actor.reads_everything or (user.is_active and user.kind == User.Kind.PERSON)):
+        return set_member(actor=actor, team=team, user=user, role=role)
+    audit.record(
+        actor=actor,
+        action="team.set-member",
+        subject=team,
+        outcome=AuditEntry.Outcome.REFUSED,
+        reason="no such person",
+    )
+    raise Invalid(
+        "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",
+        code="user-unknown",
+    )
+
+
 def remove_member(*, actor: Actor, team: Team, user: User) -> None:
-    """Take ``user`` out of the team, which people may do for themselves; the rights that came with it end at once."""
-    leaves = actor.user_id == user.pk and (actor.token is None or _token_administers(actor))
+    """Take ``user`` out of the team, which people may do for themselves; the rights that came with it end at once.
+
+    What a directory gives stays until the directory takes it; where there is nothing else the call is refused.
+    """
+    leaves = actor.user_id == user.pk and reaches_people(actor)
     if not leaves:
         _require_manager(actor, team)
+    if user.kind == User.Kind.SERVICE:
+        _require_person(user)
     with transaction.atomic():
-        deleted, _ = Membership.objects.filter(team=team, user=user, directory=None).delete()
-        if not deleted:
-            raise NotFound(f"'{user.username}' is not in the team '{team.name}'.")
+        if not Membership.objects.filter(team=team, user=user, directory=None).delete()[0]:
+            _refuse_removal(team, user)
         audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username)
         generations.bump_access()
+
+
+def _refuse_removal(team: Team, user: User) -> None:
+    given = Membership.objects.filter(team=team, user=user).select_related("directory").first()
+    if given is None or given.directory is None:
+        raise NotFound(f"'{user.username}' is not in the team '{team.name}'.")
+    raise Conflict(
+        f"'{user.username}' is in the team '{team.name}' by a group of the directory '{given.directory.name}'; take them "
+        "out of the group there.",
+        code="membership-of-directory",
+    )
 
 
 def _full_clean(team: Team) -> None:

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.domain.actors import Actor, Method, TokenScope
-from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.networks import parse_networks
 from accounts.domain.token_format import make_token, token_digest
 from accounts.domain.verbs import Verb, as_words, to_mask
@@ -153,12 +152,7 @@ def revoke(*, actor: Actor, token: Token) -> None:
 
 
 def _require_may_revoke(actor: Actor, token: Token) -> None:
-    if not (
-        actor.user_id == token.user_id
-        or actor.may_administer_instance
-        or (actor.token is None and InstanceRole.SECURITY_OFFICER in actor.roles)
-        or may_manage_service_account(actor, token.user)
-    ):
+    if not (actor.user_id == token.user_id or actor.may_secure or may_manage_service_account(actor, token.user)):
         raise NotFound("There is no such token of yours.")
     if actor.token is not None and actor.token.key_id != token.key_id and not _may_end_others(actor.token):
         raise Forbidden(

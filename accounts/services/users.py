@@ -11,11 +11,13 @@ from django.db import transaction
 from accounts.domain.actors import Actor
 from accounts.domain.token_format import PREFIX
 from accounts.models import BrowserSession, User
-from accounts.services import audit, generations, sessions
+from accounts.services import audit, generations, instance_parts, sessions
 from accounts.services.passwords import MAX_PASSWORD
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
-EDITABLE = frozenset({"email", "first_name", "last_name", "is_active", "is_superuser"})
+EDITABLE = frozenset(
+    {"email", "first_name", "last_name", "is_active", "is_superuser", "instance_roles", "is_break_glass"}
+)
 
 
 def _require_administrator(actor: Actor) -> None:
@@ -42,30 +44,39 @@ def create(
 
 
 def change(*, actor: Actor, user: User, **values: Any) -> User:
-    """Change some of :data:`EDITABLE`; disabling an account ends its tokens' use at once."""
-    _require_administrator(actor)
+    """Change some of :data:`EDITABLE`; disabling an account ends its tokens' use at once.
+
+    ``instance_roles`` are :class:`~accounts.domain.instance_roles.InstanceRole`, in the place of those held before.
+    Security officers disable accounts that do not administer the instance, and change nothing else.
+    """
+    if not (values == {"is_active": False} and actor.may_secure and not user.is_superuser):
+        _require_administrator(actor)
     if unknown := set(values) - EDITABLE:
         raise Invalid(
             f"These fields of an account cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed"
         )
     if user.pk == actor.user_id and not (values.get("is_active", True) and values.get("is_superuser", True)):
         raise Conflict("You cannot disable or demote yourself; ask another administrator.", code="self-lockout")
-    before = {name: getattr(user, name) for name in values}
-    for name, value in values.items():
+    before = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
+    fields = instance_parts.derived(user, values)
+    for name, value in fields.items():
         setattr(user, name, value)
-    user.is_staff = user.is_superuser
+    instance_parts.check(actor, user, changed=values)
     _full_clean(user)
     with transaction.atomic():
-        user.save(update_fields=[*values, "is_staff"])
+        user.save(update_fields=list(fields))
         if not user.is_active:
             sessions.close(user)
-        audit.record(actor=actor, action="user.change", subject=user, before=before, after=values)
+        after = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
+        audit.record(actor=actor, action="user.change", subject=user, before=before, after=after)
         generations.bump_access()
     return user
 
 
 def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, email: str) -> User:
     """Change how oneself is called and reached; it needs a session or a password, not a token."""
+    if actor.changes_nothing:
+        raise Forbidden("An auditor changes nothing; ask an administrator of the instance.", code="auditor-reads")
     if actor.user_id != user.pk or actor.token is not None:
         raise Forbidden("A profile is changed by its owner, signed in and not with a token.", code="token-scope")
     values = {"first_name": first_name, "last_name": last_name, "email": email}
@@ -90,6 +101,8 @@ def set_password(*, actor: Actor, user: User, password: str, keep: BrowserSessio
         raise Forbidden(
             "A password is changed after signing in with the old one, not with a token.", code="token-scope"
         )
+    if user.kind == User.Kind.SERVICE:
+        raise Conflict("A service account has no password; issue a token for it.", code="service-account-fixed")
     _set_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])

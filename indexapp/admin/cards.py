@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from indexapp.admin.rows import Reach, reach_for
 from indexapp.models import Index, Project, Release
-from tpi_site.kit.admin import Card, Line, cards, marks
+from tpi_site.kit.admin import Card, Line, actor_of, cards, marks
 
 _SHOWN = 6
 
@@ -17,6 +17,7 @@ def looked_after(request: HttpRequest) -> Card:
     reach = reach_for(request)
     if not reach.has_indexes and reach.projects is None:
         return Card("What you look after", empty="No index or project yet; an administrator can give your team a role.")
+    may_make = actor_of(request).may_administer_instance
     projects = [Project.objects.filter(part) for part in reach.parts("index", "pk") or [Q()]]
     quarantined = [
         rows.exclude(status=Project.Status.ACTIVE).filter(status=Project.Status.QUARANTINED) for rows in projects
@@ -28,8 +29,8 @@ def looked_after(request: HttpRequest) -> Card:
             cards.figure("Projects", projects, marks.list_url(Project)),
             cards.figure("Quarantined", quarantined, marks.list_url(Project, status="quarantined"), tone="bad"),
         ],
-        link_label="New index" if reach.everywhere else "",
-        link_url=marks.add_url(Index) if reach.everywhere else "",
+        link_label="New index" if may_make else "",
+        link_url=marks.add_url(Index) if may_make else "",
     )
 
 

@@ -88,8 +88,12 @@ class IndexScreen(Screen):
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Index]:
-        """Indexes administered as a whole."""
-        return reach_for(request).whole_indexes()
+        """Indexes administered as a whole; operators see all, for their settings."""
+        return Index.objects.all() if actor_of(request).may_operate else reach_for(request).whole_indexes()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """In the menu of operators too."""
+        return super().has_module_permission(request) or bool(actor_of(request).may_operate)
 
     def may_add(self, request: HttpRequest) -> bool:
         """Administrators of the instance."""

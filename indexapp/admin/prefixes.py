@@ -7,17 +7,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
-from accounts.models import Team
+from accounts.domain.verbs import Verb
+from accounts.models import Membership, Team
+from accounts.permissions import managed_teams
 from indexapp.admin.filters import IndexFilter
 from indexapp.admin.rows import administered_indexes, reach_for
 from indexapp.models import Index, ReservedPrefix
 from indexapp.services import roles
-from tpi_site.kit.admin import ConfirmedAction, Screen, marks
+from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.refusals import RefusableForm
 
@@ -37,7 +39,8 @@ class NewPrefixForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["index"].queryset = administered_indexes(self.actor).order_by("name")  # type: ignore[attr-defined]
+        own = Q(pk__in=administered_indexes(self.actor)) | Q(pk__in=Index.objects.permitting(self.actor, Verb.UPLOAD))
+        self.fields["index"].queryset = Index.objects.filter(own).order_by("name")  # type: ignore[attr-defined]
 
 
 @admin.register(ReservedPrefix)
@@ -65,14 +68,19 @@ class PrefixScreen(Screen):
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[ReservedPrefix]:
-        """Prefixes on indexes administered as a whole."""
+        """Prefixes on indexes administered as a whole, and those of teams that the actor looks after."""
         reach = reach_for(request)
         found = ReservedPrefix.objects.select_related("team", "index")
-        return found if reach.everywhere else found.filter(index__in=reach.indexes)
+        if reach.everywhere:
+            return found
+        return found.filter(Q(index__in=reach.indexes) | Q(team__in=self._teams(request)))
+
+    def _teams(self, request: HttpRequest) -> QuerySet[Team]:
+        return managed_teams(actor_of(request), Membership.Place.MAINTAINER, Membership.Place.ADMIN)
 
     def may_add(self, request: HttpRequest) -> bool:
-        """Who administers an index as a whole."""
-        return reach_for(request).has_indexes
+        """Who administers an index as a whole, and who looks after a team."""
+        return reach_for(request).has_indexes or self._teams(request).exists()
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> ReservedPrefix:
         """Reserve the prefix."""

@@ -57,13 +57,13 @@ def _becomes(status: Status) -> Any:
 
 
 def _may_quarantine(actor: Actor, project: Project) -> bool:
-    return Verb.ADMINISTER in permissions.verbs_on(actor, project.index)
+    return actor.may_secure or Verb.ADMINISTER in permissions.verbs_on(actor, project.index)
 
 
 def _may_clear(actor: Actor, project: Project) -> bool:
     if project.status == Status.QUARANTINED:
         return _may_quarantine(actor, project)
-    return project.status != Status.ACTIVE
+    return project.status != Status.ACTIVE and Verb.ADMINISTER in permissions.verbs_on(actor, project.index, project)
 
 
 def _unless(status: Status) -> Any:
@@ -115,6 +115,7 @@ class ProjectScreen(Screen):
             question="Nothing of it can be installed or published until it is cleared. Nothing is deleted.",
             perform=_becomes(Status.QUARANTINED),
             form=Reason,
+            permission="secure",
             offered=lambda actor, row: row.status != Status.QUARANTINED and _may_quarantine(actor, row),
             is_dangerous=True,
         ),
@@ -124,6 +125,7 @@ class ProjectScreen(Screen):
             done="made active",
             question="The mark and its reason go; installing and publishing work as before.",
             perform=_becomes(Status.ACTIVE),
+            permission="secure",
             offered=_may_clear,
         ),
     )

@@ -1,4 +1,4 @@
-"""What an actor looks after, in two forms: a net that no row slips through, and parts that a database finds by index.
+"""What an actor looks after or may look at, in two forms: a net that no row slips through, and parts found by index.
 
 Who administers an index administers what is in it; others administer single projects.  Either may be a million rows or
 one, and a planner that is offered 'index is mine OR project is mine' beside a filter picks the wrong one to begin with.
@@ -26,7 +26,10 @@ _NOWHERE = Q(pk__in=[])
 
 @dataclass(frozen=True)
 class Reach:
-    """Where an actor administers: everywhere, or whole ``indexes`` (ids) and single ``projects`` outside them."""
+    """Where an actor administers: everywhere, or whole ``indexes`` (ids) and single ``projects`` outside them.
+
+    Who reads everything for a part in the instance looks everywhere too; the screens take their writes away.
+    """
 
     everywhere: bool
     indexes: tuple[int, ...] = ()
@@ -69,7 +72,7 @@ class Reach:
 
 def reach_of(actor: Actor) -> Reach:
     """Where ``actor`` administers; two small queries. The console is for sessions, so a token reaches nothing."""
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         return Reach(everywhere=True)
     if actor.token is not None or actor.user_id is None:
         return Reach(everywhere=False)
@@ -115,6 +118,6 @@ def administered_projects(actor: Actor) -> QuerySet[Project]:
 
 def places(actor: Actor) -> QuerySet[Index]:
     """Indexes in which ``actor`` administers at least something."""
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         return Index.objects.all()
     return Index.objects.filter(pk__in=roles_of(actor, Verb.ADMINISTER).values("index"))

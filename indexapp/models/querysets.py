@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db.models import F, Model, Q, QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb
-from accounts.models import Membership
+from accounts.models.placing import teams_of
 
 if TYPE_CHECKING:
     from indexapp.models.indexes import Index
@@ -22,11 +22,7 @@ def roles_of(actor: Actor, verb: Verb) -> RoleQuerySet:
     """The roles, the actor's own and those of their teams, that hold ``verb``."""
     from indexapp.models.roles import Role
 
-    roles = Role.objects.annotate_verb(verb)
-    if actor.user_id is None:
-        return roles.none()
-    teams = Membership.objects.filter(user_id=actor.user_id).values("team")
-    return roles.filter(Q(user_id=actor.user_id) | Q(team__in=teams))
+    return Role.objects.held_by(actor).annotate_verb(verb)
 
 
 class GuardedQuerySet(QuerySet[_Row]):
@@ -45,8 +41,10 @@ class GuardedQuerySet(QuerySet[_Row]):
     def permitting(self, actor: Actor, verb: Verb) -> Self:
         """The rows on which ``actor`` holds ``verb``, as far as the credential in use lets it through."""
         rows = self._within_token(actor, verb)
-        if actor.is_superuser:
+        if verb in actor.verbs_everywhere:
             return rows
+        if actor.changes_nothing and verb is not Verb.READ:
+            return rows.none()
         held = roles_of(actor, verb)
         allowed = Q(**{f"{self.index_path}__in": held.filter(project=None).values("index")})
         if self.project_path:
@@ -99,7 +97,19 @@ class FileQuerySet(GuardedQuerySet["File"]):
 
 
 class RoleQuerySet(QuerySet["Role"]):
-    """Roles by what they hold."""
+    """Roles by who holds what."""
+
+    def held_by(self, actor: Actor, **where: Any) -> Self:
+        """The roles that the actor, and the teams they are in or below, hold; ``where`` says on what.
+
+        The actor's own and the teams' are found by one index each, which no planner does for 'user or team', and in each
+        of the two ``where`` narrows from the start: what others hold costs nothing.
+        """
+        if actor.user_id is None:
+            return self.none()
+        own = self.model._default_manager.filter(user_id=actor.user_id, **where)
+        teams = self.model._default_manager.filter(team_id__in=teams_of(actor.user_id), **where)
+        return self.filter(pk__in=own.order_by().values("pk").union(teams.order_by().values("pk"), all=True))
 
     def annotate_verb(self, verb: Verb) -> Self:
         """The roles whose mask includes ``verb``."""

@@ -32,6 +32,8 @@ EDITABLE = frozenset(
         "allowed_platforms",
     }
 )
+OPERATED = EDITABLE - {"anonymous_read", "allow_passwords", "project_creation"}
+"""What an operator may set: all that gives nobody a right."""
 _MAX_PLATFORMS = 200
 _MAX_WINDOW = 36_500  # days; a hundred years is for ever, and dates have an end
 
@@ -61,8 +63,9 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
 
 
 def change(*, actor: Actor, index: Index, **values: Any) -> Index:
-    """Change some of :data:`EDITABLE`, or the ``members`` of a group."""
-    permissions.require(actor, Verb.ADMINISTER, index)
+    """Change some of :data:`EDITABLE`, or the ``members`` of a group; operators some of :data:`OPERATED`."""
+    if not (actor.may_operate and values.keys() <= OPERATED):
+        permissions.require(actor, Verb.ADMINISTER, index)
     members = values.pop("members", None)
     _require_editable(values)
     if values.get("anonymous_read") and not index.anonymous_read and not actor.may_administer_instance:

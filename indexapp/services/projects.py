@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import ALL_VERBS, Verb, to_mask
-from accounts.models import Membership
+from accounts.permissions import is_in_team
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain import names
@@ -71,7 +71,7 @@ def _check_prefix(actor: Actor, index: Index, name: str) -> None:
     if not covering or actor.may_administer_instance:
         return
     row = max(covering, key=lambda row: (len(row.prefix), row.index_id is not None))
-    if actor.user_id is None or not Membership.objects.filter(team=row.team_id, user_id=actor.user_id).exists():
+    if not is_in_team(actor, row.team_id):
         raise Invalid(
             f"Names that begin with '{row.prefix}' are reserved for another team (rule: reserved prefixes); "
             "choose another name or ask to join it.",
@@ -167,25 +167,34 @@ _ACTIONS: dict[str, str] = {
 def set_status(*, actor: Actor, project: Project, status: str, reason: str = "") -> Project:
     """Archive, deprecate, quarantine or (with ``active``) clear a project; PEP 792.
 
-    Quarantine is set and lifted only by who administers the whole index, so that a project's own admin cannot undo it.
+    Quarantine is set and lifted only by who administers the whole index, so that a project's own admin cannot undo it,
+    and by security officers, who set nothing else.
     """
     index = project.index
-    permissions.require(actor, Verb.ADMINISTER, index, project)
+    _require_may_set(actor, project, status)
     if status not in _ACTIONS:
         raise Invalid(f"'{status}' is not a status; use one of {', '.join(_ACTIONS)}.", code="status-unknown")
     reason = clean_reason(reason)
     with transaction.atomic():
-        project = lock(project)
+        seen, project = project.status, lock(project)
         before = project.status
-        quarantine = Status.QUARANTINED in (status, before)
-        if quarantine and Verb.ADMINISTER not in permissions.verbs_on(actor, index):
-            raise Forbidden("Only who administers the whole index may quarantine or clear.", code="index-admin-needed")
+        if before != seen:
+            _require_may_set(actor, project, status)
         project.status, project.status_reason = status, reason
         project.save(update_fields=["status", "status_reason"])
         audit.record(actor=actor, action=_ACTIONS[status], subject=project, before=before, reason=reason)
         kind = ChangeKind.PROJECT_STATUS
         changes.record(actor=actor, kind=kind, index=index, project=project, status=status, reason=reason)
     return project
+
+
+def _require_may_set(actor: Actor, project: Project, status: str) -> None:
+    quarantine = Status.QUARANTINED in (status, project.status)
+    if quarantine and status in (Status.QUARANTINED, Status.ACTIVE) and actor.may_secure:
+        return
+    permissions.require(actor, Verb.ADMINISTER, project.index, project)
+    if quarantine and Verb.ADMINISTER not in permissions.verbs_on(actor, project.index):
+        raise Forbidden("Only who administers the whole index may quarantine or clear.", code="index-admin-needed")
 
 
 def delete(*, actor: Actor, project: Project) -> None:

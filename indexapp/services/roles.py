@@ -13,7 +13,8 @@ from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain import names
 from indexapp.models import Index, Project, ReservedPrefix, Role
-from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from indexapp.services import prefix_rules
+from tpi_site.kit.errors import Conflict, Invalid, NotFound
 
 
 def grant(
@@ -65,11 +66,13 @@ def revoke(*, actor: Actor, role: Role) -> None:
 
 
 def reserve_prefix(*, actor: Actor, team: Team, prefix: str, index: Index | None = None) -> ReservedPrefix:
-    """Keep new names that begin with ``prefix`` for ``team``, on one index or everywhere."""
-    _require_may_reserve(actor, index)
+    """Keep new names that begin with ``prefix`` for ``team``, on one index or everywhere.
+
+    :mod:`.prefix_rules` says who may.
+    """
     names.require_valid_name(prefix)
     normalized = names.normalize_name(prefix)
-    _require_not_taken_everywhere(actor, team, normalized)
+    prefix_rules.require_may_reserve(actor, team, index, normalized)
     with transaction.atomic():
         if ReservedPrefix.objects.filter(prefix=normalized, index=index).exists():
             raise Conflict(f"The prefix '{normalized}' is reserved already.", code="prefix-reserved")
@@ -78,32 +81,9 @@ def reserve_prefix(*, actor: Actor, team: Team, prefix: str, index: Index | None
     return row
 
 
-def _require_not_taken_everywhere(actor: Actor, team: Team, normalized: str) -> None:
-    """An index's own prefix goes before those that hold everywhere, so only administrators may put one over another's."""
-    if actor.may_administer_instance:
-        return
-    everywhere = ReservedPrefix.objects.filter(index=None).exclude(team=team)
-    for row in everywhere:
-        if names.matches_prefix(normalized, row.prefix):
-            raise Forbidden(
-                f"The prefix '{row.prefix}' is reserved everywhere for another team; ask an administrator of the instance "
-                "for an exception.",
-                code="prefix-taken-everywhere",
-            )
-
-
 def release_prefix(*, actor: Actor, reserved: ReservedPrefix) -> None:
     """Give a prefix free again."""
-    _require_may_reserve(actor, reserved.index)
+    prefix_rules.require_may_release(actor, reserved)
     with transaction.atomic():
         audit.record(actor=actor, action="prefix.release", subject=reserved, team=reserved.team.name)
         reserved.delete()
-
-
-def _require_may_reserve(actor: Actor, index: Index | None) -> None:
-    if index is not None:
-        permissions.require(actor, Verb.ADMINISTER, index)
-    elif not actor.may_administer_instance:
-        raise Forbidden(
-            "Only an administrator of the instance may reserve a prefix everywhere.", code="administrator-needed"
-        )

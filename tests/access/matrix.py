@@ -10,12 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-EVERYBODY = frozenset({"anonymous", "outsider", "reader", "uploader", "member", "team_admin", "administrator"})
+from tests.factories.cast import ROLES
+
+EVERYBODY = frozenset(ROLES)
 SIGNED_IN = EVERYBODY - {"anonymous"}
-READERS = SIGNED_IN - {"outsider"}
-UPLOADERS = READERS - {"reader"}
+READERS = SIGNED_IN - {"outsider", "operator"}
+UPLOADERS = frozenset({"uploader", "member", "maintainer", "team_admin", "administrator"})
 ADMINS = frozenset({"team_admin", "administrator"})
 ADMINISTRATOR = frozenset({"administrator"})
+MAINTAINERS = ADMINS | {"maintainer"}
+SEES_ALL = ADMINISTRATOR | {"auditor", "security_officer"}
+WATCHERS = SEES_ALL | {"operator"}
+OF_TEAM = MAINTAINERS | SEES_ALL | {"member"}
+SECURES = ADMINISTRATOR | {"security_officer"}
 
 Who = frozenset[str]
 Body = Mapping[str, Any] | None
@@ -59,7 +66,7 @@ def _rest() -> dict[str, Row]:
         ),
         "api:user": Row(
             {
-                "GET": (ADMINISTRATOR, None),
+                "GET": (SEES_ALL, None),
                 "PATCH": (ADMINISTRATOR, {"email": "a@tpi.example"}),
                 "DELETE": (ADMINISTRATOR, None),
             },
@@ -70,36 +77,43 @@ def _rest() -> dict[str, Row]:
         "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:team": Row(
             {
-                "GET": (ADMINS | {"member"}, None),
+                "GET": (OF_TEAM, None),
                 "PATCH": (ADMINS, {"title": "Tools"}),
                 "DELETE": (ADMINISTRATOR, None),
             },
             {"team": "tools"},
         ),
         "api:members": Row(
-            {"GET": (ADMINS | {"member"}, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
+            {"GET": (OF_TEAM, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
             {"team": "tools"},
         ),
         "api:member": Row(
             {
-                "GET": (ADMINS | {"member"}, None),
+                "GET": (OF_TEAM, None),
                 "PATCH": (ADMINS, {"role": "maintainer"}),
                 "DELETE": (ADMINS | {"member"}, None),
             },
             {"team": "tools", "username": "member"},
         ),
-        "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
-        "api:token": Row(
-            {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404
+        "api:service-accounts": Row({"GET": (OF_TEAM, None), "POST": (ADMINS, {"name": "svc-new"})}, {"team": "tools"}),
+        "api:service-account": Row(
+            {"GET": (OF_TEAM, None), "PATCH": (ADMINS, {"is_active": False}), "DELETE": (ADMINS, None)},
+            {"team": "tools", "username": "svc-build"},
         ),
         # A token of another person is nobody's to rotate, since its text would be in the answer.
         "api:token-rotate": Row({"POST": (frozenset(), {})}, {"id": "{token}"}, denied=404),
         "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
-        "api:audit": reads(ADMINISTRATOR),
-        "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
+        "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
+        "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
+        "api:audit": reads(SEES_ALL),
+        "api:audit-entry": reads(SEES_ALL, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
-            {"GET": (READERS, None), "PATCH": (ADMINS, {"max_file_size": 1000}), "DELETE": (ADMINISTRATOR, None)},
+            {
+                "GET": (READERS | {"operator"}, None),
+                "PATCH": (ADMINS | {"operator"}, {"max_file_size": 1000}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
             _INDEX,
         ),
         "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, _INDEX),
@@ -107,7 +121,7 @@ def _rest() -> dict[str, Row]:
         "api:project": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, _PROJECT),
         "api:project-archive": Row({"POST": (ADMINS, {})}, _PROJECT),
         "api:project-deprecate": Row({"POST": (ADMINS, _REASON)}, _PROJECT),
-        "api:project-quarantine": Row({"POST": (ADMINS, _REASON)}, _PROJECT),
+        "api:project-quarantine": Row({"POST": (ADMINS | SECURES, _REASON)}, _PROJECT),
         "api:project-clear": Row({"POST": (ADMINS, {})}, _PROJECT),
         "api:releases": reads(READERS, **_PROJECT),
         "api:release": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, _RELEASE),
@@ -119,13 +133,12 @@ def _rest() -> dict[str, Row]:
                 "POST": (ADMINS, {"index": "main", "user": "bystander", "verbs": ["read"]}),
             }
         ),
-        "api:role": Row({"GET": (ADMINS, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
+        "api:role": Row({"GET": (ADMINS | SEES_ALL, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
+        "api:rights": Row({"GET": (ADMINS | SEES_ALL, None)}, suffix="?user=bystander&index=main&verb=read"),
         "api:prefixes": Row(
-            {"GET": (SIGNED_IN, None), "POST": (ADMINS, {"prefix": "new", "team": "tools", "index": "main"})}
+            {"GET": (SIGNED_IN, None), "POST": (MAINTAINERS, {"prefix": "new", "team": "tools", "index": "main"})}
         ),
-        "api:prefix": Row(
-            {"GET": (ADMINS | {"member"}, None), "DELETE": (ADMINS, None)}, {"id": "{prefix}"}, denied=404
-        ),
+        "api:prefix": Row({"GET": (OF_TEAM, None), "DELETE": (MAINTAINERS, None)}, {"id": "{prefix}"}, denied=404),
         "api:changes": reads(SIGNED_IN),
         "api:nothing": Row({}, suffix="no-such-thing/"),
     }
@@ -162,7 +175,7 @@ MACHINE = (
     | {
         "livez": reads(EVERYBODY),
         "readyz": reads(EVERYBODY),
-        "metrics": reads(ADMINISTRATOR),
+        "metrics": reads(WATCHERS),
     }
 )
 """Addresses of programs, which sign in with every request."""
@@ -171,6 +184,7 @@ PAGES = {
     "browse:home": EVERYBODY,
     "browse:search": SIGNED_IN,
     "browse:clients": SIGNED_IN,
+    "browse:rights": SIGNED_IN,
     "browse:default-project": EVERYBODY,
     "browse:index": READERS,
     "browse:project": READERS,
@@ -188,7 +202,7 @@ PAGES = {
     "account:authenticator-remove": SIGNED_IN,
     "account:recovery-codes": SIGNED_IN,
     "account:sessions": SIGNED_IN,
-    "admin:index": ADMINS,
+    "admin:index": MAINTAINERS | WATCHERS,
 }
 """Pages, which a browser session opens: who may see them by GET."""
 
@@ -206,23 +220,24 @@ POSTED_PAGES = {
 """Pages that act on a POST alone and on the actor's own things, or between two steps; their tests are beside their views."""
 
 CONSOLE = {
-    "accounts_user": ADMINISTRATOR,
-    "accounts_team": ADMINS,
-    "accounts_membership": ADMINS,
-    "accounts_token": ADMINS,
-    "accounts_auditentry": ADMINS,
-    "accounts_browsersession": ADMINISTRATOR,
-    "indexapp_index": ADMINS,
-    "indexapp_project": ADMINS,
-    "indexapp_release": ADMINS,
-    "indexapp_file": ADMINS,
-    "indexapp_role": ADMINS,
-    "indexapp_reservedprefix": ADMINS,
-    "indexapp_change": ADMINS,
-    "django_q_ormq": ADMINISTRATOR,
-    "django_q_failure": ADMINISTRATOR,
-    "django_q_success": ADMINISTRATOR,
-    "django_q_schedule": ADMINISTRATOR,
+    "accounts_user": SEES_ALL,
+    "accounts_serviceaccount": MAINTAINERS | WATCHERS,
+    "accounts_team": MAINTAINERS | WATCHERS,
+    "accounts_membership": MAINTAINERS | WATCHERS,
+    "accounts_token": MAINTAINERS | WATCHERS,
+    "accounts_auditentry": MAINTAINERS | WATCHERS,
+    "accounts_browsersession": SECURES,
+    "indexapp_index": MAINTAINERS | WATCHERS,
+    "indexapp_project": MAINTAINERS | WATCHERS,
+    "indexapp_release": MAINTAINERS | WATCHERS,
+    "indexapp_file": MAINTAINERS | WATCHERS,
+    "indexapp_role": MAINTAINERS | WATCHERS,
+    "indexapp_reservedprefix": MAINTAINERS | WATCHERS,
+    "indexapp_change": MAINTAINERS | WATCHERS,
+    "django_q_ormq": WATCHERS,
+    "django_q_failure": WATCHERS,
+    "django_q_success": WATCHERS,
+    "django_q_schedule": WATCHERS,
 }
 """Screens of the console: who may open the list; the rows in it are those that the person administers."""
 

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django.views.generic import RedirectView
+from drf_spectacular.generators import SchemaGenerator
 
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Token
+from accounts.services import service_accounts
 from indexapp.models import Project
 from indexapp.services import roles
 from tests.access import matrix
 from tests.factories.cast import Cast
-from tests.factories.people import make_token, make_user
+from tests.factories.people import join, make_token, make_user
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -77,6 +80,27 @@ def test_a_route_without_a_name_is_another_spelling_of_one_that_has_a_row() -> N
     assert wild == []
 
 
+OPERATIONS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
+
+
+def _operations() -> Iterator[tuple[str, str]]:
+    """Each operation that the API's schema tells of, as the route and the method that answer it."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for path, operations in schema["paths"].items():
+        address = re.sub(r"\{[^}]+\}", "1", path)
+        for method in OPERATIONS & operations.keys():
+            yield resolve(address).view_name, method.upper()
+
+
+def test_every_operation_of_the_apis_schema_has_a_row() -> None:
+    found = set(_operations())
+    rows = {(route, method) for route, row in matrix.MACHINE.items() for method in row.methods}
+    assert sorted(found - rows) == []
+    told_elsewhere = {"api:root", "api:schema", "api:docs"}
+    of_api = {row for row in rows if row[0].startswith("api:") and row[0] not in told_elsewhere}
+    assert sorted(of_api - found) == []
+
+
 def test_every_row_has_a_route() -> None:
     screens = {_console_screen(route) for route in ROUTES if _is_console(route)}
     rows = {*matrix.MACHINE, *matrix.PAGES, *matrix.POSTED_PAGES}
@@ -88,9 +112,13 @@ def test_every_row_has_a_route() -> None:
 def scene(cast: Cast) -> dict[str, Any]:
     """A published project and one row of everything that an address may name."""
     file = published(cast.index)
+    # Whatever an auditor is granted besides must make no difference.
+    give(cast.auditor, [Verb.ADMINISTER], cast.index)
+    join(cast.auditor, cast.team, role="admin")
     bystander = make_user("bystander")
     role = give(bystander, [Verb.READ], cast.index)
     token, _ = make_token(bystander, [Verb.READ])
+    service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
     digest = file.sha256
     return {

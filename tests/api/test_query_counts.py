@@ -81,7 +81,7 @@ LISTS: list[tuple[str, int, Grow]] = [
     ("changes/", 2, _changes),
     ("users/", 2, _users),
     ("teams/", 2, _teams),
-    ("teams/tools/members/", 3, _members),
+    ("teams/tools/members/", 4, _members),
     ("tokens/", 2, _tokens),
     ("audit/", 2, _tokens),
 ]

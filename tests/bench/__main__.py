@@ -19,7 +19,7 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import files, growth, identity, memory, peers, starting
+from tests.bench.lines import files, growth, identity, memory, peers, rights, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -37,11 +37,14 @@ class Scale:
     effort: Effort
     large: Shape
     giant: int
-    people: int
+    synced: int
+    """People of a directory."""
+    people: tuple[int, int]
+    """People and teams; see :mod:`tests.bench.rights`."""
 
 
-FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000)
-QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000)
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000, (100_000, 5000))
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000, (10_000, 500))
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -122,12 +125,18 @@ def people(table: Table, scale: Scale, folder: Path) -> None:
             opened.server.settle()
             identity.measure_requests(table, scale.effort, closed, opened, slapd)
         synced = Installation(folder, "synced", SMALL, **settings)
-        identity.measure_sync(table, synced, slapd, scale.people, 200)
+        identity.measure_sync(table, synced, slapd, scale.synced, 200)
 
 
 def others(table: Table, scale: Scale, folder: Path) -> None:
     """Other servers."""
     peers.measure_peers(table, scale.effort, folder / "peers")
+
+
+def asking(table: Table, scale: Scale, folder: Path) -> None:
+    """What somebody may, where few hold little and where many hold much."""
+    few, many = Installation(folder, "few"), Installation(folder, "many")
+    rights.measure_rights(table, few, many, scale.people, scale.effort.rounds)
 
 
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
@@ -136,6 +145,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "uploads": uploads,
     "growth": growing,
     "people": people,
+    "rights": asking,
     "peers": others,
 }
 

@@ -70,6 +70,10 @@ class Installation:
             raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
         return done.stdout
 
+    def inside(self, module: str, *arguments: str) -> str:
+        """What a module says that runs with the installation's settings."""
+        return self._run("-m", module, *arguments)
+
     def touch(self, project: str, **options: str) -> None:
         """Let the project have changed; see :func:`tests.bench.corpus.touch`."""
         corpus.touch(self.database, project, **options)

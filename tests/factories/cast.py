@@ -6,30 +6,53 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from accounts.domain.actors import ANONYMOUS, Actor
+from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.verbs import ALL_VERBS, Verb
-from accounts.models import Team, User
+from accounts.models import Membership, Team, User
 from accounts.services import tokens
 from indexapp.models import Index
 from tests.factories.people import PASSWORD, actor_of, make_team, make_token, make_user
 from tests.factories.publishing import give
 from tests.wsgi_client import basic, bearer
 
-ROLES = ("anonymous", "outsider", "reader", "uploader", "member", "team_admin", "administrator")
-"""From the least to the most."""
+ROLES = (
+    "anonymous",
+    "outsider",
+    "reader",
+    "uploader",
+    "member",
+    "maintainer",
+    "team_admin",
+    "auditor",
+    "operator",
+    "security_officer",
+    "administrator",
+)
+"""From the least to the most, the parts for the instance before its administrator."""
+PARTS = {
+    "auditor": InstanceRole.AUDITOR,
+    "operator": InstanceRole.OPERATOR,
+    "security_officer": InstanceRole.SECURITY_OFFICER,
+}
 
 
 class Cast:
-    """Six people, one team and their roles on ``index``.
+    """Ten people, one team and their roles on ``index``.
 
     - ``administrator`` of the instance;
     - ``team_admin``: admin of the team 'tools', and administers the index;
-    - ``member`` of 'tools', which reads and uploads;
+    - ``maintainer`` and ``member`` of 'tools', which reads and uploads;
     - ``uploader`` and ``reader`` hold their rights themselves;
-    - ``outsider`` can sign in and holds nothing.
+    - ``outsider`` can sign in and holds nothing;
+    - ``operator``, ``security_officer`` and ``auditor`` play that part for the instance and hold nothing else.
     """
 
     administrator: User
+    security_officer: User
+    operator: User
+    auditor: User
     team_admin: User
+    maintainer: User
     member: User
     uploader: User
     reader: User
@@ -39,7 +62,11 @@ class Cast:
         self.index = index
         for role in ROLES[1:]:
             setattr(self, role, make_user(role, is_superuser=role == "administrator"))
+        for role, part in PARTS.items():
+            self.user(role).instance_roles = part.bit
+            self.user(role).save(update_fields=["instance_roles"])
         self.team: Team = make_team("tools", self.member, admins=[self.team_admin])
+        Membership.objects.create(team=self.team, user=self.maintainer, role=Membership.Place.MAINTAINER)
         give(self.team, [Verb.READ, Verb.UPLOAD], index)
         give(self.team_admin, [Verb.ADMINISTER], index)
         give(self.uploader, [Verb.UPLOAD], index)

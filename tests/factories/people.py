@@ -10,8 +10,8 @@ from django.contrib.auth.hashers import make_password
 
 from accounts.domain.actors import Actor, Method, internal
 from accounts.domain.verbs import ALL_VERBS, Verb
-from accounts.models import Membership, Team, Token, User
-from accounts.services import tokens
+from accounts.models import Directory, Membership, Team, Token, User
+from accounts.services import nesting, service_accounts, tokens
 
 PASSWORD = "correct horse battery staple"
 SYSTEM = internal("test")
@@ -33,23 +33,31 @@ def make_user(
     )
 
 
-def make_service_account(team: Team, username: str = "") -> User:
-    """An account of a program, which the team looks after."""
-    return User.objects.create(
-        username=username or f"robot-{next(_numbers)}",
-        kind=User.Kind.SERVICE,
-        service_team=team,
-        password=make_password(None),
-    )
-
-
-def make_team(name: str = "", *members: User, admins: Iterable[User] = ()) -> Team:
-    """A team with its people."""
-    team = Team.objects.create(name=name or f"team-{next(_numbers)}")
+def make_team(name: str = "", *members: User, admins: Iterable[User] = (), parent: Team | None = None) -> Team:
+    """A team with its people, below ``parent`` where one is given."""
+    team = Team.objects.create(name=name or f"team-{next(_numbers)}", parent=parent)
+    nesting.put(team, parent)
     for place, people in ((Membership.Place.MEMBER, members), (Membership.Place.ADMIN, admins)):
         for user in people:
             Membership.objects.create(team=team, user=user, role=place)
     return team
+
+
+def make_service_account(team: Team, name: str = "") -> User:
+    """A program's account in ``team``."""
+    return service_accounts.create(actor=SYSTEM, team=team, name=name or f"svc-{next(_numbers)}")
+
+
+def make_directory(name: str = "") -> Directory:
+    """A directory that nothing asks."""
+    return Directory.objects.create(
+        name=name or f"directory-{next(_numbers)}", hosts="ldaps://directory.tpi.example", user_base="dc=tpi,dc=example"
+    )
+
+
+def join(user: User, team: Team, *, role: str = "member", directory: Directory | None = None) -> Membership:
+    """Put ``user`` into ``team``, perhaps as a directory's group does."""
+    return Membership.objects.create(user=user, team=team, role=role, directory=directory)
 
 
 def make_token(

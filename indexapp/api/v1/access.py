@@ -39,6 +39,17 @@ def index_to_change(actor: Actor, name: str, verb: Verb = Verb.ADMINISTER) -> In
     return found
 
 
+def index_to_configure(actor: Actor, name: str) -> Index:
+    """The index, if the actor may set anything of it; operators may set some of any."""
+    if not actor.may_operate:
+        return index_to_change(actor, name)
+    found = Index.objects.filter(name=name).first()
+    if found is None:
+        raise NotFound(f"There is no index named '{name}'.", code="index-unknown")
+    require_token_where_needed(actor, found)
+    return found
+
+
 def index_to_publish_to(actor: Actor, name: str) -> Index:
     """The index, if the actor may bring anything in; the name of a new project decides about the rest."""
     found = Index.objects.filter(name=name).first()
@@ -68,6 +79,13 @@ def project_to_change(actor: Actor, index: str, name: str, verb: Verb) -> Projec
         _refuse(actor, verb, index, normalized)
     require_token_where_needed(actor, found.index)
     return found
+
+
+def project_to_judge(actor: Actor, index: str, name: str) -> Project:
+    """The project of exactly this index, for who may set its status; a security officer may set some of any project's."""
+    if actor.may_administer_instance or not actor.may_secure:
+        return project_to_change(actor, index, name, Verb.ADMINISTER)
+    return project_to_change(actor, index, name, Verb.READ)
 
 
 def _refuse(actor: Actor, verb: Verb, index: str, normalized: str) -> NoReturn:

@@ -14,7 +14,8 @@ from accounts.api.bodies import StrictSerializer, TextField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_named
-from accounts.permissions import require_administrator
+from accounts.models import Membership, Team
+from accounts.permissions import managed_teams, require_administrator
 from indexapp.api.v1 import access
 from indexapp.models import Index, ReservedPrefix
 from indexapp.permissions import prefixes_visible_to
@@ -78,18 +79,21 @@ class PrefixViewSet(Resource):
         summary="Reserve a prefix", request=NewPrefixSerializer, responses={201: PrefixSerializer}, examples=[_EXAMPLE]
     )
     def create(self, request: Request) -> Response:
-        """On one index by who administers it, everywhere by administrators of the instance."""
+        """On an index by who administers it or, for their team, by its maintainers; everywhere by administrators."""
         given = self.body(NewPrefixSerializer)
-        index = self._index(given["index"])
-        team = team_named(given["team"])
+        team, index = self._place(given["team"], given["index"])
         row = roles.reserve_prefix(actor=self.actor, team=team, prefix=given["prefix"], index=index)
         return self.created(row, reverse("api:prefix", args=[row.pk]))
 
-    def _index(self, name: str | None) -> Index | None:
-        if name is not None:
-            return access.index_to_change(self.actor, name)
-        require_administrator(self.actor, "reserve a prefix everywhere")
-        return None
+    def _place(self, team: str, index: str | None) -> tuple[Team, Index | None]:
+        if index is None:
+            require_administrator(self.actor, "reserve a prefix everywhere")
+            return team_named(team), None
+        own = managed_teams(self.actor, Membership.Place.MAINTAINER, Membership.Place.ADMIN).filter(name=team).first()
+        if own is not None and not self.actor.may_administer_instance:
+            return own, access.index_to_publish_to(self.actor, index)
+        place = access.index_to_change(self.actor, index)
+        return team_named(team), place
 
     @extend_schema(summary="Read a reserved prefix")
     def retrieve(self, request: Request, id: int) -> Response:  # noqa: A002  the name in the address

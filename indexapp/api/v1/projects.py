@@ -156,6 +156,6 @@ class ProjectViewSet(Resource):
         return self._set_status(Status.ACTIVE)
 
     def _set_status(self, status: str) -> Response:
-        row = access.project_to_change(self.actor, self.kwargs["index"], self.kwargs["project"], Verb.ADMINISTER)
+        row = access.project_to_judge(self.actor, self.kwargs["index"], self.kwargs["project"])
         reason = self.body(ReasonSerializer)["reason"]
         return self.shown(projects.set_status(actor=self.actor, project=row, status=status, reason=reason))

@@ -16,7 +16,7 @@ from accounts.api.bodies import StrictSerializer, TextField, WordsField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from accounts.api.teams import team_named
-from accounts.api.tokens import VERBS
+from accounts.api.token_bodies import VERBS
 from accounts.api.users import user_named
 from accounts.domain.verbs import Verb, as_words, from_mask, parse_verbs
 from accounts.models import Team, User

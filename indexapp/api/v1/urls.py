@@ -10,6 +10,7 @@ from indexapp.api.v1.indexes import IndexViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
 from indexapp.api.v1.releases import ReleaseViewSet
+from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
 
 _LIST = {"get": "list"}
@@ -51,6 +52,7 @@ urlpatterns = [
     *_files(_RELEASE, "release"),
     path("roles/", RoleViewSet.at(**_ROWS), name="roles"),
     path("roles/<int:id>/", RoleViewSet.at(**_ROW), name="role"),
+    path("rights/", RightsViewSet.at(get="retrieve"), name="rights"),
     path("prefixes/", PrefixViewSet.at(**_ROWS), name="prefixes"),
     path("prefixes/<int:id>/", PrefixViewSet.at(**_ROW), name="prefix"),
     path("changes/", ChangeViewSet.at(**_LIST), name="changes"),

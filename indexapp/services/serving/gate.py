@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from accounts.authentication import authenticate, remembered
 from accounts.domain.actors import ANONYMOUS, Actor, Method
+from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.verbs import Verb
 from accounts.permissions import SIGN_IN
 from indexapp import permissions
@@ -18,7 +19,7 @@ from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
 _MOST = 50_000
-_Key = tuple[int | None, bool, str, int, int | None, str | None]
+_Key = tuple[int | None, bool, frozenset[InstanceRole], str, int, int | None, str | None]
 _rights: dict[_Key, frozenset[Verb]] = {}
 _lock = Lock()
 _generation = -1
@@ -61,7 +62,7 @@ def verbs_on(
     memory = _memory(watermark)
     token = actor.token.key_id if actor.token else ""
     pk, name = (project.pk, project.normalized_name) if project else (None, name)
-    key = (actor.user_id, actor.is_superuser, token, index.pk, pk, name)
+    key = (actor.user_id, actor.is_superuser, actor.roles, token, index.pk, pk, name)
     known = memory.get(key)
     if known is None:
         # The caller's row may be older than the watermark, as that of a long upload is, and must not be remembered for it.
@@ -82,7 +83,7 @@ def may_read(actor: Actor, index: ServedIndex, project: tuple[int, str] | None, 
         return False
     token = actor.token.key_id if actor.token else ""
     pk, name = project or (None, None)
-    known = _memory(watermark).get((actor.user_id, actor.is_superuser, token, index.pk, pk, name))
+    known = _memory(watermark).get((actor.user_id, actor.is_superuser, actor.roles, token, index.pk, pk, name))
     if known is None:
         row = Index(pk=index.pk, name=index.name, anonymous_read=index.anonymous_read)
         target = Project(pk=project[0], normalized_name=project[1]) if project else None

@@ -1,4 +1,4 @@
-"""Who may enter the console: administrators of the instance, and whoever looks after something in one of the apps.
+"""Who may enter the console: who plays a part for the instance, and whoever looks after something in one of the apps.
 
 Each app registers a probe for its area in ``AppConfig.ready()``; the kit knows neither teams nor indexes.
 """
@@ -41,7 +41,7 @@ def areas_of(request: HttpRequest) -> frozenset[str]:
 
 
 def _ask(actor: Any) -> frozenset[str]:
-    if actor.may_administer_instance:
+    if actor.reads_everything:
         return frozenset(_probes)
     return frozenset(area for area, probe in _probes.items() if probe(actor))
 
@@ -57,4 +57,4 @@ def may_enter(request: HttpRequest) -> bool:
     actor = actor_of(request)
     if actor.user_id != user.pk or actor.token is not None:
         return False
-    return bool(actor.may_administer_instance or areas_of(request))
+    return bool(actor.sees_operation or areas_of(request))

@@ -84,15 +84,24 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the pages are open; which rows they show is decided by :meth:`rows`."""
-        return not self.administrators_only or bool(actor_of(request).may_administer_instance)
+        return not self.administrators_only or self.is_read_by(actor_of(request))
+
+    def is_read_by(self, actor: Any) -> bool:
+        """Whether a screen for administrators shows itself to ``actor``, who need not be one to look."""
+        return bool(actor.reads_everything)
+
+    def only_looks(self, request: HttpRequest) -> bool:
+        """Whether the actor sees everything for their part in the instance, and so nothing here as one's own to change."""
+        actor = actor_of(request)
+        return bool(actor.changes_nothing or (actor.reads_everything and not actor.may_administer_instance))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """As :meth:`may_add`."""
-        return self.has_view_permission(request) and self.may_add(request)
+        return self.has_view_permission(request) and not self.only_looks(request) and self.may_add(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As :meth:`may_change`."""
-        return self.has_view_permission(request) and self.may_change(request)
+        return self.has_view_permission(request) and not self.only_looks(request) and self.may_change(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the screen has a deletion that the actor may start."""
@@ -100,7 +109,12 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     def has_administer_permission(self, request: HttpRequest) -> bool:
         """For actions on the rows that one sees; the service asks again, for each row."""
-        return self.has_view_permission(request)
+        return self.has_view_permission(request) and not self.only_looks(request)
+
+    def has_secure_permission(self, request: HttpRequest) -> bool:
+        """For actions that a security officer may take too, on rows that are not their own."""
+        may_secure = bool(actor_of(request).may_secure)
+        return self.has_view_permission(request) and (may_secure or not self.only_looks(request))
 
     def has_instance_permission(self, request: HttpRequest) -> bool:
         """For actions of administrators of the instance."""

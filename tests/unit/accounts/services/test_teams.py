@@ -98,5 +98,5 @@ def test_a_deleted_team_leaves_its_members_names_in_the_log_and_no_rights(cast: 
     team_id = cast.team.pk
     teams.delete(actor=cast.actor("administrator"), team=cast.team)
     assert not Role.objects.filter(team_id=team_id).exists()
-    assert sorted(found.audit[0].detail["members"]) == ["member", "team_admin"]
+    assert sorted(found.audit[0].detail["members"]) == ["maintainer", "member", "team_admin"]
     assert found.audit[0].object_name == "tools"

@@ -23,8 +23,8 @@ CREATION = Index.ProjectCreation
     ("policy", "allowed"),
     [
         (CREATION.ADMINISTRATORS, {"team_admin", "administrator"}),
-        (CREATION.UPLOADERS, {"uploader", "member", "team_admin", "administrator"}),
-        (CREATION.MEMBERS, set(ROLES) - {"anonymous"}),
+        (CREATION.UPLOADERS, {"uploader", "member", "maintainer", "team_admin", "administrator"}),
+        (CREATION.MEMBERS, set(ROLES) - {"anonymous", "auditor"}),
     ],
 )
 def test_who_may_bring_in_a_new_name(cast: Cast, policy: str, allowed: set[str]) -> None:

@@ -27,7 +27,7 @@ from tests.wsgi_client import Answer, WsgiClient, basic, bearer
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 WHEEL = build_wheel()
-UPLOADERS = {"uploader", "member", "team_admin", "administrator"}
+UPLOADERS = {"uploader", "member", "maintainer", "team_admin", "administrator"}
 
 
 def post(client: WsgiClient, url: str = "/legacy/", **headers: str) -> Answer:

@@ -1,0 +1,197 @@
+"""Why somebody may, or may not, do a thing here: each reason as a sentence, in the order in which rights are looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.domain.actors import Actor, Method, TokenScope
+from accounts.domain.verbs import Verb, from_mask
+from accounts.models import Token, User
+from accounts.permissions import SIGN_IN, tokens_visible_to
+from indexapp import permissions
+from indexapp.domain.names import normalize_name
+from indexapp.models import Index, Project, Role
+from indexapp.services import team_paths
+from tpi_site.kit.errors import Forbidden, NotFound, Unauthenticated
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One step of the answer; ``kind`` is stable, ``grants`` says whether it gives or takes."""
+
+    kind: str
+    sentence: str
+    grants: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What :func:`indexapp.permissions.verbs_on` answers, and why."""
+
+    allowed: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether ``user``, with ``token`` where one is named, may use ``verb`` on the index, or on ``project`` of it.
+
+    ``project`` is normalised, or empty for the index as a whole.
+    """
+
+    user: User
+    verb: Verb
+    index: str
+    project: str = ""
+    token: Token | None = None
+
+    @property
+    def place(self) -> str:
+        """Where, in words."""
+        return (
+            f"the project '{self.project}' of the index '{self.index}'" if self.project else f"the index '{self.index}'"
+        )
+
+    @property
+    def deed(self) -> str:
+        """The verb with the place, after 'may'."""
+        return f"{self.verb.value} on {self.place}"
+
+    @property
+    def actor(self) -> Actor:
+        """The person as they would act."""
+        if self.token is None:
+            return self.user.actor(Method.SESSION)
+        return self.user.actor(Method.TOKEN, _scope(self.token))
+
+
+def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "", key_id: str = "") -> Explanation:
+    """Explain, to ``asker``, what the user, or the token of this key id, may do.
+
+    Everybody asks about themselves, who administers an index about anybody there, and who reads everything about all.
+    Who may not see the index or the account is told nothing of whether it exists.
+    """
+    if asker.is_anonymous:
+        raise Unauthenticated(SIGN_IN)
+    row = Index.objects.filter(name=index).first()
+    _require_may_ask(asker, row or Index(pk=0, name=index), username)
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise NotFound(f"There is no account named '{username}'.", code="user-unknown")
+    if row is None and asker.reads_everything:
+        raise NotFound(f"There is no index named '{index}'.", code="index-unknown")
+    question = Question(user, verb, index, normalize_name(project) if project else "", _token(asker, user, key_id))
+    return explain(question, row)
+
+
+def _require_may_ask(asker: Actor, index: Index, username: str) -> None:
+    if asker.token is not None and not asker.token.is_unbounded:
+        raise Forbidden(
+            "A token that is bound to indexes or projects explains no rights; use one without bounds.",
+            code="token-scope",
+        )
+    if asker.reads_everything or username == asker.username:
+        return
+    if Verb.ADMINISTER not in permissions.verbs_on(asker, index):
+        raise Forbidden(
+            f"You may ask about yourself; about others on the index '{index.name}' only who administers it may.",
+            code="right-missing",
+        )
+
+
+def _token(asker: Actor, user: User, key_id: str) -> Token | None:
+    if not key_id:
+        return None
+    found = tokens_visible_to(asker).filter(key_id=key_id, user=user).first()
+    if found is None:
+        raise NotFound("There is no such token that you may see.", code="token-unknown")
+    return found
+
+
+def explain(question: Question, index: Index | None) -> Explanation:
+    """The reasons; a denial is told in the same words whether or not ``index``, or the project in it, is there."""
+    place = index or Index(pk=0, name=question.index)
+    project = Project.objects.filter(index=place, normalized_name=question.project).first() if index else None
+    gives = list(_gives(question, index, project))
+    takes = list(_takes(question)) if gives else []
+    if not gives:
+        sentence = f"Nothing gives '{question.user.username}' the right to {question.deed}."
+        takes.append(Reason("no-grant", sentence, grants=False))
+    if not question.user.is_active:
+        takes.append(Reason("account-disabled", f"The account '{question.user.username}' is disabled.", grants=False))
+    held = permissions.verbs_on(question.actor, place, project, name=question.project or None)
+    allowed = question.verb in held and question.user.is_active and _is_live(question.token)
+    return Explanation(allowed, (*gives, *takes))
+
+
+def _gives(question: Question, index: Index | None, project: Project | None) -> Iterator[Reason]:
+    user, verb = question.user, question.verb
+    if user.is_superuser:
+        yield Reason("administrator", f"'{user.username}' is an administrator of the instance.", grants=True)
+    for role in sorted(question.actor.roles, key=lambda role: role.value) if verb is Verb.READ else ():
+        if role.value in ("auditor", "security-officer"):
+            sentence = f"'{user.username}' is {role.value.replace('-', ' ')} of the instance, who reads everything."
+            yield Reason("instance-role", sentence, grants=True)
+    if index is None:
+        return
+    yield from _roles(question, index, project)
+    if index.anonymous_read and verb is Verb.READ:
+        yield Reason("anonymous-read", f"Everybody may read the index '{index.name}'.", grants=True)
+
+
+def _roles(question: Question, index: Index, project: Project | None) -> Iterator[Reason]:
+    held = Role.objects.held_by(question.actor, index_id=index.pk).annotate_verb(question.verb)
+    rows = held.filter(Q(project=None) | Q(project=project)).select_related("team", "project").order_by("pk")
+    for role in rows:
+        where = f"the project '{role.project.name}'" if role.project else f"the whole index '{index.name}'"
+        words = ", ".join(sorted(verb.value for verb in from_mask(role.verbs)))
+        if role.team is None:
+            sentence = f"Role {role.pk} gives '{question.user.username}' {words} on {where}."
+            yield Reason("role", sentence, grants=True)
+            continue
+        for path in team_paths.between(question.user, role.team):
+            sentence = f"Role {role.pk} gives the team '{role.team.name}' {words} on {where}; {path}."
+            yield Reason("role-of-team", sentence, grants=True)
+
+
+def _takes(question: Question) -> Iterator[Reason]:
+    """What narrows a right that something gives."""
+    actor, token = question.actor, question.token
+    if actor.changes_nothing and question.verb is not Verb.READ:
+        sentence = f"'{question.user.username}' is an auditor, who changes nothing, whatever else is granted."
+        yield Reason("auditor-reads", sentence, grants=False)
+    if token is None:
+        return
+    if not _is_live(token):
+        yield Reason("token-ended", f"The token '{token.name}' is revoked or has expired.", grants=False)
+    if question.verb not in from_mask(token.verbs):
+        yield Reason("token-verb", f"The token '{token.name}' is not for the verb {question.verb.value}.", grants=False)
+    if token.indexes and question.index not in token.indexes:
+        yield Reason("token-index", f"The token '{token.name}' is bound to other indexes.", grants=False)
+    if (
+        token.projects
+        and question.project not in token.projects
+        and not (question.verb is Verb.READ and not question.project)
+    ):
+        yield Reason("token-project", f"The token '{token.name}' is bound to other projects.", grants=False)
+
+
+def _is_live(token: Token | None) -> bool:
+    if token is None:
+        return True
+    return token.revoked_at is None and (token.expires_at is None or token.expires_at > timezone.now())
+
+
+def _scope(token: Token) -> TokenScope:
+    return TokenScope(
+        token.key_id,
+        token.name,
+        from_mask(token.verbs),
+        frozenset(token.indexes),
+        frozenset(token.projects),
+        token.expires_at,
+    )

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import Membership, ServiceAccount, Team, User
+from tests.admin.conftest import SignIn
+from tests.admin.screens import NO_MEMBERS, Side, address, do, errors, messages
+from tests.factories.people import join, make_service_account, make_team, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_teams_admin_makes_changes_and_deletes_a_service_account(red: Side, blue: Side, sign_in: SignIn) -> None:
+    browser = sign_in(red.admin)
+    browser.post(address(ServiceAccount, "add"), {"team": "red-team", "name": "svc-red", "description": "Builds"})
+    row = ServiceAccount.objects.get(username="svc-red")
+    assert (row.service_team, row.first_name, row.has_usable_password()) == (red.team, "Builds", False)
+    browser.post(address(row), {"first_name": "Publishes", "is_active": "on"})
+    assert messages(do(browser, row, "disable"))[-1].endswith("disabled.")
+    row.refresh_from_db()
+    assert (row.first_name, row.is_active) == ("Publishes", False)
+    assert row.username in browser.get(address(ServiceAccount, "changelist")).content.decode()
+    do(browser, row, "enable")
+    do(browser, row, "delete")
+    assert not User.objects.filter(username="svc-red").exists()
+
+
+def test_another_teams_is_not_there(red: Side, blue: Side, sign_in: SignIn) -> None:
+    browser, foreign = sign_in(red.admin), make_service_account(blue.team, "svc-blue")
+    row = ServiceAccount.objects.get(pk=foreign.pk)
+    assert "svc-blue" not in browser.get(address(ServiceAccount, "changelist")).content.decode()
+    assert browser.get(address(row)).status_code == 302
+    answer = browser.post(address(ServiceAccount, "add"), {"team": "blue-team", "name": "svc-new"})
+    assert "no team of yours" in errors(answer)
+
+
+def test_a_maintainer_looks_and_changes_no_team_nor_account(red: Side, sign_in: SignIn) -> None:
+    person = make_user("mia")
+    join(person, red.team, role="maintainer")
+    browser, program = sign_in(person), make_service_account(red.team, "svc-red")
+    row = ServiceAccount.objects.get(pk=program.pk)
+    for page in (row, red.team):
+        answer = browser.get(address(page))
+        assert answer.status_code == 200
+        assert 'name="_save"' not in answer.content.decode()
+    browser.post(address(row), {"first_name": "Mine"})
+    browser.post(address(red.team), {"title": "Mine", **NO_MEMBERS})
+    do(browser, row, "delete")
+    assert User.objects.get(pk=program.pk).first_name == ""
+    assert Team.objects.get(pk=red.team.pk).title == ""
+    assert "red-member" not in browser.get(address(Membership, "changelist")).content.decode()
+
+
+def test_a_team_is_put_below_one_that_one_manages_too(red: Side, blue: Side, sign_in: SignIn) -> None:
+    browser = sign_in(red.admin)
+    browser.post(address(Team, "add"), {"name": "lower", "parent": "red-team", **NO_MEMBERS})
+    lower = Team.objects.get(name="lower")
+    assert lower.parent == red.team
+    assert 'value="red-team"' in browser.get(address(lower)).content.decode()
+    assert "no team of yours" in errors(browser.post(address(lower), {"parent": "blue-team", **NO_MEMBERS}))
+    answer = browser.post(address(red.team), {"parent": "lower", **NO_MEMBERS})
+    assert "cannot be inside itself" in errors(answer)
+    browser.post(address(lower), {"title": "Lower", "parent": "red-team", **NO_MEMBERS})
+    assert Team.objects.get(name="lower").title == "Lower"
+
+
+def test_a_team_below_a_foreign_one_stays_there_when_its_title_changes(red: Side, sign_in: SignIn) -> None:
+    above = make_team("above")
+    Team.objects.filter(pk=red.team.pk).update(parent=above)
+    sign_in(red.admin).post(address(red.team), {"title": "Red", "parent": "above", **NO_MEMBERS})
+    found = Team.objects.get(pk=red.team.pk)
+    assert (found.title, found.parent) == ("Red", above)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import pytest
+
+from accounts.domain.actors import ANONYMOUS
+from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.verbs import ALL_VERBS, Verb
+from accounts.models import Token, User
+from accounts.services import tokens
+from indexapp import permissions
+from indexapp.models import Index, Project
+from indexapp.services import explanations
+from indexapp.services.explanations import Explanation, Question
+from tests.evidence import refused
+from tests.factories.cast import Cast
+from tests.factories.people import SYSTEM, actor_of, join, make_directory, make_team, make_token, make_user
+from tests.factories.publishing import give, make_index, make_project
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+def why(asker: User, verb: Verb, index: str = "main", **more: str) -> Explanation:
+    return explanations.ask(
+        actor_of(asker),
+        **{"username": asker.username, "index": index, "verb": verb, **more},  # type: ignore[arg-type]
+    )
+
+
+def kinds(found: Explanation) -> list[str]:
+    return [reason.kind for reason in found.reasons]
+
+
+def test_a_role_is_told_with_the_way_to_it(cast: Cast) -> None:
+    person, corp = make_user("ann"), make_directory("corp")
+    lower = make_team("backend", person, parent=make_team("engineering", parent=cast.team))
+    join(person, lower, role="admin", directory=corp)
+    join(person, cast.team, role="maintainer")
+    give(person, [Verb.UPLOAD], cast.index, make_project(cast.index, "acme"))
+    found = why(person, Verb.UPLOAD, project="Acme")
+    team_role, own = (row.pk for row in cast.index.roles.filter(team=cast.team) | cast.index.roles.filter(user=person))
+    assert found.allowed
+    begins = f"Role {team_role} gives the team 'tools' read, upload on the whole index 'main'; 'ann' is"
+    assert [reason.sentence for reason in found.reasons] == [
+        f"{begins} member of 'backend' below 'engineering' below 'tools'.",
+        f"{begins} admin of 'backend' below 'engineering' below 'tools', by a group of the directory 'corp'.",
+        f"{begins} in it as maintainer.",
+        f"Role {own} gives 'ann' read, upload on the project 'acme'.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "verb", "allowed", "expected"),
+    [
+        ("administrator", Verb.DELETE, True, ["administrator"]),
+        ("security_officer", Verb.READ, True, ["instance-role"]),
+        ("security_officer", Verb.UPLOAD, False, ["no-grant"]),
+        ("auditor", Verb.READ, True, ["instance-role"]),
+        ("operator", Verb.READ, False, ["no-grant"]),
+        ("reader", Verb.READ, True, ["role"]),
+        ("reader", Verb.YANK, False, ["no-grant"]),
+        ("outsider", Verb.READ, False, ["no-grant"]),
+    ],
+)
+def test_where_a_right_comes_from(cast: Cast, role: str, verb: Verb, allowed: bool, expected: list[str]) -> None:
+    found = why(cast.user(role), verb)
+    assert (found.allowed, kinds(found)) == (allowed, expected)
+
+
+def test_an_auditors_grants_are_told_and_taken_back(cast: Cast) -> None:
+    give(cast.auditor, ALL_VERBS, cast.index)
+    found = why(cast.auditor, Verb.UPLOAD)
+    assert (found.allowed, kinds(found)) == (False, ["role", "auditor-reads"])
+
+
+def test_an_open_index_and_a_disabled_account(cast: Cast) -> None:
+    Index.objects.filter(pk=cast.index.pk).update(anonymous_read=True)
+    assert kinds(why(cast.outsider, Verb.READ)) == ["anonymous-read"]
+    User.objects.filter(pk=cast.outsider.pk).update(is_active=False)
+    found = why(cast.administrator, Verb.READ, username="outsider")
+    assert (found.allowed, kinds(found)) == (False, ["anonymous-read", "account-disabled"])
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed", "expected"),
+    [
+        ({"verbs": [Verb.UPLOAD]}, True, ["role"]),
+        ({"verbs": [Verb.READ]}, False, ["role", "token-verb"]),
+        ({"verbs": ALL_VERBS, "indexes": ["other"]}, False, ["role", "token-index"]),
+        ({"verbs": ALL_VERBS, "projects": ["beta"]}, False, ["role", "token-project"]),
+        ({"verbs": ALL_VERBS, "indexes": ["main"], "projects": ["acme"]}, True, ["role"]),
+    ],
+)
+def test_what_a_token_takes(cast: Cast, scope: dict[str, object], allowed: bool, expected: list[str]) -> None:
+    token, _ = make_token(cast.uploader, **scope)  # type: ignore[arg-type]
+    found = why(cast.uploader, Verb.UPLOAD, project="acme", key_id=token.key_id)
+    assert (found.allowed, kinds(found)) == (allowed, expected)
+
+
+def test_a_token_that_has_ended_may_nothing(cast: Cast) -> None:
+    token, _ = make_token(cast.uploader)
+    tokens.revoke(actor=SYSTEM, token=token)
+    found = why(cast.uploader, Verb.UPLOAD, key_id=token.key_id)
+    assert (found.allowed, kinds(found)) == (False, ["role", "token-ended"])
+
+
+def test_the_answer_is_that_of_the_permissions(cast: Cast) -> None:
+    """Whoever asks whatever: the yes and no agree, and a yes has a reason while a no has none but what takes."""
+    acme = make_project(cast.index, "acme")
+    give(cast.outsider, [Verb.YANK], cast.index, acme)
+    give(cast.auditor, ALL_VERBS, cast.index)
+    some = [make_token(cast.uploader, [Verb.READ])[0], make_token(cast.uploader, ALL_VERBS, projects=["acme"])[0]]
+    subjects: list[tuple[User, Token | None]] = [(user, None) for user in User.objects.all()]
+    subjects += [(cast.uploader, token) for token in some]
+    for user, token in subjects:
+        for verb in Verb:
+            for project in ("", "acme", "nothing"):
+                question = Question(user, verb, "main", project, token)
+                found = explanations.explain(question, cast.index)
+                row = Project.objects.filter(normalized_name=project).first()
+                held = permissions.verbs_on(question.actor, cast.index, row, name=project or None)
+                assert found.allowed is (verb in held)
+                assert found.allowed is all(reason.grants for reason in found.reasons), (user, verb, project, found)
+
+
+def test_who_asks_about_whom(cast: Cast) -> None:
+    make_index("other")
+    for role in ("team_admin", "auditor", "security_officer", "administrator"):
+        assert why(cast.user(role), Verb.READ, username="reader").allowed
+    for role in ("reader", "member", "maintainer", "operator", "outsider"):
+        with refused("right-missing"):
+            why(cast.user(role), Verb.READ, username="team_admin")
+    with refused("right-missing"):
+        why(cast.team_admin, Verb.READ, "other", username="reader")
+    with refused("unauthenticated"):
+        explanations.ask(ANONYMOUS, username="reader", index="main", verb=Verb.READ)
+    bound = cast.token_actor("reader", indexes=["main"])
+    with refused("token-scope"):
+        explanations.ask(bound, username="reader", index="main", verb=Verb.READ)
+
+
+def test_a_denial_does_not_tell_what_exists(cast: Cast) -> None:
+    make_project(make_index("secret"), "acme")
+    told = [
+        [
+            reason.sentence.replace("nowhere", "secret")
+            for reason in why(cast.reader, Verb.READ, index, **project).reasons
+        ]
+        for index in ("secret", "nowhere")
+        for project in ({"project": "acme"}, {"project": "acme"})
+    ]
+    assert told[0] == told[1] == told[2] == told[3]
+    refusals = []
+    for username, index in (("member", "secret"), ("nobody", "secret"), ("member", "nowhere")):
+        with pytest.raises(Exception, match="only who administers it may") as caught:
+            why(cast.reader, Verb.READ, index, username=username)
+        refusals.append(str(caught.value).replace("nowhere", "secret"))
+    assert len(set(refusals)) == 1
+    with refused("index-unknown"):
+        why(cast.auditor, Verb.READ, "nowhere")
+    with refused("user-unknown"):
+        why(cast.auditor, Verb.READ, username="nobody")
+
+
+def test_another_persons_token_is_not_spoken_of(cast: Cast) -> None:
+    foreign, _ = make_token(cast.member)
+    with refused("token-unknown"):
+        why(cast.reader, Verb.READ, key_id=foreign.key_id)
+
+
+def test_billing_gives_nothing_here(cast: Cast) -> None:
+    User.objects.filter(pk=cast.outsider.pk).update(instance_roles=InstanceRole.BILLING.bit)
+    assert kinds(why(User.objects.get(pk=cast.outsider.pk), Verb.READ)) == ["no-grant"]
