@@ -11,13 +11,18 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.browser_sessions import session_of
+from accounts.domain.instance_roles import role_words, roles_from_mask
 from accounts.forms.profile import PasswordForm, ProfileForm
+from accounts.models.placing import highest, sources
+from accounts.permissions import managed_service_accounts
 from accounts.services import passwords, second_factors, users
 from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
 from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated
 from tpi_site.kit.request_context import current
+
+_SHOWN = 200
 
 
 @signed_in
@@ -31,8 +36,18 @@ def profile(request: HttpRequest) -> HttpResponse:
         users.change_own(actor=reader(request), user=user, **form.cleaned_data)
         messages.success(request, "Your profile is saved.")
         return HttpResponseRedirect(reverse("account:profile"))
-    memberships = user.memberships.select_related("team").order_by("team__name")[:200]
-    context = {"form": form, "memberships": memberships, "account": user, "token_warnings": warnings_for(user)}
+    memberships = list(highest(user.memberships.select_related("team__parent", "user")).order_by("team__name")[:_SHOWN])
+    for row in memberships:
+        row.sources = sources(row)  # type: ignore[attr-defined]  # for the template
+    programs = managed_service_accounts(reader(request)).select_related("service_team").order_by("username")[:_SHOWN]
+    context = {
+        "form": form,
+        "memberships": memberships,
+        "account": user,
+        "programs": programs,
+        "parts": role_words(roles_from_mask(user.instance_roles)),
+        "token_warnings": warnings_for(user),
+    }
     return render(request, "account/profile.html", context, status=422 if form.errors else 200)
 
 

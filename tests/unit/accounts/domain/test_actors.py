@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method, TokenScope, internal
+from accounts.domain.instance_roles import parse_roles
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb
 
 R, U = Verb.READ, Verb.UPLOAD
@@ -82,3 +83,54 @@ def test_nobody_is_called_anonymous() -> None:
 
 def test_address_and_request_do_not_make_another_actor() -> None:
     assert ANONYMOUS.at(address="192.0.2.1", request_id="a") == ANONYMOUS
+
+
+UNBOUNDED = TokenScope("k" * 12, "t", ALL_VERBS)
+READING = TokenScope("k" * 12, "t", frozenset({Verb.READ}))
+BOUND = TokenScope("k" * 12, "t", ALL_VERBS, frozenset({"main"}))
+POWERS = (
+    "may_administer_instance",
+    "may_operate",
+    "sees_operation",
+    "may_secure",
+    "reads_everything",
+    "changes_nothing",
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_superuser", "token", "powers"),
+    [
+        ("", False, None, ""),
+        ("billing", False, None, ""),
+        ("operator", False, None, "may_operate sees_operation"),
+        ("operator", False, UNBOUNDED, "may_operate sees_operation"),
+        ("operator", False, READING, "sees_operation"),
+        ("operator", False, BOUND, ""),
+        ("security-officer", False, None, "may_secure reads_everything sees_operation"),
+        ("security-officer", False, READING, "reads_everything sees_operation"),
+        ("security-officer", False, BOUND, ""),
+        ("auditor", False, None, "reads_everything sees_operation changes_nothing"),
+        ("auditor", False, READING, "reads_everything sees_operation changes_nothing"),
+        ("auditor", False, BOUND, "changes_nothing"),
+        ("auditor operator security-officer", False, None, "reads_everything sees_operation changes_nothing"),
+        ("", True, None, "may_administer_instance may_operate sees_operation may_secure reads_everything"),
+        ("", True, UNBOUNDED, "may_administer_instance may_operate sees_operation may_secure reads_everything"),
+        ("", True, READING, ""),
+        ("", True, BOUND, ""),
+        ("auditor", True, None, "reads_everything sees_operation changes_nothing"),
+    ],
+)
+def test_what_a_part_for_the_instance_gives(
+    words: str, is_superuser: bool, token: TokenScope | None, powers: str
+) -> None:
+    method = Method.SESSION if token is None else Method.TOKEN
+    actor = Actor(1, "ann", is_superuser, token, method, roles=parse_roles(words.split()))
+    assert {power for power in POWERS if getattr(actor, power)} == set(powers.split())
+
+
+def test_an_auditor_is_narrowed_before_the_token_is_looked_at() -> None:
+    actor = Actor(1, "ann", roles=parse_roles(["auditor"]))
+    assert actor.narrow(ALL_VERBS, "main", None) == {Verb.READ}
+    assert actor.within(UNBOUNDED).narrow(ALL_VERBS, "main", None) == {Verb.READ}
+    assert actor.within(BOUND).narrow(ALL_VERBS, "other", None) == frozenset()

@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEntry, User
-from tests.factories.people import PASSWORD, make_team, make_user
+from tests.factories.cast import Cast
+from tests.factories.people import PASSWORD, join, make_directory, make_service_account, make_team, make_user
 
 PROFILE = "/account/profile/"
 CHANGE = "/account/password/"
@@ -117,3 +118,21 @@ def test_a_password_of_the_directory_is_changed_there(browser: Client, mia: User
 
 def test_the_account_itself_leads_to_the_profile(browser: Client) -> None:
     assert browser.get("/account/").headers["Location"] == PROFILE
+
+
+def test_teams_are_shown_once_with_what_is_above_them_and_where_the_place_comes_from(cast: Cast) -> None:
+    team = make_team("backend", cast.outsider, parent=cast.team)
+    join(cast.outsider, team, role="maintainer", directory=make_directory("corp"))
+    make_service_account(team, "svc-build")
+    make_service_account(cast.team, "svc-above")
+    browser = Client()
+    browser.force_login(cast.outsider)
+    text = browser.get("/account/profile/").content.decode()
+    assert text.count("backend") == 2  # the team's own row, and that of its service account
+    assert "below tools" in text
+    assert "Maintainer" in text
+    assert "by the directory corp" in text
+    assert "svc-build" in text
+    assert "svc-above" not in text
+    browser.force_login(cast.auditor)
+    assert "Auditor" in browser.get("/account/profile/").content.decode()

@@ -75,12 +75,12 @@ def test_sessions_and_remembered_passwords_end_after_the_grace_too(
 def test_an_outage_is_seen_before_somebody_signs_in(slapd: Slapd, corp: Directory, machine: WsgiClient) -> None:
     tasks.ask_directories()
     assert machine.get("/readyz").json["directories"] == {"corp": "ok"}
-    assert 'tpi_directory_up{directory="corp"} 1.0' in machine.get("/metrics").text
+    assert 'tpi_directory_up{directory="corp"} 1.0' in machine.get("/metrics").body.decode()
     slapd.stop()
     tasks.ask_directories()
     answer = machine.get("/readyz")
     assert (answer.status, answer.json["directories"]) == (200, {"corp": "failing"})
-    metrics = machine.get("/metrics").text
+    metrics = machine.get("/metrics").body.decode()
     assert 'tpi_directory_up{directory="corp"} 0.0' in metrics
     assert 'tpi_alarms_open{code="directory-away"} 1.0' in metrics
 
