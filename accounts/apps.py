@@ -15,9 +15,13 @@ class AccountsConfig(AppConfig):
         """Declare the app's jobs, who may enter the console, and the app's card on its landing page."""
         from accounts.admin import cards as our_cards
         from accounts.admin import rows
-        from tpi_site.kit import schedules
+        from accounts.services import audit, audit_chain
+        from tpi_site.kit import companions, schedules
         from tpi_site.kit.admin import cards, entrance
 
         schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
+        schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
+        schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
+        audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
         entrance.register("accounts", rows.looks_after_a_team)
         cards.register("expiring tokens", 40, our_cards.expiring_tokens)

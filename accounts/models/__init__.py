@@ -1,7 +1,7 @@
 """People, teams, tokens, directories and the audit log."""
 
 from accounts.models.alarms import Alarm
-from accounts.models.audit import AuditEntry
+from accounts.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditPending
 from accounts.models.directories import Directory, DirectorySync, GroupMapping
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark
@@ -10,7 +10,10 @@ from accounts.models.users import Membership, Team, User
 
 __all__ = [
     "Alarm",
+    "AuditCheckpoint",
     "AuditEntry",
+    "AuditLink",
+    "AuditPending",
     "Directory",
     "DirectorySync",
     "Generation",
