@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TypeGuard
 
 SEPARATOR = b"\x1f"  # U+001F, which no field may hold
 FIELDS = (
@@ -34,6 +35,6 @@ def link_hash(previous: bytes, position: int, entry: bytes) -> bytes:
     return hashlib.sha256(b"%b%b\x1f%d\x1f%b" % (previous, _FORM, position, entry)).digest()
 
 
-def is_well_formed(entry: bytes | None) -> bool:
+def is_well_formed(entry: bytes | None) -> TypeGuard[bytes]:
     """Whether the joined fields can be taken apart in one way only."""
     return entry is not None and entry.count(SEPARATOR) == SEPARATORS
