@@ -233,6 +233,7 @@ MUTATIONS: dict[str, Mutation] = {
 NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
+    "accounts.services.refusals.note": "writes the evidence of what was refused",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_scopes.checked_indexes": "asks",

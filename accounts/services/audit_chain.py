@@ -19,7 +19,10 @@ from tpi_site.kit import locking
 
 _BATCH = 1000
 _INSERT = "INSERT INTO accounts_auditlink (position, entry_id, hash) VALUES (%s, %s, %s)"
-_INSERT_ARRAYS = "INSERT INTO accounts_auditlink (position, entry_id, hash) SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[])"
+_INSERT_ARRAYS = (
+    "INSERT INTO accounts_auditlink (position, entry_id, hash) "
+    "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[])"
+)
 _DELETE = "DELETE FROM accounts_auditpending WHERE entry_id = %s"
 
 

@@ -8,11 +8,12 @@ def forget() -> None:
     from django.core.cache import caches
 
     from accounts import authentication
+    from accounts.services import refusals
     from indexapp import storage
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
 
     for cache in caches.all(initialized_only=True):
         cache.clear()
     storage.forget_default()
-    for memory in (authentication, files, gate, index_map, project_pages, root_lists, watermarks):
+    for memory in (authentication, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
         memory.forget_all()

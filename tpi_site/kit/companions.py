@@ -17,10 +17,10 @@ _LAST_WORDS = 5.0  # seconds
 
 
 class Companion:
-    """Calls ``act`` some time after it was woken, once for all that woke it meanwhile."""
+    """Calls ``act`` some time after it was woken, once for all that woke it meanwhile, and when idle for long."""
 
-    def __init__(self, name: str, act: Callable[[], object], pause: float) -> None:
-        self.name, self._act, self._pause = name, act, pause
+    def __init__(self, name: str, act: Callable[[], object], pause: float, idle: float | None) -> None:
+        self.name, self._act, self._pause, self._idle = name, act, pause, idle
         self._woken, self._ending = Event(), Event()
         self._thread: Thread | None = None
 
@@ -44,7 +44,7 @@ class Companion:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            self._woken.wait()
+            self._woken.wait(self._idle)
             self._ending.wait(self._pause)
             self._woken.clear()
             self._once()
@@ -61,9 +61,12 @@ class Companion:
 _declared: list[Companion] = []
 
 
-def declare(name: str, act: Callable[[], object], *, pause: float) -> Callable[[], None]:
-    """Register what is done ``pause`` seconds after the function that is returned was called."""
-    companion = Companion(name, act, pause)
+def declare(name: str, act: Callable[[], object], *, pause: float, idle: float | None = None) -> Callable[[], None]:
+    """Register what is done ``pause`` seconds after the function that is returned was called.
+
+    With ``idle`` it is also done when that many seconds have gone by without.
+    """
+    companion = Companion(name, act, pause, idle)
     _declared.append(companion)
     return companion.wake
 
