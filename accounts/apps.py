@@ -13,7 +13,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare the app's jobs, who may enter the console, and the app's card on its landing page."""
-        from accounts import authentication
+        from accounts import authentication, permissions
         from accounts.admin import cards as our_cards
         from accounts.admin import rows
         from accounts.services import audit, audit_chain, refusals
@@ -27,4 +27,5 @@ class AccountsConfig(AppConfig):
         refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
         edge.on_refusal(authentication.note_refusal)
         entrance.register("accounts", rows.looks_after_a_team)
+        entrance.register("evidence", permissions.may_read_audit)
         cards.register("expiring tokens", 40, our_cards.expiring_tokens)

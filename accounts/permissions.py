@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.domain.actors import Actor
+from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Team, Token, User
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -43,6 +45,32 @@ def tokens_visible_to(actor: Actor) -> QuerySet[Token]:
     return own
 
 
+_READ_THE_LOG = {InstanceRole.AUDITOR, InstanceRole.SECURITY_OFFICER}
+
+
+def may_read_audit(actor: Actor) -> bool:
+    """Administrators, auditors and security officers; the latter two also with a token that reads and has no bounds."""
+    if actor.may_administer_instance:
+        return True
+    if not actor.roles & _READ_THE_LOG:
+        return False
+    return actor.token is None or (actor.token.is_unbounded and Verb.READ in actor.token.verbs)
+
+
+def require_audit_reader(actor: Actor) -> None:
+    """Refuse who may not read the audit log."""
+    if not may_read_audit(actor):
+        require_administrator(actor, "read the audit log, beside its auditors and security officers")
+
+
 def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
-    """The audit log, for administrators alone."""
-    return AuditEntry.objects.all() if actor.may_administer_instance else AuditEntry.objects.none()
+    """The audit log, for those who may read it."""
+    return AuditEntry.objects.all() if may_read_audit(actor) else AuditEntry.objects.none()
+
+
+_NAMED = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix", "request", "alarm")
+
+
+def audit_search(text: str) -> Q:
+    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id."""
+    return Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)

@@ -13,7 +13,7 @@ from typing import Any
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.models import Alarm, Token, User
-from accounts.services import alarms, teams, tokens, users
+from accounts.services import alarms, audit_export, teams, tokens, users
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
@@ -64,6 +64,11 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.alarms.end": Mutation(
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_export.export": Mutation(
+        lambda world, actor: audit_export.export(actor=actor, form="csv"),
+        "audit.export",
         ADMINISTRATOR,
     ),
     "accounts.services.users.create": Mutation(

@@ -25,5 +25,6 @@ urlpatterns = [
     path("tokens/", TokenViewSet.at(**_ROWS), name="tokens"),
     path("tokens/<int:id>/", TokenViewSet.at(get="retrieve", delete="destroy"), name="token"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
+    path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
     path("audit/<int:id>/", AuditViewSet.at(get="retrieve"), name="audit-entry"),
 ]

@@ -92,6 +92,7 @@ def _rest() -> dict[str, Row]:
             {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404
         ),
         "api:audit": reads(ADMINISTRATOR),
+        "api:audit-export": Row({"GET": (ADMINISTRATOR, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
