@@ -23,6 +23,7 @@ class AccountsConfig(AppConfig):
         schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
         schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
         schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
+        schedules.declare("stream the audit log", "accounts.tasks.deliver_audit", every_minutes=1)
         audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
         refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
         edge.on_refusal(authentication.note_refusal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management import call_command
 
-from accounts.services import audit_chain, audit_checkpoints
+from accounts.services import audit_chain, audit_checkpoints, audit_delivery
 
 
 def clear_sessions() -> None:
@@ -20,3 +20,8 @@ def chain_audit() -> None:
 def sign_audit_checkpoint() -> None:
     """Sign the end of the audit chain if it has grown."""
     audit_checkpoints.checkpoint()
+
+
+def deliver_audit() -> None:
+    """Give the sinks of the audit log what they lack."""
+    audit_delivery.deliver_all()

@@ -12,8 +12,8 @@ from typing import Any
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, Token, User
-from accounts.services import alarms, audit_export, teams, tokens, users
+from accounts.models import Alarm, AuditSink, Token, User
+from accounts.services import alarms, audit_export, audit_sinks, teams, tokens, users
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
@@ -37,6 +37,7 @@ class World:
         self.prefix = ReservedPrefix.objects.create(prefix="ours", team=cast.team, index=self.index)
         self.token: Token = make_token(cast.reader)[0]
         self.role: Role = give(self.newcomer, [Verb.READ], self.index)
+        self.sink = AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -69,6 +70,31 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.audit_export.export": Mutation(
         lambda world, actor: audit_export.export(actor=actor, form="csv"),
         "audit.export",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.create": Mutation(
+        lambda world, actor: audit_sinks.create(actor=actor, name="new", kind="file", address="new.jsonl"),
+        "audit-sink.create",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.change": Mutation(
+        lambda world, actor: audit_sinks.change(actor=actor, sink=world.sink, enabled=False),
+        "audit-sink.change",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.delete": Mutation(
+        lambda world, actor: audit_sinks.delete(actor=actor, sink=world.sink),
+        "audit-sink.delete",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.test": Mutation(
+        lambda world, actor: audit_sinks.test(actor=actor, sink=world.sink),
+        "audit-sink.test",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.secret_of": Mutation(
+        lambda world, actor: audit_sinks.secret_of(actor=actor, sink=world.sink),
+        "audit-sink.show-secret",
         ADMINISTRATOR,
     ),
     "accounts.services.users.create": Mutation(

@@ -1,6 +1,7 @@
 """The audit log becomes evidence: append-only by triggers, chained, with signed checkpoints."""
 
 import accounts.models.audit
+import django.core.validators
 from django.db import migrations, models
 
 APPEND_ONLY = ("accounts_auditentry", "accounts_auditlink", "accounts_auditcheckpoint")
@@ -103,6 +104,59 @@ class Migration(migrations.Migration):
             fields=[
                 ("entry_id", models.BigIntegerField(primary_key=True, serialize=False)),
             ],
+        ),
+        migrations.CreateModel(
+            name="AuditSink",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z",
+                                "Use lower-case letters, digits and hyphens, beginning and ending with a letter or digit.",
+                                code="name-invalid",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("syslog-tls", "Syslog over TLS"),
+                            ("http", "HTTP, signed"),
+                            ("file", "File in the data folder"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("address", models.CharField(max_length=500)),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("json", "JSON"), ("cef", "CEF"), ("ocsf", "OCSF")], default="json", max_length=8
+                    ),
+                ),
+                ("action_prefixes", models.JSONField(blank=True, default=list)),
+                ("ca_certificates", models.TextField(blank=True)),
+                ("secret", models.TextField(blank=True, editable=False)),
+                ("enabled", models.BooleanField(default=True)),
+                ("cursor", models.BigIntegerField(default=0, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_ok_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("failing_since", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("failures", models.PositiveIntegerField(default=0, editable=False)),
+                ("failure", models.CharField(blank=True, editable=False, max_length=500)),
+                ("next_try_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("leased_until", models.DateTimeField(blank=True, editable=False, null=True)),
+            ],
+            options={
+                "ordering": ["name"],
+            },
         ),
         migrations.AddField(
             model_name="auditentry",

@@ -2,6 +2,7 @@
 
 from accounts.models.alarms import Alarm
 from accounts.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditPending
+from accounts.models.audit_sinks import AuditSink
 from accounts.models.directories import Directory, DirectorySync, GroupMapping
 from accounts.models.generations import Generation
 from accounts.models.sign_ins import SignInMark
@@ -14,6 +15,7 @@ __all__ = [
     "AuditEntry",
     "AuditLink",
     "AuditPending",
+    "AuditSink",
     "Directory",
     "DirectorySync",
     "Generation",
