@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -145,6 +146,15 @@ class AuditScreen(ReadOnlyScreen):
         teams = list(managed_teams(actor).values_list("name", flat=True))
         others = ~Q(actor_id=actor.user_id) | Q(actor_id=None)
         return [own, others & Q(object_type="team", object_name__in=teams)] if teams else [own]
+
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """The whole log as a file, for those who may read all of it."""
+        if not permissions.may_read_audit(actor_of(request)):
+            return []
+        export = reverse("api:audit-export")
+        return [
+            (f"Export as {label}", f"{export}?format={form}") for label, form in (("CSV", "csv"), ("JSON", "jsonl"))
+        ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

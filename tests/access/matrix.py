@@ -193,6 +193,8 @@ CONSOLE = {
     "accounts_membership": ADMINS,
     "accounts_token": ADMINS,
     "accounts_auditentry": ADMINS,
+    "accounts_auditcheckpoint": ADMINISTRATOR,
+    "accounts_auditsink": ADMINISTRATOR,
     "indexapp_index": ADMINS,
     "indexapp_project": ADMINS,
     "indexapp_release": ADMINS,
