@@ -269,6 +269,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_scopes.checked_indexes": "asks",
     "indexapp.services.changes.record": "writes the evidence of the others",
+    "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
     "indexapp.services.uploads.recording.record": "a part of uploads.accept",
 }

@@ -10,10 +10,11 @@ def forget() -> None:
     from accounts import authentication
     from accounts.services import refusals
     from indexapp import storage
+    from indexapp.services import downloads
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
 
     for cache in caches.all(initialized_only=True):
         cache.clear()
     storage.forget_default()
-    for memory in (authentication, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
+    for memory in (authentication, downloads, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
         memory.forget_all()
