@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from django.apps import AppConfig
 from django.conf import settings
 
@@ -16,6 +18,7 @@ class AccountsConfig(AppConfig):
         """Declare what runs by the clock, what is measured, and what the app puts into the console."""
         _declare_jobs()
         _declare_figures()
+        _keep_evidence()
         _enter_console()
 
 
@@ -27,6 +30,9 @@ def _declare_jobs() -> None:
     schedules.declare("sync directories", "accounts.tasks.sync_directories", every_minutes=minutes)
     schedules.declare("ask directories", "accounts.tasks.ask_directories", every_minutes=5)
     schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
+    schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
+    schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
+    schedules.declare("stream the audit log", "accounts.tasks.deliver_audit", every_minutes=1)
 
 
 def _declare_figures() -> None:
@@ -37,6 +43,17 @@ def _declare_figures() -> None:
     up = "Whether a directory answers (1) or fails (0)."
     gauges.declare("tpi_directory_up", up, standing.figures, labels=["directory"])
     gauges.declare("tpi_alarms_open", "Alarms that nobody has seen to, by code.", alarms.figures, labels=["code"])
+
+
+def _keep_evidence() -> None:
+    """Chain audit entries and write refusals down soon after the request, in threads of their own."""
+    from accounts import authentication
+    from accounts.services import audit, audit_chain, refusals
+    from tpi_site.kit import companions, edge
+
+    audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
+    refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
+    edge.on_refusal(authentication.note_refusal)
 
 
 def _enter_console() -> None:
@@ -53,6 +70,7 @@ def _enter_console() -> None:
     user_logged_in.connect(browser_sessions.on_login, dispatch_uid="accounts.browser_sessions")
     entrance.register("accounts", rows.looks_after_a_team)
     entrance.register("sessions", may_end_sessions)
+    entrance.register("evidence", attrgetter("reads_everything"))
     freshness.register(fresh.interruption)
     cards.register("second factors", 45, our_cards.second_factors)
     cards.register("expiring tokens", 40, our_cards.expiring_tokens)

@@ -22,9 +22,9 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
-from accounts.services import passwords, second_factors, token_use
+from accounts.services import passwords, refusals, second_factors, token_use
 from accounts.services.directories import standing
-from tpi_site.kit.errors import Unauthenticated
+from tpi_site.kit.errors import Kind, Refusal, Unauthenticated
 from tpi_site.kit.request_context import current
 
 _REMEMBERED = 10_000
@@ -153,6 +153,30 @@ def actor_of(request: HttpRequest) -> Actor:
     actor = authenticate(authorization) if authorization else session_actor(request)
     context = current.get()
     return actor.at(address=context.address, request_id=context.request_id)
+
+
+_WRITTEN_ELSEWHERE = {"password-wrong"}
+
+
+def note_refusal(refusal: Refusal, path: str, authorization: str, request: HttpRequest | None) -> None:
+    """The error edge refuses a request: have it written who was refused, unless they merely have not signed in yet."""
+    if refusal.code in _WRITTEN_ELSEWHERE:
+        return
+    actor = ANONYMOUS if refusal.kind is Kind.UNAUTHENTICATED else _lately(authorization, request)
+    if actor.is_anonymous and not authorization:
+        return
+    context = current.get()
+    refusals.note(actor=actor.at(address=context.address, request_id=context.request_id), code=refusal.code, path=path)
+
+
+def _lately(authorization: str, request: HttpRequest | None) -> Actor:
+    """Who this request was found to come from, as far as that is known without asking the database again."""
+    known = _known.get(_key(authorization)) if authorization else None
+    if known is not None:
+        return known.actor
+    actor = getattr(request, "actor", None)
+    actor = getattr(actor, "_wrapped", actor)
+    return actor if isinstance(actor, Actor) else ANONYMOUS
 
 
 class ActorMiddleware:

@@ -132,3 +132,11 @@ def alarms_visible_to(actor: Actor) -> QuerySet[Alarm]:
 def may_end_sessions(actor: Actor) -> bool:
     """Whether the actor may see and end everybody's sessions, and take a lost second factor away."""
     return (actor.may_secure and actor.token is None) or actor.may_administer_instance
+
+
+_NAMED = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix", "request", "alarm")
+
+
+def audit_search(text: str) -> Q:
+    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id."""
+    return Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)

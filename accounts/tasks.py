@@ -9,7 +9,15 @@ from django.core.management import call_command
 from accounts.clients.ldap_connection import DirectoryFault
 from accounts.domain.actors import internal
 from accounts.models import Directory
-from accounts.services import attempts, sessions, token_upkeep, verified_passwords
+from accounts.services import (
+    attempts,
+    audit_chain,
+    audit_checkpoints,
+    audit_delivery,
+    sessions,
+    token_upkeep,
+    verified_passwords,
+)
 from accounts.services.directories import standing, sync
 from tpi_site.kit.errors import Refusal
 
@@ -47,3 +55,18 @@ def ask_directories() -> None:
 def purge_tokens() -> None:
     """Forget short-lived tokens that ended more than a day ago."""
     token_upkeep.purge_short_lived()
+
+
+def chain_audit() -> None:
+    """Chain what no web process has chained: entries of jobs and commands, and of processes that were killed."""
+    audit_chain.link_all()
+
+
+def sign_audit_checkpoint() -> None:
+    """Sign the end of the audit chain if it has grown."""
+    audit_checkpoints.checkpoint()
+
+
+def deliver_audit() -> None:
+    """Give the sinks of the audit log what they lack."""
+    audit_delivery.deliver_all()

@@ -19,6 +19,7 @@ gc.set_threshold(10_000, 10, 10)
 
 from django.conf import settings  # noqa: E402  the mask must be set before anything is written
 
+from tpi_site.kit import companions  # noqa: E402  as above
 from tpi_site.lifeline import end_with  # noqa: E402  as above
 
 bind = settings.TPI_BIND
@@ -56,6 +57,16 @@ def when_ready(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Let a worker drain and end as soon as the master is gone, so that nothing keeps the port from the next one."""
     end_with(worker.ppid, signal.SIGTERM)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start what a worker does beside answering requests."""
+    companions.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Let it write down what it still holds."""
+    companions.finish()
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -16,12 +16,14 @@ class IndexConfig(AppConfig):
         from accounts.services import scope_indexes
         from indexapp.admin import cards as our_cards
         from indexapp.admin import rows
+        from indexapp.services import downloads
         from indexapp.services.pages import access
-        from tpi_site.kit import schedules
+        from tpi_site.kit import companions, schedules
         from tpi_site.kit.admin import cards, entrance
 
         scope_indexes.register(access.scope_indexes)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
+        downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)

@@ -16,6 +16,7 @@ from indexapp.views.machine.wsgi import MachineReads
 from tests.factories.cast import Cast
 from tests.factories.publishing import make_index
 from tests.plugins import process_memory, run_folder
+from tests.plugins.append_only import _emptying_passes_triggers  # noqa: F401  a fixture
 from tests.wsgi_client import WsgiClient
 
 pytest_plugins = ["tests.servers.directories"]

@@ -12,8 +12,19 @@ from typing import Any
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, BrowserSession, Token, User
-from accounts.services import alarms, authenticators, service_accounts, sessions, teams, token_rotation, tokens, users
+from accounts.models import Alarm, AuditSink, BrowserSession, Token, User
+from accounts.services import (
+    alarms,
+    audit_export,
+    audit_sinks,
+    authenticators,
+    service_accounts,
+    sessions,
+    teams,
+    token_rotation,
+    tokens,
+    users,
+)
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
@@ -45,6 +56,7 @@ class World:
             with_factor(person)
             begun(person)
         self.program = service_accounts.create(actor=SYSTEM, team=cast.team, name="svc-build")
+        self.sink = AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -75,6 +87,36 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
         f"operator {SECURES}",
+    ),
+    "accounts.services.audit_export.export": Mutation(
+        lambda world, actor: audit_export.export(actor=actor, form="csv"),
+        "audit.export",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.create": Mutation(
+        lambda world, actor: audit_sinks.create(actor=actor, name="new", kind="file", address="new.jsonl"),
+        "audit-sink.create",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.change": Mutation(
+        lambda world, actor: audit_sinks.change(actor=actor, sink=world.sink, enabled=False),
+        "audit-sink.change",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.delete": Mutation(
+        lambda world, actor: audit_sinks.delete(actor=actor, sink=world.sink),
+        "audit-sink.delete",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.test": Mutation(
+        lambda world, actor: audit_sinks.test(actor=actor, sink=world.sink),
+        "audit-sink.test",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.audit_sinks.secret_of": Mutation(
+        lambda world, actor: audit_sinks.secret_of(actor=actor, sink=world.sink),
+        "audit-sink.show-secret",
+        ADMINISTRATOR,
     ),
     "accounts.services.users.create": Mutation(
         lambda world, actor: users.create(actor=actor, username="new", email="new@tpi.example"),
@@ -303,11 +345,13 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
+    "accounts.services.refusals.note": "writes the evidence of what was refused",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",
     "accounts.services.token_scopes.checked_indexes": "asks",
     "indexapp.services.changes.record": "writes the evidence of the others",
+    "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
     "indexapp.services.uploads.recording.record": "a part of uploads.accept",
 }

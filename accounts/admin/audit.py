@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts import permissions
 from accounts.admin.rows import managed_teams
 from accounts.models import AuditEntry
 from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
-
-_TYPES = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix")
 
 
 class SubjectFilter(ConditionFilter):
@@ -49,6 +52,56 @@ class ObjectFilter(WithinFilter):
         return Q(object_type=kind, object_name=name)
 
 
+class ActionFilter(ConditionFilter):
+    """What sort of act."""
+
+    title, parameter_name = "act", "act"
+    conditions: ClassVar = {
+        word: (label, Q(action__startswith=word))
+        for word, label in (
+            ("sign-", "Sign-ins and sign-outs"),
+            ("request.", "Refused requests"),
+            ("token.", "Tokens"),
+            ("role.", "Roles"),
+            ("file.", "Files"),
+            ("audit", "The log itself"),
+            ("alarm.", "Alarms"),
+        )
+    }
+
+
+class TimeFilter(ConditionFilter):
+    """How long ago."""
+
+    title, parameter_name = "time", "within"
+
+    def chosen(self) -> Mapping[str, tuple[str, Q]]:
+        """From now."""
+        now = timezone.now()
+        spans = {"hour": ("The last hour", 1), "day": ("The last day", 24), "month": ("The last 30 days", 720)}
+        return {word: (label, Q(at__gte=now - timedelta(hours=hours))) for word, (label, hours) in spans.items()}
+
+
+class AddressFilter(WithinFilter):
+    """What came from one address."""
+
+    title, parameter_name, pins = "address", "address", False
+
+    def condition(self, value: str) -> Q:
+        """By the address as it was written."""
+        return Q(address=value)
+
+
+class RequestFilter(WithinFilter):
+    """What one request did."""
+
+    title, parameter_name = "request", "request"
+
+    def condition(self, value: str) -> Q:
+        """By the id that the answer told."""
+        return Q(request_id=value)
+
+
 @admin.register(AuditEntry)
 class AuditScreen(ReadOnlyScreen):
     """Who did what, the newest first. Others than administrators see their own acts and those on their teams."""
@@ -59,21 +112,25 @@ class AuditScreen(ReadOnlyScreen):
     list_filter = (
         choice_filter("outcome", "outcome", "outcome", AuditEntry.Outcome.choices, usual=AuditEntry.Outcome.DONE),
         SubjectFilter,
+        ActionFilter,
+        TimeFilter,
         ActorFilter,
         ObjectFilter,
+        AddressFilter,
+        RequestFilter,
     )
-    search_fields = ("actor_name", "object_name")
-    search_help_text = "The exact name of a person or of what was acted upon."
+    search_fields = ("actor_name", "object_name", "request_id")
+    search_help_text = "The exact name of a person or of what was acted upon, or a request's id."
     ordering = ("-pk",)
     list_defer = ("detail",)
     fieldsets = (
-        (None, {"fields": ("time", "action", "result", "object")}),
+        (None, {"fields": ("time", "action", "result", "reason", "object")}),
         ("By whom", {"fields": ("actor_name", "method", "token_key_id", "address", "request_id")}),
         ("Detail", {"fields": ("particulars",)}),
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        """All for administrators; for others what they did, and what was done to teams that they manage now."""
+        """All for those who may read it; for others what they did, and what was done to teams that they manage now."""
         actor = actor_of(request)
         if actor.reads_everything:
             return AuditEntry.objects.all()
@@ -90,6 +147,15 @@ class AuditScreen(ReadOnlyScreen):
         others = ~Q(actor_id=actor.user_id) | Q(actor_id=None)
         return [own, others & Q(object_type="team", object_name__in=teams)] if teams else [own]
 
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """The whole log as a file, for those who may read all of it."""
+        if not actor_of(request).reads_everything:
+            return []
+        export = reverse("api:audit-export")
+        return [
+            (f"Export as {label}", f"{export}?format={form}") for label, form in (("CSV", "csv"), ("JSON", "jsonl"))
+        ]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -97,7 +163,7 @@ class AuditScreen(ReadOnlyScreen):
         text = search_term.strip()
         if not text:
             return queryset, False
-        return queryset.filter(Q(actor_name=text) | Q(object_type__in=_TYPES, object_name=text)), False
+        return queryset.filter(permissions.audit_search(text)), False
 
     @admin.display(description="Time")
     def time(self, row: AuditEntry) -> SafeString | str:

@@ -31,5 +31,6 @@ urlpatterns = [
     path("tokens/<int:id>/", TokenViewSet.at(get="retrieve", delete="destroy"), name="token"),
     path("tokens/<int:id>/rotate/", TokenViewSet.at(post="rotate"), name="token-rotate"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
+    path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
     path("audit/<int:id>/", AuditViewSet.at(get="retrieve"), name="audit-entry"),
 ]

@@ -1,7 +1,8 @@
 """People, teams, tokens, directories and the audit log."""
 
 from accounts.models.alarms import Alarm
-from accounts.models.audit import AuditEntry
+from accounts.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditPending
+from accounts.models.audit_sinks import AuditSink
 from accounts.models.browser_sessions import BrowserSession
 from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
 from accounts.models.factors import Authenticator, RecoveryCode
@@ -15,7 +16,11 @@ from accounts.models.users import ADMINISTRATOR_BIT, Membership, Team, User
 __all__ = [
     "ADMINISTRATOR_BIT",
     "Alarm",
+    "AuditCheckpoint",
     "AuditEntry",
+    "AuditLink",
+    "AuditPending",
+    "AuditSink",
     "Authenticator",
     "BrowserSession",
     "Directory",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
 from accounts.domain.actors import Actor
@@ -11,6 +16,20 @@ from accounts.models import AuditEntry
 from tpi_site.kit.inserting import insert
 from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_listeners: list[Callable[[], None]] = []
+
+
+def on_entry(listener: Callable[[], None]) -> None:
+    """Have ``listener`` called whenever an entry was written, perhaps not committed yet; it must not wait."""
+    _listeners.append(listener)
+
+
+def digested(value: object) -> str:
+    """A secret as a keyed digest: two entries show whether it was the same, and neither shows what it was."""
+    key = settings.TPI_TOKEN_PEPPER.encode()
+    return "hmac-sha256:" + hmac.new(key, f"audit\x1f{value}".encode(), hashlib.sha256).hexdigest()
 
 
 def record(
@@ -21,26 +40,36 @@ def record(
     object_type: str = "",
     object_name: str = "",
     outcome: str = AuditEntry.Outcome.DONE,
+    reason: str = "",
     **detail: Any,
 ) -> None:
     """Write that ``actor`` did ``action``; call it inside the transaction of what it records.
 
     ``subject`` gives type, id and name of what was acted upon, unless ``object_type`` and ``object_name`` say it.
-    ``detail`` must hold nothing secret and be JSON.
+    ``reason`` is the code of a refusal.  ``detail`` must be JSON and hold nothing secret; what was there before and after
+    goes in as ``before`` and ``after``, secrets among it through :func:`digested`.
     """
     context = current.get()
     entry = AuditEntry(
         actor_id=actor.user_id,
-        actor_name=actor.display_name,
+        actor_name=_line(actor.display_name),
         token_key_id=actor.token.key_id if actor.token else "",
         method=actor.method.value,
-        address=actor.address or context.address,
+        address=_line(actor.address or context.address),
         request_id=actor.request_id or context.request_id,
         action=action,
         object_type=object_type or (subject._meta.model_name or "" if subject else ""),
         object_id=subject.pk if subject is not None and isinstance(subject.pk, int) else None,
-        object_name=redact(object_name or str(subject or ""))[:400],
+        object_name=_line(redact(object_name or str(subject or "")))[:400],
         outcome=outcome,
+        reason=reason[:64],
         detail=detail,
     )
     insert(entry)
+    for listener in _listeners:
+        listener()
+
+
+def _line(text: str) -> str:
+    """``text`` without control characters: they could forge lines where entries are written, and part fields where hashed."""
+    return _CONTROLS.sub(" ", text) if not text.isprintable() else text

@@ -122,6 +122,7 @@ class _Lingering(HttpResponse):
 
 
 def _refused(request: HttpRequest, refusal: Refusal, body: Body | None) -> HttpResponse:
+    edge.tell(refusal, request.path_info, request.META.get("HTTP_AUTHORIZATION", ""), request)
     answer = edge.answer_for(refusal, request.headers.get("Accept", ""))
     response = edge.http_response(answer) if body is None else _Lingering(answer, body)
     for name, value in answer.headers.items():

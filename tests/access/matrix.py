@@ -106,6 +106,7 @@ def _rest() -> dict[str, Row]:
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
         "api:audit": reads(SEES_ALL),
+        "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
@@ -238,6 +239,8 @@ CONSOLE = {
     "django_q_failure": WATCHERS,
     "django_q_success": WATCHERS,
     "django_q_schedule": WATCHERS,
+    "accounts_auditcheckpoint": SEES_ALL,
+    "accounts_auditsink": SEES_ALL,
 }
 """Screens of the console: who may open the list; the rows in it are those that the person administers."""
 

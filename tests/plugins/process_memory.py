@@ -8,13 +8,15 @@ def forget() -> None:
     from django.core.cache import caches
 
     from accounts import authentication
+    from accounts.services import refusals
     from accounts.services.directories import sign_in
     from indexapp import storage
+    from indexapp.services import downloads
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
 
     for cache in caches.all(initialized_only=True):
         cache.clear()
     storage.forget_default()
     sign_in.forget_faults()
-    for memory in (authentication, files, gate, index_map, project_pages, root_lists, watermarks):
+    for memory in (authentication, downloads, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
         memory.forget_all()

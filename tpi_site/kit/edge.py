@@ -152,6 +152,30 @@ def _from_database(error: Error) -> Refusal | None:
     return None
 
 
+RefusalListener = Callable[[Refusal, str, str, HttpRequest | None], None]
+_listeners: list[RefusalListener] = []
+_TOLD = {Kind.UNAUTHENTICATED, Kind.FORBIDDEN}
+
+
+def on_refusal(listener: RefusalListener) -> None:
+    """Have ``listener`` told of refusals for want of credentials or rights; it must neither wait nor fail.
+
+    It is given the refusal, the path, the ``Authorization`` header, and the Django request if there is one.
+    """
+    _listeners.append(listener)
+
+
+def tell(refusal: Refusal, path: str, authorization: str, request: HttpRequest | None = None) -> None:
+    """Tell the listeners of a refusal that is about to be answered."""
+    if refusal.kind in _TOLD:
+        for listener in _listeners:
+            listener(refusal, path, authorization, request)
+
+
+def _tell_of(request: HttpRequest, refusal: Refusal) -> None:
+    tell(refusal, request.path_info, request.META.get("HTTP_AUTHORIZATION", ""), request)
+
+
 def wants_page(request: HttpRequest) -> bool:
     """Whether the answer is for a person: a browser outside the machine addresses."""
     return not _MACHINE.match(request.path_info) and "text/html" in request.headers.get("Accept", "")
@@ -166,6 +190,7 @@ _MACHINE = re.compile(
 
 def to_response(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """``refusal`` as a Django response: a page for a browser, a problem document for a machine."""
+    _tell_of(request, refusal)
     if wants_page(request):
         return _page(request, refusal)
     answer = answer_for(refusal, request.headers.get("Accept", ""))
@@ -211,10 +236,13 @@ def rest_exception_handler(error: Exception, context: dict[str, Any]) -> HttpRes
     accept = request.headers.get("Accept", "")
     refusal = _race(error) or as_refusal(error)
     if refusal is None and isinstance(error, rest.APIException):
+        if isinstance(error, rest.PermissionDenied):
+            _tell_of(request._request, errors.Forbidden(str(error.detail)))
         return http_response(_rest_answer(error, accept))
     if refusal is None:
         log.error("A REST request failed: %s", request.path, exc_info=error)
         return http_response(fault_answer(accept))
+    _tell_of(request._request, refusal)
     return http_response(answer_for(refusal, accept))
 
 

@@ -26,6 +26,9 @@ TPI_PAGE_CACHE_MB = env.integer("TPI_PAGE_CACHE_MB", 16, minimum=1)
 TPI_ACCEL_LOCATION = env.text("TPI_ACCEL_LOCATION")
 TPI_STORAGE_URL = env.text("TPI_STORAGE_URL", f"file://{TPI_DATA_DIR / 'files'}")
 TPI_TRUSTED_PROXIES = env.words("TPI_TRUSTED_PROXIES")
+TPI_DOWNLOAD_LOG = env.switch("TPI_DOWNLOAD_LOG", default=True)
+TPI_DOWNLOAD_LOG_DAYS = env.integer("TPI_DOWNLOAD_LOG_DAYS", 90, minimum=1)
+TPI_OUTBOUND_NETWORKS = env.words("TPI_OUTBOUND_NETWORKS")
 TPI_METRICS_NETWORKS = env.words("TPI_METRICS_NETWORKS", ("127.0.0.0/8", "::1/128"))
 TPI_SIGN_IN_FAILURES = env.integer("TPI_SIGN_IN_FAILURES", 20, minimum=5)
 TPI_SIGN_IN_WINDOW = env.integer("TPI_SIGN_IN_WINDOW", 300, minimum=1)
@@ -46,6 +49,7 @@ TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
 
 SECRET_KEY = env.generated_secret("TPI_SECRET_KEY", TPI_DATA_DIR / "secret-key")
 TPI_KEYRING = env.text("TPI_KEYRING", f"file:{TPI_DATA_DIR / 'keyring.json'}")
+TPI_AUDIT_KEY = env.text("TPI_AUDIT_KEY")
 TPI_TOKEN_PEPPER = env.generated_secret("TPI_TOKEN_PEPPER", TPI_DATA_DIR / "token-pepper")
 
 DEBUG = False

@@ -8,19 +8,23 @@ from urllib.parse import quote
 
 from django.conf import settings
 
+from accounts.domain.actors import Actor
 from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import MultipartByteranges, Span, UnsatisfiableRange
 from indexapp.domain.cache_control import file_cache_control
 from indexapp.domain.etags import if_none_match
+from indexapp.services import downloads
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import default_storage
 from indexapp.views.machine.messages import LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
+from tpi_site.kit import request_context
 from tpi_site.kit.edge import problem_answer
 from tpi_site.kit.errors import Forbidden, NotFound, Unavailable
 
 _TYPE = "application/octet-stream"
+_SENT = {200, 206}
 _SMALL = 256 * 1024
 """Up to this many bytes one read() and one send() are cheaper than sendfile."""
 
@@ -40,7 +44,23 @@ def file(question: Question, index_name: str | None, path: str) -> Reply:
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
         )
-    return _answer(question, served)
+    reply = _answer(question, served)
+    if settings.TPI_DOWNLOAD_LOG and reply.status in _SENT and not question.is_head and not path.endswith(".metadata"):
+        _note(actor, index.name, served.project[1], path, reply.status)
+    return reply
+
+
+def _note(actor: Actor, index_name: str, project: str, path: str, status: int) -> None:
+    context = request_context.current.get()
+    downloads.note(
+        actor=actor,
+        index=index_name,
+        project=project,
+        filename=path.rpartition("/")[2],
+        status=status,
+        address=context.address,
+        request_id=context.request_id,
+    )
 
 
 def _answer(question: Question, served: ServedFile) -> Reply:

@@ -90,6 +90,8 @@ def answer(question: Question) -> Reply | None:
         accept = question.accept or ""
         if refusal is None:
             log.exception("A read failed: %s", question.path)
+        else:
+            edge.tell(refusal, question.path, question.authorization)
         refused = edge.answer_for(refusal, accept) if refusal else edge.fault_answer(accept)
         headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
         body = b"" if question.is_head else refused.body

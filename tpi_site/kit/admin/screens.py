@@ -233,6 +233,10 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     # Lists
 
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """Labels and addresses beside the title of the list."""
+        return []
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[OpenEndedList]:
         """The list that does not count."""
         return OpenEndedList

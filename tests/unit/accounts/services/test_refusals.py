@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from accounts.domain.actors import ANONYMOUS
+from accounts.models import AuditEntry
+from accounts.services import refusals
+from tests.factories.cast import Cast
+from tests.wsgi_client import WsgiClient
+
+pytestmark = pytest.mark.django_db
+
+LATER = 10_000_000.0
+
+
+def written() -> list[tuple[str, str, str, str, int]]:
+    rows = AuditEntry.objects.filter(action="request.refuse").order_by("pk")
+    return [(row.actor_name, row.object_name, row.outcome, row.reason, row.detail["times"]) for row in rows]
+
+
+def test_nobody_who_has_not_signed_in_yet_is_written(machine: WsgiClient, cast: Cast) -> None:
+    assert machine.get("/simple/").status == 401
+    assert machine.get("/api/v1/users/").status == 401
+    assert refusals.write(LATER) == 0
+
+
+@pytest.mark.parametrize("path", ["/simple/", "/api/v1/users/"])
+def test_wrong_credentials_are_written_without_the_name_that_they_claim(
+    machine: WsgiClient, cast: Cast, path: str
+) -> None:
+    client = machine.signed({"Authorization": "Bearer tpi_" + "x" * 40})
+    assert client.get(path).status == 401
+    refusals.write()
+    assert written() == [("anonymous", path, "refused", "token-wrong", 1)]
+
+
+def test_who_may_not_is_written_by_name_at_every_door(machine: WsgiClient, cast: Cast) -> None:
+    client = machine.signed(cast.bearer("outsider"))
+    assert client.get("/main/simple/").status == 403
+    assert client.get("/api/v1/audit/").status == 403
+    assert client.post("/legacy/", b"", Content_Type="multipart/form-data; boundary=x").status == 403
+    refusals.write()
+    assert {(row[0], row[1]) for row in written()} >= {("outsider", "/main/simple/")}
+    assert {row[0] for row in written()} == {"outsider"}
+    entry = AuditEntry.objects.filter(action="request.refuse").order_by("pk")[0]
+    assert entry.request_id
+    assert entry.token_key_id
+    assert entry.method == "token"
+
+
+def test_a_loop_writes_its_first_and_the_number_of_the_others(machine: WsgiClient, cast: Cast) -> None:
+    client = machine.signed(cast.bearer("outsider"))
+    client.get("/main/simple/")
+    assert refusals.write() == 1
+    for _ in range(20):
+        client.get("/main/simple/")
+        assert refusals.write() == 0
+    assert refusals.write(LATER) == 1
+    assert [row[4] for row in written()] == [1, 20]
+    assert refusals.write(LATER) == 0
+
+
+def test_many_different_ones_are_counted_together() -> None:
+    for number in range(1000):
+        refusals.note(actor=ANONYMOUS.at(address=f"192.0.2.{number}", request_id=""), code="token-wrong", path="/")
+    refusals.write()
+    refusals.write(LATER)
+    rows = written()
+    assert len(rows) == 201
+    assert sum(row[4] for row in rows) == 1000
+    assert ("anonymous", "(many)", "refused", "various", 800) in rows
+
+
+def test_what_cannot_be_written_now_is_written_later() -> None:
+    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("INSERT"):
+            raise OperationalError("the database only reads")
+        return execute(sql, params, many, context)
+
+    refusals.note(actor=ANONYMOUS, code="token-wrong", path="/")
+    with connection.execute_wrapper(fail):
+        assert refusals.write() == 0
+    refusals.note(actor=ANONYMOUS, code="token-wrong", path="/")
+    assert refusals.write() == 1
+    assert [row[4] for row in written()] == [2]
+
+
+def test_a_wrong_password_is_written_once_as_the_sign_in_that_it_is(machine: WsgiClient, cast: Cast) -> None:
+    import base64
+
+    credentials = base64.b64encode(b"reader:wrong password").decode()
+    assert machine.signed({"Authorization": f"Basic {credentials}"}).get("/simple/").status == 401
+    refusals.write(LATER)
+    [entry] = AuditEntry.objects.filter(outcome="refused")
+    assert (entry.action, entry.reason) == ("sign-in", "password-wrong")
