@@ -1,5 +1,25 @@
-"""The console's screens of people, teams, tokens and the audit log."""
+"""The console's screens of people, teams, tokens, directories, alarms and the audit log."""
 
-from accounts.admin import audit, members, people, teams, tokens
+from accounts.admin import (
+    alarms,
+    audit,
+    directories,
+    directory_syncs,
+    group_mappings,
+    members,
+    people,
+    teams,
+    tokens,
+)
 
-__all__ = ["audit", "members", "people", "teams", "tokens"]
+__all__ = [
+    "alarms",
+    "audit",
+    "directories",
+    "directory_syncs",
+    "group_mappings",
+    "members",
+    "people",
+    "teams",
+    "tokens",
+]

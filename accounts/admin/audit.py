@@ -14,7 +14,10 @@ from accounts.models import AuditEntry
 from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
 
-_TYPES = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix")
+_TYPES = (
+    *("user", "team", "token", "directory", "groupmapping", "alarm"),
+    *("index", "project", "release", "file", "role", "reservedprefix"),
+)
 
 
 class SubjectFilter(ConditionFilter):

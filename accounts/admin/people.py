@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import lazy
 from django.utils.safestring import SafeString
 
+from accounts.admin.left_behind import LeftBehindPage, summary
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Membership, Token, User
 from accounts.permissions import users_visible_to
@@ -94,7 +95,7 @@ def _others(actor: Actor, user: User) -> bool:
 
 
 @admin.register(User)
-class UserScreen(Screen):
+class UserScreen(LeftBehindPage, Screen):
     """Accounts of people and programs."""
 
     section, place, area = "People and rights", 10, "accounts"
@@ -173,6 +174,7 @@ class UserScreen(Screen):
         ),
         perform=lambda actor, user, _: users.delete(actor=actor, user=user),
         offered=_others,
+        extent=summary,
         is_dangerous=True,
         is_bulk=False,
         removes=True,
@@ -209,8 +211,9 @@ class UserScreen(Screen):
         return marks.list_url(AuditEntry, actor=row.username)
 
     def related(self, request: HttpRequest, row: User) -> list[tuple[str, str]]:
-        """The person's teams and tokens."""
+        """The person's teams and tokens, and what depends on them."""
         return [
+            self.left_behind_link(row),
             ("Teams", marks.list_url(Membership, user=row.username)),
             ("Tokens", marks.list_url(Token, owner=row.username)),
         ]

@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from accounts.admin.members import member_field
 from accounts.admin.rows import managed_teams
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, Team
+from accounts.models import AuditEntry, GroupMapping, Membership, Team
+from accounts.permissions import may_operate
 from accounts.services import teams
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.refusals import ModelForm, RefusableForm
@@ -185,8 +186,11 @@ class TeamScreen(Screen):
         return marks.list_url(AuditEntry, object=f"team:{row.name}")
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
-        """The list of members, for large teams."""
-        return [("Members", marks.list_url(Membership, team=row.name))]
+        """The list of members, for large teams, and the groups of directories that give places."""
+        links = [("Members", marks.list_url(Membership, team=row.name))]
+        if may_operate(actor_of(request)):
+            links.append(("Mapped groups", marks.list_url(GroupMapping, team=row.name)))
+        return links
 
     @admin.display(description="Members")
     def size(self, row: Any) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from django.db.models import QuerySet
 from django.urls import reverse
 from django_filters import rest_framework as filters
@@ -16,7 +19,8 @@ from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.models import User
-from accounts.services import users
+from accounts.services import left_behind, users
+from accounts.services.left_behind import LeftBehind
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 MAX_PASSWORD = 1024
@@ -67,6 +71,21 @@ class PasswordSerializer(StrictSerializer):
     """A new password."""
 
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+
+
+class LeftBehindSerializer(serializers.Serializer[LeftBehind]):
+    """A thing in somebody's name."""
+
+    kind = serializers.CharField(read_only=True, help_text="For example `token`, `team`, `project` or `index`.")
+    name = serializers.CharField(read_only=True)
+    sentence = serializers.CharField(read_only=True, help_text="What about it, and what to do.")
+
+
+class LeftBehindListSerializer(serializers.Serializer[Any]):
+    """All of them; the list is never paged."""
+
+    results = LeftBehindSerializer(many=True, read_only=True)
+    next = serializers.URLField(allow_null=True, read_only=True)
 
 
 class UserFilter(Filters):
@@ -134,6 +153,13 @@ class UserViewSet(Resource):
         user = user_for(self.actor, username)
         users.set_password(actor=self.actor, user=user, password=self.body(PasswordSerializer)["password"])
         return gone()
+
+    @extend_schema(summary="List what an account leaves behind", responses=LeftBehindListSerializer)
+    def left_behind(self, request: Request, username: str) -> Response:
+        """What is in the account's name and may need somebody else, for administrators."""
+        permissions.require_administrator(self.actor, "see what an account leaves behind")
+        things = left_behind.report(user_for(self.actor, username))
+        return Response({"results": [asdict(thing) for thing in things], "next": None})
 
 
 def user_for(actor: Actor, username: str) -> User:

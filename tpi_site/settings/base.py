@@ -239,6 +239,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "Users", "description": "People's accounts."},
         {"name": "Teams", "description": "People who hold roles together."},
         {"name": "Tokens", "description": "Credentials for programs."},
+        {"name": "Directories", "description": "LDAP and Active Directory servers that people sign in through."},
+        {"name": "Alarms", "description": "What needs a person."},
         {"name": "Changes", "description": "What happened to what is published, in order."},
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},

@@ -61,7 +61,8 @@ class ConfirmedAction:
     ``perform`` receives the actor, the row and the form's values; ``done`` is the participle of the message ('archived');
     ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button;
     ``extent`` says of one row how much it is about;
-    ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone.
+    ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone; ``leads_to`` is the address
+    of the page to go on to from one row's page, where that is another one.
     """
 
     name: str
@@ -76,6 +77,7 @@ class ConfirmedAction:
     is_dangerous: bool = False
     is_bulk: bool = True
     removes: bool = False
+    leads_to: Callable[[Any], str] = _nothing_more
 
 
 @dataclass(frozen=True)
