@@ -14,10 +14,12 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.models import Alarm, Token, User
 from accounts.services import alarms, teams, tokens, users
+from accounts.services.directories import settings as directories
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
+from tests.factories.directories import map_group, silent_directory, silent_values
 from tests.factories.people import make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
 
@@ -37,6 +39,8 @@ class World:
         self.prefix = ReservedPrefix.objects.create(prefix="ours", team=cast.team, index=self.index)
         self.token: Token = make_token(cast.reader)[0]
         self.role: Role = give(self.newcomer, [Verb.READ], self.index)
+        self.directory = silent_directory()
+        self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -64,6 +68,33 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.alarms.end": Mutation(
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.create": Mutation(
+        lambda world, actor: directories.create(actor=actor, name="new", **silent_values()),
+        "directory.create",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.change": Mutation(
+        lambda world, actor: directories.change(actor=actor, directory=world.directory, title="Corp"),
+        "directory.change",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.delete": Mutation(
+        lambda world, actor: directories.delete(actor=actor, directory=world.directory),
+        "directory.delete",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.map_group": Mutation(
+        lambda world, actor: directories.map_group(
+            actor=actor, directory=world.directory, group_dn="cn=devs,dc=tpi", team=world.team, role="maintainer"
+        ),
+        "directory.map-group",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.unmap_group": Mutation(
+        lambda world, actor: directories.unmap_group(actor=actor, mapping=world.mapping),
+        "directory.unmap-group",
         ADMINISTRATOR,
     ),
     "accounts.services.users.create": Mutation(
@@ -233,6 +264,12 @@ MUTATIONS: dict[str, Mutation] = {
 NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
+    "accounts.services.directories.people.end": "a part of a sync and of settings.delete, which ask who may",
+    "accounts.services.directories.people.end_all": "a part of settings.delete",
+    "accounts.services.directories.sync.asking.ask_plan": "puts a job on the queue, which asks again",
+    "accounts.services.directories.sync.asking.ask_sync": "puts a job on the queue, which asks again and writes the evidence",
+    "accounts.services.directories.sync.run.plan": "writes a report and changes nothing else",
+    "accounts.services.directories.sync.run.run": "many changes, each with its evidence; needs a server to be called",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_scopes.checked_indexes": "asks",

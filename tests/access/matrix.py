@@ -91,6 +91,7 @@ def _rest() -> dict[str, Row]:
         "api:token": Row(
             {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {"id": "{token}"}, denied=404
         ),
+        "api:user-left-behind": Row({"GET": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:audit": reads(ADMINISTRATOR),
         "api:audit-entry": reads(ADMINISTRATOR, id="{audit}"),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
@@ -125,12 +126,42 @@ def _rest() -> dict[str, Row]:
         "api:changes": reads(SIGNED_IN),
         "api:nothing": Row({}, suffix="no-such-thing/"),
     }
+    rows |= _directories()
     for below, kwargs in (("project", _PROJECT), ("release", _RELEASE)):
         rows[f"api:{below}-files"] = reads(READERS, **kwargs)
         rows[f"api:{below}-file"] = Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, {**kwargs, **_FILE})
         rows[f"api:{below}-file-yank"] = Row({"POST": (ADMINS, _REASON)}, {**kwargs, **_FILE})
         rows[f"api:{below}-file-unyank"] = Row({"POST": (ADMINS, {})}, {**kwargs, **_FILE})
     return rows
+
+
+def _directories() -> dict[str, Row]:
+    directory = {"directory": "corp"}
+    new = {"name": "new", "hosts": "ldap.tpi.example", "user_base": "dc=tpi", "bind_dn": "cn=a", "bind_password": "b"}
+    mapping = {"group_dn": "cn=devs,dc=tpi", "instance_role": "auditor"}
+    return {
+        "api:directories": Row({"GET": (ADMINISTRATOR, None), "POST": (ADMINISTRATOR, new)}),
+        "api:directory": Row(
+            {
+                "GET": (ADMINISTRATOR, None),
+                "PATCH": (ADMINISTRATOR, {"title": "Corp"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            directory,
+        ),
+        "api:directory-test": Row({"POST": (ADMINISTRATOR, {})}, directory),
+        "api:directory-plan": Row({"POST": (ADMINISTRATOR, {})}, directory),
+        "api:directory-sync": Row({"POST": (ADMINISTRATOR, {})}, directory),
+        "api:directory-syncs": reads(ADMINISTRATOR, **directory),
+        "api:directory-report": reads(ADMINISTRATOR, **directory, id="{sync}"),
+        "api:directory-mappings": Row({"GET": (ADMINISTRATOR, None), "POST": (ADMINISTRATOR, mapping)}, directory),
+        "api:directory-mapping": Row(
+            {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
+        ),
+        "api:alarms": reads(ADMINISTRATOR),
+        "api:alarm": reads(ADMINISTRATOR, id="{alarm}"),
+        "api:alarm-end": Row({"POST": (ADMINISTRATOR, {})}, {"id": "{alarm}"}),
+    }
 
 
 def _machine() -> dict[str, Row]:
@@ -191,6 +222,10 @@ CONSOLE = {
     "accounts_team": ADMINS,
     "accounts_membership": ADMINS,
     "accounts_token": ADMINS,
+    "accounts_directory": ADMINISTRATOR,
+    "accounts_groupmapping": ADMINISTRATOR,
+    "accounts_directorysync": ADMINISTRATOR,
+    "accounts_alarm": ADMINISTRATOR,
     "accounts_auditentry": ADMINS,
     "indexapp_index": ADMINS,
     "indexapp_project": ADMINS,

@@ -245,7 +245,11 @@ SPECTACULAR_SETTINGS = {
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
     ],
-    "ENUM_NAME_OVERRIDES": {"VerbEnum": "accounts.api.tokens.VERBS"},
+    "ENUM_NAME_OVERRIDES": {
+        "VerbEnum": "accounts.api.tokens.VERBS",
+        "KindEnum": "indexapp.models.Index.Kind",
+        "DirectoryKindEnum": "accounts.models.Directory.Kind",
+    },
 }
 
 PROMETHEUS_METRIC_NAMESPACE = "tpi"
