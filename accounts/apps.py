@@ -16,10 +16,13 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Declare what runs by the clock, what is measured, and what the app puts into the console."""
+        from accounts.services import left_behind
+
         _declare_jobs()
         _declare_figures()
         _keep_evidence()
         _enter_console()
+        left_behind.register(left_behind.identity)
 
 
 def _declare_jobs() -> None:
@@ -70,7 +73,10 @@ def _enter_console() -> None:
     user_logged_in.connect(browser_sessions.on_login, dispatch_uid="accounts.browser_sessions")
     entrance.register("accounts", rows.looks_after_a_team)
     entrance.register("sessions", may_end_sessions)
+    entrance.register("operations", attrgetter("sees_operation"))
     entrance.register("evidence", attrgetter("reads_everything"))
     freshness.register(fresh.interruption)
+    cards.register("alarms", 5, our_cards.open_alarms)
+    cards.register("directories", 30, our_cards.directories)
     cards.register("second factors", 45, our_cards.second_factors)
     cards.register("expiring tokens", 40, our_cards.expiring_tokens)

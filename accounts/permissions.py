@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, AuditEntry, Membership, Team, Token, User
+from accounts.models import Alarm, AuditEntry, Directory, Membership, Team, Token, User
 from accounts.models.placing import teams_of, teams_under
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -19,6 +19,19 @@ def require_administrator(actor: Actor, deed: str) -> None:
         raise Unauthenticated(SIGN_IN)
     if not actor.may_administer_instance:
         raise Forbidden(f"Only an administrator of the instance may {deed}.", code="administrator-needed")
+
+
+def require_operator(actor: Actor, deed: str) -> None:
+    """Refuse who does not run the installation; ``deed`` completes 'Only an operator or an administrator may'."""
+    if actor.is_anonymous:
+        raise Unauthenticated(SIGN_IN)
+    if not actor.may_operate:
+        raise Forbidden(f"Only an operator or an administrator of the instance may {deed}.", code="operator-needed")
+
+
+def directories_visible_to(actor: Actor) -> QuerySet[Directory]:
+    """All directories for who runs the installation or reads everything; there are none for others."""
+    return Directory.objects.all() if actor.sees_operation else Directory.objects.none()
 
 
 def require_reader_of_everything(actor: Actor, deed: str) -> None:

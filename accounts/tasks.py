@@ -7,8 +7,8 @@ import logging
 from django.core.management import call_command
 
 from accounts.clients.ldap_connection import DirectoryFault
-from accounts.domain.actors import internal
-from accounts.models import Directory
+from accounts.domain.actors import Actor, Method, internal
+from accounts.models import Directory, User
 from accounts.services import (
     attempts,
     audit_chain,
@@ -70,3 +70,33 @@ def sign_audit_checkpoint() -> None:
 def deliver_audit() -> None:
     """Give the sinks of the audit log what they lack."""
     audit_delivery.deliver_all()
+
+
+def sync_directory(
+    pk: int,
+    accept_removals: bool = False,  # noqa: FBT001, FBT002  what a queue holds
+    dry_run: bool = False,  # noqa: FBT001, FBT002  as above
+    asked_by: int | None = None,
+) -> str:
+    """Sync a directory, or plan it, in the name of the account ``asked_by``; answers in a sentence what came of it.
+
+    A refusal is an answer too: tried again later, as failed jobs are, it would surprise whoever has gone on since.
+    """
+    directory = Directory.objects.filter(pk=pk).first()
+    actor = _asking(asked_by)
+    if directory is None or actor is None:
+        return "The directory, or the account that asked, is not there any more."
+    try:
+        if dry_run:
+            return sync.plan(actor=actor, directory=directory).sentence
+        return sync.run(actor=actor, directory=directory, accept_removals=accept_removals).sentence
+    except Refusal as refusal:
+        return refusal.detail
+
+
+def _asking(pk: int | None) -> Actor | None:
+    """The person as they are now, so that rights lost in the meantime are lost here too; the product for nobody."""
+    if pk is None:
+        return internal("directory sync")
+    user = User.objects.filter(pk=pk, is_active=True).first()
+    return user.actor(Method.INTERNAL) if user else None

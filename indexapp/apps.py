@@ -12,16 +12,18 @@ class IndexConfig(AppConfig):
     verbose_name = "Indexes"
 
     def ready(self) -> None:
-        """Declare the app's jobs, tell which indexes a token may be bound to, and fill the console's registries."""
-        from accounts.services import scope_indexes
+        """Declare the app's jobs, tell what accounts hold here, and fill the console's registries."""
+        from accounts.services import left_behind, scope_indexes
         from indexapp.admin import cards as our_cards
         from indexapp.admin import rows
         from indexapp.services import downloads
+        from indexapp.services import left_behind as our_left_behind
         from indexapp.services.pages import access
         from tpi_site.kit import companions, schedules
         from tpi_site.kit.admin import cards, entrance
 
         scope_indexes.register(access.scope_indexes)
+        left_behind.register(our_left_behind.roles)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)

@@ -25,10 +25,12 @@ from accounts.services import (
     tokens,
     users,
 )
+from accounts.services.directories import settings as directories
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
+from tests.factories.directories import map_group, silent_directory, silent_values
 from tests.factories.factors import begun, code_of, with_factor
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
@@ -57,6 +59,8 @@ class World:
             begun(person)
         self.program = service_accounts.create(actor=SYSTEM, team=cast.team, name="svc-build")
         self.sink = AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
+        self.directory = silent_directory()
+        self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
@@ -116,6 +120,33 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.audit_sinks.secret_of": Mutation(
         lambda world, actor: audit_sinks.secret_of(actor=actor, sink=world.sink),
         "audit-sink.show-secret",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.create": Mutation(
+        lambda world, actor: directories.create(actor=actor, name="new", **silent_values()),
+        "directory.create",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.change": Mutation(
+        lambda world, actor: directories.change(actor=actor, directory=world.directory, title="Corp"),
+        "directory.change",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.delete": Mutation(
+        lambda world, actor: directories.delete(actor=actor, directory=world.directory),
+        "directory.delete",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.map_group": Mutation(
+        lambda world, actor: directories.map_group(
+            actor=actor, directory=world.directory, group_dn="cn=devs,dc=tpi", team=world.team, role="maintainer"
+        ),
+        "directory.map-group",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.directories.settings.unmap_group": Mutation(
+        lambda world, actor: directories.unmap_group(actor=actor, mapping=world.mapping),
+        "directory.unmap-group",
         ADMINISTRATOR,
     ),
     "accounts.services.users.create": Mutation(
@@ -346,6 +377,12 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.audit.record": "writes the evidence of the others",
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.refusals.note": "writes the evidence of what was refused",
+    "accounts.services.directories.people.end": "a part of a sync and of settings.delete, which ask who may",
+    "accounts.services.directories.people.end_all": "a part of settings.delete",
+    "accounts.services.directories.sync.asking.ask_plan": "puts a job on the queue, which asks again",
+    "accounts.services.directories.sync.asking.ask_sync": "puts a job on the queue, which asks again and writes the evidence",
+    "accounts.services.directories.sync.run.plan": "writes a report and changes nothing else",
+    "accounts.services.directories.sync.run.run": "many changes, each with its evidence; needs a server to be called",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",

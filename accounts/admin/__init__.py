@@ -1,5 +1,31 @@
-"""The console's screens of people, teams, tokens, sessions and the audit log."""
+"""The console's screens of people, teams, tokens, sessions, directories, alarms and the audit log."""
 
-from accounts.admin import audit, audit_sinks, members, people, service_accounts, sessions, teams, tokens
+from accounts.admin import (
+    alarms,
+    audit,
+    audit_sinks,
+    directories,
+    directory_syncs,
+    group_mappings,
+    members,
+    people,
+    service_accounts,
+    sessions,
+    teams,
+    tokens,
+)
 
-__all__ = ["audit", "audit_sinks", "members", "people", "service_accounts", "sessions", "teams", "tokens"]
+__all__ = [
+    "alarms",
+    "audit",
+    "audit_sinks",
+    "directories",
+    "directory_syncs",
+    "group_mappings",
+    "members",
+    "people",
+    "service_accounts",
+    "sessions",
+    "teams",
+    "tokens",
+]

@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Authenticator, Token, TokenKind, User
+from accounts.admin.directories import latest_syncs, state_of
+from accounts.models import Alarm, Authenticator, Directory, DirectorySync, Token, TokenKind, User
 from accounts.models.tokens import ended_by, usable
 from accounts.permissions import tokens_visible_to
 from accounts.services.token_policy import SOON
@@ -51,3 +52,43 @@ def second_factors(request: HttpRequest) -> Card | None:
         link_label="Set up mine",
         link_url=reverse("account:security"),
     )
+
+
+def open_alarms(request: HttpRequest) -> Card | None:
+    """What nobody has seen to yet, for those who run the installation and security officers."""
+    if not actor_of(request).sees_operation:
+        return None
+    rows = list(Alarm.objects.filter(ended_at=None).order_by("-last_at")[: _SHOWN + 1])
+    return Card(
+        "Alarms",
+        lines=[
+            Line(row.sentence, marks.page_url(row), mark="open", tone="bad", at=row.last_at) for row in rows[:_SHOWN]
+        ],
+        empty="No alarm is open.",
+        link_label="All open ones" if len(rows) > _SHOWN else "All of them",
+        link_url=marks.list_url(Alarm, state="open") if len(rows) > _SHOWN else marks.list_url(Alarm),
+    )
+
+
+def directories(request: HttpRequest) -> Card | None:
+    """Whether the directories answer, and when each was last synced, for those who run the installation."""
+    actor = actor_of(request)
+    if not actor.sees_operation:
+        return None
+    rows = list(Directory.objects.order_by("place", "name").defer("ca_certificates")[:_SHOWN])
+    latest = latest_syncs(rows)
+    may_add = not rows and actor.may_administer_instance
+    return Card(
+        "Directories",
+        lines=[_directory(row, latest.get(row.pk)) for row in rows],
+        empty="People sign in with accounts of this site alone. Add your LDAP server or Active Directory.",
+        link_label="Add a directory" if may_add else "All of them",
+        link_url=marks.add_url(Directory) if may_add else marks.list_url(Directory),
+    )
+
+
+def _directory(row: Directory, latest: DirectorySync | None) -> Line:
+    word, tone = state_of(row)
+    note = f"last sync {latest.state}" if latest else "never synced"
+    at = latest.started_at if latest else None
+    return Line(row.title or row.name, marks.page_url(row), note, mark=word, tone=tone, at=at)

@@ -17,6 +17,7 @@ from django.utils.functional import lazy
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin.left_behind import LeftBehindPage, summary
 from accounts.domain.actors import Actor
 from accounts.domain.instance_roles import InstanceRole, parse_roles, role_words, roles_from_mask
 from accounts.models import AuditEntry, BrowserSession, Membership, Token, User
@@ -134,7 +135,7 @@ def _others(actor: Actor, user: User) -> bool:
 
 
 @admin.register(User)
-class UserScreen(Screen):
+class UserScreen(LeftBehindPage, Screen):
     """Accounts of people and programs."""
 
     section, place, area = "People and rights", 10, "accounts"
@@ -240,6 +241,7 @@ class UserScreen(Screen):
         ),
         perform=lambda actor, user, _: users.delete(actor=actor, user=user),
         offered=_others,
+        extent=summary,
         is_dangerous=True,
         is_bulk=False,
         removes=True,
@@ -280,6 +282,7 @@ class UserScreen(Screen):
     def related(self, request: HttpRequest, row: User) -> list[tuple[str, str]]:
         """The person's teams, tokens and sessions."""
         return [
+            self.left_behind_link(row),
             ("Teams", marks.list_url(Membership, user=row.username)),
             ("Tokens", marks.list_url(Token, owner=row.username)),
             ("Sessions", marks.list_url(BrowserSession, person=row.username)),

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from accounts.admin.members import member_field
 from accounts.admin.rows import managed_teams, shown_teams
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, ServiceAccount, Team
+from accounts.models import AuditEntry, GroupMapping, Membership, ServiceAccount, Team
 from accounts.services import teams
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import NamedField
@@ -219,9 +219,12 @@ class TeamScreen(Screen):
         return marks.list_url(AuditEntry, object=f"team:{row.name}")
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
-        """The list of members, for large teams."""
+        """The list of members, for large teams, service accounts, and the groups of directories that give places."""
         programs = marks.list_url(ServiceAccount)
-        return [("Members", marks.list_url(Membership, team=row.name)), ("Service accounts", programs)]
+        links = [("Members", marks.list_url(Membership, team=row.name)), ("Service accounts", programs)]
+        if actor_of(request).sees_operation:
+            links.append(("Mapped groups", marks.list_url(GroupMapping, team=row.name)))
+        return links
 
     @admin.display(description="Members")
     def size(self, row: Any) -> int:

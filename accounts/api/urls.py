@@ -1,11 +1,15 @@
-"""The REST addresses of people, teams, tokens and the audit log, below ``/api/v1/``."""
+"""The REST addresses of people, teams, tokens, directories, alarms and the audit log, below ``/api/v1/``."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from accounts.api import schema  # noqa: F401  registers how the schema names our credentials
+from accounts.api.alarms import AlarmViewSet
 from accounts.api.audit import AuditViewSet
+from accounts.api.directories import DirectoryViewSet
+from accounts.api.directory_jobs import DirectoryJobViewSet
+from accounts.api.group_mappings import MappingViewSet
 from accounts.api.members import MemberViewSet
 from accounts.api.service_accounts import ServiceAccountViewSet
 from accounts.api.teams import TeamViewSet
@@ -20,6 +24,7 @@ urlpatterns = [
     path("users/<str:username>/", UserViewSet.at(**_ROW), name="user"),
     path("users/<str:username>/password/", UserViewSet.at(post="set_password"), name="user-password"),
     path("users/<str:username>/sessions/", UserViewSet.at(delete="end_sessions"), name="user-sessions"),
+    path("users/<str:username>/left-behind/", UserViewSet.at(get="left_behind"), name="user-left-behind"),
     path("teams/", TeamViewSet.at(**_ROWS), name="teams"),
     path("teams/<str:team>/", TeamViewSet.at(**_ROW), name="team"),
     path("teams/<str:team>/members/", MemberViewSet.at(**_ROWS), name="members"),
@@ -30,6 +35,24 @@ urlpatterns = [
     path("tokens/leaked/", TokenLeakViewSet.at(post="report"), name="token-leaks"),
     path("tokens/<int:id>/", TokenViewSet.at(get="retrieve", delete="destroy"), name="token"),
     path("tokens/<int:id>/rotate/", TokenViewSet.at(post="rotate"), name="token-rotate"),
+    path("directories/", DirectoryViewSet.at(**_ROWS), name="directories"),
+    path("directories/<str:directory>/", DirectoryViewSet.at(**_ROW), name="directory"),
+    path("directories/<str:directory>/test/", DirectoryJobViewSet.at(post="test"), name="directory-test"),
+    path("directories/<str:directory>/plan/", DirectoryJobViewSet.at(post="plan"), name="directory-plan"),
+    path("directories/<str:directory>/sync/", DirectoryJobViewSet.at(post="sync"), name="directory-sync"),
+    path("directories/<str:directory>/syncs/", DirectoryJobViewSet.at(get="list"), name="directory-syncs"),
+    path(
+        "directories/<str:directory>/syncs/<int:id>/", DirectoryJobViewSet.at(get="retrieve"), name="directory-report"
+    ),
+    path("directories/<str:directory>/mappings/", MappingViewSet.at(**_ROWS), name="directory-mappings"),
+    path(
+        "directories/<str:directory>/mappings/<int:id>/",
+        MappingViewSet.at(get="retrieve", delete="destroy"),
+        name="directory-mapping",
+    ),
+    path("alarms/", AlarmViewSet.at(get="list"), name="alarms"),
+    path("alarms/<int:id>/", AlarmViewSet.at(get="retrieve"), name="alarm"),
+    path("alarms/<int:id>/end/", AlarmViewSet.at(post="end"), name="alarm-end"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
     path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
     path("audit/<int:id>/", AuditViewSet.at(get="retrieve"), name="audit-entry"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from django.db.models import QuerySet
 from django.urls import reverse
 from django_filters import rest_framework as filters
@@ -17,7 +20,8 @@ from accounts.api.resources import Resource, gone
 from accounts.domain.actors import Actor
 from accounts.domain.instance_roles import InstanceRole, parse_roles, role_words, roles_from_mask
 from accounts.models import User
-from accounts.services import sessions, users
+from accounts.services import left_behind, sessions, users
+from accounts.services.left_behind import LeftBehind
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
 MAX_PASSWORD = 1024
@@ -82,6 +86,21 @@ class PasswordSerializer(StrictSerializer):
     """A new password."""
 
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+
+
+class LeftBehindSerializer(serializers.Serializer[LeftBehind]):
+    """A thing in somebody's name."""
+
+    kind = serializers.CharField(read_only=True, help_text="For example `token`, `team`, `project` or `index`.")
+    name = serializers.CharField(read_only=True)
+    sentence = serializers.CharField(read_only=True, help_text="What about it, and what to do.")
+
+
+class LeftBehindListSerializer(serializers.Serializer[Any]):
+    """All of them; the list is never paged."""
+
+    results = LeftBehindSerializer(many=True, read_only=True)
+    next = serializers.URLField(allow_null=True, read_only=True)
 
 
 class UserFilter(Filters):
@@ -158,6 +177,13 @@ class UserViewSet(Resource):
         """Sign a person out of every browser; for oneself, administrators and security officers. Tokens go on."""
         sessions.end_all(actor=self.actor, user=_user_for_sessions(self.actor, username))
         return gone()
+
+    @extend_schema(summary="List what an account leaves behind", responses=LeftBehindListSerializer)
+    def left_behind(self, request: Request, username: str) -> Response:
+        """What is in the account's name and may need somebody else, for administrators."""
+        permissions.require_administrator(self.actor, "see what an account leaves behind")
+        things = left_behind.report(user_for(self.actor, username))
+        return Response({"results": [asdict(thing) for thing in things], "next": None})
 
 
 def _user_for_sessions(actor: Actor, username: str) -> User:

@@ -23,6 +23,7 @@ SEES_ALL = ADMINISTRATOR | {"auditor", "security_officer"}
 WATCHERS = SEES_ALL | {"operator"}
 OF_TEAM = MAINTAINERS | SEES_ALL | {"member"}
 SECURES = ADMINISTRATOR | {"security_officer"}
+OPERATES = ADMINISTRATOR | {"operator"}
 
 Who = frozenset[str]
 Body = Mapping[str, Any] | None
@@ -108,6 +109,7 @@ def _rest() -> dict[str, Row]:
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
+        "api:user-left-behind": Row({"GET": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
             {
@@ -143,12 +145,42 @@ def _rest() -> dict[str, Row]:
         "api:changes": reads(SIGNED_IN),
         "api:nothing": Row({}, suffix="no-such-thing/"),
     }
+    rows |= _directories()
     for below, kwargs in (("project", _PROJECT), ("release", _RELEASE)):
         rows[f"api:{below}-files"] = reads(READERS, **kwargs)
         rows[f"api:{below}-file"] = Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, {**kwargs, **_FILE})
         rows[f"api:{below}-file-yank"] = Row({"POST": (ADMINS, _REASON)}, {**kwargs, **_FILE})
         rows[f"api:{below}-file-unyank"] = Row({"POST": (ADMINS, {})}, {**kwargs, **_FILE})
     return rows
+
+
+def _directories() -> dict[str, Row]:
+    directory = {"directory": "corp"}
+    new = {"name": "new", "hosts": "ldap.tpi.example", "user_base": "dc=tpi", "bind_dn": "cn=a", "bind_password": "b"}
+    mapping = {"group_dn": "cn=devs,dc=tpi", "instance_role": "auditor"}
+    return {
+        "api:directories": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, new)}),
+        "api:directory": Row(
+            {
+                "GET": (ADMINISTRATOR, None),
+                "PATCH": (ADMINISTRATOR, {"title": "Corp"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            directory,
+        ),
+        "api:directory-test": Row({"POST": (OPERATES, {})}, directory),
+        "api:directory-plan": Row({"POST": (OPERATES, {})}, directory),
+        "api:directory-sync": Row({"POST": (OPERATES, {})}, directory),
+        "api:directory-syncs": reads(WATCHERS, **directory),
+        "api:directory-report": reads(WATCHERS, **directory, id="{sync}"),
+        "api:directory-mappings": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory),
+        "api:directory-mapping": Row(
+            {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
+        ),
+        "api:alarms": reads(WATCHERS),
+        "api:alarm": reads(WATCHERS, id="{alarm}"),
+        "api:alarm-end": Row({"POST": (OPERATES | SECURES, {})}, {"id": "{alarm}"}),
+    }
 
 
 def _machine() -> dict[str, Row]:
@@ -240,6 +272,10 @@ CONSOLE = {
     "django_q_success": WATCHERS,
     "django_q_schedule": WATCHERS,
     "accounts_auditcheckpoint": SEES_ALL,
+    "accounts_directory": WATCHERS,
+    "accounts_groupmapping": WATCHERS,
+    "accounts_directorysync": WATCHERS,
+    "accounts_alarm": WATCHERS,
     "accounts_auditsink": SEES_ALL,
 }
 """Screens of the console: who may open the list; the rows in it are those that the person administers."""

@@ -9,16 +9,18 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
+from django.utils import timezone
 from django.views.generic import RedirectView
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, Token
-from accounts.services import service_accounts
+from accounts.models import AuditEntry, DirectorySync, Token
+from accounts.services import alarms, service_accounts
 from indexapp.models import Project
 from indexapp.services import roles
 from tests.access import matrix
 from tests.factories.cast import Cast
+from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import join, make_token, make_user
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
@@ -120,6 +122,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     token, _ = make_token(bystander, [Verb.READ])
     service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
+    directory = silent_directory()
     digest = file.sha256
     return {
         "filename": file.filename,
@@ -127,6 +130,9 @@ def scene(cast: Cast) -> dict[str, Any]:
         "role": role.pk,
         "token": Token.objects.get(pk=token.pk).pk,
         "prefix": prefix.pk,
+        "mapping": map_group(directory, "cn=ops,dc=tpi", cast.team).pk,
+        "sync": DirectorySync.objects.create(directory=directory, state="done", moved_at=timezone.now()).pk,
+        "alarm": alarms.ring("test", "Something needs a person.").pk,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
 

@@ -24,6 +24,21 @@ def active_directory(samba: Samba, name: str = "ad", **others: Any) -> Directory
     return settings.create(actor=SYSTEM, name=name, **samba_values(samba, **others))
 
 
+def silent_values(**others: Any) -> dict[str, Any]:
+    """A directory on this machine at a port where nobody listens."""
+    return {
+        "hosts": "127.0.0.1:1",
+        "bind_dn": "cn=tpi,dc=tpi",
+        "bind_password": "the service's password",
+        "user_base": "ou=people,dc=tpi",
+    } | others
+
+
+def silent_directory(name: str = "corp", **others: Any) -> Directory:
+    """A directory that does not answer, for what has to do with its row alone."""
+    return settings.create(actor=SYSTEM, name=name, **silent_values(**others))
+
+
 def map_group(
     directory: Directory, group_dn: str, team: Team | None, role: str = "", instance_role: str = ""
 ) -> GroupMapping:

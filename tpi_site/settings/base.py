@@ -251,6 +251,8 @@ SPECTACULAR_SETTINGS = {
         {"name": "Users", "description": "People's accounts."},
         {"name": "Teams", "description": "People who hold roles together."},
         {"name": "Tokens", "description": "Credentials for programs."},
+        {"name": "Directories", "description": "LDAP and Active Directory servers that people sign in through."},
+        {"name": "Alarms", "description": "What needs a person."},
         {"name": "Changes", "description": "What happened to what is published, in order."},
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
@@ -259,6 +261,7 @@ SPECTACULAR_SETTINGS = {
         "VerbEnum": "accounts.api.token_bodies.VERBS",
         "TokenKindEnum": "accounts.models.tokens.TokenKind",
         "KindEnum": "indexapp.models.indexes.Index.Kind",
+        "DirectoryKindEnum": "accounts.models.directories.Directory.Kind",
     },
 }
 

@@ -87,11 +87,7 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
 def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
     """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
     _require_may_configure(actor)
-    if directory.origin == Directory.Origin.ENVIRONMENT and actor.user_id is not None:
-        raise Conflict(
-            f"The directory '{directory.name}' is configured by TPI_LDAP_ variables; change it there.",
-            code="directory-from-environment",
-        )
+    _require_changed_here(actor, directory)
     before = {name: getattr(directory, name) for name in values if name != "bind_password"}
     _set(directory, values)
     with transaction.atomic():
@@ -105,6 +101,7 @@ def delete(*, actor: Actor, directory: Directory) -> None:
     from accounts.services.directories import people
 
     _require_may_configure(actor)
+    _require_changed_here(actor, directory)
     with transaction.atomic():
         people.end_all(actor=actor, directory=directory)
         audit.record(actor=actor, action="directory.delete", subject=directory)
@@ -159,6 +156,14 @@ def _aim(mapping: GroupMapping) -> dict[str, str]:
 def _require_may_configure(actor: Actor) -> None:
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may configure directories.", code="administrator-needed")
+
+
+def _require_changed_here(actor: Actor, directory: Directory) -> None:
+    if directory.origin == Directory.Origin.ENVIRONMENT and actor.user_id is not None:
+        raise Conflict(
+            f"The directory '{directory.name}' is configured by TPI_LDAP_ variables; change it there.",
+            code="directory-from-environment",
+        )
 
 
 def _require_may_map(actor: Actor, instance_role: str) -> None:

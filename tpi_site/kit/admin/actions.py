@@ -62,7 +62,8 @@ class ConfirmedAction:
     ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button;
     ``extent`` says of one row how much it is about;
     ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone; before one that
-    ``needs_fresh_sign_in`` the person shows again that it is them.
+    ``needs_fresh_sign_in`` the person shows again that it is them; ``leads_to`` is the address of the page to go on to
+    from one row's page, where that is another one.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ConfirmedAction:
     is_bulk: bool = True
     removes: bool = False
     needs_fresh_sign_in: bool = False
+    leads_to: Callable[[Any], str] = _nothing_more
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,8 @@ class Confirmations(ModelAdmin):
                 form.add_error(None, refusal.detail)
             else:
                 self.message_user(request, self._success(action, [name]), messages.SUCCESS)
-                return HttpResponseRedirect(self._list_url() if action.removes else self._row_url(object_id))
+                there = self._list_url() if action.removes else self._row_url(object_id)
+                return HttpResponseRedirect(action.leads_to(row) or there)
         return self._page(request, action, [row], form, self._row_url(object_id))
 
     def missing(self, request: HttpRequest) -> HttpResponse:

@@ -24,12 +24,7 @@ def begin(directory: Directory, *, dry_run: bool) -> DirectorySync:
     """A new sync, or the one that was interrupted; refuses while one is under way."""
     with transaction.atomic():
         locking.hold(f"directory-sync:{directory.pk}")
-        running = DirectorySync.objects.filter(directory=directory, state=DirectorySync.State.RUNNING).first()
-        if running is not None and _is_alive(running):
-            raise Conflict(
-                f"A sync of '{directory.name}' has been running since {running.started_at:%H:%M} UTC; wait for its end.",
-                code="sync-running",
-            )
+        running = require_none_under_way(directory)
         now = timezone.now()
         if running is not None and running.dry_run != dry_run:
             end(running, DirectorySync.State.FAILED, "Interrupted.")
@@ -40,6 +35,17 @@ def begin(directory: Directory, *, dry_run: bool) -> DirectorySync:
         sync.cursor["owner"] = _owner()
         sync.save()
     return sync
+
+
+def require_none_under_way(directory: Directory) -> DirectorySync | None:
+    """Refuse while a sync runs; answers the one that was interrupted, if there is one."""
+    running = DirectorySync.objects.filter(directory=directory, state=DirectorySync.State.RUNNING).first()
+    if running is not None and _is_alive(running):
+        raise Conflict(
+            f"A sync of '{directory.name}' has been running since {running.started_at:%H:%M} UTC; wait for its end.",
+            code="sync-running",
+        )
+    return running
 
 
 def _owner() -> str:

@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from accounts.clients.ldap_connection import DirectoryFault, bound, require_library
 from accounts.domain.actors import Actor
-from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, DirectorySync, GroupMapping
 from accounts.services import alarms, audit
 from accounts.services.directories import standing
@@ -23,13 +22,8 @@ def run(*, actor: Actor, directory: Directory, accept_removals: bool = False) ->
     With more removals than the directory's limit it takes nothing, pauses, and rings an alarm; it goes on when somebody
     has looked and calls it with ``accept_removals``.
     """
-    _require_may_sync(actor, directory)
-    if directory.paused_at is not None and not accept_removals:
-        raise Conflict(
-            f"The sync of '{directory.name}' is paused because it would remove too much; look at its report, then accept "
-            "the removals or mend the directory.",
-            code="sync-paused",
-        )
+    require_may_sync(actor, directory)
+    require_not_paused(directory, accept_removals=accept_removals)
     sync = progress.begin(directory, dry_run=False)
     audit.record(actor=actor, action="directory.sync", subject=directory, accept_removals=accept_removals)
     return _carried_out(sync, accept_removals=accept_removals)
@@ -37,17 +31,28 @@ def run(*, actor: Actor, directory: Directory, accept_removals: bool = False) ->
 
 def plan(*, actor: Actor, directory: Directory) -> DirectorySync:
     """What a sync would do, as a report; nothing is changed."""
-    _require_may_sync(actor, directory)
+    require_may_sync(actor, directory)
     return _carried_out(progress.begin(directory, dry_run=True), accept_removals=True)
 
 
-def _require_may_sync(actor: Actor, directory: Directory) -> None:
-    if not (actor.may_administer_instance or (actor.token is None and InstanceRole.OPERATOR in actor.roles)):
+def require_may_sync(actor: Actor, directory: Directory) -> None:
+    """Refuse who may not start a sync, and a directory that cannot be read for one."""
+    if not actor.may_operate:
         raise Forbidden("Only an operator or an administrator may sync a directory.", code="administrator-needed")
     if not directory.bind_dn:
         raise Conflict(
             f"The directory '{directory.name}' has no bind account, and nobody else can read it for a sync; give it one.",
             code="sync-bind",
+        )
+
+
+def require_not_paused(directory: Directory, *, accept_removals: bool) -> None:
+    """Refuse to go on where a sync has paused and nobody has accepted what it would remove."""
+    if directory.paused_at is not None and not accept_removals:
+        raise Conflict(
+            f"The sync of '{directory.name}' is paused because it would remove too much; look at its report, then accept "
+            "the removals or mend the directory.",
+            code="sync-paused",
         )
 
 
