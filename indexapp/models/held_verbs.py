@@ -21,7 +21,15 @@ _SOURCES = (
         "n.descendant_id = m.team_id AND r.team_id = n.ancestor_id AND m.user_id",
     ),
 )
-_SQL = " UNION ALL ".join(_PART.format(source=source, holder=holder) for source, holder in _SOURCES)
+_STILL_IN = (
+    " AND (r.through_id IS NULL"
+    " OR EXISTS (SELECT 1 FROM accounts_membership m WHERE m.user_id = r.user_id AND m.team_id = r.through_id)"
+    " OR EXISTS (SELECT 1 FROM accounts_membership m CROSS JOIN accounts_teamnesting n WHERE m.user_id = r.user_id"
+    " AND n.descendant_id = m.team_id AND n.ancestor_id = r.through_id))"
+)
+"""What a user was given through a team ends with their place in it."""
+_PARTS = [_PART.format(source=source, holder=holder) for source, holder in _SOURCES]
+_SQL = " UNION ALL ".join([_PARTS[0] + _STILL_IN, *_PARTS[1:]])
 
 
 def mask(user_id: int, index_id: int, project_id: int | None) -> int:

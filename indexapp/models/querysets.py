@@ -107,7 +107,8 @@ class RoleQuerySet(QuerySet["Role"]):
         """
         if actor.user_id is None:
             return self.none()
-        own = self.model._default_manager.filter(user_id=actor.user_id, **where)
+        still_in = Q(through=None) | Q(through_id__in=teams_of(actor.user_id))
+        own = self.model._default_manager.filter(still_in, user_id=actor.user_id, **where)
         teams = self.model._default_manager.filter(team_id__in=teams_of(actor.user_id), **where)
         return self.filter(pk__in=own.order_by().values("pk").union(teams.order_by().values("pk"), all=True))
 

@@ -16,13 +16,15 @@ from indexapp.models.querysets import RoleQuerySet
 class Role(models.Model):
     """Verbs of one user or one team on an index or, when ``project`` is set, on that project alone.
 
-    ``verbs`` is the mask of :mod:`accounts.domain.verbs`.
+    ``verbs`` is the mask of :mod:`accounts.domain.verbs`.  A user's role that was given ``through`` a team, as that on a
+    project which they made by the team's right, holds as long as they are in the team or below it.
     """
 
     index = models.ForeignKey(Index, models.CASCADE, related_name="roles")
     project = models.ForeignKey(Project, models.CASCADE, related_name="roles", null=True, blank=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="roles", null=True, blank=True)
     team = models.ForeignKey(Team, models.CASCADE, related_name="roles", null=True, blank=True)
+    through = models.ForeignKey(Team, models.CASCADE, related_name="+", null=True, blank=True)
     verbs = models.PositiveSmallIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -32,7 +34,7 @@ class Role(models.Model):
         ordering: ClassVar = ["id"]
         indexes: ClassVar = [
             # These hold all that a rights check reads, so it never fetches a row (:mod:`indexapp.models.held_verbs`).
-            models.Index(fields=["user", "index", "project", "verbs"], name="role_of_user"),
+            models.Index(fields=["user", "index", "project", "verbs", "through"], name="role_of_user"),
             models.Index(fields=["team", "index", "project", "verbs"], name="role_of_team"),
         ]
         constraints: ClassVar = [
@@ -40,6 +42,10 @@ class Role(models.Model):
                 condition=models.Q(user__isnull=True) ^ models.Q(team__isnull=True), name="role_has_one_holder"
             ),
             models.CheckConstraint(condition=models.Q(verbs__gt=0), name="role_has_verbs"),
+            models.CheckConstraint(
+                condition=models.Q(through__isnull=True) | models.Q(user__isnull=False),
+                name="role_through_a_team_is_a_users",
+            ),
             *(
                 models.UniqueConstraint(
                     fields=["index", holder] if scope == "index" else ["index", "project", holder],

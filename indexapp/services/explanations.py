@@ -145,12 +145,13 @@ def _gives(question: Question, index: Index | None, project: Project | None) -> 
 
 def _roles(question: Question, index: Index, project: Project | None) -> Iterator[Reason]:
     held = Role.objects.held_by(question.actor, index_id=index.pk).annotate_verb(question.verb)
-    rows = held.filter(Q(project=None) | Q(project=project)).select_related("team", "project").order_by("pk")
+    rows = held.filter(Q(project=None) | Q(project=project)).select_related("team", "through", "project").order_by("pk")
     for role in rows:
         where = f"the project '{role.project.name}'" if role.project else f"the whole index '{index.name}'"
         words = ", ".join(sorted(verb.value for verb in from_mask(role.verbs)))
         if role.team is None:
-            sentence = f"Role {role.pk} gives '{question.user.username}' {words} on {where}."
+            while_in = f", while in the team '{role.through.name}' by whose right they made it" if role.through else ""
+            sentence = f"Role {role.pk} gives '{question.user.username}' {words} on {where}{while_in}."
             yield Reason("role", sentence, grants=True)
             continue
         for path in team_paths.between(question.user, role.team):

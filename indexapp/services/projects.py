@@ -104,7 +104,8 @@ def require_hosted(index: Index) -> None:
 def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bool]:
     """The project, locked for this transaction, and whether it is new; the caller records the change.
 
-    A creator who does not administer the index receives all verbs on the new project.
+    A creator who does not administer the index receives all verbs on the new project; who could make it by a team's right
+    alone holds them as long as they are in the team.
     """
     project = _find_locked(index, name)
     if project is None:
@@ -152,8 +153,21 @@ def _own(actor: Actor, project: Project) -> None:
     owner = actor.within(None)
     if actor.user_id is None or Verb.ADMINISTER in permissions.verbs_on(owner, project.index):
         return
-    Role.objects.create(index=project.index, project=project, user_id=actor.user_id, verbs=to_mask(ALL_VERBS))
+    Role.objects.create(
+        index=project.index,
+        project=project,
+        user_id=actor.user_id,
+        through_id=_team_behind(owner, project.index),
+        verbs=to_mask(ALL_VERBS),
+    )
     generations.bump_access()
+
+
+def _team_behind(actor: Actor, index: Index) -> int | None:
+    """The team by whose right alone the actor uploads to the index: what they make there ends with their place in it."""
+    held = Role.objects.held_by(actor, index_id=index.pk, project=None).annotate_verb(Verb.UPLOAD).order_by("pk")
+    teams = list(held.values_list("team_id", flat=True))
+    return None if not teams or None in teams else teams[0]
 
 
 _ACTIONS: dict[str, str] = {

@@ -34,7 +34,9 @@ def grant(
         raise Invalid("Name at least one verb; to take all away, delete the role.", code="role-empty")
     who = {"user": holder} if isinstance(holder, User) else {"team": holder}
     with transaction.atomic():
-        role, _ = Role.objects.update_or_create(index=index, project=project, **who, defaults={"verbs": mask})
+        role, _ = Role.objects.update_or_create(
+            index=index, project=project, **who, defaults={"verbs": mask, "through": None}
+        )
         audit.record(
             actor=actor,
             action="role.grant",

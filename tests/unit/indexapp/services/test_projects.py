@@ -4,13 +4,14 @@ import pytest
 
 from accounts.domain.verbs import ALL_VERBS, Verb, from_mask
 from accounts.models import Membership
+from indexapp import permissions
 from indexapp.models import File, Index, Project, ReservedPrefix, RetiredFilename, Role
-from indexapp.services import indexes, projects, search
+from indexapp.services import indexes, projects, roles, search
 from tests import evidence
 from tests.builders.wheels import build_wheel
 from tests.evidence import refused
 from tests.factories.cast import ROLES, Cast
-from tests.factories.people import make_team, make_user
+from tests.factories.people import join, make_team, make_user
 from tests.factories.publishing import give, make_index, make_project, published, upload
 from tpi_site.kit.errors import Refusal
 
@@ -277,3 +278,35 @@ def test_the_rules_of_the_index_in_the_database_hold(cast: Cast) -> None:
     with refused("right-missing"):
         projects.create(actor=actor, index=cast.index, name="acme")
     assert make_user().pk
+
+
+def test_what_was_made_by_a_teams_right_is_held_while_in_the_team(cast: Cast) -> None:
+    actor = cast.actor("member")
+    project = projects.create(actor=actor, index=cast.index, name="Acme")
+    assert permissions.verbs_on(actor, cast.index, project) == ALL_VERBS
+    assert project in Project.objects.permitting(actor, Verb.ADMINISTER)
+
+    Membership.objects.filter(user=cast.member).delete()
+
+    assert permissions.verbs_on(actor, cast.index, project) == frozenset()
+    assert project not in Project.objects.permitting(actor, Verb.READ)
+    join(cast.member, make_team("below", parent=cast.team))
+    assert permissions.verbs_on(actor, cast.index, project) == ALL_VERBS
+    assert project in Project.objects.permitting(actor, Verb.ADMINISTER)
+
+
+def test_what_was_made_by_ones_own_right_stays_whatever_teams_one_leaves(cast: Cast) -> None:
+    give(cast.member, [Verb.UPLOAD], cast.index)
+    actor = cast.actor("member")
+    project = projects.create(actor=actor, index=cast.index, name="Acme")
+    Membership.objects.filter(user=cast.member).delete()
+    assert permissions.verbs_on(actor, cast.index, project) == ALL_VERBS
+
+
+def test_a_role_that_is_granted_anew_does_not_hang_on_the_team(cast: Cast) -> None:
+    project = projects.create(actor=cast.actor("member"), index=cast.index, name="Acme")
+    roles.grant(
+        actor=cast.actor("administrator"), index=cast.index, project=project, holder=cast.member, verbs=[Verb.UPLOAD]
+    )
+    Membership.objects.filter(user=cast.member).delete()
+    assert permissions.verbs_on(cast.actor("member"), cast.index, project) == {Verb.READ, Verb.UPLOAD}
