@@ -68,7 +68,10 @@ def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.all() if may_read_audit(actor) else AuditEntry.objects.none()
 
 
-_NAMED = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix", "request", "alarm")
+_NAMED = (
+    *("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix"),
+    *("request", "alarm", "audit", "auditsink"),
+)
 
 
 def audit_search(text: str) -> Q:
