@@ -147,7 +147,10 @@ def may_end_sessions(actor: Actor) -> bool:
     return (actor.may_secure and actor.token is None) or actor.may_administer_instance
 
 
-_NAMED = ("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix", "request", "alarm")
+_NAMED = (
+    *("user", "team", "token", "index", "project", "release", "file", "role", "reservedprefix"),
+    *("request", "alarm", "audit", "auditsink"),
+)
 
 
 def audit_search(text: str) -> Q:
