@@ -21,14 +21,14 @@ _SOURCES = (
         "n.descendant_id = m.team_id AND r.team_id = n.ancestor_id AND m.user_id",
     ),
 )
-_SQL = " UNION ALL ".join(_PART.format(source=source, holder=holder) for source, holder in _SOURCES)
+SQL = " UNION ALL ".join(_PART.format(source=source, holder=holder) for source, holder in _SOURCES)
 
 
 def mask(user_id: int, index_id: int, project_id: int | None) -> int:
     """The verbs, as a mask, of all roles that the account holds there; without a project, of those on the whole index."""
     found = 0
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [user_id, index_id, project_id] * len(_SOURCES))
+        cursor.execute(SQL, [user_id, index_id, project_id] * len(_SOURCES))
         for (verbs,) in cursor.fetchall():
             found |= verbs
     return found
