@@ -81,7 +81,7 @@ def _bulk(model: Any, rows: Iterable[Any]) -> None:
 
 
 def ask(rounds: int) -> dict[str, dict[str, float]]:
-    """Queries and median seconds of the check of one project's page, and of the first page of a list of projects."""
+    """Queries and median processor seconds of the check of one project's page, and of the first page of a list of projects."""
     from accounts.domain.actors import Actor, Method
     from accounts.models import User
     from indexapp import permissions
@@ -116,10 +116,10 @@ def _measured(deed: Callable[[Any], None], actors: list[Any], rounds: int) -> di
         deed(actors[0])
     times = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()  # not the clock: others use the machine too
         for actor in actors:
             deed(actor)
-        times.append((time.perf_counter() - began) / len(actors))
+        times.append((time.process_time() - began) / len(actors))
     return {"queries": len(queries), "seconds": median(times)}
 
 
