@@ -88,7 +88,7 @@ GROWTH: dict[str, Grow] = {
     "audit": _audit,
 }
 COUNTS = {
-    "team": 7,
+    "team": 8,
     "index": 8,
     "project": 10,
     "release": 9,

@@ -32,7 +32,7 @@ WARM = {
     "/help/clients/": 7,
     "/account/tokens/": 5,
     "/account/tokens/new/": 7,
-    "/account/profile/": 5,
+    "/account/profile/": 6,
 }
 
 
