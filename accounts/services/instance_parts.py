@@ -43,7 +43,7 @@ def check(actor: Actor, user: User, *, changed: Mapping[str, Any]) -> None:
             "As an auditor you could not change this back; ask another administrator.",
             code="self-lockout",
         )
-    if user.is_break_glass:
+    if user.is_break_glass and changed.keys() & {"is_break_glass", "is_superuser", "instance_roles"}:
         _check_break_glass(actor, user, roles, is_new="is_break_glass" in changed)
 
 

@@ -29,14 +29,14 @@ _STILL_IN = (
 )
 """What a user was given through a team ends with their place in it."""
 _PARTS = [_PART.format(source=source, holder=holder) for source, holder in _SOURCES]
-_SQL = " UNION ALL ".join([_PARTS[0] + _STILL_IN, *_PARTS[1:]])
+SQL = " UNION ALL ".join([_PARTS[0] + _STILL_IN, *_PARTS[1:]])
 
 
 def mask(user_id: int, index_id: int, project_id: int | None) -> int:
     """The verbs, as a mask, of all roles that the account holds there; without a project, of those on the whole index."""
     found = 0
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [user_id, index_id, project_id] * len(_SOURCES))
+        cursor.execute(SQL, [user_id, index_id, project_id] * len(_SOURCES))
         for (verbs,) in cursor.fetchall():
             found |= verbs
     return found

@@ -28,7 +28,7 @@ def measure_rights(table: Table, small: Installation, large: Installation, size:
 
 
 def _ask(installation: Installation) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(installation.inside("tests.bench.rights", "ask", "40"))
+    found: dict[str, Any] = json.loads(installation.inside("tests.bench.rights", "ask", "20"))
     return found
 
 
