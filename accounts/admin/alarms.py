@@ -29,7 +29,7 @@ class AlarmScreen(OperationsScreen):
 
     section, place = "Evidence", 5
     empty_text = "No alarm fits; all is quiet."
-    list_display = ("state", "sentence", "code", "subject", "count", "last", "since")
+    list_display = ("sentence", "state", "last", "count", "code", "since")
     list_filter = (StateFilter,)
     search_fields = ("code", "subject", "sentence")
     ordering = (F("ended_at").desc(nulls_first=True), "-last_at")

@@ -12,6 +12,7 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.admin.directory_forms import DirectoryForm, NewDirectoryForm
@@ -142,12 +143,12 @@ class DirectoryScreen(OperationsScreen):
     empty_text = (
         "No directory yet: people sign in with accounts of this site alone. Add your LDAP server or Active Directory."
     )
-    list_display = ("name", "title", "kind", "servers", "state", "last_sync")
+    list_display = ("name", "state", "last_sync", "sort", "hosts", "title")
     search_fields = ("name", "title", "hosts")
     ordering = ("place", "name")
     list_defer = ("ca_certificates", "bind_password")
     form, add_form = DirectoryForm, NewDirectoryForm
-    readonly_fields = ("name", "source", "state", "failure", "last_answer", "last_sync")
+    readonly_fields = ("name", "source", "state", "why", "last_answer", "last_sync")
     confirmed_actions = ACTIONS
     deletion = ConfirmedAction(
         name="delete",
@@ -177,7 +178,7 @@ class DirectoryScreen(OperationsScreen):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The parts of the form; where it only shows, the password is a word on whether there is one."""
         password = "new_bind_password" if obj is None or self.has_change_permission(request, obj) else "has_password"
-        standing = ("State", {"fields": ("state", "failure", "last_answer", "last_sync", "source")})
+        standing = ("State", {"fields": ("state", "why", "last_answer", "last_sync", "source")})
         name = ("name",) if obj is None else ()
         return (
             *([standing] if obj is not None else []),
@@ -241,11 +242,11 @@ class DirectoryScreen(OperationsScreen):
         return marks.list_url(AuditEntry, object=f"directory:{row.name}")
 
     def related(self, request: HttpRequest, row: Directory) -> list[tuple[str, str]]:
-        """Its groups and its syncs."""
-        return [
-            ("Mapped groups", marks.list_url(GroupMapping, directory=row.name)),
-            ("Syncs", _syncs_url(row)),
-        ]
+        """Its groups and its syncs, and the way to one group more."""
+        links = [("Mapped groups", marks.list_url(GroupMapping, directory=row.name)), ("Syncs", _syncs_url(row))]
+        if self.has_instance_permission(request):
+            links.append(("Map a group", f"{marks.add_url(GroupMapping)}?{urlencode({'directory': row.name})}"))
+        return links
 
     def enrich(self, rows: list[Any]) -> list[Any]:
         """The last sync of each directory of the page, in one query."""
@@ -254,10 +255,10 @@ class DirectoryScreen(OperationsScreen):
             row.latest = found.get(row.pk)
         return rows
 
-    @admin.display(description="Hosts")
-    def servers(self, row: Directory) -> SafeString | str:
-        """The hosts, in the order in which they are tried."""
-        return marks.mono(row.hosts)
+    @admin.display(description="Kind")
+    def sort(self, row: Directory) -> str:
+        """What kind of server, in a word or two."""
+        return "LDAP" if row.kind == Directory.Kind.LDAP else "Active Directory"
 
     @admin.display(description="State")
     def state(self, row: Directory) -> SafeString:
@@ -265,7 +266,7 @@ class DirectoryScreen(OperationsScreen):
         return marks.badge(*state_of(row))
 
     @admin.display(description="Why it fails")
-    def failure(self, row: Directory) -> str:
+    def why(self, row: Directory) -> str:
         """The step and its sentence."""
         return row.failure or marks.NOTHING
 

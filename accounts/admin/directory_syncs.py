@@ -62,7 +62,7 @@ class DirectorySyncScreen(OperationsScreen):
     list_defer = ("differences", "cursor")
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("directory", "what", "outcome", "sentence", "begun", "over")}),
+        (None, {"fields": ("directory", "what", "outcome", "in_words", "begun", "over")}),
         (
             "Figures",
             {
@@ -99,6 +99,11 @@ class DirectorySyncScreen(OperationsScreen):
     def outcome(self, row: DirectorySync) -> SafeString:
         """Where it stands."""
         return marks.badge(*state_of(row))
+
+    @admin.display(description="In words")
+    def in_words(self, row: DirectorySync) -> str:
+        """What came of it."""
+        return row.sentence or marks.NOTHING
 
     @admin.display(description="Made, changed, given")
     def gains(self, row: DirectorySync) -> str:

@@ -271,6 +271,9 @@ def test_a_groups_meaning_is_added_and_deleted(root: Client, slapd: Slapd) -> No
     assert "not a distinguished name" in errors(root.post(add, group | {"group_dn": "devs", "team": "devs"}))
     assert "mapped so already" in errors(root.post(add, group | {"team": "devs", "role": "maintainer"}))
 
+    prefilled = root.get(f"{add}?directory=corp").content.decode()
+    assert re.search(r'<input[^>]*name="directory"[^>]*value="corp"|value="corp"[^>]*name="directory"', prefilled)
+    assert f"{add}?directory=corp" in root.get(address(row)).content.decode()
     mapping = GroupMapping.objects.get(team=team)
     assert mapping.role == "maintainer"
     for link in ("?directory=corp", "?team=devs"):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts import tasks
@@ -201,3 +204,26 @@ def test_a_token_that_only_reads_is_not_an_operators(rest: AsPerson, cast: Cast,
     client = machine.signed({"Authorization": f"Bearer {cast.token('administrator', [Verb.READ])}"})
     assert client.get("/api/v1/directories/").status == 403
     assert client.get("/api/v1/alarms/").status == 403
+
+
+@pytest.mark.parametrize("path", ["directories/", "directories/corp/mappings/", "directories/corp/syncs/", "alarms/"])
+def test_a_list_costs_the_same_for_few_and_for_many(rest: AsPerson, path: str) -> None:
+    administrator, row = rest("administrator"), silent_directory()
+
+    def grow(number: int) -> None:
+        silent_directory(f"more-{number}")
+        map_group(row, f"cn=group-{number},dc=tpi", make_team())
+        DirectorySync.objects.create(directory=row, state="done", moved_at=timezone.now())
+        alarms.ring("test", "Something needs a person.", subject=str(number))
+
+    def cost() -> int:
+        administrator.get(path)  # what is remembered per process is not what is counted
+        with CaptureQueriesContext(connection) as queries:
+            assert administrator.get(path).status == 200
+        return len(queries)
+
+    grow(0)
+    few = cost()
+    for number in range(1, 20):
+        grow(number)
+    assert cost() == few

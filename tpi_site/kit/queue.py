@@ -12,8 +12,8 @@ from django_q.tasks import async_task
 def enqueue(function: str, *arguments: Any, name: str) -> str:
     """Let the job cluster call ``function`` (a dotted path) once the transaction, if there is one, is committed.
 
-    The arguments are JSON.  The answer, ``name`` with a few letters more, is what the console's lists of jobs call it.
-    A job may run twice and must find that harmless.
+    The arguments are plain values, keys of rows for instance.  The answer, ``name`` with a few letters more, is what the
+    console's lists of jobs call it.  A job may run twice and must find that harmless.
     """
     job = f"{name} {secrets.token_hex(4)}"
     transaction.on_commit(lambda: async_task(function, *arguments, task_name=job))
