@@ -49,13 +49,14 @@ def _declare_figures() -> None:
 
 
 def _keep_evidence() -> None:
-    """Chain audit entries and write refusals down soon after the request, in threads of their own."""
+    """Chain audit entries, write down refusals and the use of tokens soon after the request, in threads of their own."""
     from accounts import authentication
-    from accounts.services import audit, audit_chain, refusals
+    from accounts.services import audit, audit_chain, refusals, token_use
     from tpi_site.kit import companions, edge
 
     audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
     refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
+    token_use.on_use(companions.declare("token use", token_use.write, pause=2.0))
     edge.on_refusal(authentication.note_refusal)
 
 

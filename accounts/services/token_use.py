@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, Method, TokenScope
 from accounts.domain.networks import parse_networks
 from accounts.domain.token_format import TokenParts, parse_token, token_digest
 from accounts.domain.verbs import from_mask
-from accounts.models import Token
+from accounts.models import Token, User
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
@@ -27,6 +29,10 @@ _USE_IS_NOTED_EVERY = timedelta(minutes=10)
 _PATIENCE = 50
 """Milliseconds that a note of use waits for another writer; the next use, a minute later, tries again."""
 _LONGEST_CLIENT = 60
+_MOST_USES = 1000
+_uses: dict[int, _Use] = {}
+_listeners: list[Callable[[], None]] = []
+_lock = Lock()
 
 
 def recognise(text: str) -> Actor | None:
@@ -39,20 +45,72 @@ def recognise(text: str) -> Actor | None:
     if parts is None:
         return None
     now = timezone.now()
-    row = (
-        Token.objects.select_related("user__directory")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now), key_id=parts.key_id, revoked_at=None, user__is_active=True)
-        .first()
-    )
-    if row is None or not fits(row, parts) or not standing.stands(row.user):
+    known = _read(parts.key_id)
+    if known is None or not fits(known.token, parts) or not known.stands:
         return None
-    ends_at = row.ends_at  # policy may have become stricter than it was when the token was made
-    if ends_at is not None and ends_at <= now:
+    row = known.token
+    if _is_over(row, now):
         return None
     scope = scope_of(row)
     require_welcome(scope)
     _note_use(row, now)
-    return row.user.actor(Method.TOKEN, scope)
+    return known.owner.actor(Method.TOKEN, scope)
+
+
+def _is_over(row: Token, now: datetime) -> bool:
+    """Whether it has ended; policy may have become stricter than it was when the token was made."""
+    ends_at = row.ends_at
+    return row.revoked_at is not None or (ends_at is not None and ends_at <= now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    token: Token
+    owner: User
+    stands: bool
+
+
+_OF_TOKEN = (
+    "id",
+    "key_id",
+    "digest",
+    "kind",
+    "name",
+    "verbs",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+)
+_LISTS = ("indexes", "projects", "networks")
+_OF_OWNER = ("id", "username", "is_superuser", "is_active", "instance_roles", "directory_id")
+_MOMENTS = ("created_at", "expires_at", "revoked_at", "last_used_at")
+_COLUMNS = ", ".join([*(f"t.{name}" for name in (*_OF_TOKEN, *_LISTS)), *(f"u.{name}" for name in _OF_OWNER)])
+_SQL = (
+    f"SELECT {_COLUMNS}, d.failing_since FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id"  # noqa: S608  ours
+    " LEFT JOIN accounts_directory d ON d.id = u.directory_id WHERE t.key_id = %s"
+)
+
+
+def _read(key_id: str) -> _Known | None:
+    """The token with its owner, by one statement of our own: making it anew each time would cost more than all the rest."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SQL, [key_id])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    middle, end = len(_OF_TOKEN), len(_OF_TOKEN) + len(_LISTS)
+    values = dict(zip(_OF_TOKEN, found[:middle], strict=True))
+    values |= {name: _moment(values[name]) for name in _MOMENTS}
+    lists = {name: json.loads(text) for name, text in zip(_LISTS, found[middle:end], strict=True)}
+    owner = User(**dict(zip(_OF_OWNER, found[end:-1], strict=True)))
+    stands = owner.is_active and not standing.has_been_away_too_long(_moment(found[-1]))
+    return _Known(Token(**values, **lists), owner, stands)
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    """A moment as the driver gives it: SQLite's without a zone, which is UTC."""
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def scope_of(row: Token) -> TokenScope:
@@ -89,20 +147,63 @@ def require_welcome(scope: TokenScope | None) -> None:
     )
 
 
-def _note_use(row: Token, now: datetime) -> None:
-    """Write the time of use, seldom, because a page read must not cost a write, and only if it can be written at once.
+@dataclass(frozen=True, slots=True)
+class _Use:
+    at: datetime
+    address: str
+    client: str
 
-    With a full disk, a database that only reads or one that is busy writing, installers go on reading.
-    """
+
+def on_use(listener: Callable[[], None]) -> None:
+    """Have ``listener`` called when there is a use to write down; it must not wait."""
+    _listeners.append(listener)
+
+
+def _note_use(row: Token, now: datetime) -> None:
+    """Keep the use in mind, seldom, for :func:`write`: a page read must not cost a write."""
     if row.last_used_at is not None and now - row.last_used_at <= _USE_IS_NOTED_EVERY:
         return
     context = current.get()
-    with suppress(DatabaseError), _impatient(), transaction.atomic():
-        # Somebody who holds the row is changing it, or notes the same: PostgreSQL is told not to wait either.
-        free = Token.objects.filter(pk=row.pk).select_for_update(skip_locked=True).values("pk")
-        Token.objects.filter(pk__in=free).update(
-            last_used_at=now, last_address=context.address[:64], last_client=_short(context.client)
-        )
+    with _lock:
+        if len(_uses) < _MOST_USES:
+            _uses[row.pk] = _Use(now, context.address[:64], context.client)
+    for listener in _listeners:
+        listener()
+
+
+def write() -> None:
+    """Write down when and from where tokens were used, in one go and only if it can be written at once.
+
+    With a full disk, a database that only reads or one that is busy writing, installers go on reading, and it is tried
+    again when the next use is noted.
+    """
+    with _lock:
+        uses = dict(_uses)
+        _uses.clear()
+    if not uses:
+        return
+    try:
+        with _impatient(), transaction.atomic():
+            for pk in _free(list(uses)):
+                use = uses.pop(pk)
+                Token.objects.filter(pk=pk).update(
+                    last_used_at=use.at, last_address=use.address, last_client=_short(use.client)
+                )
+    except DatabaseError:
+        log.warning("The use of %d tokens could not be written down now; it is tried again.", len(uses))
+        with _lock:
+            _uses.update({pk: use for pk, use in uses.items() if pk not in _uses})
+
+
+def _free(keys: list[int]) -> list[int]:
+    """The tokens that nobody is changing: PostgreSQL is told not to wait for a row either."""
+    return list(Token.objects.filter(pk__in=keys).select_for_update(skip_locked=True).values_list("pk", flat=True))
+
+
+def forget_all() -> None:
+    """Forget what was not written down."""
+    with _lock:
+        _uses.clear()
 
 
 def _short(client: str) -> str:

@@ -91,7 +91,8 @@ class Cast:
         projects: Iterable[str] = (),
         expires_at: datetime | None = None,
     ) -> str:
-        """The text of a new token of this person."""
+        """The text of a new token of this person; an auditor's only reads, whatever is asked for."""
+        verbs = [Verb.READ] if role == "auditor" else verbs
         return make_token(self.user(role), verbs, indexes=indexes, projects=projects, expires_at=expires_at)[1]
 
     def token_actor(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -79,8 +79,13 @@ def figures() -> dict[tuple[str, ...], float]:
 
 def has_lapsed(directory: Directory) -> bool:
     """Whether the directory has been away for longer than its people's tokens and sessions may go on without it."""
+    return has_been_away_too_long(directory.failing_since)
+
+
+def has_been_away_too_long(failing_since: datetime | None) -> bool:
+    """Whether a directory that has been failing since then vouches for nobody any more."""
     grace = timedelta(hours=settings.TPI_DIRECTORY_GRACE_HOURS)
-    return directory.failing_since is not None and timezone.now() - directory.failing_since > grace
+    return failing_since is not None and timezone.now() - failing_since > grace
 
 
 def stands(user: User) -> bool:

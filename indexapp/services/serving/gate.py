@@ -19,7 +19,7 @@ from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
 _MOST = 50_000
-_Key = tuple[int | None, bool, frozenset[InstanceRole], str, int, int | None, str | None]
+_Key = tuple[int | None, bool, frozenset[InstanceRole], int, int | None, str | None]
 _rights: dict[_Key, frozenset[Verb]] = {}
 _lock = Lock()
 _generation = -1
@@ -41,9 +41,7 @@ def through(actor: Actor, index: ServedIndex) -> Actor:
     scope = actor.token
     if scope is None or not index.is_group or index.name not in scope.indexes:
         return actor
-    names = scope.indexes.union(member.name for member in index.members)
-    # Rights are remembered by the key of the token, and through the group it has others than beside it.
-    return actor.within(replace(scope, key_id=f"{scope.key_id}/{index.pk}", indexes=names))
+    return actor.within(replace(scope, indexes=scope.indexes.union(member.name for member in index.members)))
 
 
 def _memory(watermark: Watermark) -> dict[_Key, frozenset[Verb]]:
@@ -58,17 +56,19 @@ def _memory(watermark: Watermark) -> dict[_Key, frozenset[Verb]]:
 def verbs_on(
     actor: Actor, index: Index, project: Project | None, watermark: Watermark, *, name: str | None = None
 ) -> frozenset[Verb]:
-    """As :func:`indexapp.permissions.verbs_on`; one query for each generation, none after it."""
+    """As :func:`indexapp.permissions.verbs_on`; one query for each person and generation, none after it.
+
+    What is remembered is the person's; the token in use narrows it, so that the first use of another one asks nothing.
+    """
     memory = _memory(watermark)
-    token = actor.token.key_id if actor.token else ""
     pk, name = (project.pk, project.normalized_name) if project else (None, name)
-    key = (actor.user_id, actor.is_superuser, actor.roles, token, index.pk, pk, name)
+    key = (actor.user_id, actor.is_superuser, actor.roles, index.pk, pk, name)
     known = memory.get(key)
     if known is None:
         # The caller's row may be older than the watermark, as that of a long upload is, and must not be remembered for it.
         row = index_map.read(watermark).rows.get(index.pk, index)
-        known = memory[key] = permissions.verbs_on(actor, row, project, name=name)
-    return known
+        known = memory[key] = permissions.verbs_on(actor.within(None), row, project, name=name)
+    return known if actor.token is None else actor.token.narrow(known, index.name, name)
 
 
 def require(actor: Actor, verb: Verb, index: Index, project: Project | None, watermark: Watermark) -> None:
@@ -81,14 +81,13 @@ def may_read(actor: Actor, index: ServedIndex, project: tuple[int, str] | None, 
     """Whether ``actor`` may read the index, or the project ``(id, normalised name)`` of it."""
     if not password_is_welcome(actor, index):
         return False
-    token = actor.token.key_id if actor.token else ""
     pk, name = project or (None, None)
-    known = _memory(watermark).get((actor.user_id, actor.is_superuser, actor.roles, token, index.pk, pk, name))
+    known = _memory(watermark).get((actor.user_id, actor.is_superuser, actor.roles, index.pk, pk, name))
     if known is None:
         row = Index(pk=index.pk, name=index.name, anonymous_read=index.anonymous_read)
         target = Project(pk=project[0], normalized_name=project[1]) if project else None
-        known = verbs_on(actor, row, target, watermark)
-    return Verb.READ in known
+        return Verb.READ in verbs_on(actor, row, target, watermark)
+    return Verb.READ in known and (actor.token is None or Verb.READ in actor.token.narrow(known, index.name, name))
 
 
 def reads_everything(actor: Actor, index: ServedIndex, watermark: Watermark) -> bool:

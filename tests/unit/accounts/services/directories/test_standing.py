@@ -16,7 +16,7 @@ from accounts.models import Directory, DirectorySync, User
 from accounts.services import passwords
 from accounts.services.directories import environment
 from tests.factories.directories import map_group, openldap, slapd_values
-from tests.factories.people import make_team, make_token
+from tests.factories.people import make_team, make_token, make_user
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient, basic, bearer
 from tpi_site.kit.errors import Conflict, Invalid
@@ -73,14 +73,15 @@ def test_sessions_and_remembered_passwords_end_after_the_grace_too(
 
 
 def test_an_outage_is_seen_before_somebody_signs_in(slapd: Slapd, corp: Directory, machine: WsgiClient) -> None:
+    operator = machine.signed(bearer(make_token(make_user(is_superuser=True))[1]))
     tasks.ask_directories()
     assert machine.get("/readyz").json["directories"] == {"corp": "ok"}
-    assert 'tpi_directory_up{directory="corp"} 1.0' in machine.get("/metrics").body.decode()
+    assert 'tpi_directory_up{directory="corp"} 1.0' in operator.get("/metrics").body.decode()
     slapd.stop()
     tasks.ask_directories()
     answer = machine.get("/readyz")
     assert (answer.status, answer.json["directories"]) == (200, {"corp": "failing"})
-    metrics = machine.get("/metrics").body.decode()
+    metrics = operator.get("/metrics").body.decode()
     assert 'tpi_directory_up{directory="corp"} 0.0' in metrics
     assert 'tpi_alarms_open{code="directory-away"} 1.0' in metrics
 
