@@ -5,6 +5,7 @@ Active Directory answers for the whole chain itself (LDAP_MATCHING_RULE_IN_CHAIN
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _CHAIN = "1.2.840.113556.1.4.1941"
 _MEMBERS = ("member", "uniqueMember", "memberUid")
+_PLAIN_DN = re.compile(r"(?:[\w-]+=[\w.@-]+(?: [\w.@-]+)*(?:,|\Z))+")
+"""Names without anything that could be written in two ways but case; nearly all are such, and parsing is slow."""
 _MOST_GROUPS = 10_000
 """Of one person or below one group; a directory that has more is misread rather than read."""
 
@@ -27,6 +30,8 @@ def normal_dn(dn: str) -> str:
     from ldap import DECODING_ERROR
     from ldap.dn import dn2str, str2dn
 
+    if _PLAIN_DN.fullmatch(dn):
+        return dn.lower()
     try:
         return str(
             dn2str([[(kind.lower(), value.lower(), flags) for kind, value, flags in part] for part in str2dn(dn)])
@@ -80,37 +85,22 @@ def _names(
             yield normal_dn(dn) if normal else dn
 
 
-def members_of(connection: LDAPObject, settings: DirectorySettings, group_dn: str) -> Iterator[list[str]]:
-    """The normalised names (or ``uid:<name>`` of posix groups) of everybody in the group, in pieces.
-
-    A name may come more than once, and names of things that are no people come too.
-    """
-    if settings.nesting == "chain":
-        chain = _matching(f"(memberOf:{_CHAIN}:=%s)", group_dn)
-        filterstr = f"(&{settings.people}{chain})"
-        for page in pages(connection, settings.user_base, filterstr, ["1.1"], settings.page_size, "groups"):
-            yield [normal_dn(dn) for dn, _ in page]
-        return
-    seen: set[str] = set()
-    level = [group_dn]
-    groups = _groups_in(connection, settings) if settings.nesting == "walk" else frozenset()
-    while level:
-        below: list[str] = []
-        for dn in level:
-            if normal_dn(dn) in seen:
-                continue
-            seen.add(normal_dn(dn))
-            names = list(_listed(connection, dn))
-            inner = [name for name in names if name in groups]
-            below += inner
-            yield [name for name in names if name not in groups]
-        level = below
-
-
-def _groups_in(connection: LDAPObject, settings: DirectorySettings) -> frozenset[str]:
-    """The names of all groups, to tell a member that is a group from one that is a person."""
+def group_names(connection: LDAPObject, settings: DirectorySettings) -> frozenset[str]:
+    """The normalised names of all groups, to tell a member that is a group from one that is a person."""
     everything = pages(connection, settings.group_base, settings.groups, ["1.1"], settings.page_size, "groups")
     return frozenset(normal_dn(dn) for page in everything for dn, _ in page)
+
+
+def chain_members(connection: LDAPObject, settings: DirectorySettings, group_dn: str) -> Iterator[list[str]]:
+    """The normalised names of everybody in the group, through groups in groups, page by page."""
+    filterstr = f"(&{settings.people}{_matching(f'(memberOf:{_CHAIN}:=%s)', group_dn)})"
+    for page in pages(connection, settings.user_base, filterstr, ["1.1"], settings.page_size, "groups"):
+        yield [normal_dn(dn) for dn, _ in page]
+
+
+def direct_members(connection: LDAPObject, group_dn: str) -> list[str]:
+    """The normalised names (or ``uid:<name>`` of posix groups) of what is directly in the group: people, groups, others."""
+    return list(_listed(connection, group_dn))
 
 
 def _listed(connection: LDAPObject, dn: str) -> Iterator[str]:

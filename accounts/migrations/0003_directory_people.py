@@ -21,15 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("entry", models.CharField(max_length=64)),
-                (
-                    "mapping",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="accounts.groupmapping",
-                    ),
-                ),
+                ("group", models.PositiveIntegerField(null=True)),
                 (
                     "sync",
                     models.ForeignKey(
@@ -40,12 +32,12 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("mapping__isnull", False)),
-                        fields=("sync", "entry", "mapping"),
+                        condition=models.Q(("group__isnull", False)),
+                        fields=("sync", "entry", "group"),
                         name="synced_member_once",
                     ),
                     models.UniqueConstraint(
-                        condition=models.Q(("mapping__isnull", True)),
+                        condition=models.Q(("group__isnull", True)),
                         fields=("sync", "entry"),
                         name="synced_person_once",
                     ),

@@ -161,25 +161,26 @@ class DirectorySync(models.Model):
 
 
 class SyncedMember(models.Model):
-    """What a sync has read: that somebody is in a mapped group, or, without a mapping, that they are there at all.
+    """What a sync has read: that somebody is directly in a group, or, without a group, that they are there at all.
 
     ``entry`` is the SHA-256 of the person's normalised name in the directory, or of their lasting key where there is no
-    mapping.  Kept while the sync runs, so that no list of members has to be in memory and an interrupted sync goes on.
+    group; ``group`` is the group's number in the sync, which knows what each of them gives.  Kept while the sync runs, so
+    that no list of members has to be in memory.
     """
 
     sync = models.ForeignKey(DirectorySync, models.CASCADE, related_name="members")
     entry = models.CharField(max_length=64)
-    mapping = models.ForeignKey(GroupMapping, models.CASCADE, related_name="+", null=True)
+    group = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["sync", "entry", "mapping"],
-                condition=models.Q(mapping__isnull=False),
+                fields=["sync", "entry", "group"],
+                condition=models.Q(group__isnull=False),
                 name="synced_member_once",
             ),
             models.UniqueConstraint(
-                fields=["sync", "entry"], condition=models.Q(mapping__isnull=True), name="synced_person_once"
+                fields=["sync", "entry"], condition=models.Q(group__isnull=True), name="synced_person_once"
             ),
         ]
 

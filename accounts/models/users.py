@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
 
 from accounts.domain.actors import Actor, Method, TokenScope
@@ -76,6 +77,11 @@ class User(AbstractUser):
                 name="user_once_per_directory_entry",
             ),
         ]
+
+    @classmethod
+    def named(cls, name: str) -> QuerySet[User]:
+        """The account of that name in whatever case, found through the index that keeps names unique so."""
+        return User.objects.alias(lower_name=Lower("username")).filter(lower_name=Lower(Value(name)))
 
     def actor(self, method: Method, token: TokenScope | None = None) -> Actor:
         """The account as services know it, after it has proved who it is by ``method``."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -13,12 +15,13 @@ from django.db import models
 
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
-from tpi_site.kit.inserting import insert
+from tpi_site.kit.inserting import insert, insert_all
 from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _listeners: list[Callable[[], None]] = []
+_together: ContextVar[list[AuditEntry] | None] = ContextVar("audit entries written together", default=None)
 
 
 def on_entry(listener: Callable[[], None]) -> None:
@@ -65,7 +68,29 @@ def record(
         reason=reason[:64],
         detail=detail,
     )
+    waiting = _together.get()
+    if waiting is not None:
+        waiting.append(entry)
+        return
     insert(entry)
+    _tell()
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Write the entries recorded inside in one go at its end; open it in the transaction of what they record."""
+    entries: list[AuditEntry] = []
+    token = _together.set(entries)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    if entries:
+        insert_all(entries)
+        _tell()
+
+
+def _tell() -> None:
     for listener in _listeners:
         listener()
 

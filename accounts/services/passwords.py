@@ -55,7 +55,7 @@ def _checked(name: str, password: str, address: str) -> User:
     """The account, after asking whoever knows the password; remembers what came of it."""
     counters = _counters(name, address)
     _require_within_limit(counters)
-    user = User.objects.select_related("directory").filter(username__iexact=name).first() if name else None
+    user = User.named(name).select_related("directory").first() if name else None
     key = verified_passwords.digest(name, password)
     found = _check(key, lambda: _ask(name, password, user, address))
     if found is None:

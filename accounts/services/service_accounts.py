@@ -51,7 +51,7 @@ def create(*, actor: Actor, team: Team, name: str, description: str = "") -> Use
     user = User(username=name, first_name=_checked(description), kind=User.Kind.SERVICE, service_team=team)
     user.set_unusable_password()
     with transaction.atomic():
-        if User.objects.filter(username__iexact=name).exists():
+        if User.named(name).exists():
             raise Conflict(f"The name '{name}' is taken; choose another one.", code="user-exists")
         user.save()
         Membership.objects.create(team=team, user=user, role=Place.MEMBER)

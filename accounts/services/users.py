@@ -35,7 +35,7 @@ def create(
     _set_password(user, password)
     _full_clean(user)
     with transaction.atomic():
-        if User.objects.filter(username__iexact=user.username).exists():
+        if User.named(user.username).exists():
             raise Conflict(f"There is an account named '{user.username}' already.", code="user-exists")
         user.save()
         audit.record(actor=actor, action="user.create", subject=user, email=email, is_superuser=is_superuser)

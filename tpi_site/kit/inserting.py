@@ -7,6 +7,7 @@ nobody listens to: signals are not sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +27,16 @@ def insert(row: Model) -> None:
         row.pk = key
     row._state.adding = False  # noqa: SLF001  what save() does
     row._state.db = connection.alias  # noqa: SLF001  as above
+
+
+def insert_all(rows: Sequence[Model]) -> None:
+    """Write new rows of one model; they do not learn their keys."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    statement, fields = _statement(type(rows[0]), connection.vendor)
+    statement = statement.partition(" RETURNING ")[0]
+    values = [[field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in fields] for row in rows]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, values)
 
 
 @lru_cache(maxsize=64)

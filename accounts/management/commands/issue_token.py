@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=7)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        owner = User.objects.filter(username__iexact=options["username"]).first()
+        owner = User.named(options["username"]).first()
         if owner is None:
             raise CommandError(f"There is no account '{options['username']}'.")
         try:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("username")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(username__iexact=options["username"]).first()
+        user = User.named(options["username"]).first()
         if user is None:
             raise CommandError(f"There is no account '{options['username']}'.")
         try:

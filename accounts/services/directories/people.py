@@ -5,16 +5,18 @@ Nobody acts here but the directory itself, so the actor is the product's own, na
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
-from accounts.models import Directory, GroupMapping, Token, User
+from accounts.models import Directory, GroupMapping, Membership, Token, User
 from accounts.services import alarms, audit, generations, sessions, verified_passwords
 from accounts.services.directories import places
 from tpi_site.kit import locking
@@ -84,9 +86,11 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         outcome = Outcome(find(directory, entry))
         if outcome.user is None:
             outcome.user = _create(directory, entry, outcome)
-        _mirror(directory, outcome.user, entry, outcome)
+        mirror(directory, outcome.user, entry, outcome)
         held = places.held([outcome.user.pk], directory).get(outcome.user.pk, {})
-        places.give(directory, outcome.user, mappings, held, outcome.did)
+        fresh: list[Membership] = []
+        places.give(directory, outcome.user, mappings, held, outcome.did, fresh)
+        Membership.objects.bulk_create(fresh)
         places.take(directory, outcome.user, mappings, held, outcome.did)
         if outcome.is_changed:
             generations.bump_access()
@@ -98,25 +102,58 @@ def find(directory: Directory, entry: DirectoryEntry) -> User | None:
     return User.objects.filter(directory=directory, directory_key=entry.key).first()
 
 
-def bring_in(directory: Directory, entry: DirectoryEntry, user: User | None, outcome: Outcome) -> None:
-    """What a sync does about an entry: as :func:`admit`, but a name that cannot be had is told and passed over."""
-    try:
-        with transaction.atomic():
-            outcome.user = user or _create(directory, entry, outcome)
-    except Forbidden as refusal:
-        outcome.did.append(f"passed over: {refusal.code}")
-        if isinstance(refusal, NameTaken):
-            refusal.ring()
-        return
-    _mirror(directory, outcome.user, entry, outcome)
+def make_accounts(directory: Directory, entries: list[DirectoryEntry]) -> dict[str, Outcome]:
+    """Accounts for a page of people who have none, in a few statements, by their keys in the directory.
+
+    Whose name cannot be had is told and passed over.
+    """
+    made, new = {}, []
+    taken = _taken(entry.username for entry in entries)
+    for entry in entries:
+        outcome = made[entry.key] = Outcome()
+        try:
+            _require_name(directory, entry)
+            if entry.username in taken:
+                raise NameTaken(directory.name, entry.username)
+        except Forbidden as refusal:
+            outcome.did.append(f"passed over: {refusal.code}")
+            if isinstance(refusal, NameTaken):
+                refusal.ring()
+            continue
+        taken.add(entry.username)
+        outcome.user = _new(directory, entry)
+        new.append(outcome.user)
+    User.objects.bulk_create(new, batch_size=500)
+    for outcome in made.values():
+        if outcome.user is not None:
+            _note_made(directory, outcome.user, outcome)
+    return made
+
+
+def _taken(names: Iterable[str]) -> set[str]:
+    """Which of the names accounts bear already, in lower case; one query."""
+    rows = User.objects.alias(lower_name=Lower("username")).filter(lower_name__in=list(names))
+    return {name.lower() for name in rows.values_list("username", flat=True)}
+
+
+def hold(directory: Directory) -> None:
+    """Let nobody else make accounts of the directory's people until the transaction ends."""
+    locking.hold(f"directory-people:{directory.pk}")
 
 
 def _create(directory: Directory, entry: DirectoryEntry, outcome: Outcome) -> User:
     _require_name(directory, entry)
-    locking.hold(f"user:{entry.username}")
+    hold(directory)
     if (made_meanwhile := find(directory, entry)) is not None:
         return made_meanwhile
     _require_free(directory, entry)
+    user = _new(directory, entry)
+    user.save()
+    _note_made(directory, user, outcome)
+    return user
+
+
+def _new(directory: Directory, entry: DirectoryEntry) -> User:
     user = User(
         username=entry.username,
         email=entry.email,
@@ -128,10 +165,12 @@ def _create(directory: Directory, entry: DirectoryEntry, outcome: Outcome) -> Us
         directory_seen_at=timezone.now(),
     )
     user.set_unusable_password()
-    user.save()
+    return user
+
+
+def _note_made(directory: Directory, user: User, outcome: Outcome) -> None:
     audit.record(actor=acting(directory), action="user.create", subject=user, directory=directory.name)
     outcome.did.append("account made")
-    return user
 
 
 def _require_name(directory: Directory, entry: DirectoryEntry) -> None:
@@ -151,12 +190,12 @@ def _require_name(directory: Directory, entry: DirectoryEntry) -> None:
 
 def _require_free(directory: Directory, entry: DirectoryEntry) -> None:
     """Refuse a name that another account bears: a local one, another directory's, or an earlier person's."""
-    if not User.objects.filter(username__iexact=entry.username).exists():
+    if not User.named(entry.username).exists():
         return
     raise NameTaken(directory.name, entry.username)
 
 
-def _mirror(directory: Directory, user: User, entry: DirectoryEntry, outcome: Outcome) -> None:
+def mirror(directory: Directory, user: User, entry: DirectoryEntry, outcome: Outcome) -> None:
     """Make the row equal to the entry; writes nothing where nothing differs and the person was seen lately."""
     values = {
         "email": entry.email,
@@ -195,7 +234,7 @@ def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:
         _require_name(directory, entry)
     except Forbidden:
         return False
-    return not User.objects.filter(username__iexact=entry.username).exclude(directory_key=entry.key).exists()
+    return not User.named(entry.username).exclude(directory_key=entry.key).exists()
 
 
 def end(*, actor: Actor, user: User, reason: str) -> None:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, Team, User
 from accounts.services import audit
 
-Held = dict[int, Membership]
+
+@dataclass(frozen=True, slots=True)
+class HeldPlace:
+    """A membership that the directory gave: its key and what it is."""
+
+    pk: int
+    role: str
+
+
+Held = dict[int, HeldPlace]
 """A person's memberships that the directory gave, by the team's key."""
 _ORDER = list(Membership.Place.values)
 _ADMINISTRATOR = "administrator"
@@ -18,21 +28,31 @@ _ADMINISTRATOR = "administrator"
 def held(user_ids: Iterable[int], directory: Directory) -> dict[int, Held]:
     """What each of these people holds through the directory; one query."""
     found: dict[int, Held] = {}
-    rows = Membership.objects.filter(user__in=user_ids, directory=directory).select_related("team")
-    for row in rows:
-        found.setdefault(row.user_id, {})[row.team_id] = row
+    rows = Membership.objects.filter(user__in=user_ids, directory=directory).order_by()
+    for pk, user, team, role in rows.values_list("pk", "user_id", "team_id", "role"):
+        found.setdefault(user, {})[team] = HeldPlace(pk, role)
     return found
 
 
-def give(directory: Directory, user: User, mappings: Iterable[GroupMapping], held: Held, did: list[str]) -> int:
-    """Give what the mappings say and the person has not, told in ``did``; answers how many memberships are new or other."""
+def give(
+    directory: Directory,
+    user: User,
+    mappings: Iterable[GroupMapping],
+    held: Held,
+    did: list[str],
+    fresh: list[Membership],
+) -> int:
+    """Give what the mappings say and the person has not, told in ``did``; answers how many memberships are new or other.
+
+    New ones are added to ``fresh``, for whoever calls to write many together.
+    """
     changed = 0
     for mapping, role in _wanted(mappings).values():
         team, row = mapping.team, held.get(mapping.team_id or 0)
         if team is None or (row is not None and row.role == role):
             continue
         if row is None:
-            Membership.objects.create(team=team, user=user, role=role, directory=directory)
+            fresh.append(Membership(team=team, user=user, role=role, directory=directory))
         else:
             Membership.objects.filter(pk=row.pk).update(role=role)
         _note(directory, "team.set-member", team, user, role=role, group=mapping.group_dn)
@@ -42,7 +62,7 @@ def give(directory: Directory, user: User, mappings: Iterable[GroupMapping], hel
     return changed
 
 
-def surplus(user: User, mappings: Iterable[GroupMapping], held: Held) -> tuple[list[Membership], int]:
+def surplus(user: User, mappings: Iterable[GroupMapping], held: Held) -> tuple[list[HeldPlace], int]:
     """What the person holds through the directory without a group that gives it: memberships, and a mask of parts."""
     wanted = _wanted(mappings)
     return [row for team, row in held.items() if team not in wanted], user.directory_roles & ~_mask(mappings)
@@ -51,8 +71,8 @@ def surplus(user: User, mappings: Iterable[GroupMapping], held: Held) -> tuple[l
 def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], held: Held, did: list[str]) -> int:
     """Take what no group gives any more; tells how many memberships ended."""
     rows, parts = surplus(user, mappings, held)
-    for row in rows:
-        Membership.objects.filter(pk=row.pk).delete()
+    for row in Membership.objects.filter(pk__in=[row.pk for row in rows]).select_related("team") if rows else ():
+        row.delete()
         _note(directory, "team.remove-member", row.team, user)
         did.append(f"no longer in {row.team.name}")
     if parts:

@@ -29,7 +29,7 @@ def begin(directory: Directory, *, dry_run: bool) -> DirectorySync:
         if running is not None and running.dry_run != dry_run:
             end(running, DirectorySync.State.FAILED, "Interrupted.")
             running = None
-        sync = running or DirectorySync(directory=directory, dry_run=dry_run, cursor={"groups": 0})
+        sync = running or DirectorySync(directory=directory, dry_run=dry_run, cursor={})
         sync.moved_at = now
         sync.found = 0
         sync.cursor["owner"] = _owner()

@@ -1,4 +1,4 @@
-"""The first two steps of a sync: who is in the mapped groups, and who is there; additions and changes are made here."""
+"""The second step of a sync: who is there; additions and changes are made here, page by page."""
 
 from __future__ import annotations
 
@@ -7,97 +7,92 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.clients import ldap_entries, ldap_groups
+from accounts.clients import ldap_entries
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.directory_settings import DirectorySettings
-from accounts.models import Directory, DirectorySync, GroupMapping, SyncedMember, User
-from accounts.services import generations
+from accounts.models import DirectorySync, GroupMapping, Membership, User
+from accounts.services import audit, generations
 from accounts.services.directories import people, places
 from accounts.services.directories.sync import progress, staging
+from accounts.services.directories.sync.staging import Given
 
 if TYPE_CHECKING:
     from ldap.ldapobject import LDAPObject
 
 
-def read_groups(
-    connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, known: dict[int, GroupMapping]
-) -> None:
-    """Write down the members of each mapped group; goes on after the groups that were read before an interruption."""
-    by_group: dict[str, list[GroupMapping]] = {}
-    for mapping in known.values():
-        by_group.setdefault(mapping.group_dn, []).append(mapping)
-    for number, (group_dn, mappings) in enumerate(sorted(by_group.items()), 1):
-        if number <= sync.cursor.get("groups", 0):
-            continue
-        for members in ldap_groups.members_of(connection, settings, group_dn):
-            with transaction.atomic():
-                staging.note_members(sync, mappings, members)
-                progress.move(sync)
-        sync.cursor["groups"] = number
-        progress.move(sync, "cursor")
-
-
-def read_people(
-    connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, known: dict[int, GroupMapping]
-) -> None:
+def read_people(connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, given: Given) -> None:
     """Make the account of each person equal to the entry, and give what their groups give; nothing is taken yet."""
-    SyncedMember.objects.filter(sync=sync, mapping=None).delete()
-    for page in ldap_entries.people(connection, settings):
+    staging.forget_people(sync)
+    for entries in ldap_entries.people(connection, settings):
         with transaction.atomic():
-            changed = _page(sync, page, known)
+            people.hold(sync.directory)
+            changed = _Page(sync, entries, given).bring_in()
             if sync.dry_run:
                 transaction.set_rollback(True)
             elif changed:
                 generations.bump_access()
         with transaction.atomic():
-            staging.note_people(sync, (entry for entry in page if not entry.disabled))
+            staging.note_people(sync, (entry for entry in entries if not entry.disabled))
             progress.move(sync, "found", "added", "changed", "memberships_added", "differences")
 
 
-def _page(sync: DirectorySync, page: list[DirectoryEntry], known: dict[int, GroupMapping]) -> bool:
-    directory = sync.directory
-    accounts = {
-        user.directory_key: user
-        for user in User.objects.filter(directory=directory, directory_key__in=[entry.key for entry in page])
-    }
-    held = places.held([user.pk for user in accounts.values()], directory)
-    wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in page}, known)
-    changed = False
-    for entry in page:
-        sync.found += 1
-        user = accounts.get(entry.key)
-        mappings = wanted[entry.dn, entry.username]
-        if entry.disabled or (user is None and not mappings) or (user is not None and _is_banned(user)):
-            continue
-        changed |= _bring_in(sync, directory, entry, user, mappings, held)
-    return changed
+class _Page:
+    """Some hundred entries with all that is known of them here, in as many queries as for one."""
 
+    def __init__(self, sync: DirectorySync, entries: list[DirectoryEntry], given: Given) -> None:
+        self._sync, self._entries = sync, entries
+        accounts = User.objects.filter(directory=sync.directory, directory_key__in=[entry.key for entry in entries])
+        self._accounts = {user.directory_key: user for user in accounts}
+        self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
+        self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)
+        self._changed = False
 
-def _is_banned(user: User) -> bool:
-    return not user.is_active and user.ended_by != User.Ended.DIRECTORY
+    def bring_in(self) -> bool:
+        """Do it all; tells whether anything changed."""
+        memberships: list[Membership] = []
+        with audit.together():
+            new = [entry for entry in self._entries if self._is_new(entry)]
+            made = people.make_accounts(self._sync.directory, new)
+            for entry in self._entries:
+                self._sync.found += 1
+                outcome = made.get(entry.key) or self._known(entry)
+                if outcome is not None:
+                    self._give(entry, outcome, is_new=entry.key in made, memberships=memberships)
+            Membership.objects.bulk_create(memberships, batch_size=500)
+        return self._changed
 
+    def _is_new(self, entry: DirectoryEntry) -> bool:
+        return not entry.disabled and entry.key not in self._accounts and bool(self._mappings(entry))
 
-def _bring_in(
-    sync: DirectorySync,
-    directory: Directory,
-    entry: DirectoryEntry,
-    user: User | None,
-    mappings: list[GroupMapping],
-    held: dict[int, places.Held],
-) -> bool:
-    outcome = people.Outcome()
-    if user is not None:
+    def _mappings(self, entry: DirectoryEntry) -> list[GroupMapping]:
+        return self._wanted[entry.dn, entry.username]
+
+    def _known(self, entry: DirectoryEntry) -> people.Outcome | None:
+        """What is to be done for somebody who has an account, unless an administrator has ended it."""
+        user = self._accounts.get(entry.key)
+        if user is None or entry.disabled or not (user.is_active or user.ended_by == User.Ended.DIRECTORY):
+            return None
         user.directory_seen_at = timezone.now()  # so that a person of whom nothing changed costs no write
-    people.bring_in(directory, entry, user, outcome)
-    if outcome.user is not None:
-        sync.added += user is None
-        sync.changed += user is not None and outcome.is_changed
-        given = places.give(directory, outcome.user, mappings, held.get(outcome.user.pk, {}), outcome.did)
-        sync.memberships_added += given
-    progress.tell(sync, entry.username, outcome.did)
-    return outcome.is_changed
+        outcome = people.Outcome(user)
+        people.mirror(self._sync.directory, user, entry, outcome)
+        return outcome
+
+    def _give(
+        self, entry: DirectoryEntry, outcome: people.Outcome, *, is_new: bool, memberships: list[Membership]
+    ) -> None:
+        sync = self._sync
+        if outcome.user is not None:
+            sync.added += is_new
+            sync.changed += not is_new and outcome.is_changed
+            held = self._held.get(outcome.user.pk, {})
+            sync.memberships_added += places.give(
+                sync.directory, outcome.user, self._mappings(entry), held, outcome.did, memberships
+            )
+        progress.tell(sync, entry.username, outcome.did)
+        self._changed |= outcome.is_changed
 
 
-def known_mappings(directory: Directory) -> dict[int, GroupMapping]:
+def known_mappings(sync: DirectorySync) -> dict[int, GroupMapping]:
     """The mappings of the directory by their keys."""
-    return {mapping.pk: mapping for mapping in GroupMapping.objects.filter(directory=directory).select_related("team")}
+    rows = GroupMapping.objects.filter(directory=sync.directory).select_related("team")
+    return {mapping.pk: mapping for mapping in rows}

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from accounts.models import DirectorySync, GroupMapping, Membership, User
-from accounts.services import generations
+from accounts.models import DirectorySync, GroupMapping, Team, User
+from accounts.services import audit, generations
 from accounts.services.directories import people, places
 from accounts.services.directories.sync import progress, staging
+from accounts.services.directories.sync.staging import Given
 
 _BATCH = 500
 _FEW = 2
@@ -25,6 +26,12 @@ class Count:
     people_gone: int = 0
     places: int = 0
     places_gone: int = 0
+    parts_gone: int = 0
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to take."""
+        return not (self.people_gone or self.places_gone or self.parts_gone)
 
     def is_too_much(self, percent: int) -> bool:
         """Whether more than ``percent`` of the people or of their places would go."""
@@ -43,32 +50,35 @@ class _Person:
     held: places.Held
 
 
-def count(sync: DirectorySync, known: dict[int, GroupMapping]) -> Count:
+def count(sync: DirectorySync, given: Given) -> Count:
     """What would be removed; the report names it."""
     total = Count()
-    for batch in _batches(sync, known):
+    teams = dict(Team.objects.filter(memberships__directory=sync.directory).values_list("pk", "name").distinct())
+    for batch in _batches(sync, given):
         for person in batch:
             rows, parts = places.surplus(person.user, person.mappings, person.held)
             total.people += person.user.is_active
             total.people_gone += person.is_gone
             total.places += len(person.held)
             total.places_gone += len(rows)
-            progress.tell(sync, person.user.username, _words(person, rows, parts))
+            total.parts_gone += bool(parts)
+            progress.tell(sync, person.user.username, _words(person, rows, parts, teams))
         progress.move(sync)
     return total
 
 
-def _words(person: _Person, rows: list[Membership], parts: int) -> list[str]:
+def _words(person: _Person, rows: list[places.HeldPlace], parts: int, teams: dict[int, str]) -> list[str]:
     words = ["shut out"] if person.is_gone else []
-    words += [f"no longer in {row.team.name}" for row in rows]
+    ended = {row.pk for row in rows}
+    words += [f"no longer in {teams[team]}" for team, row in person.held.items() if row.pk in ended]
     return [*words, "instance roles"] if parts else words
 
 
-def remove(sync: DirectorySync, known: dict[int, GroupMapping]) -> None:
+def remove(sync: DirectorySync, given: Given) -> None:
     """Shut out who is gone and take places that no group gives."""
     directory = sync.directory
-    for batch in _batches(sync, known):
-        with transaction.atomic():
+    for batch in _batches(sync, given):
+        with transaction.atomic(), audit.together():
             changed = False
             for person in batch:
                 did: list[str] = []
@@ -86,7 +96,7 @@ def remove(sync: DirectorySync, known: dict[int, GroupMapping]) -> None:
                 generations.bump_access()
 
 
-def _batches(sync: DirectorySync, known: dict[int, GroupMapping]) -> Iterator[list[_Person]]:
+def _batches(sync: DirectorySync, given: Given) -> Iterator[list[_Person]]:
     """All accounts of the directory, some hundred at a time."""
     last = 0
     while True:
@@ -96,7 +106,7 @@ def _batches(sync: DirectorySync, known: dict[int, GroupMapping]) -> Iterator[li
         last = users[-1].pk
         gone = staging.gone(sync, users)
         held = places.held([user.pk for user in users], sync.directory)
-        wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, known)
+        wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, given)
         yield [
             _Person(
                 user,

@@ -6,11 +6,12 @@ from django.utils import timezone
 
 from accounts.clients.ldap_connection import DirectoryFault, bound, require_library
 from accounts.domain.actors import Actor
-from accounts.models import Directory, DirectorySync, GroupMapping
+from accounts.models import Directory, DirectorySync
 from accounts.services import alarms, audit
 from accounts.services.directories import standing
 from accounts.services.directories.settings import settings_of
-from accounts.services.directories.sync import progress, reading, removing
+from accounts.services.directories.sync import group_reading, progress, reading, removing
+from accounts.services.directories.sync.staging import Given
 from tpi_site.kit.errors import Conflict, Forbidden
 
 _PAUSED = "directory-sync-paused"
@@ -58,31 +59,31 @@ def require_not_paused(directory: Directory, *, accept_removals: bool) -> None:
 
 def _carried_out(sync: DirectorySync, *, accept_removals: bool) -> DirectorySync:
     directory = sync.directory
-    known = reading.known_mappings(directory)
     try:
         require_library()
         settings = settings_of(directory)
         with bound(settings) as connection:
             standing.note_answer(directory)
-            reading.read_groups(connection, settings, sync, known)
-            reading.read_people(connection, settings, sync, known)
+            given = group_reading.read_groups(connection, settings, sync, reading.known_mappings(sync))
+            reading.read_people(connection, settings, sync, given)
     except DirectoryFault as fault:
         standing.note_fault(directory, fault)
         progress.end(sync, DirectorySync.State.FAILED, f"{fault.step}: {fault.sentence}")
         return sync
-    _take(sync, known=known, accept_removals=accept_removals)
+    _take(sync, given=given, accept_removals=accept_removals)
     return sync
 
 
-def _take(sync: DirectorySync, *, known: dict[int, GroupMapping], accept_removals: bool) -> None:
-    total = removing.count(sync, known)
+def _take(sync: DirectorySync, *, given: Given, accept_removals: bool) -> None:
+    total = removing.count(sync, given)
     if sync.dry_run:
         sync.removed, sync.memberships_removed = total.people_gone, total.places_gone
         progress.end(sync, DirectorySync.State.DONE, _sentence(sync))
     elif total.is_too_much(sync.directory.removal_limit) and not accept_removals:
         _pause(sync, total)
     else:
-        removing.remove(sync, known)
+        if not total.is_nothing:
+            removing.remove(sync, given)
         Directory.objects.filter(pk=sync.directory_id).update(paused_at=None)
         alarms.settle(_PAUSED, subject=sync.directory.name)
         progress.end(sync, DirectorySync.State.DONE, _sentence(sync))

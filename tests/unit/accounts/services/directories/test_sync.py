@@ -216,7 +216,8 @@ def test_a_sync_that_was_killed_is_taken_up_again(
         with pytest.raises(Killed):
             run(corp)
     interrupted = DirectorySync.objects.get()
-    assert (interrupted.state, interrupted.cursor["groups"]) == ("running", 1)
+    assert interrupted.state == "running"
+    assert list(interrupted.cursor["gives"].values())
     interrupted.cursor["owner"] = interrupted.cursor["owner"].replace(" ", " 99999", 1)  # that process is no more
     interrupted.save()
 
