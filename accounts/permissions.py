@@ -29,6 +29,17 @@ def require_operator(actor: Actor, deed: str) -> None:
         raise Forbidden(f"Only an operator or an administrator of the instance may {deed}.", code="operator-needed")
 
 
+def require_sight_of_operation(actor: Actor, deed: str) -> None:
+    """Refuse who neither runs the installation nor reads everything; ``deed`` completes '... may'."""
+    if actor.is_anonymous:
+        raise Unauthenticated(SIGN_IN)
+    if not actor.sees_operation:
+        raise Forbidden(
+            f"Only an operator, an administrator, a security officer or an auditor of the instance may {deed}.",
+            code="operator-needed",
+        )
+
+
 def directories_visible_to(actor: Actor) -> QuerySet[Directory]:
     """All directories for who runs the installation or reads everything; there are none for others."""
     return Directory.objects.all() if actor.sees_operation else Directory.objects.none()

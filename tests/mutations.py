@@ -81,7 +81,7 @@ class Mutation:
 
 
 ADMINISTRATOR = "administrator"
-EVERY_ACCOUNT = "outsider reader uploader member team_admin administrator"
+EVERY_ACCOUNT = "outsider reader uploader member maintainer team_admin auditor operator security_officer administrator"
 INDEX_ADMINS = "team_admin administrator"
 UPLOADERS = "uploader member maintainer team_admin administrator"
 SECURES = "security_officer administrator"
@@ -95,7 +95,7 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.audit_export.export": Mutation(
         lambda world, actor: audit_export.export(actor=actor, form="csv"),
         "audit.export",
-        ADMINISTRATOR,
+        f"auditor {SECURES}",
     ),
     "accounts.services.audit_sinks.create": Mutation(
         lambda world, actor: audit_sinks.create(actor=actor, name="new", kind="file", address="new.jsonl"),
@@ -189,7 +189,7 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.authenticators.remove": Mutation(
         lambda world, actor: authenticators.remove(actor=actor, user=world.cast.reader),
         "factor.remove",
-        "reader administrator",
+        f"reader {SECURES}",
     ),
     "accounts.services.authenticators.renew_recovery_codes": Mutation(
         lambda world, actor: authenticators.renew_recovery_codes(actor=actor, user=world.person(actor)),
@@ -197,17 +197,17 @@ MUTATIONS: dict[str, Mutation] = {
         EVERY_ACCOUNT,
     ),
     "accounts.services.sessions.end": Mutation(
-        lambda world, actor: sessions.end(actor=actor, session=world.session), "session.end", "reader administrator"
+        lambda world, actor: sessions.end(actor=actor, session=world.session), "session.end", f"reader {SECURES}"
     ),
     "accounts.services.sessions.end_others": Mutation(
         lambda world, actor: sessions.end_others(actor=actor, user=world.cast.reader, keep=None),
         "session.end-others",
-        "reader administrator",
+        f"reader {SECURES}",
     ),
     "accounts.services.sessions.end_all": Mutation(
         lambda world, actor: sessions.end_all(actor=actor, user=world.cast.reader, reason="left"),
         "session.end-all",
-        "reader administrator",
+        f"reader {SECURES}",
     ),
     "accounts.services.teams.create": Mutation(
         lambda world, actor: teams.create(actor=actor, name="new"), "team.create", ADMINISTRATOR
@@ -253,7 +253,7 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.tokens.issue": Mutation(
         lambda world, actor: tokens.issue(actor=actor, owner=world.robot, name="new", verbs=[Verb.READ]),
         "token.issue",
-        INDEX_ADMINS,
+        f"maintainer {INDEX_ADMINS}",
     ),
     "accounts.services.tokens.revoke": Mutation(
         lambda world, actor: tokens.revoke(actor=actor, token=world.token),
@@ -264,7 +264,7 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.token_rotation.rotate": Mutation(
         lambda world, actor: token_rotation.rotate(actor=actor, token=world.robots_token),
         "token.rotate",
-        INDEX_ADMINS,
+        f"maintainer {INDEX_ADMINS}",
     ),
     "indexapp.services.indexes.create": Mutation(
         lambda world, actor: indexes.create(actor=actor, name="new"),

@@ -147,7 +147,7 @@ class DirectoryViewSet(Resource):
 
     def rows(self) -> QuerySet[Directory]:
         """All, for who runs the installation; everybody else is refused."""
-        permissions.require_operator(self.actor, "see directories")
+        permissions.require_sight_of_operation(self.actor, "see directories")
         return permissions.directories_visible_to(self.actor)
 
     @extend_schema(summary="List directories")
@@ -190,7 +190,7 @@ class DirectoryViewSet(Resource):
 
 def directory_for(actor: Actor, name: str) -> Directory:
     """The directory of that name, for who runs the installation."""
-    permissions.require_operator(actor, "see directories")
+    permissions.require_sight_of_operation(actor, "see directories")
     found = permissions.directories_visible_to(actor).filter(name=name).first()
     if found is None:
         raise NotFound(f"There is no directory named '{name}'.", code="directory-unknown")

@@ -9,6 +9,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permissions
 from accounts.api.bodies import FlagField, NoBodySerializer, StrictSerializer, TextField
 from accounts.api.directories import directory_for
 from accounts.api.filtering import Filters, FlagFilter
@@ -120,6 +121,7 @@ class DirectoryJobViewSet(Resource):
     @extend_schema(summary="Test a directory", request=TestSerializer, responses=StepsSerializer)
     def test(self, request: Request, directory: str) -> Response:
         """Each step of a sign-in and of a sync, with a sentence; nothing is changed."""
+        permissions.require_operator(self.actor, "test directories")
         row = directory_for(self.actor, directory)
         steps = checks.check(row, self.body(TestSerializer)["username"])
         told = [{"step": step.name, "ok": step.is_good, "sentence": step.sentence} for step in steps]

@@ -43,13 +43,13 @@ def record(
     object_type: str = "",
     object_name: str = "",
     outcome: str = AuditEntry.Outcome.DONE,
-    reason: str = "",
+    code: str = "",
     **detail: Any,
 ) -> None:
     """Write that ``actor`` did ``action``; call it inside the transaction of what it records.
 
     ``subject`` gives type, id and name of what was acted upon, unless ``object_type`` and ``object_name`` say it.
-    ``reason`` is the code of a refusal.  ``detail`` must be JSON and hold nothing secret; what was there before and after
+    ``code`` is that of a refusal.  ``detail`` must be JSON and hold nothing secret; what was there before and after
     goes in as ``before`` and ``after``, secrets among it through :func:`digested`.
     """
     context = current.get()
@@ -65,7 +65,7 @@ def record(
         object_id=subject.pk if subject is not None and isinstance(subject.pk, int) else None,
         object_name=_line(redact(object_name or str(subject or "")))[:400],
         outcome=outcome,
-        reason=reason[:64],
+        reason=code[:64],
         detail=detail,
     )
     waiting = _together.get()

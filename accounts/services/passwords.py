@@ -199,6 +199,6 @@ def _fail(user: User | None, address: str, counters: dict[str, int]) -> NoReturn
         object_type="user",
         object_name=name,
         outcome=AuditEntry.Outcome.REFUSED,
-        reason="password-wrong",
+        code="password-wrong",
     )
     raise Unauthenticated(WRONG, code="password-wrong")

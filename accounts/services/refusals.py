@@ -117,7 +117,7 @@ def _record(seen: _Seen) -> None:
         object_type="request",
         object_name=seen.path,
         outcome=AuditEntry.Outcome.REFUSED,
-        reason=seen.code,
+        code=seen.code,
         times=seen.count,
     )
 

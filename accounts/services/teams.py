@@ -144,7 +144,7 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
         action="team.set-member",
         subject=team,
         outcome=AuditEntry.Outcome.REFUSED,
-        reason="no such person",
+        code="user-unknown",
     )
     raise Invalid(
         "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",

@@ -14,14 +14,17 @@ from django.contrib import admin
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, Token
+from accounts.models import AuditEntry, AuditPending, DirectorySync, Token
+from accounts.services import alarms
 from indexapp.models import Change, ReservedPrefix
 from tests import evidence
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
+from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published
 from tests.plugins import process_memory
@@ -47,7 +50,9 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
     team = make_team("rivals", victim)
     program = make_service_account(team, "svc-rival")
     digest = file.sha256
+    directory = silent_directory()
     return {
+        "directory": directory.name,
         "index": "theirs",
         "project": "secret",
         "version": "9.9",
@@ -58,6 +63,11 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
         "id": {
             "api:role": give(victim, [Verb.READ], theirs).pk,
             "api:token": make_token(victim)[0].pk,
+            "api:token-rotate": make_token(victim)[0].pk,
+            "api:alarm": alarms.ring("test", "Something.").pk,
+            "api:alarm-end": alarms.ring("test", "Something.").pk,
+            "api:directory-mapping": map_group(directory, "cn=ops,dc=tpi", team).pk,
+            "api:directory-report": DirectorySync.objects.create(directory=directory, moved_at=timezone.now()).pk,
             "api:prefix": ReservedPrefix.objects.create(prefix="rival", team=team, index=theirs).pk,
             "api:audit-entry": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
         },
@@ -91,7 +101,7 @@ def _first(foreign: dict[str, Any], name: str, route: str) -> Any:
 
 def _without_evidence() -> dict[str, Any]:
     """All rows but those that a refused or an authenticated request may leave."""
-    left = {AuditEntry._meta.label, Token._meta.label, Change._meta.label}
+    left = {model._meta.label for model in (AuditEntry, AuditPending, Token, Change)}
     return {table: content for table, content in evidence.rows().items() if table not in left}
 
 

@@ -70,7 +70,8 @@ def test_an_auditor_reads_log_and_checkpoints_and_changes_nothing(sign_in: SignI
     assert "/api/v1/audit/export/?format=csv" in page
     checkpoint = AuditCheckpoint.objects.get()
     assert "tpi-audit/" in browser.get(address(checkpoint)).content.decode()
-    assert browser.get(address(AuditSink, "changelist")).status_code == 403
+    assert browser.get(address(AuditSink, "changelist")).status_code == 200
+    assert browser.get(address(AuditSink, "add")).status_code == 403
     assert browser.get("/api/v1/audit/export/?format=jsonl").status_code == 200
 
 

@@ -88,7 +88,7 @@ GROWTH: dict[str, Grow] = {
     "audit": _audit,
 }
 COUNTS = {
-    "team": 8,
+    "team": 9,
     "index": 9,
     "project": 11,
     "release": 10,

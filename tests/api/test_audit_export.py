@@ -75,7 +75,7 @@ def test_pieces_make_a_whole(rest: AsPerson, monkeypatch: pytest.MonkeyPatch) ->
     [
         (InstanceRole.AUDITOR, [Verb.READ], [], 200),
         (InstanceRole.SECURITY_OFFICER, [Verb.READ, Verb.UPLOAD], [], 200),
-        (InstanceRole.AUDITOR, [Verb.UPLOAD], [], 403),
+        (InstanceRole.SECURITY_OFFICER, [Verb.UPLOAD], [], 403),
         (InstanceRole.AUDITOR, [Verb.READ], ["acme"], 403),
         (InstanceRole.OPERATOR, [Verb.READ], [], 403),
         (InstanceRole.BILLING, [Verb.READ], [], 403),

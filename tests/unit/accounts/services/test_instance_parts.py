@@ -62,7 +62,7 @@ def test_an_auditor_keeps_their_own_password_and_makes_tokens_that_read(cast: Ca
     users.set_password(actor=actor, user=cast.auditor, password="nobody guesses this")
     token, _ = tokens.issue(actor=actor, owner=cast.auditor, name="mine", verbs=[Verb.READ])
     tokens.revoke(actor=actor, token=token)
-    with refused("token-wider"):
+    with refused("token-auditor"):
         tokens.issue(actor=actor, owner=cast.auditor, name="mine", verbs=[Verb.READ, Verb.UPLOAD])
     with refused("auditor-reads"):
         users.change_own(actor=actor, user=cast.auditor, first_name="A", last_name="", email="")

@@ -30,9 +30,9 @@ WARM = {
     "/main/project/acme-tool/1.0/": 12,
     "/group/project/acme-tool/": 11,
     "/help/clients/": 8,
-    "/account/tokens/": 6,
+    "/account/tokens/": 7,
     "/account/tokens/new/": 8,
-    "/account/profile/": 6,
+    "/account/profile/": 8,
 }
 
 
