@@ -48,9 +48,9 @@ _lock = Lock()
 
 
 def _key(authorization: str) -> bytes:
-    return hashlib.blake2b(
-        authorization.encode("utf-8", "replace"), key=settings.TPI_TOKEN_PEPPER.encode()[:64]
-    ).digest()
+    """The credentials at the address that they come from: a password that was right elsewhere is asked for again."""
+    text = f"{current.get().address} {authorization}"
+    return hashlib.blake2b(text.encode("utf-8", "replace"), key=settings.TPI_TOKEN_PEPPER.encode()[:64]).digest()
 
 
 def remembered(authorization: str, generation: int) -> Actor | None:

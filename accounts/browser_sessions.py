@@ -15,6 +15,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.domain.user_agents import in_short
 from accounts.models import BrowserSession, User
 from accounts.services import second_factors, sessions
+from accounts.services.directories import standing
 from tpi_site.kit.request_context import current
 
 _SECRET = "browser_session"  # noqa: S105  where in Django's session the secret is
@@ -40,7 +41,7 @@ def _admitted(request: HttpRequest) -> User | AnonymousUser:
     if not isinstance(user, User):
         return AnonymousUser()
     session = sessions.find(user=user, secret=str(request.session.get(_SECRET, "")))
-    if session is None or not _suffices(session, user):
+    if session is None or not standing.stands(user) or not _suffices(session, user):
         with suppress(DatabaseError):
             request.session.flush()
         return AnonymousUser()

@@ -77,6 +77,7 @@ class UserFilter(WithinFilter):
 class MembershipScreen(Screen):
     """Places in teams."""
 
+    needs_fresh_sign_in = True
     section, place, area = "People and rights", 30, "accounts"
     empty_text = "Nobody is in a team yet."
     list_display = ("user", "team", "position", "since")

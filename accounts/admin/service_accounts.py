@@ -62,6 +62,7 @@ def _admins(actor: Actor, row: ServiceAccount) -> bool:
 class ServiceAccountScreen(Screen):
     """The service accounts of the teams that the actor looks after."""
 
+    needs_fresh_sign_in = True
     section, place, area = "People and rights", 25, "accounts"
     empty_text = "There are no service accounts yet. A build job needs an account that leaves with no person; make one."
     list_display = ("username", "service_team", "state", "about", "since")

@@ -32,6 +32,12 @@ def ring(code: str, sentence: str, *, subject: str = "", actor: Actor | None = N
     return alarm
 
 
+def ring_for_break_glass(username: str, way: str) -> None:
+    """Every use of a break-glass account is to be seen to."""
+    sentence = f"The break-glass account '{username}' was used {way}; make sure that this was meant."
+    ring("break-glass-used", sentence, subject=username)
+
+
 def settle(code: str, *, subject: str = "") -> None:
     """End the alarm because its cause is gone."""
     with transaction.atomic():

@@ -43,30 +43,39 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     tell whether the account exists.
     """
     name = account_name(username)
-    user = verified_passwords.owner(name, password)
+    user = verified_passwords.owner(name, password, _place(address))
     if user is None:
-        user = _checked(name, password, address)
+        user = _checked(username, name, password, address)
     if not standing.stands(user):
         raise Unauthenticated(LAPSED, code="directory-lapsed")
     return user.actor(Method.PASSWORD)
 
 
-def _checked(name: str, password: str, address: str) -> User:
+def _checked(username: str, name: str, password: str, address: str) -> User:
     """The account, after asking whoever knows the password; remembers what came of it."""
     counters = _counters(name, address)
     _require_within_limit(counters)
-    user = User.named(name).select_related("directory").first() if name else None
+    user = _account(username) if name else None
     key = verified_passwords.digest(name, password)
     found = _check(key, lambda: _ask(name, password, user, address))
     if found is None:
         _fail(user, address, counters)
-    verified_passwords.remember(name, password, found)
+    verified_passwords.remember(name, password, _place(address), found)
     return found
+
+
+def _account(username: str) -> User | None:
+    """The account of a name as it was typed, without regard to case as far as the database knows it.
+
+    Accounts that were made here keep the spelling that they were given; directories' people have the folded one.
+    """
+    found = User.named(User.normalize_username(username).strip()) | User.named(account_name(username))
+    return found.select_related("directory").first()
 
 
 def _ask(name: str, password: str, user: User | None, address: str) -> User | None:
     """Who the pair belongs to, by the hash or by a directory; whoever is not there costs a hash as well."""
-    is_local = user is not None and user.directory_id is None
+    is_local = user is not None and user.directory_id is None and user.kind == User.Kind.PERSON
     found = None
     if len(password) <= MAX_PASSWORD and not is_local:
         found = _ask_directories(name, password, user, address)
@@ -85,18 +94,18 @@ def _ask_directories(name: str, password: str, user: User | None, address: str) 
         return None
     limit = settings.TPI_DIRECTORY_FAILURES
     binds = {f"directory:{name}:{_place(address)}": limit, f"directory:{name}": 3 * limit}
-    counts = attempts.count(binds)
-    if any(counts[counter] >= most for counter, most in binds.items()):
+    # Counted before the directory is asked, so that no burst slips under the limit.
+    counts = {counter: attempts.add(counter, settings.TPI_DIRECTORY_WINDOW) for counter in binds}
+    if any(counts[counter] > most for counter, most in binds.items()):
+        _take_back(binds)
         raise Throttled(
             "Too many wrong passwords for this account; wait half an hour, or use an API token.",
             retry_after=settings.TPI_DIRECTORY_WINDOW,
             code="sign-in-throttled",
         )
-    for counter in binds:
-        attempts.add(counter, settings.TPI_DIRECTORY_WINDOW)
     found = None
     try:
-        found = sign_in.verify(name, password, user)
+        found = sign_in.verify(name, password, user if user is not None and user.directory_id else None)
     except Refusal:
         _take_back(binds)
         raise

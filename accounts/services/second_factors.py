@@ -61,8 +61,4 @@ def admit_password_alone(actor: Actor) -> Actor:
 
 def ring_for_break_glass(user: User, way: str) -> None:
     """Every use of a break-glass account is to be seen to."""
-    alarms.ring(
-        "break-glass-used",
-        f"The break-glass account '{user.username}' was used {way}; make sure that this was meant.",
-        subject=user.username,
-    )
+    alarms.ring_for_break_glass(user.username, way)

@@ -20,6 +20,7 @@ from accounts.domain.networks import parse_networks
 from accounts.domain.token_format import TokenParts, parse_token, token_digest
 from accounts.domain.verbs import from_mask
 from accounts.models import Token, User
+from accounts.services import alarms
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
 from tpi_site.kit.request_context import current
@@ -53,7 +54,7 @@ def recognise(text: str) -> Actor | None:
         return None
     scope = scope_of(row)
     require_welcome(scope)
-    _note_use(row, now)
+    _note_use(row, now, known.owner)
     return known.owner.actor(Method.TOKEN, scope)
 
 
@@ -83,7 +84,7 @@ _OF_TOKEN = (
     "last_used_at",
 )
 _LISTS = ("indexes", "projects", "networks")
-_OF_OWNER = ("id", "username", "is_superuser", "is_active", "instance_roles", "directory_id")
+_OF_OWNER = ("id", "username", "is_superuser", "is_active", "is_break_glass", "instance_roles", "directory_id")
 _MOMENTS = ("created_at", "expires_at", "revoked_at", "last_used_at")
 _COLUMNS = ", ".join([*(f"t.{name}" for name in (*_OF_TOKEN, *_LISTS)), *(f"u.{name}" for name in _OF_OWNER)])
 _SQL = (
@@ -152,6 +153,8 @@ class _Use:
     at: datetime
     address: str
     client: str
+    break_glass: str = ""
+    """The account's name where its every use rings."""
 
 
 def on_use(listener: Callable[[], None]) -> None:
@@ -159,14 +162,16 @@ def on_use(listener: Callable[[], None]) -> None:
     _listeners.append(listener)
 
 
-def _note_use(row: Token, now: datetime) -> None:
+def _note_use(row: Token, now: datetime, owner: User) -> None:
     """Keep the use in mind, seldom, for :func:`write`: a page read must not cost a write."""
     if row.last_used_at is not None and now - row.last_used_at <= _USE_IS_NOTED_EVERY:
         return
     context = current.get()
     with _lock:
         if len(_uses) < _MOST_USES:
-            _uses[row.pk] = _Use(now, context.address[:64], context.client)
+            _uses[row.pk] = _Use(
+                now, context.address[:64], context.client, owner.username if owner.is_break_glass else ""
+            )
     for listener in _listeners:
         listener()
 
@@ -183,6 +188,8 @@ def write() -> None:
     if not uses:
         return
     try:
+        for name in {use.break_glass for use in uses.values() if use.break_glass}:
+            alarms.ring_for_break_glass(name, "with an API token")
         with _impatient(), transaction.atomic():
             for pk in _free(list(uses)):
                 use = uses.pop(pk)

@@ -103,6 +103,10 @@ def set_password(*, actor: Actor, user: User, password: str, keep: BrowserSessio
         )
     if user.kind == User.Kind.SERVICE:
         raise Conflict("A service account has no password; issue a token for it.", code="service-account-fixed")
+    if user.directory_id is not None:
+        raise Conflict(
+            "The password of this account is kept by its directory; change it there.", code="directory-password"
+        )
     _set_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])

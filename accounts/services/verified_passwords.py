@@ -22,11 +22,14 @@ from accounts.services import attempts
 log = logging.getLogger(__name__)
 
 
-def owner(username: str, password: str) -> User | None:
-    """The account that the pair was right for a moment ago, if that still holds; one query."""
+def owner(username: str, password: str, place: str) -> User | None:
+    """The account that the pair was right for a moment ago, from the same place, if that still holds; one query.
+
+    From elsewhere it is asked anew: else whoever is held up for guessing could go on against what is remembered.
+    """
     row = (
         VerifiedPassword.objects.select_related("user__directory")
-        .filter(key=digest(username, password), until__gt=timezone.now(), user__is_active=True)
+        .filter(key=digest(username, password, place), until__gt=timezone.now(), user__is_active=True)
         .first()
     )
     if row is None or not hmac.compare_digest(row.stored, _stored(row.user)):
@@ -34,7 +37,7 @@ def owner(username: str, password: str) -> User | None:
     return row.user
 
 
-def remember(username: str, password: str, user: User) -> None:
+def remember(username: str, password: str, place: str, user: User) -> None:
     """Remember that the pair was right; nobody is kept out because it cannot be written."""
     seconds = settings.TPI_VERIFIED_PASSWORD_SECONDS
     if not seconds:
@@ -42,7 +45,7 @@ def remember(username: str, password: str, user: User) -> None:
     until = timezone.now() + timedelta(seconds=seconds)
     with suppress(DatabaseError), transaction.atomic():
         VerifiedPassword.objects.update_or_create(
-            key=digest(username, password), defaults={"user": user, "stored": _stored(user), "until": until}
+            key=digest(username, password, place), defaults={"user": user, "stored": _stored(user), "until": until}
         )
 
 
@@ -67,9 +70,9 @@ def purge() -> int:
     return VerifiedPassword.objects.filter(until__lte=timezone.now()).delete()[0]
 
 
-def digest(username: str, password: str) -> str:
-    """The hex HMAC-SHA256 of the pair; nothing can be learnt from it without the pepper."""
-    message = f"{username}\x00{password}".encode("utf-8", "replace")
+def digest(username: str, password: str, place: str = "") -> str:
+    """The hex HMAC-SHA256 of the pair, at a place; nothing can be learnt from it without the pepper."""
+    message = f"{username}\x00{place}\x00{password}".encode("utf-8", "replace")
     return hmac.new(settings.TPI_TOKEN_PEPPER.encode(), b"verified\x00" + message, hashlib.sha256).hexdigest()
 
 

@@ -88,6 +88,7 @@ class NewRoleForm(RefusableForm):
 class RoleScreen(Screen):
     """Roles on what the actor administers."""
 
+    needs_fresh_sign_in = True
     section, place, area = "People and rights", 40, "indexapp"
     empty_text = "Nobody has a role yet, so only administrators see anything that is not open to everybody. Grant one."
     list_display = ("holder", "where", "rights_held", "since")

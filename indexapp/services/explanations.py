@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import Q
-from django.utils import timezone
 
-from accounts.domain.actors import Actor, Method, TokenScope
+from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import Token, User
 from accounts.permissions import SIGN_IN, tokens_visible_to
+from accounts.services import token_use
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Role
@@ -66,7 +66,7 @@ class Question:
         """The person as they would act."""
         if self.token is None:
             return self.user.actor(Method.SESSION)
-        return self.user.actor(Method.TOKEN, _scope(self.token))
+        return self.user.actor(Method.TOKEN, token_use.scope_of(self.token))
 
 
 def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "", key_id: str = "") -> Explanation:
@@ -171,6 +171,9 @@ def _takes(question: Question) -> Iterator[Reason]:
         yield Reason("token-ended", f"The token '{token.name}' is revoked or has expired.", grants=False)
     if question.verb not in from_mask(token.verbs):
         yield Reason("token-verb", f"The token '{token.name}' is not for the verb {question.verb.value}.", grants=False)
+    if token.networks:
+        sentence = f"The token '{token.name}' works from {', '.join(token.networks)} alone."
+        yield Reason("token-network", sentence, grants=False)
     if token.indexes and question.index not in token.indexes:
         yield Reason("token-index", f"The token '{token.name}' is bound to other indexes.", grants=False)
     if (
@@ -184,15 +187,4 @@ def _takes(question: Question) -> Iterator[Reason]:
 def _is_live(token: Token | None) -> bool:
     if token is None:
         return True
-    return token.revoked_at is None and (token.expires_at is None or token.expires_at > timezone.now())
-
-
-def _scope(token: Token) -> TokenScope:
-    return TokenScope(
-        token.key_id,
-        token.name,
-        from_mask(token.verbs),
-        frozenset(token.indexes),
-        frozenset(token.projects),
-        token.expires_at,
-    )
+    return token.is_usable

@@ -162,7 +162,7 @@ def _directories() -> dict[str, Row]:
         "api:directories": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, new)}),
         "api:directory": Row(
             {
-                "GET": (ADMINISTRATOR, None),
+                "GET": (WATCHERS, None),
                 "PATCH": (ADMINISTRATOR, {"title": "Corp"}),
                 "DELETE": (ADMINISTRATOR, None),
             },
@@ -175,7 +175,7 @@ def _directories() -> dict[str, Row]:
         "api:directory-report": reads(WATCHERS, **directory, id="{sync}"),
         "api:directory-mappings": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory),
         "api:directory-mapping": Row(
-            {"GET": (ADMINISTRATOR, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
+            {"GET": (WATCHERS, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
         ),
         "api:alarms": reads(WATCHERS),
         "api:alarm": reads(WATCHERS, id="{alarm}"),

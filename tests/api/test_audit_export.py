@@ -94,9 +94,7 @@ def test_auditors_and_security_officers_read_the_log(
 
 def test_filters(rest: AsPerson) -> None:
     entries(2)
-    audit.record(
-        actor=SYSTEM.at(address="192.0.2.7", request_id="abc"), action="other.act", object_name="x", reason="no"
-    )
+    audit.record(actor=SYSTEM.at(address="192.0.2.7", request_id="abc"), action="other.act", object_name="x", code="no")
     reader = rest("administrator")
     assert len(reader.rows("audit/?action_prefix=test.")) == 2
     for query in ("address=192.0.2.7", "request_id=abc", "q=abc", "reason=no", "action_prefix=other"):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.models import Directory, GroupMapping, Membership, Token, User
-from accounts.services import alarms, audit, generations, sessions, verified_passwords
+from accounts.services import alarms, audit, generations, sessions, token_lineage, verified_passwords
 from accounts.services.directories import places
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Forbidden
@@ -242,7 +242,10 @@ def end(*, actor: Actor, user: User, reason: str) -> None:
     with transaction.atomic():
         user.is_active, user.ended_by = False, User.Ended.DIRECTORY
         user.save(update_fields=["is_active", "ended_by"])
-        ended = Token.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+        token_lineage.hold()
+        ended = 0
+        for token in Token.objects.filter(user=user, revoked_at=None):  # with all that was made with them, for whomever
+            ended += len(token_lineage.end_line(token, with_successors=True))
         sessions.close(user)
         verified_passwords.forget(user)
         audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended)

@@ -89,11 +89,22 @@ def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
     _require_may_configure(actor)
     _require_changed_here(actor, directory)
     before = {name: getattr(directory, name) for name in values if name != "bind_password"}
+    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
+    had_password = bool(directory.bind_password)
     _set(directory, values)
+    if moved and had_password and not values.get("bind_password") and actor.user_id is not None:
+        raise Invalid(
+            f"Enter the bind account's password again: it is sent to where {', '.join(moved)} now leads.",
+            code="directory-password-again",
+        )
     with transaction.atomic():
         directory.save(update_fields=list(values))
         audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
     return directory
+
+
+_WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")
+"""Who changes one of these shows that they know the bind password, which would else be sent where they like."""
 
 
 def delete(*, actor: Actor, directory: Directory) -> None:

@@ -26,6 +26,7 @@ class Count:
     people_gone: int = 0
     places: int = 0
     places_gone: int = 0
+    parts: int = 0
     parts_gone: int = 0
 
     @property
@@ -34,8 +35,13 @@ class Count:
         return not (self.people_gone or self.places_gone or self.parts_gone)
 
     def is_too_much(self, percent: int) -> bool:
-        """Whether more than ``percent`` of the people or of their places would go."""
-        return _exceeds(self.people_gone, self.people, percent) or _exceeds(self.places_gone, self.places, percent)
+        """Whether more than ``percent`` of the people, of their places or of their parts for the instance would go."""
+        counts = (
+            (self.people_gone, self.people),
+            (self.places_gone, self.places),
+            (self.parts_gone, self.parts),
+        )
+        return any(_exceeds(gone, everything, percent) for gone, everything in counts)
 
 
 def _exceeds(gone: int, everything: int, percent: int) -> bool:
@@ -61,6 +67,7 @@ def count(sync: DirectorySync, given: Given) -> Count:
             total.people_gone += person.is_gone
             total.places += len(person.held)
             total.places_gone += len(rows)
+            total.parts += bool(person.user.directory_roles)
             total.parts_gone += bool(parts)
             progress.tell(sync, person.user.username, _words(person, rows, parts, teams))
         progress.move(sync)

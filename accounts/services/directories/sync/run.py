@@ -15,6 +15,7 @@ from accounts.services.directories.sync.staging import Given
 from tpi_site.kit.errors import Conflict, Forbidden
 
 _PAUSED = "directory-sync-paused"
+_BROKEN = "directory-sync-broken"
 
 
 def run(*, actor: Actor, directory: Directory, accept_removals: bool = False) -> DirectorySync:
@@ -58,6 +59,18 @@ def require_not_paused(directory: Directory, *, accept_removals: bool) -> None:
 
 
 def _carried_out(sync: DirectorySync, *, accept_removals: bool) -> DirectorySync:
+    try:
+        return _read_and_take(sync, accept_removals=accept_removals)
+    except Exception as error:
+        sentence = (
+            f"The sync of '{sync.directory.name}' broke off ({type(error).__name__}); it begins anew at the next time."
+        )
+        progress.end(sync, DirectorySync.State.FAILED, sentence)
+        alarms.ring(_BROKEN, sentence, subject=sync.directory.name)
+        raise
+
+
+def _read_and_take(sync: DirectorySync, *, accept_removals: bool) -> DirectorySync:
     directory = sync.directory
     try:
         require_library()
@@ -86,6 +99,7 @@ def _take(sync: DirectorySync, *, given: Given, accept_removals: bool) -> None:
             removing.remove(sync, given)
         Directory.objects.filter(pk=sync.directory_id).update(paused_at=None)
         alarms.settle(_PAUSED, subject=sync.directory.name)
+        alarms.settle(_BROKEN, subject=sync.directory.name)
         progress.end(sync, DirectorySync.State.DONE, _sentence(sync))
 
 

@@ -115,3 +115,9 @@ def test_addresses_of_one_ipv6_network_are_counted_as_one(nina: User, settings: 
         refused("password-wrong", password="wrong", address=f"2001:db8:0:1::{last}")
     refused("sign-in-throttled", address="2001:db8:0:1:ffff::1")
     assert attempt(address="2001:db8:0:2::1").username == "nina"
+
+
+@pytest.mark.parametrize("name", ["Ömer", "weiß", "Emil", "Straße"])
+def test_a_name_with_letters_of_ones_own_language_signs_in(db: None, name: str) -> None:
+    user = make_user(name)
+    assert attempt(name).user_id == user.pk

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.domain.actors import ANONYMOUS
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Token, User
-from accounts.services import token_leaks, token_rotation, tokens
+from accounts.services import token_leaks, token_rotation, token_use, tokens
 from indexapp.models import Index
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_token, make_user
@@ -142,6 +142,7 @@ def test_the_list_tells_where_a_token_was_used_last(browser: Client, cast: Cast)
     _, text = make_token(cast.reader, networks=["192.0.2.0/24"])
     with seen_from("192.0.2.7", 'pip/25.0 {"ci": true}'):
         tokens.recognise(text)
+    token_use.write()
     page = browser.get(LIST).content.decode()
     assert "from 192.0.2.7 by pip/25.0</dd>" in page
     assert "<dd>192.0.2.0/24</dd>" in page

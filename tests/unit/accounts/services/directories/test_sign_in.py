@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accounts.domain.actors import Actor, Method
+from accounts.domain.verbs import Verb
 from accounts.models import Alarm, AuditEntry, Directory, Membership, Token, User, VerifiedPassword
-from accounts.services import passwords
-from accounts.services.directories import sign_in
+from accounts.services import passwords, tokens
+from accounts.services.directories import people, sign_in
 from tests import evidence
 from tests.factories.directories import host, map_group, openldap
-from tests.factories.people import make_team, make_token, make_user
+from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tpi_site.kit.errors import Forbidden, Throttled, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
@@ -393,3 +394,33 @@ def test_the_display_name_of_an_attacker_is_stored_as_text(slapd: Slapd, corp: D
     page = client.get("/account/profile/").content.decode()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_remembered_password_does_not_outrun_the_limit(slapd: Slapd, corp: Directory, settings: Any) -> None:
+    settings.TPI_SIGN_IN_FAILURES = 5
+    enter("alice", slapd.password_of("alice"), HERE)
+    for number in range(5):
+        refused("alice", f"wrong {number}", "192.0.2.66")
+    assert refused("alice", slapd.password_of("alice"), "192.0.2.66") == "sign-in-throttled"
+    assert enter("alice", slapd.password_of("alice"), HERE).username == "alice"
+
+
+def test_a_service_account_does_not_take_a_persons_name(slapd: Slapd, corp: Directory) -> None:
+    make_service_account(make_team("red"), "alice")
+    assert refused("alice", slapd.password_of("alice")) == "directory-name-taken"
+    assert refused("alice", "wrong") == "password-wrong"
+    assert Alarm.objects.filter(code="directory-name-taken").exists()
+
+
+def test_a_token_that_was_made_for_a_program_ends_with_the_person_who_made_it(slapd: Slapd, corp: Directory) -> None:
+    enter("alice", slapd.password_of("alice"))
+    alice, team = User.objects.get(username="alice"), make_team("tools")
+    Membership.objects.create(team=team, user=alice, role="admin")
+    own = tokens.recognise(make_token(alice)[1])
+    assert own is not None
+    child, _ = tokens.issue(actor=own, owner=make_service_account(team), name="job", verbs=[Verb.READ])
+
+    people.end(actor=SYSTEM, user=alice, reason="left")
+
+    child.refresh_from_db()
+    assert child.revoked_at is not None

@@ -279,3 +279,29 @@ def test_every_account_made_and_every_place_given_is_in_the_audit_log(slapd: Sla
 def test_what_is_too_much(gone: int, everything: int, is_too_much: bool) -> None:
     assert removing.Count(people=everything, people_gone=gone).is_too_much(20) == is_too_much
     assert removing.Count(places=everything, places_gone=gone).is_too_much(20) == is_too_much
+
+
+def test_many_who_would_lose_a_part_for_the_instance_pause_the_sync(slapd: Slapd, corp: Directory) -> None:
+    slapd.load(people=10, groups=1)
+    map_group(corp, slapd.group_dn("g000"), None, instance_role="administrator")
+    run(corp)
+    assert User.objects.filter(is_superuser=True).count() == 10
+    slapd.set_members("g000", [])
+    assert run(corp).state == "paused"
+    assert User.objects.filter(is_superuser=True).count() == 10
+
+
+def test_a_sync_that_breaks_off_is_told_and_does_not_stand_in_the_way(
+    slapd: Slapd, corp: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "read_people", break_off)
+        with pytest.raises(RuntimeError):
+            run(corp)
+    assert DirectorySync.objects.get().state == "failed"
+    assert Alarm.objects.filter(code="directory-sync-broken", ended_at=None).exists()
+    assert run(corp).state == "done"
+    assert not Alarm.objects.filter(code="directory-sync-broken", ended_at=None).exists()
