@@ -7,43 +7,42 @@ from typing import Any
 
 from tpi_site.settings import env
 
-_TEXTS = (
-    "title",
-    "kind",
-    "hosts",
-    "security",
-    "bind",
-    "bind_dn",
-    "bind_password",
-    "user_template",
-    "user_base",
-    "user_filter",
-    "name_attribute",
-    "group_base",
-    "group_filter",
-    "nesting",
-)
+_TEXTS = {
+    "title": "",
+    "kind": "ldap",
+    "hosts": "",
+    "security": "ldaps",
+    "bind": "account",
+    "bind_dn": "",
+    "bind_password": "",
+    "user_template": "",
+    "user_base": "",
+    "user_filter": "",
+    "name_attribute": "",
+    "group_base": "",
+    "group_filter": "",
+}
 _SWITCHES = ("verify_certificate", "only_mapped")
 _NUMBERS = ("timeout", "page_size", "removal_limit")
 
 
 def read() -> dict[str, dict[str, Any]]:
-    """By name the fields that are set; fields are those of a directory in the console."""
+    """By name all fields, those of a directory in the console; what is not set has its usual value, also after a change."""
     return {name: _directory(name) for name in env.words("TPI_LDAP")}
 
 
 def _directory(name: str) -> dict[str, Any]:
     prefix = f"TPI_LDAP_{name.upper().replace('-', '_')}_"
     found: dict[str, Any] = {}
-    for field in _TEXTS:
-        if value := env.text(prefix + field.upper()):
-            found[field] = value
+    for field, usual in _TEXTS.items():
+        found[field] = env.text(prefix + field.upper(), usual)
+    found["nesting"] = env.text(prefix + "NESTING", "chain" if found["kind"] == "active-directory" else "walk")
     for field in _SWITCHES:
         found[field] = env.switch(prefix + field.upper(), default=field == "verify_certificate")
     for field, default in zip(_NUMBERS, (5, 500, 20), strict=True):
         found[field] = env.integer(prefix + field.upper(), default, minimum=1)
-    if path := env.text(prefix + "CA_FILE"):
-        found["ca_certificates"] = _certificates(prefix + "CA_FILE", path)
+    path = env.text(prefix + "CA_FILE")
+    found["ca_certificates"] = _certificates(prefix + "CA_FILE", path) if path else ""
     return found
 
 

@@ -90,7 +90,7 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         held = places.held([outcome.user.pk], directory).get(outcome.user.pk, {})
         fresh: list[Membership] = []
         places.give(directory, outcome.user, mappings, held, outcome.did, fresh)
-        Membership.objects.bulk_create(fresh)
+        Membership.objects.bulk_create(fresh, ignore_conflicts=True)  # two sign-ins at once give the same
         places.take(directory, outcome.user, mappings, held, outcome.did)
         if outcome.is_changed:
             generations.bump_access()

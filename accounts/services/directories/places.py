@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from accounts.domain.actors import Actor, internal
-from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.instance_roles import InstanceRole, role_words, roles_from_mask
 from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, Team, User
 from accounts.services import audit
 
@@ -103,18 +103,38 @@ def _mask(mappings: Iterable[GroupMapping]) -> int:
 
 def _set_parts(directory: Directory, user: User, mask: int, did: list[str]) -> None:
     """Make the directory's part of the account's instance roles ``mask``; what was given here stays."""
+    mask &= ~_given_here(user)
     if mask == user.directory_roles:
         return
     gone, new = user.directory_roles & ~mask, mask & ~user.directory_roles
-    before = {"instance_roles": user.instance_roles, "is_superuser": user.is_superuser}
+    before = _parts(user)
     user.instance_roles = (user.instance_roles & ~gone | new) & ~ADMINISTRATOR_BIT
     if (gone | new) & ADMINISTRATOR_BIT:
         user.is_superuser = user.is_staff = bool(mask & ADMINISTRATOR_BIT)
     user.directory_roles = mask
     user.save(update_fields=["instance_roles", "directory_roles", "is_superuser", "is_staff"])
-    after = {"instance_roles": user.instance_roles, "is_superuser": user.is_superuser}
+    after = _parts(user)
     audit.record(actor=_acting(directory), action="user.change", subject=user, before=before, after=after)
-    did.append("instance roles")
+    did += [f"{word} of the instance" for word in part_words(new)]
+    did += [f"no longer {word} of the instance" for word in part_words(gone)]
+
+
+def _given_here(user: User) -> int:
+    """The parts that an administrator gave, which no group gives or takes."""
+    roles = user.instance_roles & ~user.directory_roles
+    is_administrator = user.is_superuser and not user.directory_roles & ADMINISTRATOR_BIT
+    return roles | (ADMINISTRATOR_BIT if is_administrator else 0)
+
+
+def _parts(user: User) -> dict[str, object]:
+    """The parts as evidence tells them."""
+    return {"instance_roles": role_words(roles_from_mask(user.instance_roles)), "is_superuser": user.is_superuser}
+
+
+def part_words(mask: int) -> list[str]:
+    """The parts of a mask in words."""
+    words = [_ADMINISTRATOR] if mask & ADMINISTRATOR_BIT else []
+    return words + role_words(roles_from_mask(mask & ~ADMINISTRATOR_BIT))
 
 
 def _acting(directory: Directory) -> Actor:

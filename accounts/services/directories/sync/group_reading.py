@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from django.db import transaction
 from accounts.clients import ldap_groups
 from accounts.domain.directory_settings import DirectorySettings
 from accounts.models import DirectorySync, GroupMapping
+from accounts.services import alarms
 from accounts.services.directories.sync import progress, staging
 from accounts.services.directories.sync.staging import Given
 
@@ -18,19 +20,43 @@ if TYPE_CHECKING:
 
 _READ = "gives"
 """In the sync's cursor: by a group's number the keys of the mappings that it gives; there once all groups are read."""
+_READ_AT, _OF = "read_at", "of"
+_FRESH = 900.0  # seconds
+_MISSING = "directory-group-missing"
 
 
 def read_groups(
     connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, known: dict[int, GroupMapping]
 ) -> Given:
-    """Write down the members of all groups that matter, unless that was done before an interruption."""
-    if _READ not in sync.cursor:
+    """Write down the members of all groups that matter, unless that was done shortly before an interruption."""
+    if not _is_fresh(sync, known):
         staging.forget_members(sync)
+        _tell_missing(connection, sync, known)
         read = _read_chains if settings.nesting == "chain" else _walk
+        sync.cursor |= {_READ_AT: time.time(), _OF: sorted(known)}
         sync.cursor[_READ] = read(connection, settings, sync, list(known.values()))
-        progress.move(sync, "cursor")
+        progress.move(sync, "cursor", "differences")
     gives = sync.cursor[_READ]
     return {int(group): [known[pk] for pk in keys if pk in known] for group, keys in gives.items()}
+
+
+def _is_fresh(sync: DirectorySync, known: dict[int, GroupMapping]) -> bool:
+    """Whether the groups were read lately and for the same mappings; older lists would take what was given since."""
+    age = time.time() - float(sync.cursor.get(_READ_AT, 0))
+    return _READ in sync.cursor and sync.cursor.get(_OF) == sorted(known) and age < _FRESH
+
+
+def _tell_missing(connection: LDAPObject, sync: DirectorySync, known: dict[int, GroupMapping]) -> None:
+    """A mapped group that is not there gives nobody anything, which a typing error looks like too."""
+    gone = ldap_groups.missing(connection, sorted({mapping.group_dn for mapping in known.values()}))
+    for group_dn in gone:
+        progress.tell(sync, group_dn, ["this mapped group is not in the directory"])
+    name = sync.directory.name
+    if gone:
+        listed = "; ".join(gone[:5])
+        alarms.ring(_MISSING, f"Mapped groups are not in the directory '{name}': {listed}.", subject=name)
+    else:
+        alarms.settle(_MISSING, subject=name)
 
 
 def _read_chains(

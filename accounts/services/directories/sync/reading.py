@@ -58,7 +58,8 @@ class _Page:
                 outcome = made.get(entry.key) or self._known(entry)
                 if outcome is not None:
                     self._give(entry, outcome, is_new=entry.key in made, memberships=memberships)
-            Membership.objects.bulk_create(memberships, batch_size=500)
+            # Somebody who signs in at this moment is given the same.
+            Membership.objects.bulk_create(memberships, batch_size=500, ignore_conflicts=True)
         return self._changed
 
     def _is_new(self, entry: DirectoryEntry) -> bool:

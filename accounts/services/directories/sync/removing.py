@@ -78,7 +78,7 @@ def _words(person: _Person, rows: list[places.HeldPlace], parts: int, teams: dic
     words = ["shut out"] if person.is_gone else []
     ended = {row.pk for row in rows}
     words += [f"no longer in {teams[team]}" for team, row in person.held.items() if row.pk in ended]
-    return [*words, "instance roles"] if parts else words
+    return [*words, *(f"no longer {word} of the instance" for word in places.part_words(parts))]
 
 
 def remove(sync: DirectorySync, given: Given) -> None:

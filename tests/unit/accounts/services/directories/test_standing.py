@@ -148,3 +148,20 @@ def administrator_actor() -> Any:
 def test_a_name_of_the_console_is_not_taken_by_the_environment(slapd: Slapd, corp: Directory) -> None:
     with pytest.raises(Invalid, match="another name"):
         environment.write({"corp": slapd_values(slapd)})
+
+
+def test_a_variable_that_is_taken_out_has_its_usual_value_again(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tpi_site.settings import directories, env
+
+    monkeypatch.setattr(env, "declared", dict(env.declared))  # these are of this test alone
+    values = slapd_values(slapd)
+    certificates = values.pop("ca_certificates")
+    for name, value in {"name_attribute": "cn", **values}.items():
+        monkeypatch.setenv(f"TPI_LDAP_CORP_{name.upper()}", value)
+    monkeypatch.setenv("TPI_LDAP", "corp")
+    environment.write(directories.read())
+    assert Directory.objects.get().name_attribute == "cn"
+    monkeypatch.delenv("TPI_LDAP_CORP_NAME_ATTRIBUTE")
+    environment.write(directories.read())
+    assert Directory.objects.get().name_attribute == ""
+    assert certificates

@@ -305,3 +305,60 @@ def test_a_sync_that_breaks_off_is_told_and_does_not_stand_in_the_way(
     assert Alarm.objects.filter(code="directory-sync-broken", ended_at=None).exists()
     assert run(corp).state == "done"
     assert not Alarm.objects.filter(code="directory-sync-broken", ended_at=None).exists()
+
+
+def test_what_was_given_here_is_not_taken_by_a_group(slapd: Slapd, corp: Directory) -> None:
+    run(corp)
+    User.objects.filter(username="alice").update(is_superuser=True, instance_roles=2)
+    map_group(corp, slapd.group_dn("team-a"), None, instance_role="administrator")
+    map_group(corp, slapd.group_dn("team-a"), None, instance_role="auditor")
+    run(corp)
+    alice = User.objects.get(username="alice")
+    assert (alice.is_superuser, alice.instance_roles, alice.directory_roles) == (True, 2 | 4, 4)
+    slapd.set_members("team-a", ["carol"])
+    run(corp)
+    alice.refresh_from_db()
+    assert (alice.is_superuser, alice.instance_roles, alice.directory_roles) == (True, 2, 0)
+
+
+def test_a_part_for_the_instance_is_told_in_words(slapd: Slapd, corp: Directory) -> None:
+    map_group(corp, slapd.group_dn("team-a"), None, instance_role="security-officer")
+    done = run(corp)
+    assert {"person": "alice", "did": ["account made", "member of tools", "security-officer of the instance"]} in (
+        done.differences
+    )
+    [entry] = AuditEntry.objects.filter(action="user.change", object_name="alice")
+    assert entry.detail["after"] == {"instance_roles": ["security-officer"], "is_superuser": False}
+
+
+def test_a_mapped_group_that_is_not_there_is_told(slapd: Slapd, corp: Directory, tools: Team) -> None:
+    wrong = map_group(corp, f"cn=dves,{slapd.groups_dn}", tools)
+    done = run(corp)
+    assert done.differences[0] == {"person": wrong.group_dn, "did": ["this mapped group is not in the directory"]}
+    assert Alarm.objects.filter(code="directory-group-missing", ended_at=None).exists()
+    wrong.delete()
+    run(corp)
+    assert not Alarm.objects.filter(code="directory-group-missing", ended_at=None).exists()
+
+
+def test_lists_of_groups_from_before_a_mapping_are_read_anew(
+    slapd: Slapd, corp: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "read_people", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            run(corp)
+    rings = make_team("rings")
+    map_group(corp, slapd.group_dn("ring-one"), rings)
+    passwords.verify(username="carol", password=slapd.password_of("carol"), address="192.0.2.1")
+    interrupted = DirectorySync.objects.get()
+    interrupted.cursor["owner"] = interrupted.cursor["owner"].replace(" ", " 99999", 1)
+    interrupted.save()
+
+    done = run(corp)
+
+    assert (done.pk, done.state, done.memberships_removed) == (interrupted.pk, "done", 0)
+    assert people_in(rings) == {"carol"}
