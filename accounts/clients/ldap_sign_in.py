@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,15 @@ class Visit:
 def visit(settings: DirectorySettings, username: str, password: str, *, with_groups: bool) -> Visit:
     """Ask the directory whether name and password belong together; raises :class:`DirectoryFault` when it cannot say."""
     backend = _Backend(settings)
+    try:
+        return _visited(backend, settings, username, password, with_groups=with_groups)
+    finally:
+        backend.close()
+
+
+def _visited(
+    backend: _Backend, settings: DirectorySettings, username: str, password: str, *, with_groups: bool
+) -> Visit:
     found = backend.authenticate(None, username=username, password=password)
     person = backend.person
     if found is None and settings.direct:  # nothing can be read with a password that was refused
@@ -85,6 +95,13 @@ class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
             if known is None or known.disabled:
                 return None
         return super().authenticate_ldap_user(ldap_user, password)
+
+    def close(self) -> None:
+        """End the connection, which the library leaves to the collector of garbage."""
+        connection = getattr(self.person, "_connection", None)
+        if connection is not None:
+            with suppress(ldap.LDAPError):
+                connection.unbind_s()
 
     def get_or_build_user(self, username: str, ldap_user: Any) -> tuple[_Visitor, bool]:
         """Nobody's row: what an entry is here is for the services to say."""

@@ -10,7 +10,7 @@ from accounts.services import audit_chain, audit_keys, audit_verification
 from tests.factories.audit import entries
 from tests.threads import together
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True, reset_sequences=True)]
 
 WRITERS, ROUNDS = 6, 10
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 from tests.functional.artefacts import build, fresh_name
-from tests.functional.browser.conftest import CHROMIUM, FLAGS
 from tests.functional.client_tools import Credentials, Home
 from tests.functional.installers import Pip
 from tests.functional.installers import Uv as UvInstaller
@@ -92,7 +91,9 @@ def _active_directory(server: TpiServer, samba: Samba) -> World:
     )
 
 
-def test_groups_open_doors_and_leaving_or_being_disabled_closes_them(world: World, home: Home, tmp_path: Path) -> None:
+def test_groups_open_doors_and_leaving_or_being_disabled_closes_them(
+    world: World, home: Home, tmp_path: Path, chromium: Browser
+) -> None:
     server, alice, bob = world.server, world.credentials("alice"), world.credentials("bob")
     upload, index = f"{server.url}/legacy/", f"{server.url}/simple/"
     first, second = build(tmp_path, fresh_name()), build(tmp_path, fresh_name())
@@ -108,34 +109,31 @@ def test_groups_open_doors_and_leaving_or_being_disabled_closes_them(world: Worl
     assert "403" in stranger.words
 
     token = _token(server, alice)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        page.goto(f"{server.url}/account/sign-in/")
-        page.get_by_label("User name").fill(alice.username)
-        page.get_by_label("Password").fill(alice.password)
-        page.get_by_role("main").get_by_role("button", name="Sign in").click()
-        page.goto(f"{server.url}/account/profile/")
-        assert "tools" in page.content()
+    page = chromium.new_page()
+    page.goto(f"{server.url}/account/sign-in/")
+    page.get_by_label("User name").fill(alice.username)
+    page.get_by_label("Password").fill(alice.password)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    page.goto(f"{server.url}/account/profile/")
+    assert "tools" in page.content()
 
-        world.leave()
-        server.inside(inside.sync_directories)
-        for credentials in (alice, Credentials(password=token)):
-            with Session(server.url, basic(credentials.password, credentials.username)) as session:
-                assert session.upload(_wheel()).status == 403
-                assert session.get(f"/simple/{first.name}/").status == 403
-        page.goto(f"{server.url}/account/profile/")
-        assert "/profile/" in page.url
-        assert "tools" not in page.get_by_role("main").inner_text()
+    world.leave()
+    server.inside(inside.sync_directories)
+    for credentials in (alice, Credentials(password=token)):
+        with Session(server.url, basic(credentials.password, credentials.username)) as session:
+            assert session.upload(_wheel()).status == 403
+            assert session.get(f"/simple/{first.name}/").status == 403
+    page.goto(f"{server.url}/account/profile/")
+    assert "/profile/" in page.url
+    assert "tools" not in page.get_by_role("main").inner_text()
 
-        world.disable("alice")
-        server.inside(inside.sync_directories)
-        for credentials in (alice, Credentials(password=token)):
-            with Session(server.url, basic(credentials.password, credentials.username)) as session:
-                assert session.get("/simple/").status == 401
-        page.goto(f"{server.url}/account/profile/")
-        assert "/sign-in/" in page.url
-        browser.close()
+    world.disable("alice")
+    server.inside(inside.sync_directories)
+    for credentials in (alice, Credentials(password=token)):
+        with Session(server.url, basic(credentials.password, credentials.username)) as session:
+            assert session.get("/simple/").status == 401
+    page.goto(f"{server.url}/account/profile/")
+    assert "/sign-in/" in page.url
     with Session(server.url, basic(bob.password, bob.username)) as session:
         assert session.get(f"/simple/{first.name}/").status == 200
 
