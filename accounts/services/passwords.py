@@ -69,6 +69,8 @@ def _account(username: str) -> User | None:
 
     Accounts that were made here keep the spelling that they were given; directories' people have the folded one.
     """
+    if "\x00" in username:  # no account has one, and PostgreSQL does not even compare it
+        return None
     found = User.named(User.normalize_username(username).strip()) | User.named(account_name(username))
     return found.select_related("directory").first()
 

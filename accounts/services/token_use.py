@@ -198,8 +198,8 @@ def write() -> None:
                 )
     except DatabaseError:
         log.warning("The use of %d tokens could not be written down now; it is tried again.", len(uses))
-        with _lock:
-            _uses.update({pk: use for pk, use in uses.items() if pk not in _uses})
+    with _lock:  # also those whose rows somebody was changing
+        _uses.update({pk: use for pk, use in uses.items() if pk not in _uses})
 
 
 def _free(keys: list[int]) -> list[int]:
