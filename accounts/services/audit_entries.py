@@ -7,28 +7,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.domain.audit_chain import FIELDS
 from accounts.models import AuditEntry, AuditLink
 
 _PIECE = 1000
-COLUMNS = (
-    "position",
-    "id",
-    "at",
-    "actor_id",
-    "actor_name",
-    "token_key_id",
-    "method",
-    "address",
-    "request_id",
-    "action",
-    "object_type",
-    "object_id",
-    "object_name",
-    "outcome",
-    "reason",
-    "detail",
-    "hash",
-)
+COLUMNS = ("position", *FIELDS, "hash")
 
 
 def plain(entry: AuditEntry, link: AuditLink | None) -> dict[str, Any]:
