@@ -35,6 +35,15 @@ def longest_life(kind: str) -> timedelta | None:
     return timedelta(days=days) if 0 < days <= _MOST_DAYS else None
 
 
+def end_of(kind: str, created_at: datetime, expires_at: datetime | None) -> datetime | None:
+    """When a token stops by itself: at its own end, or earlier where policy has become stricter since it was made."""
+    life = longest_life(kind)
+    if life is None:
+        return expires_at
+    allowed = created_at + life
+    return allowed if expires_at is None else min(expires_at, allowed)
+
+
 def ended_by(moment: datetime) -> Q:
     """Tokens whose life is over at ``moment``, by their own end or by the policy of today; revoked ones aside."""
     over = Q(expires_at__isnull=False, expires_at__lte=moment)
@@ -105,11 +114,7 @@ class Token(models.Model):
     @property
     def ends_at(self) -> datetime | None:
         """When it stops by itself: at its own end, or earlier where policy has become stricter since."""
-        life = longest_life(self.kind)
-        if life is None:
-            return self.expires_at
-        allowed = self.created_at + life
-        return allowed if self.expires_at is None else min(self.expires_at, allowed)
+        return end_of(self.kind, self.created_at, self.expires_at)
 
     @property
     def is_usable(self) -> bool:

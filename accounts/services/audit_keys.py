@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def signing_key() -> Ed25519PrivateKey:
-    """The key that ``TPI_AUDIT_KEY`` holds, else that of ``$TPI_DATA_DIR/audit-key``, made (mode 0600) at first use."""
+    """The key that ``TPI_AUDIT_KEY`` holds, else that of ``$TPI_DATA_DIR/audit-key``, made (mode 0600) at the first start."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -31,6 +31,12 @@ def signing_key() -> Ed25519PrivateKey:
             code="audit-key-broken",
         )
     return key
+
+
+def prepare() -> None:
+    """Make the key now where none was given: what is backed up after the first start should hold it."""
+    if not settings.TPI_AUDIT_KEY:
+        _kept()
 
 
 def public_key() -> PublicKey:

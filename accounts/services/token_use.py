@@ -16,10 +16,12 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, Method, TokenScope
+from accounts.domain.instance_roles import roles_from_mask
 from accounts.domain.networks import parse_networks
 from accounts.domain.token_format import TokenParts, parse_token, token_digest
 from accounts.domain.verbs import from_mask
-from accounts.models import Token, User
+from accounts.models import Token
+from accounts.models.tokens import end_of
 from accounts.services import alarms
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
@@ -54,59 +56,80 @@ def recognise(text: str) -> Actor | None:
         return None
     scope = scope_of(row)
     require_welcome(scope)
-    _note_use(row, now, known.owner)
-    return known.owner.actor(Method.TOKEN, scope)
+    _note_use(row, now, known.break_glass)
+    return known.actor(scope)
 
 
-def _is_over(row: Token, now: datetime) -> bool:
+def _is_over(row: _Stored, now: datetime) -> bool:
     """Whether it has ended; policy may have become stricter than it was when the token was made."""
     ends_at = row.ends_at
     return row.revoked_at is not None or (ends_at is not None and ends_at <= now)
 
 
 @dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is asked of a token's row; a model's instance costs more to make than all the rest."""
+
+    pk: int
+    key_id: str
+    digest: str
+    kind: str
+    name: str
+    verbs: int
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    indexes: list[str]
+    projects: list[str]
+    networks: list[str]
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """As :attr:`accounts.models.Token.ends_at`."""
+        return end_of(self.kind, self.created_at, self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
-    token: Token
-    owner: User
+    token: _Stored
+    owner_id: int
+    username: str
+    is_superuser: bool
+    instance_roles: int
+    break_glass: str
+    """The owner's name where every use rings."""
     stands: bool
 
+    def actor(self, scope: TokenScope) -> Actor:
+        """As :meth:`accounts.models.User.actor`."""
+        roles = roles_from_mask(self.instance_roles)
+        return Actor(self.owner_id, self.username, self.is_superuser, scope, Method.TOKEN, roles=roles)
 
-_OF_TOKEN = (
-    "id",
-    "key_id",
-    "digest",
-    "kind",
-    "name",
-    "verbs",
-    "created_at",
-    "expires_at",
-    "revoked_at",
-    "last_used_at",
-)
-_LISTS = ("indexes", "projects", "networks")
-_OF_OWNER = ("id", "username", "is_superuser", "is_active", "is_break_glass", "instance_roles", "directory_id")
-_MOMENTS = ("created_at", "expires_at", "revoked_at", "last_used_at")
-_COLUMNS = ", ".join([*(f"t.{name}" for name in (*_OF_TOKEN, *_LISTS)), *(f"u.{name}" for name in _OF_OWNER)])
-_SQL = (
-    f"SELECT {_COLUMNS}, d.failing_since FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id"  # noqa: S608  ours
-    " LEFT JOIN accounts_directory d ON d.id = u.directory_id WHERE t.key_id = %s"
-)
+
+_SQL = """
+SELECT t.id, t.key_id, t.digest, t.kind, t.name, t.verbs, t.created_at, t.expires_at, t.revoked_at, t.last_used_at,
+    t.indexes, t.projects, t.networks,
+    u.id, u.username, u.is_superuser, u.instance_roles, u.is_break_glass, u.is_active, d.failing_since
+FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id LEFT JOIN accounts_directory d ON d.id = u.directory_id
+WHERE t.key_id = %s
+"""
+_MOMENTS, _LISTS, _OWNER = slice(6, 10), slice(10, 13), slice(13, 20)
 
 
 def _read(key_id: str) -> _Known | None:
-    """The token with its owner, by one statement of our own: making it anew each time would cost more than all the rest."""
+    """The token with its owner, by one statement."""
     with connection.cursor() as cursor:
         cursor.execute(_SQL, [key_id])
         found = cursor.fetchone()
     if found is None:
         return None
-    middle, end = len(_OF_TOKEN), len(_OF_TOKEN) + len(_LISTS)
-    values = dict(zip(_OF_TOKEN, found[:middle], strict=True))
-    values |= {name: _moment(values[name]) for name in _MOMENTS}
-    lists = {name: json.loads(text) for name, text in zip(_LISTS, found[middle:end], strict=True)}
-    owner = User(**dict(zip(_OF_OWNER, found[end:-1], strict=True)))
-    stands = owner.is_active and not standing.has_been_away_too_long(_moment(found[-1]))
-    return _Known(Token(**values, **lists), owner, stands)
+    lists = ([] if text == "[]" else json.loads(text) for text in found[_LISTS])
+    token = _Stored(*found[:6], *map(_moment, found[_MOMENTS]), *lists)
+    owner_id, username, is_superuser, instance_roles, is_break_glass, is_active, failing_since = found[_OWNER]
+    stands = bool(is_active) and not standing.has_been_away_too_long(_moment(failing_since))
+    rings_for = username if is_break_glass else ""
+    return _Known(token, owner_id, username, bool(is_superuser), instance_roles, rings_for, stands)
 
 
 def _moment(value: datetime | None) -> datetime | None:
@@ -114,7 +137,7 @@ def _moment(value: datetime | None) -> datetime | None:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def scope_of(row: Token) -> TokenScope:
+def scope_of(row: Token | _Stored) -> TokenScope:
     """What the token narrows its owner's rights to."""
     return TokenScope(
         row.key_id,
@@ -123,11 +146,11 @@ def scope_of(row: Token) -> TokenScope:
         frozenset(row.indexes),
         frozenset(row.projects),
         row.ends_at,
-        parse_networks(row.networks),
+        parse_networks(row.networks) if row.networks else (),
     )
 
 
-def fits(row: Token, parts: TokenParts) -> bool:
+def fits(row: Token | _Stored, parts: TokenParts) -> bool:
     """Whether the secret is that of the row, compared in constant time."""
     return hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER))
 
@@ -162,16 +185,14 @@ def on_use(listener: Callable[[], None]) -> None:
     _listeners.append(listener)
 
 
-def _note_use(row: Token, now: datetime, owner: User) -> None:
+def _note_use(row: _Stored, now: datetime, break_glass: str) -> None:
     """Keep the use in mind, seldom, for :func:`write`: a page read must not cost a write."""
     if row.last_used_at is not None and now - row.last_used_at <= _USE_IS_NOTED_EVERY:
         return
     context = current.get()
     with _lock:
         if len(_uses) < _MOST_USES:
-            _uses[row.pk] = _Use(
-                now, context.address[:64], context.client, owner.username if owner.is_break_glass else ""
-            )
+            _uses[row.pk] = _Use(now, context.address[:64], context.client, break_glass)
     for listener in _listeners:
         listener()
 
@@ -191,11 +212,10 @@ def write() -> None:
         for name in {use.break_glass for use in uses.values() if use.break_glass}:
             alarms.ring_for_break_glass(name, "with an API token")
         with _impatient(), transaction.atomic():
-            for pk in _free(list(uses)):
-                use = uses.pop(pk)
-                Token.objects.filter(pk=pk).update(
-                    last_used_at=use.at, last_address=use.address, last_client=_short(use.client)
-                )
+            free = _free(list(uses))
+            _write({pk: uses[pk] for pk in free})
+        for pk in free:
+            del uses[pk]
     except DatabaseError:
         log.warning("The use of %d tokens could not be written down now; it is tried again.", len(uses))
     with _lock:  # also those whose rows somebody was changing
@@ -205,6 +225,16 @@ def write() -> None:
 def _free(keys: list[int]) -> list[int]:
     """The tokens that nobody is changing: PostgreSQL is told not to wait for a row either."""
     return list(Token.objects.filter(pk__in=keys).select_for_update(skip_locked=True).values_list("pk", flat=True))
+
+
+def _write(uses: dict[int, _Use]) -> None:
+    """One statement for all: in a worker that answers requests meanwhile, each one of its own would be felt."""
+    moment = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE accounts_token SET last_used_at = %s, last_address = %s, last_client = %s WHERE id = %s",
+            [(moment(use.at), use.address, _short(use.client), pk) for pk, use in uses.items()],
+        )
 
 
 def forget_all() -> None:

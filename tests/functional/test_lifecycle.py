@@ -116,7 +116,10 @@ def test_ctrl_c_stops_everything_with_exit_code_0(running: TpiServer) -> None:
 
 
 def test_a_second_start_keeps_secrets_and_content(running: TpiServer) -> None:
-    kept = {name: (running.data / name).read_bytes() for name in ("secret-key", "token-pepper", "initial-token")}
+    kept = {
+        name: (running.data / name).read_bytes()
+        for name in ("secret-key", "token-pepper", "initial-token", "audit-key")
+    }
     built = Cargo("kept", "1.0", 1_000).build()
     with Session(running.url, basic(running.token)) as session:
         assert session.upload(built).status == 200

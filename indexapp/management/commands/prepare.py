@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.services import audit_keys
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
@@ -31,4 +32,5 @@ class Command(BaseCommand):
         static_files.collect()
         started = first_start.run()
         environment.write(settings.TPI_DIRECTORIES)
+        audit_keys.prepare()
         self.stdout.write(welcome(started))
