@@ -88,7 +88,7 @@ _OF_OWNER = ("id", "username", "is_superuser", "is_active", "is_break_glass", "i
 _MOMENTS = ("created_at", "expires_at", "revoked_at", "last_used_at")
 _COLUMNS = ", ".join([*(f"t.{name}" for name in (*_OF_TOKEN, *_LISTS)), *(f"u.{name}" for name in _OF_OWNER)])
 _SQL = (
-    f"SELECT {_COLUMNS}, d.failing_since FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id"  # noqa: S608  ours
+    f"SELECT {_COLUMNS}, d.failing_since, d.removal_id FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id"  # noqa: S608  ours
     " LEFT JOIN accounts_directory d ON d.id = u.directory_id WHERE t.key_id = %s"
 )
 
@@ -104,8 +104,9 @@ def _read(key_id: str) -> _Known | None:
     values = dict(zip(_OF_TOKEN, found[:middle], strict=True))
     values |= {name: _moment(values[name]) for name in _MOMENTS}
     lists = {name: json.loads(text) for name, text in zip(_LISTS, found[middle:end], strict=True)}
-    owner = User(**dict(zip(_OF_OWNER, found[end:-1], strict=True)))
-    stands = owner.is_active and not standing.has_been_away_too_long(_moment(found[-1]))
+    owner = User(**dict(zip(_OF_OWNER, found[end:-2], strict=True)))
+    failing_since, removal = found[-2:]
+    stands = owner.is_active and removal is None and not standing.has_been_away_too_long(_moment(failing_since))
     return _Known(Token(**values, **lists), owner, stands)
 
 
