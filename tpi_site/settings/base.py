@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tpi_site.kit.content_security.ContentSecurityMiddleware",
+    "tpi_site.kit.private_answers.PrivateAnswersMiddleware",
     "tpi_site.kit.edge.ErrorEdgeMiddleware",
     "tpi_site.kit.origins.OriginMiddleware",
     "tpi_site.kit.small_bodies.SmallBodyMiddleware",
