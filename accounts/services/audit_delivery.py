@@ -37,12 +37,17 @@ def deliver_all(now: datetime | None = None) -> int:
 
 def lag(sink: AuditSink) -> int:
     """How many positions of the chain the sink is behind."""
-    return max(0, audit_chain.head()[0] - sink.cursor)
+    return max(0, end_of_log() - sink.cursor)
+
+
+def end_of_log() -> int:
+    """The last position of the chain."""
+    return audit_chain.head()[0]
 
 
 def figures() -> dict[tuple[str, ...], float]:
     """For the metrics: how many positions each sink that is on is behind, by its name."""
-    end = audit_chain.head()[0]
+    end = end_of_log()
     rows = AuditSink.objects.filter(enabled=True).values_list("name", "cursor")
     return {(name,): float(max(0, end - cursor)) for name, cursor in rows}
 

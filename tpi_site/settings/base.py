@@ -263,6 +263,7 @@ SPECTACULAR_SETTINGS = {
         "TokenKindEnum": "accounts.models.tokens.TokenKind",
         "KindEnum": "indexapp.models.indexes.Index.Kind",
         "DirectoryKindEnum": "accounts.models.directories.Directory.Kind",
+        "SinkKindEnum": "accounts.models.audit_sinks.AuditSink.Kind",
     },
 }
 
