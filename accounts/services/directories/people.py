@@ -246,12 +246,15 @@ def _save_seen(user: User, fields: list[str]) -> None:
 
 
 def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:
-    """Whether a person who is called anew in the directory can have the name here too; else the old one is kept."""
+    """Whether a person who is called anew in the directory can have the name here too; else the old one is kept.
+
+    Another directory's person may have the very same key.
+    """
     try:
         _require_name(directory, entry)
     except Forbidden:
         return False
-    return not User.named(entry.username).exclude(directory_key=entry.key).exists()
+    return not User.named(entry.username).exclude(directory=directory, directory_key=entry.key).exists()
 
 
 def end(*, actor: Actor, user: User, reason: str) -> None:

@@ -159,3 +159,20 @@ def test_a_second_life_and_a_second_end(slapd: Slapd, alice: User) -> None:
     assert enter(slapd).pk == alice.pk
     assert enter(slapd, "bob").directory == Directory.objects.get()
     assert User.objects.count() == 2
+
+
+def test_who_is_called_like_somebody_with_the_same_key_elsewhere_keeps_the_old_name(slapd: Slapd, alice: User) -> None:
+    """Keys are the directories' word; two accounts that have one do not become each other."""
+    User.objects.filter(pk=alice.pk).update(password=make_password("a local password"), is_active=True, ended_by="")
+    slapd.rename(slapd.person_dn("alice"), "uid=alicia")
+    slapd.set_attribute(slapd.person_dn("alicia"), "uid", "alicia")
+    made_again = openldap(slapd)
+    map_group(made_again, slapd.group_dn("devs"), make_team("tools"))
+    sync.run(actor=SYSTEM, directory=made_again)
+    newcomer = User.objects.get(username="alicia", directory=made_again)
+    assert newcomer.directory_key == alice.directory_key
+    slapd.rename(slapd.person_dn("alicia"), "uid=alice")
+    slapd.set_attribute(slapd.person_dn("alice"), "uid", "alice")
+    assert sync.run(actor=SYSTEM, directory=made_again).state == "done"
+    assert User.objects.get(pk=newcomer.pk).username == "alicia"
+    assert User.objects.get(username="alice").pk == alice.pk
