@@ -32,6 +32,7 @@ def _declare_jobs() -> None:
     schedules.declare("clear sessions", "accounts.tasks.clear_sessions", every_minutes=24 * 60)
     schedules.declare("sync directories", "accounts.tasks.sync_directories", every_minutes=minutes)
     schedules.declare("ask directories", "accounts.tasks.ask_directories", every_minutes=5)
+    schedules.declare("remove directories", "accounts.tasks.remove_directories", every_minutes=5)
     schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
     schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
     schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
@@ -39,13 +40,19 @@ def _declare_jobs() -> None:
 
 
 def _declare_figures() -> None:
-    from accounts.services import alarms
+    from accounts.services import alarms, audit_delivery, token_upkeep
     from accounts.services.directories import standing
     from tpi_site.kit import gauges
 
     up = "Whether a directory answers (1) or fails (0)."
     gauges.declare("tpi_directory_up", up, standing.figures, labels=["directory"])
     gauges.declare("tpi_alarms_open", "Alarms that nobody has seen to, by code.", alarms.figures, labels=["code"])
+    lag = "Audit entries that a sink has not got yet."
+    gauges.declare("tpi_audit_sink_lag", lag, audit_delivery.figures, labels=["sink"])
+    soon = "Tokens that end within 14 days, short-lived ones aside."
+    gauges.declare("tpi_tokens_expiring", soon, token_upkeep.expiring)
+    longer = "Usable tokens that policy ends before their own end."
+    gauges.declare("tpi_tokens_outliving_policy", longer, token_upkeep.outliving)
 
 
 def _keep_evidence() -> None:

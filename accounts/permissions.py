@@ -42,7 +42,7 @@ def require_sight_of_operation(actor: Actor, deed: str) -> None:
 
 def directories_visible_to(actor: Actor) -> QuerySet[Directory]:
     """All directories for who runs the installation or reads everything; there are none for others."""
-    return Directory.objects.all() if actor.sees_operation else Directory.objects.none()
+    return Directory.objects.select_related("removal") if actor.sees_operation else Directory.objects.none()
 
 
 def require_reader_of_everything(actor: Actor, deed: str) -> None:

@@ -18,7 +18,7 @@ from accounts.services import (
     token_upkeep,
     verified_passwords,
 )
-from accounts.services.directories import standing, sync
+from accounts.services.directories import removal, standing, sync
 from tpi_site.kit.errors import Refusal
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,18 @@ def ask_directories() -> None:
             standing.ask(directory)
         except DirectoryFault as fault:
             log.warning("The directory '%s' does not answer: %s", directory.name, fault.sentence)
+
+
+def remove_directory(pk: int) -> str:
+    """Go on with the removal of a directory; answers in a sentence how it stands."""
+    directory = Directory.objects.select_related("removal").filter(pk=pk).first()
+    return removal.carry_on(directory) if directory is not None else "The directory is removed."
+
+
+def remove_directories() -> None:
+    """Go on with every removal whose own job was killed or had to wait."""
+    for directory in Directory.objects.filter(removal__isnull=False).select_related("removal"):
+        log.info("%s", removal.carry_on(directory))
 
 
 def purge_tokens() -> None:

@@ -25,6 +25,7 @@ from accounts.services import (
     tokens,
     users,
 )
+from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
@@ -132,8 +133,8 @@ MUTATIONS: dict[str, Mutation] = {
         "directory.change",
         ADMINISTRATOR,
     ),
-    "accounts.services.directories.settings.delete": Mutation(
-        lambda world, actor: directories.delete(actor=actor, directory=world.directory),
+    "accounts.services.directories.removal.delete": Mutation(
+        lambda world, actor: removal.delete(actor=actor, directory=world.directory),
         "directory.delete",
         ADMINISTRATOR,
     ),
@@ -377,8 +378,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.audit.record": "writes the evidence of the others",
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.refusals.note": "writes the evidence of what was refused",
-    "accounts.services.directories.people.end": "a part of a sync and of settings.delete, which ask who may",
-    "accounts.services.directories.people.end_all": "a part of settings.delete",
+    "accounts.services.directories.people.end": "a part of a sync and of a sign-in, whose actor is the directory",
     "accounts.services.directories.sync.asking.ask_plan": "puts a job on the queue, which asks again",
     "accounts.services.directories.sync.asking.ask_sync": "puts a job on the queue, which asks again and writes the evidence",
     "accounts.services.directories.sync.run.plan": "writes a report and changes nothing else",

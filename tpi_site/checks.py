@@ -48,7 +48,7 @@ def environment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register()
 def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
-    """E003 to E006: where the site listens and what it is called."""
+    """E003 to E006 and W014: where the site listens, what it is called, and who speaks for clients."""
     if settings.TPI_URL and not _is_http_url(settings.TPI_URL):
         yield Error(
             "TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003"
@@ -60,6 +60,12 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
         for text in getattr(settings, name):
             if not _is_network(text):
                 yield Error(f"{name}: '{text}' is not a network.", hint="For example 10.0.0.0/8.", id="tpi.E005")
+    if settings.TPI_URL.startswith("https:") and not settings.TPI_TRUSTED_PROXIES:
+        yield Warning(
+            "TPI_URL is an https address, but no proxy is believed to have received requests so.",
+            hint="Name the network of the proxy that ends TLS in TPI_TRUSTED_PROXIES.",
+            id="tpi.W014",
+        )
     if settings.TPI_ACCEL_LOCATION and not settings.TPI_ACCEL_LOCATION.startswith("/"):
         yield Error(
             "TPI_ACCEL_LOCATION is not a location.",

@@ -9,7 +9,6 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from accounts.authentication import actor_of
-from accounts.services import token_upkeep
 from tpi_site.kit import gauges
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 from tpi_site.kit.request_context import current, is_within
@@ -26,7 +25,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
             raise Unauthenticated("Metrics need an administrator's token from this address.")
         if not actor.sees_operation:
             raise Forbidden("Only an operator or an administrator may read the metrics.", code="operator-needed")
-    token_upkeep.measure()
     response: HttpResponse = ExportToDjangoView(request)
     response.content += gauges.text()
     return response

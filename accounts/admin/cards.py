@@ -75,7 +75,7 @@ def directories(request: HttpRequest) -> Card | None:
     actor = actor_of(request)
     if not actor.sees_operation:
         return None
-    rows = list(Directory.objects.order_by("place", "name").defer("ca_certificates")[:_SHOWN])
+    rows = list(Directory.objects.select_related("removal").order_by("place", "name").defer("ca_certificates")[:_SHOWN])
     latest = latest_syncs(rows)
     may_add = not rows and actor.may_administer_instance
     return Card(

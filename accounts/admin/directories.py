@@ -20,7 +20,7 @@ from accounts.admin.directory_syncs import sync_mark
 from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Directory, DirectorySync, GroupMapping
-from accounts.services.directories import checks, settings
+from accounts.services.directories import checks, removal, settings
 from accounts.services.directories.sync import asking
 from tpi_site.kit.admin import ConfirmedAction, TypedName, marks
 from tpi_site.kit.admin.actions import Tool
@@ -30,6 +30,8 @@ _WORDS = {"connect": "Connect", "tls": "Encryption", "bind": "Bind", "search": "
 
 def state_of(row: Directory) -> tuple[str, str]:
     """One word or two on how the directory is, and their tone."""
+    if row.removal is not None:
+        return f"being removed: {row.removal.ended} of {row.removal.people} people", "warn"
     if not row.enabled:
         return "off", ""
     if row.failing_since is not None:
@@ -48,7 +50,12 @@ def latest_syncs(directories: list[Directory]) -> dict[int, DirectorySync]:
 
 
 def _is_ours(row: Directory) -> bool:
-    return row.origin == Directory.Origin.CONSOLE
+    """Whether it is configured here, and stays."""
+    return row.origin == Directory.Origin.CONSOLE and row.removal_id is None
+
+
+def _is_kept(row: Directory) -> bool:
+    return row.removal_id is None
 
 
 def _syncs_url(row: Directory) -> str:
@@ -81,7 +88,7 @@ ACTIONS = (
         done="put on the queue for a dry run; its report comes here when it ends",
         question="The directory is read as for a sync, and a report says what would change. Nothing is changed.",
         perform=lambda actor, row, _: asking.ask_plan(actor=actor, directory=row),
-        offered=lambda _, row: bool(row.bind_dn),
+        offered=lambda _, row: bool(row.bind_dn) and _is_kept(row),
         is_bulk=False,
         leads_to=_syncs_url,
     ),
@@ -94,7 +101,7 @@ ACTIONS = (
             "unless that would be too many at once."
         ),
         perform=lambda actor, row, _: asking.ask_sync(actor=actor, directory=row),
-        offered=lambda _, row: bool(row.bind_dn) and row.paused_at is None,
+        offered=lambda _, row: bool(row.bind_dn) and row.paused_at is None and _is_kept(row),
         is_bulk=False,
         leads_to=_syncs_url,
     ),
@@ -108,7 +115,7 @@ ACTIONS = (
         ),
         perform=lambda actor, row, _: asking.ask_sync(actor=actor, directory=row, accept_removals=True),
         form=TypedName,
-        offered=lambda _, row: bool(row.bind_dn) and row.paused_at is not None,
+        offered=lambda _, row: bool(row.bind_dn) and row.paused_at is not None and _is_kept(row),
         is_dangerous=True,
         is_bulk=False,
         leads_to=_syncs_url,
@@ -148,18 +155,19 @@ class DirectoryScreen(OperationsScreen):
     search_fields = ("name", "title", "hosts")
     ordering = ("place", "name")
     list_defer = ("ca_certificates", "bind_password")
+    list_select_related = ("removal",)
     form, add_form = DirectoryForm, NewDirectoryForm
     readonly_fields = ("name", "source", "state", "why", "last_answer", "last_sync")
     confirmed_actions = ACTIONS
     deletion = ConfirmedAction(
         name="delete",
         label="Delete",
-        done="deleted",
+        done="off; nobody of it is let in any more, and a job removes it",
         question=(
-            "Everybody who came through it is shut out: accounts are disabled, tokens revoked, memberships that it gave "
-            "are ended. What they published stays, and so does the audit log. To end its use for a while, disable it."
+            "Everybody who came through it is shut out at once: accounts are disabled, tokens revoked, memberships that it "
+            "gave are ended. What they published stays, and so does the audit log. To end its use for a while, disable it."
         ),
-        perform=lambda actor, row, _: settings.delete(actor=actor, directory=row),
+        perform=lambda actor, row, _: removal.delete(actor=actor, directory=row),
         permission="instance",
         form=TypedName,
         offered=lambda _, row: _is_ours(row),
@@ -285,7 +293,11 @@ class DirectoryScreen(OperationsScreen):
     @admin.display(description="Configured in")
     def source(self, row: Directory) -> str:
         """Where it is changed."""
-        return "the console" if _is_ours(row) else "the environment (TPI_LDAP_ variables); change it there"
+        return (
+            "the console"
+            if row.origin == Directory.Origin.CONSOLE
+            else "the environment (TPI_LDAP_ variables); change it there"
+        )
 
     @admin.display(description="Bind account's password")
     def has_password(self, row: Directory) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.urls import reverse
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.api.bodies import FlagField, NumberField, StrictSerializer, TextField
 from accounts.api.filtering import Filters, FlagFilter
-from accounts.api.resources import Resource, gone
+from accounts.api.resources import Resource
 from accounts.domain.actors import Actor
-from accounts.models import Directory
-from accounts.services.directories import settings
+from accounts.models import Directory, FormerDirectory
+from accounts.services.directories import removal, settings
 from tpi_site.kit.errors import NotFound
 
 _DN = 500
@@ -26,9 +26,25 @@ _FILTER = 1000
 _MOST_CERTIFICATES = 100_000
 
 
+class RemovalSerializer(serializers.ModelSerializer[FormerDirectory]):
+    """How far the removal of a directory has come."""
+
+    class Meta:
+        model = FormerDirectory
+        fields = ("began_at", "people", "ended")
+        read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "people": {"help_text": "How many accounts it had."},
+            "ended": {"help_text": "How many of them are done."},
+        }
+
+
 class DirectorySerializer(serializers.ModelSerializer[Directory]):
     """A directory, without the bind account's password."""
 
+    removal = RemovalSerializer(
+        read_only=True, allow_null=True, help_text="Null, unless it is being removed; then nobody of it is let in."
+    )
     has_bind_password = serializers.SerializerMethodField(help_text="Whether one is kept; it is never shown.")
 
     class Meta:
@@ -63,6 +79,7 @@ class DirectorySerializer(serializers.ModelSerializer[Directory]):
             "failing_since",
             "failure",
             "paused_at",
+            "removal",
         )
         read_only_fields = fields
 
@@ -180,12 +197,17 @@ class DirectoryViewSet(Resource):
         changes: dict[str, Any] = self.changes(DirectoryChangeSerializer)
         return self.shown(settings.change(actor=self.actor, directory=row, **changes))
 
-    @extend_schema(summary="Delete a directory", responses={204: None})
+    @extend_schema(summary="Delete a directory", responses={202: DirectorySerializer})
     def destroy(self, request: Request, directory: str) -> Response:
-        """Everybody who came through it is shut out; what they published stays."""
+        """Everybody who came through it is shut out at once; what they published stays.
+
+        Their accounts are disabled and their tokens revoked by a job; `removal` tells how far it is, and the directory is
+        gone when it has ended.
+        """
         permissions.require_administrator(self.actor, "configure directories")
-        settings.delete(actor=self.actor, directory=directory_for(self.actor, directory))
-        return gone()
+        row = directory_for(self.actor, directory)
+        removal.delete(actor=self.actor, directory=row)
+        return Response(self.get_serializer(row).data, status.HTTP_202_ACCEPTED)
 
 
 def directory_for(actor: Actor, name: str) -> Directory:

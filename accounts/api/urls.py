@@ -7,6 +7,7 @@ from django.urls import path
 from accounts.api import schema  # noqa: F401  registers how the schema names our credentials
 from accounts.api.alarms import AlarmViewSet
 from accounts.api.audit import AuditViewSet
+from accounts.api.audit_sinks import SinkViewSet
 from accounts.api.directories import DirectoryViewSet
 from accounts.api.directory_jobs import DirectoryJobViewSet
 from accounts.api.group_mappings import MappingViewSet
@@ -55,5 +56,8 @@ urlpatterns = [
     path("alarms/<int:id>/end/", AlarmViewSet.at(post="end"), name="alarm-end"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
     path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
+    path("audit/sinks/", SinkViewSet.at(**_ROWS), name="audit-sinks"),
+    path("audit/sinks/<str:sink>/", SinkViewSet.at(**_ROW), name="audit-sink"),
+    path("audit/sinks/<str:sink>/test/", SinkViewSet.at(post="test"), name="audit-sink-test"),
     path("audit/<int:id>/", AuditViewSet.at(get="retrieve"), name="audit-entry"),
 ]

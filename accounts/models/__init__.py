@@ -6,6 +6,7 @@ from accounts.models.audit_sinks import AuditSink
 from accounts.models.browser_sessions import BrowserSession
 from accounts.models.directories import Directory, DirectorySync, GroupMapping, SyncedMember
 from accounts.models.factors import Authenticator, RecoveryCode
+from accounts.models.former_directories import FormerDirectory
 from accounts.models.generations import Generation
 from accounts.models.nesting import TeamNesting
 from accounts.models.service_accounts import ServiceAccount
@@ -25,6 +26,7 @@ __all__ = [
     "BrowserSession",
     "Directory",
     "DirectorySync",
+    "FormerDirectory",
     "Generation",
     "GroupMapping",
     "Membership",

@@ -13,7 +13,7 @@ class Directory(models.Model):
     """A directory that people sign in through; several hosts of it are tried in order.
 
     ``bind_password`` is sealed (:mod:`tpi_site.kit.sealing`).  Filters are RFC 4515; ``%(user)s`` stands for the escaped
-    user name.
+    user name.  One that has a ``removal`` is being removed: nobody comes through it, and nobody of it is believed any more.
     """
 
     class Kind(models.TextChoices):
@@ -76,6 +76,9 @@ class Directory(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     failure = models.CharField(max_length=500, blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    removal = models.OneToOneField(
+        "accounts.FormerDirectory", models.PROTECT, related_name="directory", null=True, blank=True, editable=False
+    )
 
     class Meta:
         ordering: ClassVar = ["place", "name"]
@@ -86,6 +89,10 @@ class Directory(models.Model):
             ),
             models.CheckConstraint(condition=models.Q(timeout__gte=1), name="directory_timeout"),
             models.CheckConstraint(condition=models.Q(page_size__gte=1), name="directory_page_size"),
+            models.CheckConstraint(
+                condition=models.Q(removal__isnull=True) | models.Q(enabled=False, bind_password=""),
+                name="directory_removed_is_off",
+            ),
         ]
 
     def __str__(self) -> str:

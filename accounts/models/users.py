@@ -31,7 +31,8 @@ class User(AbstractUser):
     :mod:`accounts.domain.instance_roles`; what others may do comes from roles and teams, so Django's own groups and
     per-model permissions stay unused.  A service account belongs to a team and signs in with tokens alone.  Who comes
     from a directory is known there by ``directory_key`` (entryUUID or objectGUID), which outlives a change of name;
-    ``directory_roles`` is the part of ``instance_roles`` (and :data:`ADMINISTRATOR_BIT`) that a group there gave.
+    ``directory_roles`` is the part of ``instance_roles`` (and :data:`ADMINISTRATOR_BIT`) that a group there gave.  Whose
+    directory was removed has the ``former_directory`` in its place, and the key.
     """
 
     class Kind(models.TextChoices):
@@ -59,6 +60,9 @@ class User(AbstractUser):
     directory_dn = models.CharField(max_length=500, blank=True)
     directory_seen_at = models.DateTimeField(null=True, blank=True)
     directory_roles = models.PositiveSmallIntegerField(default=0)
+    former_directory = models.ForeignKey(
+        "accounts.FormerDirectory", models.SET_NULL, related_name="accounts", null=True, blank=True
+    )
 
     class Meta(AbstractUser.Meta):
         """User names that differ only by case would be one person in a directory."""
@@ -76,7 +80,27 @@ class User(AbstractUser):
                 condition=models.Q(directory__isnull=False),
                 name="user_once_per_directory_entry",
             ),
+            models.CheckConstraint(
+                condition=models.Q(directory__isnull=True) | models.Q(former_directory__isnull=True),
+                name="user_directory_is_one",
+            ),
         ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["directory_key"],
+                condition=models.Q(former_directory__isnull=False),
+                name="user_left_by_directory",
+            ),
+        ]
+
+    @property
+    def has_password_here(self) -> bool:
+        """Whether the account is a person's whose password this site keeps, so that no directory is asked for them.
+
+        What a removed directory left behind is nobody's until that directory comes back, or a password is set here.
+        """
+        is_left = self.former_directory_id is not None and not self.has_usable_password()
+        return self.kind == User.Kind.PERSON and self.directory_id is None and not is_left
 
     @classmethod
     def named(cls, name: str) -> QuerySet[User]:

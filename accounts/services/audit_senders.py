@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -93,9 +93,17 @@ def _file(sink: AuditSink, entries: Entries) -> None:
     text = "".join(f"{line}\n" for line in _lines(sink, entries)).encode()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(folder / sink.address, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(text)
+        with open(folder / sink.address, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(_mended(file) + text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise OutboundFailed(f"The file {sink.address} cannot be written: {error.strerror}.") from None
+
+
+def _mended(file: BinaryIO) -> bytes:
+    """What ends a line that was broken off (power cut, full disk); it comes again whole, and must not be glued to it."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"

@@ -19,7 +19,7 @@ from accounts.services import audit, audit_chain, audit_senders
 from accounts.services.audit_entries import plain
 from accounts.services.audit_senders import PURPOSE, SECRET_PREFIX
 from tpi_site.kit import sealing
-from tpi_site.kit.errors import Conflict, Invalid, Unavailable
+from tpi_site.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from tpi_site.kit.outbound import OutboundFailed
 
 _DEED = "change where the audit log is streamed to"
@@ -73,7 +73,9 @@ def change(*, actor: Actor, sink: AuditSink, secret: str | None = None, **given:
     if unknown:
         raise Invalid(f"'{min(unknown)}' of a sink cannot be changed.", code="field-fixed")
     with transaction.atomic():
-        fresh = AuditSink.objects.select_for_update().get(pk=sink.pk)
+        fresh = AuditSink.objects.select_for_update().filter(pk=sink.pk).first()
+        if fresh is None:
+            raise NotFound("The sink was deleted in the meantime.")
         before = _described(fresh)
         for name, value in given.items():
             setattr(fresh, name, value)

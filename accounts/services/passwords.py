@@ -77,7 +77,7 @@ def _account(username: str) -> User | None:
 
 def _ask(name: str, password: str, user: User | None, address: str) -> User | None:
     """Who the pair belongs to, by the hash or by a directory; whoever is not there costs a hash as well."""
-    is_local = user is not None and user.directory_id is None and user.kind == User.Kind.PERSON
+    is_local = user is not None and user.has_password_here
     found = None
     if len(password) <= MAX_PASSWORD and not is_local:
         found = _ask_directories(name, password, user, address)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -25,6 +27,15 @@ _LINE = """
     )
     SELECT id FROM line
 """
+_LINES = f"""
+    WITH RECURSIVE line(id, owner) AS (
+        SELECT id, user_id FROM accounts_token WHERE revoked_at IS NULL AND user_id IN ({{owners}})
+        UNION
+        SELECT token.id, line.owner FROM accounts_token token JOIN line ON {_MADE_WITH} {_OWN_SUCCESSORS}
+    )
+    SELECT line.id, line.owner FROM line JOIN accounts_token token ON token.id = line.id WHERE token.revoked_at IS NULL
+"""  # noqa: S608  constants of ours
+_BATCH = 500
 
 
 def hold() -> None:
@@ -53,6 +64,20 @@ def end_line(token: Token, *, with_successors: bool) -> list[str]:
     if keys:
         live.update(revoked_at=timezone.now())
     return keys
+
+
+def end_lines_of(owners: list[int]) -> dict[int, int]:
+    """Revoke the tokens of these accounts with all that came of them, in two queries; how many by whose they came of."""
+    if not owners:
+        return {}
+    places = ", ".join(["%s"] * len(owners))
+    with connection.cursor() as cursor:
+        cursor.execute(_LINES.format(owners=places), owners)
+        found = cursor.fetchall()
+    keys = sorted({key for key, _ in found})
+    for start in range(0, len(keys), _BATCH):
+        Token.objects.filter(pk__in=keys[start : start + _BATCH]).update(revoked_at=timezone.now())
+    return Counter(owner for _, owner in found)
 
 
 def shorten_line(token: Token, end: datetime) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
-from prometheus_client import Gauge
 
 from accounts.domain.actors import internal
 from accounts.models import Token, TokenKind
@@ -17,14 +15,6 @@ from accounts.services.token_policy import SOON
 
 _KEPT = timedelta(days=1)
 _BATCH = 1000
-_EXPIRING = Gauge(
-    "tpi_tokens_expiring", "Tokens that end within 14 days, short-lived ones aside.", multiprocess_mode="mostrecent"
-)
-_OUTLIVING = Gauge(
-    "tpi_tokens_outliving_policy",
-    "Usable tokens that policy ends before their own end.",
-    multiprocess_mode="mostrecent",
-)
 
 
 def purge_short_lived() -> int:
@@ -52,9 +42,13 @@ def _purge_batch() -> int:
     return len(keys)
 
 
-def measure() -> None:
-    """Bring the metrics up to date; two counts, asked when somebody reads them."""
+def expiring() -> dict[tuple[str, ...], float]:
+    """For the metrics: how many tokens end soon, short-lived ones aside."""
     now = timezone.now()
-    with suppress(DatabaseError):  # metrics are read most eagerly when something is broken
-        _EXPIRING.set(Token.objects.filter(usable(now), ended_by(now + SOON)).exclude(kind=TokenKind.SHORT).count())
-        _OUTLIVING.set(Token.objects.filter(usable(now), outliving_policy()).count())
+    rows = Token.objects.filter(usable(now), ended_by(now + SOON)).exclude(kind=TokenKind.SHORT)
+    return {(): float(rows.count())}
+
+
+def outliving() -> dict[tuple[str, ...], float]:
+    """For the metrics: how many usable tokens policy ends before their own end."""
+    return {(): float(Token.objects.filter(usable(timezone.now()), outliving_policy()).count())}

@@ -110,11 +110,12 @@ class _Known:
 _SQL = """
 SELECT t.id, t.key_id, t.digest, t.kind, t.name, t.verbs, t.created_at, t.expires_at, t.revoked_at, t.last_used_at,
     t.indexes, t.projects, t.networks,
-    u.id, u.username, u.is_superuser, u.instance_roles, u.is_break_glass, u.is_active, d.failing_since
+    u.id, u.username, u.is_superuser, u.instance_roles, u.is_break_glass, u.is_active,
+    d.removal_id, d.failing_since
 FROM accounts_token t JOIN accounts_user u ON u.id = t.user_id LEFT JOIN accounts_directory d ON d.id = u.directory_id
 WHERE t.key_id = %s
 """
-_MOMENTS, _LISTS, _OWNER = slice(6, 10), slice(10, 13), slice(13, 20)
+_MOMENTS, _LISTS, _OWNER = slice(6, 10), slice(10, 13), slice(13, 21)
 
 
 def _read(key_id: str) -> _Known | None:
@@ -126,8 +127,8 @@ def _read(key_id: str) -> _Known | None:
         return None
     lists = ([] if text == "[]" else json.loads(text) for text in found[_LISTS])
     token = _Stored(*found[:6], *map(_moment, found[_MOMENTS]), *lists)
-    owner_id, username, is_superuser, instance_roles, is_break_glass, is_active, failing_since = found[_OWNER]
-    stands = bool(is_active) and not standing.has_been_away_too_long(_moment(failing_since))
+    owner_id, username, is_superuser, instance_roles, is_break_glass, is_active, removal, failing_since = found[_OWNER]
+    stands = bool(is_active) and removal is None and not standing.has_been_away_too_long(_moment(failing_since))
     rings_for = username if is_break_glass else ""
     return _Known(token, owner_id, username, bool(is_superuser), instance_roles, rings_for, stands)
 

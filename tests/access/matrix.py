@@ -109,6 +109,21 @@ def _rest() -> dict[str, Row]:
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
+        "api:audit-sinks": Row(
+            {
+                "GET": (ADMINISTRATOR, None),
+                "POST": (ADMINISTRATOR, {"name": "new", "kind": "file", "address": "new.jsonl"}),
+            }
+        ),
+        "api:audit-sink": Row(
+            {
+                "GET": (ADMINISTRATOR, None),
+                "PATCH": (ADMINISTRATOR, {"enabled": False}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            {"sink": "{sink}"},
+        ),
+        "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
         "api:user-left-behind": Row({"GET": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(

@@ -14,7 +14,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, DirectorySync, Token
+from accounts.models import AuditEntry, AuditSink, DirectorySync, Token
 from accounts.services import alarms, service_accounts
 from indexapp.models import Project
 from indexapp.services import roles
@@ -133,6 +133,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "mapping": map_group(directory, "cn=ops,dc=tpi", cast.team).pk,
         "sync": DirectorySync.objects.create(directory=directory, state="done", moved_at=timezone.now()).pk,
         "alarm": alarms.ring("test", "Something needs a person.").pk,
+        "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
 

@@ -169,6 +169,11 @@ def test_it_is_disabled_enabled_and_deleted_with_its_people(root: Client) -> Non
 
     assert "not the name" in errors(do(root, row, "delete", typed="other"))
     do(root, row, "delete", typed="corp")
+    assert "being removed: 0 of 1 people" in root.get(address(Directory, "changelist")).content.decode()
+    assert _buttons(root, row) == set()
+    assert 'name="hosts"' not in root.get(address(row)).content.decode()
+    assert "being removed" in root.get("/admin/").content.decode()
+    tasks.remove_directories()
     person.refresh_from_db()
     assert not Directory.objects.exists()
     assert not person.is_active

@@ -43,13 +43,22 @@ def test_a_directory_from_its_making_to_its_end(rest: AsPerson, slapd: Slapd) ->
     assert settings_of(Directory.objects.get()).bind_password == values["bind_password"]
     assert administrator.patch("directories/corp/", {"bind_password": "other"}).status == 200
     assert settings_of(Directory.objects.get()).bind_password == "other"
-    assert administrator.delete("directories/corp/").status == 204
+    going = administrator.delete("directories/corp/")
+    assert (going.status, going.json["enabled"], going.json["has_bind_password"]) == (202, False, False)
+    assert (going.json["removal"]["people"], going.json["removal"]["ended"]) == (0, 0)
+    assert administrator.get("directories/corp/").json == going.json
+    refused(administrator.delete("directories/corp/"), 409, "directory-being-removed")
+    refused(administrator.patch("directories/corp/", {"enabled": True}), 409, "directory-being-removed")
+    refused(administrator.post("directories/corp/sync/"), 409, "directory-being-removed")
+    refused(administrator.post("directories/", {"name": "corp", **values}), 409, "directory-being-removed")
+    tasks.remove_directories()
     refused(administrator.get("directories/corp/"), 404, "directory-unknown")
     assert [action for action in evidence.actions if action.startswith("directory.")] == [
         "directory.create",
         "directory.change",
         "directory.change",
         "directory.delete",
+        "directory.removed",
     ]
     assert values["bind_password"] not in str([entry.detail for entry in evidence.audit])
 

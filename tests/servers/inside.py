@@ -94,6 +94,16 @@ def grant(user: str, index: str, verbs: list[str]) -> None:
     roles.grant(actor=internal("test"), index=index_row, holder=holder, verbs=parse_verbs(verbs))
 
 
+def revoke(user: str, index: str) -> None:
+    """Take from a user what they were given on an index."""
+    from accounts.domain.actors import internal
+    from indexapp.models import Role
+    from indexapp.services import roles
+
+    for role in Role.objects.filter(user__username=user, index__name=index):
+        roles.revoke(actor=internal("test"), role=role)
+
+
 def map_group(directory: str, group_dn: str, team: str, verbs: list[str], index: str = "main") -> None:
     """A new team of the group's members, which holds verbs on an index."""
     from accounts.domain.actors import internal
@@ -110,6 +120,24 @@ def map_group(directory: str, group_dn: str, team: str, verbs: list[str], index:
     settings.map_group(actor=actor, directory=Directory.objects.get(name=directory), group_dn=group_dn, team=row)
 
 
+def map_groups(directory: str, groups: dict[str, str]) -> None:
+    """New teams by the groups whose members they are of."""
+    from accounts.domain.actors import internal
+    from accounts.models import Directory
+    from accounts.services import teams
+    from accounts.services.directories import settings
+
+    actor, row = internal("test"), Directory.objects.get(name=directory)
+    for group_dn, team in groups.items():
+        settings.map_group(actor=actor, directory=row, group_dn=group_dn, team=teams.create(actor=actor, name=team))
+
+
+def issue_to(users: list[str]) -> None:
+    """A token for each."""
+    for name in users:
+        token(name, ["read"])
+
+
 def sync_directories() -> list[str]:
     """What the scheduled job does; returns what each sync says."""
     from accounts import tasks
@@ -117,6 +145,37 @@ def sync_directories() -> list[str]:
 
     tasks.sync_directories()
     return [str(row.sentence) for row in DirectorySync.objects.all()]
+
+
+def audit_sink(**values: Any) -> None:
+    """A receiver of the audit log from its beginning."""
+    from accounts.domain.actors import internal
+    from accounts.services import audit_sinks
+
+    audit_sinks.create(actor=internal("test"), from_the_beginning=True, **values)
+
+
+def audit_entries(count: int) -> None:
+    """So many entries more."""
+    from django.db import transaction
+
+    from accounts.domain.actors import internal
+    from accounts.services import audit
+
+    with transaction.atomic(), audit.together():
+        for number in range(count):
+            audit.record(actor=internal("test"), action="test.act", object_type="thing", object_name=f"thing {number}")
+
+
+def deliver_audit(hours: int = 0) -> int:
+    """What the scheduled job does so many hours from now."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from accounts.services import audit_delivery
+
+    return audit_delivery.deliver_all(timezone.now() + timedelta(hours=hours))
 
 
 def counts() -> dict[str, int]:

@@ -33,18 +33,19 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     client_max_body_size 0;
+    {cache_zone}
     server {{
         listen {loopback}:{port};
         location {prefix}/ {{
             proxy_pass {upstream};
             proxy_http_version 1.1;
             proxy_request_buffering off;
-            proxy_buffering off;
             proxy_set_header Host $http_host;
             proxy_set_header X-Forwarded-For $remote_addr;
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header Connection "";
             proxy_read_timeout 300s;
+            {cached}
         }}
         location {accel}/ {{
             internal;
@@ -55,10 +56,23 @@ http {{
 """
 
 
+_CACHE_ZONE = "proxy_cache_path {folder}/cache keys_zone=shared:1m;"
+# The key of nginx's own default knows neither the host that was asked for nor the credentials.
+_CACHED = """
+            proxy_bind {address};
+            proxy_cache shared;
+            proxy_cache_revalidate on;
+            add_header X-Cache $upstream_cache_status always;
+"""
+
+
 @contextmanager
-def nginx(*, folder: Path, port: int, upstream: str, prefix: str, blobs: Path) -> Iterator[None]:
+def nginx(
+    *, folder: Path, port: int, upstream: str, prefix: str, blobs: Path, caching_from: str = ""
+) -> Iterator[None]:
     """Listen on ``port`` and pass what lies below ``prefix`` on to the address ``upstream``; with a final slash there, nginx
-    takes the prefix off.  ``blobs`` is the folder that TPI's ``X-Accel-Redirect`` answers lead into."""
+    takes the prefix off.  ``blobs`` is the folder that TPI's ``X-Accel-Redirect`` answers lead into.  With
+    ``caching_from``, a loopback address that it asks from, it is a cache that many share."""
     executable = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")
     assert executable, "nginx is missing; run 'make test', which installs it"
     configuration = folder / "nginx.conf"
@@ -76,6 +90,8 @@ def nginx(*, folder: Path, port: int, upstream: str, prefix: str, blobs: Path) -
             prefix=prefix,
             blobs=blobs,
             accel=ACCEL,
+            cache_zone=_CACHE_ZONE.format(folder=folder) if caching_from else "",
+            cached=_CACHED.format(address=caching_from) if caching_from else "proxy_buffering off;",
         )
     )
     caretaker = Caretaker()

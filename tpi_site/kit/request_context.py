@@ -13,6 +13,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+_SCHEME = "HTTP_X_FORWARDED_PROTO"
 _SAFE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
 
 
@@ -50,13 +51,19 @@ def client_address(environ: Mapping[str, object]) -> str:
     Only the right-most entry that is not itself a trusted proxy counts; everything left of it is the client's own word.
     """
     peer = str(environ.get("REMOTE_ADDR", ""))
-    if not settings.TPI_TRUSTED_PROXIES or not is_within(peer, settings.TPI_TRUSTED_PROXIES):
+    if not is_trusted_proxy(environ):
         return peer
     hops = [hop.strip() for hop in str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
     for hop in reversed(hops):
         if not is_within(hop, settings.TPI_TRUSTED_PROXIES):
             return hop[:64]
     return peer
+
+
+def is_trusted_proxy(environ: Mapping[str, object]) -> bool:
+    """Whether who hands the request over is one of the proxies that settings name."""
+    proxies = settings.TPI_TRUSTED_PROXIES
+    return bool(proxies) and is_within(str(environ.get("REMOTE_ADDR", "")), proxies)
 
 
 def begin(environ: Mapping[str, object]) -> RequestContext:
@@ -74,6 +81,8 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Handle one request."""
+        if not is_trusted_proxy(request.META):
+            request.META.pop(_SCHEME, None)  # anybody's word, which Django would take for the proxy's
         context = begin(request.META)
         token = current.set(context)
         try:

@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tpi_site.kit.content_security.ContentSecurityMiddleware",
+    "tpi_site.kit.private_answers.PrivateAnswersMiddleware",
     "tpi_site.kit.edge.ErrorEdgeMiddleware",
     "tpi_site.kit.origins.OriginMiddleware",
     "tpi_site.kit.small_bodies.SmallBodyMiddleware",
@@ -262,6 +263,7 @@ SPECTACULAR_SETTINGS = {
         "TokenKindEnum": "accounts.models.tokens.TokenKind",
         "KindEnum": "indexapp.models.indexes.Index.Kind",
         "DirectoryKindEnum": "accounts.models.directories.Directory.Kind",
+        "SinkKindEnum": "accounts.models.audit_sinks.AuditSink.Kind",
     },
 }
 

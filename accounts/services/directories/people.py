@@ -11,14 +11,25 @@ from dataclasses import dataclass, field
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Count
 from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
-from accounts.models import Directory, GroupMapping, Membership, Token, User
+from accounts.models import (
+    BrowserSession,
+    Directory,
+    FormerDirectory,
+    GroupMapping,
+    Membership,
+    Token,
+    User,
+    VerifiedPassword,
+)
 from accounts.services import alarms, audit, generations, sessions, token_lineage, verified_passwords
-from accounts.services.directories import places
+from accounts.services.directories import places, taking_back
+from accounts.services.directories.settings import BeingRemoved
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Forbidden
 
@@ -83,7 +94,7 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
 
 def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapping]) -> User:
     with transaction.atomic():
-        outcome = Outcome(find(directory, entry))
+        outcome = Outcome(find(directory, entry, is_held=True))
         if outcome.user is None:
             outcome.user = _create(directory, entry, outcome)
         mirror(directory, outcome.user, entry, outcome)
@@ -97,9 +108,10 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
     return outcome.user
 
 
-def find(directory: Directory, entry: DirectoryEntry) -> User | None:
-    """The account of the entry, whatever it is called now."""
-    return User.objects.filter(directory=directory, directory_key=entry.key).first()
+def find(directory: Directory, entry: DirectoryEntry, *, is_held: bool = False) -> User | None:
+    """The account of the entry, whatever it is called now; its row is held where the transaction goes on to change it."""
+    rows = User.objects.select_for_update(no_key=True) if is_held else User.objects.all()
+    return rows.filter(directory=directory, directory_key=entry.key).first()
 
 
 def make_accounts(directory: Directory, entries: list[DirectoryEntry]) -> dict[str, Outcome]:
@@ -137,8 +149,10 @@ def _taken(names: Iterable[str]) -> set[str]:
 
 
 def hold(directory: Directory) -> None:
-    """Let nobody else make accounts of the directory's people until the transaction ends."""
+    """Let nobody else make accounts of the directory's people until the transaction ends; refuses a directory that goes."""
     locking.hold(f"directory-people:{directory.pk}")
+    if not Directory.objects.filter(pk=directory.pk, removal=None).exists():
+        raise BeingRemoved(directory.name)
 
 
 def _create(directory: Directory, entry: DirectoryEntry, outcome: Outcome) -> User:
@@ -146,6 +160,9 @@ def _create(directory: Directory, entry: DirectoryEntry, outcome: Outcome) -> Us
     hold(directory)
     if (made_meanwhile := find(directory, entry)) is not None:
         return made_meanwhile
+    if (had_before := taking_back.take_back(directory, [entry]).get(entry.key)) is not None:
+        outcome.did.append("account taken back")
+        return had_before
     _require_free(directory, entry)
     user = _new(directory, entry)
     user.save()
@@ -229,12 +246,15 @@ def _save_seen(user: User, fields: list[str]) -> None:
 
 
 def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:
-    """Whether a person who is called anew in the directory can have the name here too; else the old one is kept."""
+    """Whether a person who is called anew in the directory can have the name here too; else the old one is kept.
+
+    Another directory's person may have the very same key.
+    """
     try:
         _require_name(directory, entry)
     except Forbidden:
         return False
-    return not User.named(entry.username).exclude(directory_key=entry.key).exists()
+    return not User.named(entry.username).exclude(directory=directory, directory_key=entry.key).exists()
 
 
 def end(*, actor: Actor, user: User, reason: str) -> None:
@@ -252,7 +272,31 @@ def end(*, actor: Actor, user: User, reason: str) -> None:
         generations.bump_access()
 
 
-def end_all(*, actor: Actor, directory: Directory) -> None:
-    """Shut out everybody who came through a directory that goes."""
-    for user in User.objects.filter(directory=directory, is_active=True).iterator(chunk_size=500):
-        end(actor=actor, user=user, reason=f"The directory '{directory.name}' was removed.")
+def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> None:
+    """Shut out people of a directory that goes, in as many statements as for one, and keep what they were known by.
+
+    Call it with their rows held.
+    """
+    keys = [user.pk for user in users]
+    token_lineage.hold()
+    tokens = token_lineage.end_lines_of(keys)
+    BrowserSession.objects.filter(user__in=keys).delete()
+    VerifiedPassword.objects.filter(user__in=keys).delete()
+    for user in users:
+        if user.directory_roles:
+            places.take(directory, user, (), {}, [])
+    given = Membership.objects.filter(user__in=keys, directory=directory).order_by()
+    memberships = dict(given.values_list("user").annotate(Count("pk")))
+    given.delete()
+    User.objects.filter(pk__in=keys, is_active=True).update(is_active=False, ended_by=User.Ended.DIRECTORY)
+    User.objects.filter(pk__in=keys).update(directory=None, former_directory=removal)
+    for user in users:
+        if user.is_active or user.pk in tokens or user.pk in memberships:
+            audit.record(
+                actor=acting(directory),
+                action="user.end",
+                subject=user,
+                reason=f"The directory '{directory.name}' was removed.",
+                tokens_revoked=tokens.get(user.pk, 0),
+                memberships_ended=memberships.get(user.pk, 0),
+            )

@@ -71,13 +71,14 @@ def _purpose(name: str) -> str:
 
 def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, **values: Any) -> Directory:
     """Make a directory; it takes part in sign-ins at once where it is enabled."""
-    _require_may_configure(actor)
+    require_may_configure(actor)
     directory = Directory(name=name, origin=origin)
     if "nesting" not in values and values.get("kind") == Directory.Kind.ACTIVE_DIRECTORY:
         values["nesting"] = Directory.Nesting.CHAIN
     _set(directory, values)
     with transaction.atomic():
-        if Directory.objects.filter(name=name).exists():
+        if (present := Directory.objects.filter(name=name).first()) is not None:
+            require_kept(present)
             raise Conflict(f"There is a directory named '{name}' already.", code="directory-exists")
         directory.save()
         audit.record(actor=actor, action="directory.create", subject=directory, after=_shown(values))
@@ -86,8 +87,9 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
 
 def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
     """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
-    _require_may_configure(actor)
-    _require_changed_here(actor, directory)
+    require_may_configure(actor)
+    require_changed_here(actor, directory)
+    require_kept(directory)
     before = {name: getattr(directory, name) for name in values if name != "bind_password"}
     moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
     had_password = bool(directory.bind_password)
@@ -105,19 +107,6 @@ def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
 
 _WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")
 """Who changes one of these shows that they know the bind password, which would else be sent where they like."""
-
-
-def delete(*, actor: Actor, directory: Directory) -> None:
-    """Remove a directory with its mappings and the memberships that they gave; its people's accounts are disabled."""
-    from accounts.services.directories import people
-
-    _require_may_configure(actor)
-    _require_changed_here(actor, directory)
-    with transaction.atomic():
-        people.end_all(actor=actor, directory=directory)
-        audit.record(actor=actor, action="directory.delete", subject=directory)
-        Membership.objects.filter(directory=directory).delete()
-        directory.delete()
 
 
 def map_group(
@@ -164,12 +153,14 @@ def _aim(mapping: GroupMapping) -> dict[str, str]:
     }
 
 
-def _require_may_configure(actor: Actor) -> None:
+def require_may_configure(actor: Actor) -> None:
+    """Refuse who may not configure directories."""
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may configure directories.", code="administrator-needed")
 
 
-def _require_changed_here(actor: Actor, directory: Directory) -> None:
+def require_changed_here(actor: Actor, directory: Directory) -> None:
+    """Refuse people where variables of the environment configure the directory."""
     if directory.origin == Directory.Origin.ENVIRONMENT and actor.user_id is not None:
         raise Conflict(
             f"The directory '{directory.name}' is configured by TPI_LDAP_ variables; change it there.",
@@ -177,8 +168,23 @@ def _require_changed_here(actor: Actor, directory: Directory) -> None:
         )
 
 
+class BeingRemoved(Conflict):
+    """The directory is on its way out."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The directory '{name}' is being removed; wait until that is over.", code="directory-being-removed"
+        )
+
+
+def require_kept(directory: Directory) -> None:
+    """Refuse a directory that is being removed, as far as the row in memory knows."""
+    if directory.removal_id is not None:
+        raise BeingRemoved(directory.name)
+
+
 def _require_may_map(actor: Actor, instance_role: str) -> None:
-    _require_may_configure(actor)
+    require_may_configure(actor)
     if instance_role and instance_role not in {ADMINISTRATOR, *(role.value for role in InstanceRole)}:
         raise Invalid(f"'{instance_role}' is not an instance role.", code="role-unknown")
 

@@ -92,4 +92,4 @@ def stands(user: User) -> bool:
     """Whether the account's directory still vouches for it; a local account, and one whose directory answers, always."""
     if not user.is_active:
         return False
-    return user.directory is None or not has_lapsed(user.directory)
+    return user.directory is None or (user.directory.removal_id is None and not has_lapsed(user.directory))

@@ -29,3 +29,19 @@ def test_what_is_no_shared_cache_is_said_without_its_password(settings: Any, add
     [message] = [message for message in checks.state(None) if message.id == "tpi.E012"]
     assert message.is_serious()
     assert "secret" not in f"{message.msg} {message.hint}"
+
+
+@pytest.mark.parametrize(
+    ("url", "proxies", "is_told"),
+    [
+        ("https://tpi.example", [], True),
+        ("https://tpi.example", ["10.0.0.0/8"], False),
+        ("http://tpi.example", [], False),
+        ("", [], False),
+    ],
+)
+def test_https_without_a_proxy_that_is_believed_is_told(
+    settings: Any, url: str, proxies: list[str], is_told: bool
+) -> None:
+    settings.TPI_URL, settings.TPI_TRUSTED_PROXIES = url, proxies
+    assert ("tpi.W014" in [message.id for message in checks.addresses(None)]) == is_told

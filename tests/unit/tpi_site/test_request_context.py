@@ -3,9 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wsgi_client import WsgiClient
 from tpi_site.kit.request_context import begin, client_address, is_within
 
 PROXIES = ["10.0.0.0/8", "2001:db8::/32"]
@@ -59,3 +61,26 @@ def test_any_other_is_drawn_anew(given_id: str) -> None:
     drawn = begin({"HTTP_X_REQUEST_ID": given_id}).request_id
     assert len(drawn) == 16
     assert drawn != begin({}).request_id
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("proxies", "said", "is_believed"),
+    [
+        ([], "https", False),
+        (["198.51.100.0/24"], "https", False),
+        (["192.0.2.7"], "https", True),
+        (["192.0.2.0/24"], "http", False),
+        (["192.0.2.0/24"], "HTTPS, http", False),
+    ],
+)
+def test_only_a_trusted_proxy_says_that_the_client_came_by_https(
+    settings: Any, proxies: list[str], said: str, is_believed: bool
+) -> None:
+    """Else anybody could make us set cookies and promise HTTPS for a connection that is none."""
+    settings.TPI_TRUSTED_PROXIES = proxies
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.SECURE_HSTS_SECONDS = 60
+    answer = WsgiClient(WSGIHandler()).get("/livez", X_Forwarded_Proto=said)
+    assert answer.status == 200
+    assert ("Strict-Transport-Security" in answer.headers) == is_believed

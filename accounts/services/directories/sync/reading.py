@@ -12,7 +12,7 @@ from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.directory_settings import DirectorySettings
 from accounts.models import DirectorySync, GroupMapping, Membership, User
 from accounts.services import audit, generations
-from accounts.services.directories import people, places
+from accounts.services.directories import people, places, taking_back
 from accounts.services.directories.sync import progress, staging
 from accounts.services.directories.sync.staging import Given
 
@@ -45,6 +45,7 @@ class _Page:
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
         self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)
+        self._back: dict[str, User] = {}
         self._changed = False
 
     def bring_in(self) -> bool:
@@ -52,7 +53,8 @@ class _Page:
         memberships: list[Membership] = []
         with audit.together():
             new = [entry for entry in self._entries if self._is_new(entry)]
-            made = people.make_accounts(self._sync.directory, new)
+            self._take_back(new)
+            made = people.make_accounts(self._sync.directory, [entry for entry in new if self._is_new(entry)])
             for entry in self._entries:
                 self._sync.found += 1
                 outcome = made.get(entry.key) or self._known(entry)
@@ -61,6 +63,11 @@ class _Page:
             # Somebody who signs in at this moment is given the same.
             Membership.objects.bulk_create(memberships, batch_size=500, ignore_conflicts=True)
         return self._changed
+
+    def _take_back(self, entries: list[DirectoryEntry]) -> None:
+        """Find again whom the directory had before it was removed here."""
+        self._back = taking_back.take_back(self._sync.directory, entries) if entries else {}
+        self._accounts |= self._back
 
     def _is_new(self, entry: DirectoryEntry) -> bool:
         return not entry.disabled and entry.key not in self._accounts and bool(self._mappings(entry))
@@ -74,7 +81,7 @@ class _Page:
         if user is None or entry.disabled or not (user.is_active or user.ended_by == User.Ended.DIRECTORY):
             return None
         user.directory_seen_at = timezone.now()  # so that a person of whom nothing changed costs no write
-        outcome = people.Outcome(user)
+        outcome = people.Outcome(user, ["account taken back"] if entry.key in self._back else [])
         people.mirror(self._sync.directory, user, entry, outcome)
         return outcome
 

@@ -9,7 +9,7 @@ from accounts.domain.actors import Actor
 from accounts.models import Directory, DirectorySync
 from accounts.services import alarms, audit
 from accounts.services.directories import standing
-from accounts.services.directories.settings import settings_of
+from accounts.services.directories.settings import BeingRemoved, require_kept, settings_of
 from accounts.services.directories.sync import group_reading, progress, reading, removing
 from accounts.services.directories.sync.staging import Given
 from tpi_site.kit.errors import Conflict, Forbidden
@@ -41,6 +41,7 @@ def require_may_sync(actor: Actor, directory: Directory) -> None:
     """Refuse who may not start a sync, and a directory that cannot be read for one."""
     if not actor.may_operate:
         raise Forbidden("Only an operator or an administrator may sync a directory.", code="administrator-needed")
+    require_kept(directory)
     if not directory.bind_dn:
         raise Conflict(
             f"The directory '{directory.name}' has no bind account, and nobody else can read it for a sync; give it one.",
@@ -61,6 +62,9 @@ def require_not_paused(directory: Directory, *, accept_removals: bool) -> None:
 def _carried_out(sync: DirectorySync, *, accept_removals: bool) -> DirectorySync:
     try:
         return _read_and_take(sync, accept_removals=accept_removals)
+    except BeingRemoved as refusal:
+        progress.end(sync, DirectorySync.State.FAILED, refusal.detail)
+        return sync
     except Exception as error:
         sentence = (
             f"The sync of '{sync.directory.name}' broke off ({type(error).__name__}); it begins anew at the next time."
