@@ -50,7 +50,7 @@ def client_address(environ: Mapping[str, object]) -> str:
     Only the right-most entry that is not itself a trusted proxy counts; everything left of it is the client's own word.
     """
     peer = str(environ.get("REMOTE_ADDR", ""))
-    if not settings.TPI_TRUSTED_PROXIES or not is_within(peer, settings.TPI_TRUSTED_PROXIES):
+    if not _is_trusted(peer):
         return peer
     hops = [hop.strip() for hop in str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",") if hop.strip()]
     for hop in reversed(hops):
@@ -59,10 +59,18 @@ def client_address(environ: Mapping[str, object]) -> str:
     return peer
 
 
+def _is_trusted(peer: str) -> bool:
+    return bool(settings.TPI_TRUSTED_PROXIES) and is_within(peer, settings.TPI_TRUSTED_PROXIES)
+
+
 def begin(environ: Mapping[str, object]) -> RequestContext:
-    """The context of a request that starts now; a proxy's well-formed ``X-Request-ID`` is kept."""
+    """The context of a request that starts now; a trusted proxy's well-formed ``X-Request-ID`` is kept.
+
+    A client that could choose the id could make its entries in the audit log look like parts of somebody else's request.
+    """
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
-    request_id = given if _SAFE_ID.match(given) else secrets.token_hex(8)
+    is_kept = _SAFE_ID.match(given) and _is_trusted(str(environ.get("REMOTE_ADDR", "")))
+    request_id = given if is_kept else secrets.token_hex(8)
     return RequestContext(request_id, client_address(environ), str(environ.get("HTTP_USER_AGENT", "")))
 
 
