@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,10 @@ from accounts.models import Alarm, AuditEntry, Directory, SignInMark, VerifiedPa
 from accounts.services.directories import budgets
 from tests.factories.directories import openldap
 from tests.factories.people import PASSWORD, make_user
+from tests.threads import together
 from tests.unit.accounts.services.directories.signing_in import HERE, enter, forget_pairs, refused
 from tpi_site.kit import gauges
+from tpi_site.kit.errors import Refusal
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
@@ -156,3 +159,12 @@ def test_what_is_counted_where_nothing_is_left_still_ends_in_the_limit_of_the_ad
 def test_without_a_directory_nothing_is_held_back(db: None) -> None:
     make_user("local")
     assert [refused("local", f"wrong {number}") for number in range(9)] == ["password-wrong"] * 9
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_burst_of_guesses_by_several_names_finds_no_gap(slapd: Slapd) -> None:
+    openldap(slapd, name_attribute="uid,mail")
+    names = ("alice", "alice@tpi.example") * 6
+    calls = [partial(enter, name, f"guess {number}") for number, name in enumerate(names)]
+    assert all(isinstance(answer, Refusal) for answer in together(calls))
+    assert slapd.binds(slapd.person_dn("alice")) <= 5
