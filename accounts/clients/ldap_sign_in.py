@@ -123,7 +123,7 @@ class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
 
     def get_or_build_user(self, username: str, ldap_user: Any) -> tuple[_Visitor, bool]:
         """Nobody's row: what an entry is here is for the services to say."""
-        if self.directory.direct and ldap_user._user_dn is None:
+        if self.directory.direct and ldap_user._user_dn is None:  # noqa: SLF001  its property would look again
             # Bound, and not found under that name: the library would take the name to bind with for an entry's.
             raise ldap_user.AuthenticationFailed("nobody is found under the name")
         return _Visitor(), True
