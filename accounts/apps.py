@@ -41,7 +41,7 @@ def _declare_jobs() -> None:
 
 def _declare_figures() -> None:
     from accounts.services import alarms, audit_delivery, token_upkeep
-    from accounts.services.directories import standing
+    from accounts.services.directories import budgets, standing
     from tpi_site.kit import gauges
 
     up = "Whether a directory answers (1) or fails (0)."
@@ -53,17 +53,20 @@ def _declare_figures() -> None:
     gauges.declare("tpi_tokens_expiring", soon, token_upkeep.expiring)
     longer = "Usable tokens that policy ends before their own end."
     gauges.declare("tpi_tokens_outliving_policy", longer, token_upkeep.outliving)
+    guessed = "How often wrong passwords of one account came from so many addresses that new ones were refused."
+    gauges.declare("tpi_password_guessed", guessed, budgets.figures)
 
 
 def _keep_evidence() -> None:
     """Chain audit entries, write down refusals and the use of tokens soon after the request, in threads of their own."""
     from accounts import authentication
-    from accounts.services import audit, audit_chain, refusals, token_use
+    from accounts.services import audit, audit_chain, refusals, request_rates, token_use
     from tpi_site.kit import companions, edge
 
     audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
     refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
     token_use.on_use(companions.declare("token use", token_use.write, pause=2.0))
+    request_rates.on_due(companions.declare("request rates", request_rates.write, pause=0.5))
     edge.on_refusal(authentication.note_refusal)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from django_auth_ldap.config import LDAPSearch, LDAPSettings
 from ldap.filter import escape_filter_chars
 
 from accounts.clients import ldap_groups
-from accounts.clients.ldap_connection import fault_of, options, search_fault
+from accounts.clients.ldap_connection import encrypted, fault_of, options, search_fault
 from accounts.clients.ldap_entries import entry, wanted
 from accounts.clients.ldap_probe import first_answering
 from accounts.domain.directory_entries import DirectoryEntry
@@ -29,9 +29,19 @@ class Visit:
     groups: frozenset[str] = frozenset()
 
 
-def visit(settings: DirectorySettings, username: str, password: str, *, with_groups: bool) -> Visit:
-    """Ask the directory whether name and password belong together; raises :class:`DirectoryFault` when it cannot say."""
-    backend = _Backend(settings)
+MayBind = Callable[[DirectoryEntry | None], bool]
+"""Whether the password may be given to the directory, asked once for the entry that was found (or None) before it is."""
+
+
+def visit(settings: DirectorySettings, username: str, password: str, *, with_groups: bool, may_bind: MayBind) -> Visit:
+    """Ask the directory whether name and password belong together; raises :class:`DirectoryFault` when it cannot say.
+
+    Where people bind directly nothing is known of their entries before, so ``may_bind`` is asked with None.
+    """
+    if settings.direct and not may_bind(None):
+        encrypted(settings).unbind_s()
+        return Visit()
+    backend = _Backend(settings, may_bind)
     try:
         return _visited(backend, settings, username, password, with_groups=with_groups)
     finally:
@@ -82,19 +92,27 @@ class _Search(LDAPSearch):  # type: ignore[misc]  # untyped library
 class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
     """The library's backend with the settings of one directory, for one sign-in."""
 
-    def __init__(self, directory: DirectorySettings) -> None:
+    def __init__(self, directory: DirectorySettings, may_bind: MayBind) -> None:
         self.directory = directory
+        self._may_bind = may_bind
         self.person: Any = None
         self.settings = _library_settings(directory)
 
     def authenticate_ldap_user(self, ldap_user: Any, password: str) -> Any:
         """Keep who was found, also where the password is wrong; who is locked out is not bound at all."""
         self.person = ldap_user
-        if not self.directory.direct and ldap_user.dn is not None:
-            known = entry((ldap_user.dn, ldap_user.attrs), self.directory)
-            if known is None or known.disabled:
-                return None
+        if not self.directory.direct and not self._may_bind_as(ldap_user):
+            return None
         return super().authenticate_ldap_user(ldap_user, password)
+
+    def _may_bind_as(self, ldap_user: Any) -> bool:
+        """Who is not there, or locked out, is counted like the others, so that the number of steps tells nothing."""
+        known = None
+        if ldap_user.dn is not None:
+            known = entry((ldap_user.dn, ldap_user.attrs), self.directory)
+        if known is not None and known.disabled:
+            known = None
+        return self._may_bind(known) and known is not None
 
     def close(self) -> None:
         """End the connection, which the library leaves to the collector of garbage."""
@@ -105,6 +123,9 @@ class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
 
     def get_or_build_user(self, username: str, ldap_user: Any) -> tuple[_Visitor, bool]:
         """Nobody's row: what an entry is here is for the services to say."""
+        if self.directory.direct and ldap_user._user_dn is None:  # noqa: SLF001  its property would look again
+            # Bound, and not found under that name: the library would take the name to bind with for an entry's.
+            raise ldap_user.AuthenticationFailed("nobody is found under the name")
         return _Visitor(), True
 
 

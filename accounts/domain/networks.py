@@ -1,4 +1,4 @@
-"""Networks that a token may be used from."""
+"""Networks that a token may be used from, and what is counted as one place."""
 
 from __future__ import annotations
 
@@ -50,6 +50,19 @@ def contains(networks: tuple[Network, ...], address: str) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return any(parsed in network for network in networks)
+
+
+def place_of(address: str) -> str:
+    """What is counted as one address: of IPv6 the first 64 bits, since whoever has one has all below them."""
+    try:
+        parsed: Address = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), 64), strict=False).network_address)
 
 
 def are_within(inner: tuple[Network, ...], outer: tuple[Network, ...]) -> bool:

@@ -9,39 +9,90 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Any
 
 from django.db import Error, transaction
 
 from accounts.domain.actors import ANONYMOUS, Actor
+from accounts.domain.networks import place_of
 from accounts.models import AuditEntry
 from accounts.services import audit
 
 log = logging.getLogger(__name__)
 _WINDOW = 60.0  # seconds in which the same refusal is counted
-_MOST = 200  # different refusals a minute and process; further ones are counted together
+_MOST = {True: 100, False: 200}
+"""Different refusals a minute and process, of nobody (True) and of people we know; further ones are counted together.
+
+Each has room of its own, because anybody can make up addresses without end and would else hide what people try.
+"""
+_MOST_PATHS = 10
+_PATH = 200  # characters
+_MOST_PLACES = 10_000  # that are told apart among those that are counted together
 _Key = tuple[int | None, str, str, str]
-_OTHERS: _Key = (None, "", "", "")
+_VARIOUS = "various"
 
 
 @dataclass
 class _Seen:
-    """One refusal and how often it came since it was last written."""
+    """One refusal and how often it came since it was last written, at which paths; of many together, from where."""
 
     actor: Actor
     code: str
     path: str
     began: float
-    count: int = 1
+    count: int = 0
     is_written: bool = False
+    paths: dict[str, None] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
+    people: set[int] = field(default_factory=set)
+    has_more_paths: bool = False
+
+    def add(self, path: str, place: str, who: int | None) -> None:
+        """Once more."""
+        self.count += 1
+        if self.code == _VARIOUS:
+            if len(self.places) < _MOST_PLACES:
+                self.places.add(place)
+            if who is not None:
+                self.people.add(who)
+        elif path not in self.paths and len(self.paths) >= _MOST_PATHS:
+            self.has_more_paths = True
+        else:
+            self.paths[path] = None
 
     def is_due(self, now: float) -> bool:
         """Whether it is to be written: its first time, or what came until the end of its minute."""
         return not self.is_written or now - self.began >= _WINDOW
 
+    def detail(self) -> dict[str, Any]:
+        """What the entry says beside who and what."""
+        if self.code == _VARIOUS:
+            people: dict[str, int] = {"people": len(self.people)} if self.people else {}
+            return {"times": self.count, "places": len(self.places), **people}
+        more: dict[str, bool] = {"more_paths": True} if self.has_more_paths else {}
+        return {"times": self.count, "paths": list(self.paths), **more}
 
-_seen: dict[_Key, _Seen] = {}
+    def take(self) -> _Seen:
+        """What is to be written; nothing of it is left."""
+        taken = replace(self)
+        self.count, self.is_written, self.has_more_paths = 0, True, False
+        self.paths, self.places, self.people = {}, set(), set()
+        return taken
+
+    def give_back(self, unwritten: _Seen) -> None:
+        """What could not be written is counted on."""
+        self.count, self.is_written = self.count + unwritten.count, False
+        self.paths = dict.fromkeys([*unwritten.paths, *self.paths][:_MOST_PATHS])
+        self.has_more_paths |= unwritten.has_more_paths
+        self.places |= unwritten.places
+        self.people |= unwritten.people
+
+
+_Due = tuple[bool, _Key, _Seen]
+_OTHERS: _Key = (None, "", "", _VARIOUS)
+_rooms: dict[bool, dict[_Key, _Seen]] = {True: {}, False: {}}
 _lock = Lock()
 _listeners: list[Callable[[], None]] = []
 
@@ -53,17 +104,18 @@ def on_note(listener: Callable[[], None]) -> None:
 
 def note(*, actor: Actor, code: str, path: str) -> None:
     """Count that ``actor`` was refused with ``code`` at ``path``."""
-    key: _Key = (actor.user_id, actor.token.key_id if actor.token else "", actor.address, code)
+    is_nobody, key, who = actor.user_id is None, _key(actor, code), actor.user_id
+    place, path = place_of(actor.address), path[:_PATH]
     with _lock:
-        if key not in _seen and len(_seen) >= _MOST:
-            key, actor, code, path = _OTHERS, ANONYMOUS, "various", "(many)"
-        seen = _seen.get(key)
-        if seen is not None:
-            seen.count += 1
-            return
-        _seen[key] = _Seen(actor, code, path[:400], time.monotonic())
-    for listener in _listeners:
-        listener()
+        room = _rooms[is_nobody]
+        if key not in room and len(room) >= _MOST[is_nobody]:
+            key, code, actor = _OTHERS, _VARIOUS, ANONYMOUS
+        if is_new := key not in room:
+            room[key] = _Seen(actor, code, "(many)" if key is _OTHERS else path, time.monotonic())
+        room[key].add(path, place, who)
+    if is_new:
+        for listener in _listeners:
+            listener()
 
 
 def write(now: float | None = None) -> int:
@@ -72,7 +124,7 @@ def write(now: float | None = None) -> int:
     due = _take(now)
     try:
         with transaction.atomic():
-            for seen in due:
+            for _, _, seen in due:
                 _record(seen)
     except Error as error:
         log.warning("Refused requests cannot be written to the audit log now: %s", error)
@@ -81,33 +133,31 @@ def write(now: float | None = None) -> int:
     return len(due)
 
 
-def _take(now: float) -> list[_Seen]:
+def _take(now: float) -> list[_Due]:
     """What is due, as it is now; what comes after is counted for the next time."""
-    due = []
+    due: list[_Due] = []
     with _lock:
-        for key, seen in list(_seen.items()):
-            if not seen.is_due(now):
-                continue
-            if seen.count:
-                due.append(_Seen(seen.actor, seen.code, seen.path, seen.began, seen.count))
-            seen.count, seen.is_written = 0, True
-            if now - seen.began >= _WINDOW:
-                del _seen[key]
+        for is_nobody, room in _rooms.items():
+            for key, seen in [one for one in room.items() if one[1].is_due(now)]:
+                taken = seen.take()
+                if taken.count:
+                    due.append((is_nobody, key, taken))
+                if now - seen.began >= _WINDOW:
+                    del room[key]
     return due
 
 
-def _give_back(unwritten: list[_Seen]) -> None:
+def _give_back(unwritten: list[_Due]) -> None:
     with _lock:
-        for seen in unwritten:
-            kept = _seen.setdefault(_key(seen), seen)
+        for is_nobody, key, seen in unwritten:
+            kept = _rooms[is_nobody].setdefault(key, seen)
             if kept is not seen:
-                kept.count, kept.is_written = kept.count + seen.count, False
+                kept.give_back(seen)
 
 
-def _key(seen: _Seen) -> _Key:
-    if seen.code == "various":
-        return _OTHERS
-    return (seen.actor.user_id, seen.actor.token.key_id if seen.actor.token else "", seen.actor.address, seen.code)
+def _key(actor: Actor, code: str) -> _Key:
+    """What is the same refusal: one person, token and code, from one place."""
+    return actor.user_id, actor.token.key_id if actor.token else "", place_of(actor.address), code
 
 
 def _record(seen: _Seen) -> None:
@@ -118,11 +168,12 @@ def _record(seen: _Seen) -> None:
         object_name=seen.path,
         outcome=AuditEntry.Outcome.REFUSED,
         code=seen.code,
-        times=seen.count,
+        **seen.detail(),
     )
 
 
 def forget_all() -> None:
     """Drop what was counted."""
     with _lock:
-        _seen.clear()
+        for room in _rooms.values():
+            room.clear()

@@ -14,8 +14,10 @@ from accounts.forms.codes import CodeForm, PresentPasswordForm
 from accounts.models import User
 from accounts.services import one_time_codes, passwords, second_factors, sessions
 from accounts.views.people import account, reader, safe_next, signed_in
-from tpi_site.kit.errors import Throttled, Unauthenticated
+from tpi_site.kit.errors import Kind, Refusal, Throttled, Unauthenticated, Unavailable
 from tpi_site.kit.request_context import current
+
+_STATUS = {Kind.THROTTLED: 429, Kind.UNAVAILABLE: 503}
 
 
 @signed_in
@@ -33,7 +35,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
             if refusal is None:
                 return HttpResponseRedirect(safe_next(request, reverse("account:security")))
             form.add_error("code" if by_code else "password", refusal.detail)
-            status = 429 if isinstance(refusal, Throttled) else 422
+            status = _STATUS.get(refusal.kind, 422)
     context = {
         "form": form,
         "next": safe_next(request, ""),
@@ -49,7 +51,7 @@ def _form(request: HttpRequest, *, by_code: bool) -> AccessibleForm:
     return CodeForm(given, is_recovery="recovery" in request.GET) if by_code else PresentPasswordForm(given)
 
 
-def _refusal(request: HttpRequest, form: AccessibleForm, *, by_code: bool) -> Unauthenticated | Throttled | None:
+def _refusal(request: HttpRequest, form: AccessibleForm, *, by_code: bool) -> Refusal | None:
     """Check, and note the proof under a new session key; or why not."""
     user, session, kind = account(request), session_of(request), ""
     try:
@@ -57,7 +59,7 @@ def _refusal(request: HttpRequest, form: AccessibleForm, *, by_code: bool) -> Un
             kind = one_time_codes.verify(user=user, text=form.cleaned_data["code"])
         else:
             _verify_password(user, form.cleaned_data["password"])
-    except (Unauthenticated, Throttled) as refusal:
+    except (Unauthenticated, Throttled, Unavailable) as refusal:
         return refusal
     if session is not None:
         sessions.note_proof(actor=reader(request), session=session, second_factor=kind)

@@ -19,7 +19,7 @@ from accounts.services import passwords, second_factors, users
 from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
-from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated
+from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated, Unavailable
 from tpi_site.kit.request_context import current
 
 _SHOWN = 200
@@ -82,6 +82,6 @@ def _change(request: HttpRequest, form: PasswordForm) -> bool:
 
 def _field(refusal: Refusal) -> str | None:
     """The field that a refusal is about."""
-    if isinstance(refusal, Unauthenticated | Throttled):
+    if isinstance(refusal, Unauthenticated | Throttled | Unavailable):
         return "present"
     return "new" if isinstance(refusal, Invalid) else None

@@ -22,7 +22,7 @@ from accounts.services import authenticators, one_time_codes, passwords, second_
 from accounts.views import enrolment, half_session
 from accounts.views.half_session import HalfSession
 from accounts.views.people import reader, safe_next
-from tpi_site.kit.errors import Refusal, Throttled, Unauthenticated
+from tpi_site.kit.errors import Refusal, Throttled, Unauthenticated, Unavailable
 from tpi_site.kit.request_context import current
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -46,7 +46,7 @@ class SignIn(View):
         try:
             actor = passwords.verify(**form.cleaned_data, address=current.get().address)
             user = _person(actor)
-        except (Unauthenticated, Throttled) as refusal:
+        except (Unauthenticated, Throttled, Unavailable) as refusal:
             form.add_error(None, refusal.detail)
             return _refused(_page(request, form, status=422), refusal)
         _end_present(request)
@@ -176,7 +176,9 @@ def _warn_of_few(request: HttpRequest, user: User) -> None:
     messages.warning(request, f"{words}. Make new ones, or set up a new authenticator, on the page Security.")
 
 
-def _refused(response: HttpResponse, refusal: Unauthenticated | Throttled) -> HttpResponse:
+def _refused(response: HttpResponse, refusal: Unauthenticated | Throttled | Unavailable) -> HttpResponse:
+    if isinstance(refusal, Unavailable):
+        response.status_code = 503
     if isinstance(refusal, Throttled):
         response.status_code = 429
         response.headers["Retry-After"] = str(refusal.retry_after)

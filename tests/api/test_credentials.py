@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.api.throttles import ActorThrottle
 from accounts.models import VerifiedPassword
@@ -119,6 +121,27 @@ def test_a_throttled_answer_says_when_to_come_back(
     assert statuses == [200, 200, 200]
     refused(answer, 429, "throttled")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_nobody_is_counted_by_place_and_people_by_themselves(
+    machine: WsgiClient, cast: Cast, monkeypatch: pytest.MonkeyPatch, main: Index
+):
+    monkeypatch.setattr(ActorThrottle, "THROTTLE_RATES", {"actor": "3/min", "anonymous": "2/min"})
+    nobody, reader, outsider = (
+        Rest(machine),
+        *(Rest(machine.signed(cast.bearer(one))) for one in ("reader", "outsider")),
+    )
+    assert [nobody.get("").status for _ in range(3)] == [200, 200, 429]
+    assert [reader.get("").status for _ in range(4)] == [200, 200, 200, 429]
+    assert outsider.get("").status == 200
+
+
+def test_a_warm_read_by_token_writes_nothing(machine: WsgiClient, cast: Cast, main: Index):
+    reader = Rest(machine.signed(cast.bearer("reader")))
+    assert reader.get("indexes/").status == 200
+    with CaptureQueriesContext(connection) as queries:
+        assert [reader.get("indexes/").status for _ in range(20)] == [200] * 20
+    assert [one["sql"] for one in queries if not one["sql"].startswith("SELECT")] == []
 
 
 def test_a_shared_cache_that_is_away_holds_up_nobody_and_lets_no_password_be_guessed(machine: WsgiClient, cast: Cast):

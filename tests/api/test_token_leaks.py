@@ -8,6 +8,7 @@ from accounts.domain.token_format import make_token as make_text
 from accounts.models import Token
 from tests.api.rest import Rest, refused
 from tests.factories.cast import Cast
+from tests.plugins import process_memory
 from tests.wsgi_client import Answer, WsgiClient, bearer
 
 
@@ -64,3 +65,11 @@ def test_a_body_of_another_shape_is_refused(anybody: Rest, db: None, body: Any):
 def test_reports_are_counted_by_address(anybody: Rest, db: None):
     statuses = [_report(anybody, "x").status for _ in range(61)]
     assert statuses == [202] * 60 + [429]
+
+
+def test_sixty_reports_a_minute_come_from_a_place_whichever_process_takes_them(anybody: Rest, db: None):
+    statuses = []
+    for _ in range(62):
+        statuses.append(_report(anybody, "tpi_x").status)
+        process_memory.forget()  # the next one meets another process
+    assert statuses == [202] * 60 + [429] * 2

@@ -8,7 +8,7 @@ def forget() -> None:
     from django.core.cache import caches
 
     from accounts import authentication
-    from accounts.services import refusals, token_use
+    from accounts.services import refusals, request_rates, token_use
     from accounts.services.directories import sign_in
     from indexapp import storage
     from indexapp.services import downloads
@@ -19,5 +19,6 @@ def forget() -> None:
     storage.forget_default()
     sign_in.forget_faults()
     token_use.forget_all()
+    request_rates.forget_all()
     for memory in (authentication, downloads, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
         memory.forget_all()

@@ -67,9 +67,13 @@ def is_trusted_proxy(environ: Mapping[str, object]) -> bool:
 
 
 def begin(environ: Mapping[str, object]) -> RequestContext:
-    """The context of a request that starts now; a proxy's well-formed ``X-Request-ID`` is kept."""
+    """The context of a request that starts now; a trusted proxy's well-formed ``X-Request-ID`` is kept.
+
+    A client that could choose the id could make its entries in the audit log look like parts of somebody else's request.
+    """
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
-    request_id = given if _SAFE_ID.match(given) else secrets.token_hex(8)
+    is_kept = _SAFE_ID.match(given) and is_trusted_proxy(environ)
+    request_id = given if is_kept else secrets.token_hex(8)
     return RequestContext(request_id, client_address(environ), str(environ.get("HTTP_USER_AGENT", "")))
 
 

@@ -65,6 +65,14 @@ def settings_of(directory: Directory) -> DirectorySettings:
     return DirectorySettings(**given, direct=directory.bind == Directory.Bind.DIRECT, bind_password=password)
 
 
+def spellings_of(directory: Directory) -> int:
+    """By how many names a person may be given to the directory before it is known whose they are."""
+    if directory.bind != Directory.Bind.DIRECT:
+        return 1  # the entry is found first
+    given = {name: getattr(directory, name) for name in ("name", "kind", "hosts", "user_base", "name_attribute")}
+    return len(DirectorySettings(**given).names)
+
+
 def _purpose(name: str) -> str:
     return f"directory:{name}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
+from functools import partial
 from threading import BoundedSemaphore
 
 from django.conf import settings
@@ -11,7 +13,7 @@ from django.conf import settings
 from accounts.clients.ldap_connection import DirectoryFault, require_library
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.models import Directory, GroupMapping, User
-from accounts.services.directories import people, standing
+from accounts.services.directories import budgets, people, standing
 from accounts.services.directories.settings import settings_of
 from tpi_site.kit.errors import Throttled, Unavailable
 
@@ -22,31 +24,89 @@ _visits = BoundedSemaphore(max(2, settings.TPI_THREADS // 2))
 """Threads that may wait for directories; a slow one must not take all that serve."""
 
 
-def any_enabled() -> bool:
-    """Whether there is a directory to ask."""
-    return Directory.objects.filter(enabled=True).exists()
+@dataclass(frozen=True)
+class Verdict:
+    """What the directories say: the person's account, or none; ``is_said`` unless the password was shown to nobody."""
+
+    user: User | None = None
+    is_said: bool = True
 
 
-def verify(username: str, password: str, known: User | None) -> User | None:
-    """The account of the person, or None where no directory confirms the pair.
+@dataclass
+class _Question:
+    """A name and a password from a place; ``is_idle`` asks all but the password, for a name that is none of theirs."""
+
+    username: str
+    password: str
+    place: str
+    is_idle: bool = False
+    budget: budgets.Budget | None = None
+    is_withheld: bool = False
+
+    def may_bind(self, directory: Directory, entry: DirectoryEntry | None) -> bool:
+        """Count the attempt for the entry, or for none in as many steps; no password goes out beyond the limit."""
+        if directory.bind == Directory.Bind.DIRECT:
+            return not self.is_idle
+        self.budget = budgets.of_entry(directory, entry.key if entry else f"nobody/{self.username}", self.place)
+        self.is_withheld = not self.budget.spend() and entry is not None
+        return not (self.is_withheld or self.is_idle)
+
+    def begin(self) -> None:
+        """Another directory is asked."""
+        self.budget, self.is_withheld = None, False
+
+    def give_back(self) -> None:
+        """The directory did not answer."""
+        if self.budget is not None:
+            self.budget.give_back()
+
+
+def verify(username: str, password: str, place: str, known: User | None) -> Verdict:
+    """The account of the person, or none where no directory confirms the pair.
 
     An account that came from a directory is asked of that one alone; an unknown name of each, and the first that has the
     person decides.  Raises :class:`Unavailable` where a directory that might have said yes does not answer.
     """
-    if not password or not _NAME.match(username):
-        return None
-    fault: Unavailable | None = None
+    return _answer(_Question(username, password, place), known)
+
+
+def ask_idly(username: str, password: str, place: str) -> None:
+    """Do for a local account's name what is done for one that nobody has, but for showing the password to anybody.
+
+    A wrong password of a local account is so answered like any other wrong one, in content and in cost.
+    """
+    _answer(_Question(username, password, place, is_idle=True), None)
+
+
+def is_any_away() -> bool:
+    """Whether a directory in use is known not to answer."""
+    return Directory.objects.filter(enabled=True, failing_since__isnull=False).exists()
+
+
+def away() -> Unavailable:
+    """The same for every name, and without a directory's."""
+    return Unavailable(
+        "The user name and password cannot be confirmed: they are wrong, or the directory that knows them does not answer "
+        "now. Try again in some minutes; API tokens work meanwhile.",
+        code="directory-away",
+    )
+
+
+def _answer(question: _Question, known: User | None) -> Verdict:
+    if not question.password or not _NAME.match(question.username):
+        return Verdict()
+    is_away = False
     for directory in _candidates(known):
         try:
-            is_there, user = _ask(directory, username, password)
+            is_there, user = _ask(directory, question)
         except DirectoryFault:
-            fault = _away(directory)
+            is_away = True
             continue
         if is_there:
-            return user
-    if fault is not None:
-        raise fault
-    return None
+            return Verdict(user, is_said=not question.is_withheld)
+    if is_away:
+        raise away()
+    return Verdict()
 
 
 def _candidates(known: User | None) -> list[Directory]:
@@ -54,36 +114,48 @@ def _candidates(known: User | None) -> list[Directory]:
     return list(rows.filter(people=known) if known is not None else rows)
 
 
-def _ask(directory: Directory, username: str, password: str) -> tuple[bool, User | None]:
+def _ask(directory: Directory, question: _Question) -> tuple[bool, User | None]:
     """Whether the directory has the person, and the account if the password is right."""
-    if _failed.get(directory.pk, 0) > time.monotonic():
-        raise DirectoryFault("connect", directory.failure or "It did not answer a moment ago.")
     mappings = list(GroupMapping.objects.filter(directory=directory).select_related("team"))
-    entry, is_verified, groups = _visit(directory, username, password, with_groups=bool(mappings))
+    entry, is_verified, groups = _visit(directory, question, with_groups=bool(mappings))
     standing.note_answer(directory)
-    if entry is None:
+    if entry is None or question.is_idle:
         return False, None
     if entry.disabled:
         _end_disabled(directory, entry)
         return True, None
     if not is_verified:
+        if question.budget is not None and question.budget.is_last:
+            budgets.ring(entry.username)
         return True, None
+    if question.budget is not None:
+        question.budget.keep_place()
     return True, people.admit(directory, entry, _matching(mappings, groups))
 
 
 def _visit(
-    directory: Directory, username: str, password: str, *, with_groups: bool
+    directory: Directory, question: _Question, *, with_groups: bool
 ) -> tuple[DirectoryEntry | None, bool, frozenset[str]]:
     require_library()
     from accounts.clients import ldap_sign_in
 
+    question.begin()
+    if _failed.get(directory.pk, 0) > time.monotonic():
+        raise DirectoryFault("connect", directory.failure or "It did not answer a moment ago.")
     if not _visits.acquire(blocking=False):
         raise Throttled(
             "Too many people are signing in; try again in some seconds.", retry_after=5, code="sign-in-busy"
         )
     try:
-        seen = ldap_sign_in.visit(settings_of(directory), username, password, with_groups=with_groups)
+        seen = ldap_sign_in.visit(
+            settings_of(directory),
+            question.username,
+            question.password,
+            with_groups=with_groups,
+            may_bind=partial(question.may_bind, directory),
+        )
     except DirectoryFault as fault:
+        question.give_back()
         _failed[directory.pk] = time.monotonic() + _PAUSE
         standing.note_fault(directory, fault)
         raise
@@ -103,14 +175,6 @@ def _end_disabled(directory: Directory, entry: DirectoryEntry) -> None:
     user = people.find(directory, entry)
     if user is not None and user.is_active:
         people.end(actor=people.acting(directory), user=user, reason="Disabled in the directory.")
-
-
-def _away(directory: Directory) -> Unavailable:
-    return Unavailable(
-        f"The directory '{directory.name}' that your password is checked by does not answer; try again in some minutes. "
-        "API tokens work meanwhile.",
-        code="directory-away",
-    )
 
 
 def forget_faults() -> None:

@@ -52,13 +52,24 @@ def test_an_unreadable_address_lies_nowhere(address: str) -> None:
     assert not is_within(address, PROXIES)
 
 
-def test_a_well_formed_request_id_is_kept() -> None:
-    assert begin({"HTTP_X_REQUEST_ID": "build-17.a_b"}).request_id == "build-17.a_b"
+def test_a_trusted_proxys_well_formed_request_id_is_kept(settings: Any) -> None:
+    settings.TPI_TRUSTED_PROXIES = PROXIES
+    given = {"HTTP_X_REQUEST_ID": "build-17.a_b", "REMOTE_ADDR": "10.0.0.1"}
+    assert begin(given).request_id == "build-17.a_b"
+
+
+@pytest.mark.parametrize("proxies", [[], PROXIES])
+@pytest.mark.parametrize("peer", ["192.0.2.1", ""])
+def test_a_clients_own_request_id_is_not(settings: Any, proxies: list[str], peer: str) -> None:
+    settings.TPI_TRUSTED_PROXIES = proxies
+    given = {"HTTP_X_REQUEST_ID": "somebody-elses", "HTTP_X_FORWARDED_FOR": "10.0.0.1", "REMOTE_ADDR": peer}
+    assert begin(given).request_id != "somebody-elses"
 
 
 @pytest.mark.parametrize("given_id", ["", "two words", "x" * 65, "line\nbreak", "umläut", '"quote"'])
-def test_any_other_is_drawn_anew(given_id: str) -> None:
-    drawn = begin({"HTTP_X_REQUEST_ID": given_id}).request_id
+def test_any_other_is_drawn_anew(settings: Any, given_id: str) -> None:
+    settings.TPI_TRUSTED_PROXIES = PROXIES
+    drawn = begin({"HTTP_X_REQUEST_ID": given_id, "REMOTE_ADDR": "10.0.0.1"}).request_id
     assert len(drawn) == 16
     assert drawn != begin({}).request_id
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.domain.networks import are_within, contains, parse_networks
+from accounts.domain.networks import are_within, contains, parse_networks, place_of
 from tpi_site.kit.errors import Invalid
 
 
@@ -83,3 +83,20 @@ def test_an_address_is_in_or_out(address: str, is_in: bool) -> None:
 )
 def test_networks_are_within_others_or_not(inner: list[str], outer: list[str], are: bool) -> None:
     assert are_within(parse_networks(inner), parse_networks(outer)) is are
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1:ffff::1", "2001:db8:0:1::"),
+        ("2001:db8:0:1::2", "2001:db8:0:1::"),
+        ("2001:db8:0:2::2", "2001:db8:0:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_what_is_counted_as_one_place(address: str, place: str) -> None:
+    assert place_of(address) == place

@@ -77,3 +77,31 @@ def test_no_name_asks_nothing_wrong() -> None:
 def test_of_attempts_at_the_same_moment_each_gets_a_number_of_its_own() -> None:
     numbers = together([lambda: attempts.add("code:1", 60)] * 8)
     assert sorted(number for number in numbers if isinstance(number, int)) == list(range(1, 9))
+
+
+def test_several_at_once_begin_and_go_on() -> None:
+    assert [attempts.add("requests", 60, 7), attempts.add("requests", 60, 3)] == [7, 10]
+    attempts.add("taken back", 60)
+    attempts.take_back("requests", "taken back", "never counted")
+    assert attempts.count(["requests", "taken back"]) == {"requests": 9, "taken back": 0}
+
+
+def test_states_tell_the_end_of_what_runs() -> None:
+    attempts.add("over", 60)
+    pass_time(60)
+    attempts.add("runs", 30)
+    states = attempts.states(["over", "runs", "never"])
+    assert list(states) == ["runs"]
+    count, until = states["runs"]
+    assert count == 1
+    assert timedelta(0) < until - timezone.now() <= timedelta(seconds=30)
+
+
+def test_what_is_kept_is_kept_from_the_last_time_on() -> None:
+    attempts.keep("place", 60)
+    pass_time(50)
+    attempts.keep("place", 60)
+    pass_time(50)
+    assert attempts.count(["place"]) == {"place": 1}
+    pass_time(10)
+    assert attempts.count(["place"]) == {"place": 0}

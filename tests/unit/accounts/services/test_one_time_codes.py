@@ -53,10 +53,25 @@ def test_a_code_of_another_time_is_not(mia: User, steps: int) -> None:
     refused(mia, code(steps=steps))
 
 
-def test_a_code_is_taken_once_however_it_is_written(mia: User) -> None:
+WRITTEN = (
+    "{}{}{}{}{}{}",
+    "{}{}{} {}{}{}",
+    " {}{}{}{}{}{} ",
+    "{}-{}-{}-{}-{}-{}",
+    "{}{}{}\u2011{}{}{}",
+    "{}{}{}\u00a0{}{}{}",
+    "{}{}{}\u2009{}{}{}",
+    "\t{}{}{}{}{}{}\r\n",
+    "{} {} {} {} {} {}",
+)
+
+
+@pytest.mark.parametrize("first", WRITTEN)
+def test_a_code_is_taken_once_however_it_is_written(mia: User, first: str) -> None:
     used = code()
-    one_time_codes.verify(user=mia, text=used)
-    for again in (used, f"{used[:3]} {used[3:]}", f" {used} ", "-".join(used), f"{used[:3]}\u2011{used[3:]}"):
+    one_time_codes.verify(user=mia, text=first.format(*used))
+    full_width = "".join(chr(ord(digit) + 0xFEE0) for digit in used)
+    for again in (*(form.format(*used) for form in WRITTEN), full_width):
         refused(mia, again)
         process_memory.forget()
         SignInMark.objects.all().delete()

@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Event
 import pytest
 
 from accounts.models import AuditEntry, User
-from accounts.services import passwords, verified_passwords
+from accounts.services import password_turns, passwords, verified_passwords
 from tests.factories.cast import Cast
 from tests.factories.people import PASSWORD
 from tests.wsgi_client import WsgiClient, basic
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_who_comes_when_all_places_are_taken_is_sent_away_unseen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
+    monkeypatch.setattr(password_turns, "_places", BoundedSemaphore(1))
     assert cast.reader
-    with passwords._turn_to_hash():
+    with password_turns.turn():
         for name in ("reader", "nobody"):
             with pytest.raises(Throttled) as caught:
                 passwords.verify(username=name, password=PASSWORD, address="192.0.2.1")
@@ -42,15 +42,15 @@ def test_the_same_password_at_once_is_hashed_once(*, cast: Cast, is_right: bool)
         return cast.reader if is_right else None
 
     with ThreadPoolExecutor(6) as threads:
-        first = threads.submit(passwords._check, key, slowly)
+        first = threads.submit(password_turns.shared, key, slowly)
         assert begun.wait(10)
-        check = passwords._checks[key]
-        others = [threads.submit(passwords._check, key, slowly) for _ in range(5)]
+        check = password_turns._checks[key]
+        others = [threads.submit(password_turns.shared, key, slowly) for _ in range(5)]
         wait_until(lambda: len(check._condition._waiters) >= 5)  # type: ignore[attr-defined]
         go_on.set()
         assert {each.result() for each in [first, *others]} == {cast.reader if is_right else None}
     assert len(hashed) == 1
-    assert passwords._checks == {}
+    assert password_turns._checks == {}
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -81,15 +81,15 @@ def test_a_burst_of_one_wrong_password_does_not_tell_whether_the_account_exists(
 ) -> None:
     """Who asks the same while it is being hashed waits for that, and is not sent away for want of a place."""
     assert cast.reader
-    monkeypatch.setattr(passwords, "_places", BoundedSemaphore(1))
+    monkeypatch.setattr(password_turns, "_places", BoundedSemaphore(1))
     seen: list[str] = []
 
     def share(key: str, hashing: Callable[[], User | None]) -> User | None:
         seen.append(key)
         return passwords_check(key, hashing)
 
-    passwords_check = passwords._check
-    monkeypatch.setattr(passwords, "_check", share)
+    passwords_check = password_turns.shared
+    monkeypatch.setattr(password_turns, "shared", share)
     for _ in range(2):
         with pytest.raises(Unauthenticated):
             passwords.verify(username=name, password="wrong", address="192.0.2.1")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from accounts.domain.actors import ANONYMOUS
+from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.models import AuditEntry
 from accounts.services import refusals
 from tests.factories.cast import Cast
@@ -63,15 +63,76 @@ def test_a_loop_writes_its_first_and_the_number_of_the_others(machine: WsgiClien
     assert refusals.write(LATER) == 0
 
 
-def test_many_different_ones_are_counted_together() -> None:
-    for number in range(1000):
-        refusals.note(actor=ANONYMOUS.at(address=f"192.0.2.{number}", request_id=""), code="token-wrong", path="/")
+def flood(number: int, code: str = "token-wrong") -> None:
+    for each in range(number):
+        refusals.note(
+            actor=ANONYMOUS.at(address=f"10.0.{each // 250}.{each % 250}", request_id=""), code=code, path="/"
+        )
+
+
+def details(name: str) -> list[dict[str, Any]]:
+    rows = AuditEntry.objects.filter(action="request.refuse", object_name=name).order_by("pk")
+    return [row.detail for row in rows]
+
+
+def test_many_different_ones_are_counted_together_with_the_number_of_their_places() -> None:
+    flood(1000)
+    refusals.note(actor=ANONYMOUS.at(address="10.0.3.249", request_id=""), code="token-wrong", path="/")
     refusals.write()
     refusals.write(LATER)
     rows = written()
-    assert len(rows) == 201
-    assert sum(row[4] for row in rows) == 1000
-    assert ("anonymous", "(many)", "refused", "various", 800) in rows
+    assert len(rows) == 101
+    assert sum(row[4] for row in rows) == 1001
+    assert ("anonymous", "(many)", "refused", "various", 901) in rows
+    assert details("(many)") == [{"times": 901, "places": 900}]
+
+
+def test_nobody_can_use_up_the_room_of_people_we_know(cast: Cast) -> None:
+    flood(1000)
+    for door in ("/api/v1/audit/", "/main/simple/"):
+        refusals.note(actor=cast.outsider.actor(Method.TOKEN), code="right-missing", path=door)
+    refusals.write()
+    assert ("outsider", "/api/v1/audit/", "refused", "right-missing", 2) in written()
+
+
+def test_people_beyond_the_room_are_counted_too() -> None:
+    for number in range(250):
+        actor = Actor(user_id=number + 1, username=f"person-{number}", address="192.0.2.1")
+        refusals.note(actor=actor, code="right-missing", path="/")
+    refusals.write()
+    assert details("(many)") == [{"times": 50, "places": 1, "people": 50}]
+
+
+def test_one_ipv6_network_is_one_place() -> None:
+    for number in range(1000):
+        refusals.note(
+            actor=ANONYMOUS.at(address=f"2001:db8:0:1::{number:x}", request_id=""), code="token-wrong", path="/"
+        )
+    refusals.note(actor=ANONYMOUS.at(address="2001:db8:0:2::1", request_id=""), code="token-wrong", path="/other")
+    assert refusals.write() == 2
+    assert {(row[1], row[4]) for row in written()} == {("/", 1000), ("/other", 1)}
+
+
+def test_ten_paths_stand_in_the_entry_and_not_the_first_alone() -> None:
+    def note(path: str) -> None:
+        refusals.note(actor=ANONYMOUS.at(address="192.0.2.1", request_id=""), code="token-wrong", path=path)
+
+    note("/first/")
+    refusals.write()
+    for number in range(10):
+        note(f"/{number}/")
+        note("/0/")
+    refusals.write(LATER)
+    note("/many/")
+    for number in range(10):
+        note(f"/{number}/")
+    refusals.write()
+    assert details("/first/") == [
+        {"times": 1, "paths": ["/first/"]},
+        {"times": 20, "paths": [f"/{number}/" for number in range(10)]},
+    ]
+    [detail] = details("/many/")
+    assert (len(detail["paths"]), detail["more_paths"], detail["times"]) == (10, True, 11)
 
 
 def test_what_cannot_be_written_now_is_written_later() -> None:
@@ -83,9 +144,9 @@ def test_what_cannot_be_written_now_is_written_later() -> None:
     refusals.note(actor=ANONYMOUS, code="token-wrong", path="/")
     with connection.execute_wrapper(fail):
         assert refusals.write() == 0
-    refusals.note(actor=ANONYMOUS, code="token-wrong", path="/")
+    refusals.note(actor=ANONYMOUS, code="token-wrong", path="/second")
     assert refusals.write() == 1
-    assert [row[4] for row in written()] == [2]
+    assert details("/") == [{"times": 2, "paths": ["/", "/second"]}]
 
 
 def test_a_wrong_password_is_written_once_as_the_sign_in_that_it_is(machine: WsgiClient, cast: Cast) -> None:

@@ -125,3 +125,36 @@ def test_wrong_passwords_do_not_lock_the_account_there(samba: Samba, ad: Directo
             enter("alice", f"wrong {number}")
     SignInMark.objects.all().delete()
     assert enter("alice", samba.password_of("alice")) == "alice"
+
+
+def test_the_names_of_one_person_do_not_lock_the_account_there_together(samba: Samba, ad: Directory) -> None:
+    samba.lock_after(6)
+    for number in range(6):
+        for name in ("alice", samba.upn("alice"), "ALICE"):
+            with pytest.raises((Unauthenticated, Throttled)):
+                enter(name, f"wrong {number}")
+    assert samba.binds("alice") == 5
+    SignInMark.objects.all().delete()
+    assert enter("alice", samba.password_of("alice")) == "alice"
+
+
+def test_where_people_bind_directly_their_names_share_the_number(samba: Samba) -> None:
+    active_directory(samba, bind="direct", user_template=samba.upn("%(user)s"), bind_dn="", bind_password="")
+    samba.set_attribute("alice", "userPrincipalName", samba.upn("a.smith"))
+    samba.lock_after(6)
+    for number in range(6):
+        for name in ("alice", "a.smith"):
+            with pytest.raises((Unauthenticated, Throttled)):
+                enter(name, f"wrong {number}")
+    assert samba.binds("alice") == 4
+    SignInMark.objects.all().delete()
+    assert enter("alice", samba.password_of("alice")) == "alice"
+
+
+def test_who_binds_by_a_name_that_the_search_does_not_know_is_nobody_and_no_fault(samba: Samba) -> None:
+    ad = active_directory(samba, bind="direct", user_template=samba.upn("%(user)s"), bind_dn="", bind_password="")
+    samba.set_attribute("alice", "userPrincipalName", samba.upn("a.smith"))
+    with pytest.raises(Unauthenticated):
+        enter("a.smith", samba.password_of("alice"))
+    ad.refresh_from_db()
+    assert ad.failing_since is None
