@@ -59,8 +59,12 @@ _MORE = ("user_template", "user_filter", "name_attribute", "group_base", "group_
 
 def settings_of(directory: Directory) -> DirectorySettings:
     """The row as the clients take it, with the bind account's password in clear."""
+    return plain_settings(directory, unseal(directory.bind_password, _purpose(directory.name)))
+
+
+def plain_settings(directory: Directory, password: str) -> DirectorySettings:
+    """As :func:`settings_of`, with a bind account's password that is not the row's."""
     given = {name: getattr(directory, name) for name in (*_PLAIN, *_MORE)}
-    password = unseal(directory.bind_password, _purpose(directory.name))
     given["group_base"] = directory.group_base or directory.user_base
     return DirectorySettings(**given, direct=directory.bind == Directory.Bind.DIRECT, bind_password=password)
 

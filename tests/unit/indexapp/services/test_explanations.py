@@ -92,14 +92,14 @@ def test_an_open_index_and_a_disabled_account(cast: Cast) -> None:
 )
 def test_what_a_token_takes(cast: Cast, scope: dict[str, object], allowed: bool, expected: list[str]) -> None:
     token, _ = make_token(cast.uploader, **scope)  # type: ignore[arg-type]
-    found = why(cast.uploader, Verb.UPLOAD, project="acme", key_id=token.key_id)
+    found = why(cast.uploader, Verb.UPLOAD, project="acme", token=token.key_id)
     assert (found.allowed, kinds(found)) == (allowed, expected)
 
 
 def test_a_token_that_has_ended_may_nothing(cast: Cast) -> None:
     token, _ = make_token(cast.uploader)
     tokens.revoke(actor=SYSTEM, token=token)
-    found = why(cast.uploader, Verb.UPLOAD, key_id=token.key_id)
+    found = why(cast.uploader, Verb.UPLOAD, token=token.key_id)
     assert (found.allowed, kinds(found)) == (False, ["role", "token-ended"])
 
 
@@ -164,7 +164,7 @@ def test_a_denial_does_not_tell_what_exists(cast: Cast) -> None:
 def test_another_persons_token_is_not_spoken_of(cast: Cast) -> None:
     foreign, _ = make_token(cast.member)
     with refused("token-unknown"):
-        why(cast.reader, Verb.READ, key_id=foreign.key_id)
+        why(cast.reader, Verb.READ, token=foreign.key_id)
 
 
 def test_billing_gives_nothing_here(cast: Cast) -> None:

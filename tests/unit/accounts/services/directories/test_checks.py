@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def outcome(slapd: Slapd, username: str = "", **values: Any) -> tuple[str | None, str]:
     """The step that failed and its sentence; the steps before it are good, those after it were not reached."""
-    steps = checks.check(openldap(slapd, **values), username)
+    steps = checks.check(openldap(slapd, **values), username).steps
     assert [step.name for step in steps] == list(checks.STEPS)
     bad = [step for step in steps if step.is_good is False]
     if not bad:
@@ -122,7 +122,7 @@ def test_an_attribute_that_people_do_not_have(slapd: Slapd) -> None:
 def test_a_mapped_group_that_is_gone(slapd: Slapd) -> None:
     directory = openldap(slapd)
     map_group(directory, f"cn=gone,{slapd.groups_dn}", make_team("tools"))
-    [groups] = [step for step in checks.check(directory) if step.name == "groups"]
+    [groups] = [step for step in checks.check(directory).steps if step.name == "groups"]
     assert groups.is_good is False
     assert "cn=gone" in groups.sentence
 
