@@ -57,6 +57,7 @@ def faults(name: str, values: Mapping[str, Any]) -> list[str]:
     if found:
         return found
     try:
+        settings.require_limits(row)
         require_sound(settings.plain_settings(row, str(values.get("bind_password", ""))))
     except Invalid as refusal:
         return [refusal.detail]

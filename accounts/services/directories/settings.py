@@ -43,6 +43,7 @@ EDITABLE = frozenset(
 )
 ADMINISTRATOR = "administrator"
 """As an instance role of a mapping: who is in the group administers the instance."""
+_MOST = 32_767
 _PLAIN = (
     "name",
     "kind",
@@ -224,7 +225,16 @@ def _set(directory: Directory, values: dict[str, Any]) -> None:
     except ValidationError as error:
         problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
         raise Invalid(problems, code="directory-invalid") from None
+    require_limits(directory)
     require_sound(settings_of(directory))
+
+
+def require_limits(directory: Directory) -> None:
+    """Refuse numbers that the table does not take."""
+    if not 1 <= directory.removal_limit <= 100:  # noqa: PLR2004  a percentage
+        raise Invalid("The limit of removals is a percentage, from 1 to 100.", code="directory-limit")
+    if not (1 <= directory.timeout <= _MOST and 1 <= directory.page_size <= _MOST):
+        raise Invalid(f"The time limit and the size of a page are numbers from 1 to {_MOST}.", code="directory-limit")
 
 
 def _shown(values: dict[str, Any]) -> dict[str, Any]:
