@@ -35,8 +35,9 @@ def groups_of(membership: Membership) -> list[str]:
     return [row.group_dn for row in same]
 
 
-def _given_here(membership: Membership) -> bool:
-    return membership.directory_id is None
+def is_fixed(membership: Membership) -> bool:
+    """Whether the place is not changed here: a directory's, or that of a service account in its own team."""
+    return membership.directory_id is not None or membership.user.kind == User.Kind.SERVICE
 
 
 def member_field() -> NamedField:
@@ -131,7 +132,7 @@ class MembershipScreen(Screen):
             "them stays."
         ),
         perform=lambda actor, row, _: _take_out(actor, row),
-        offered=lambda _, row: _given_here(row),
+        offered=lambda _, row: not is_fixed(row),
         is_dangerous=True,
         removes=True,
     )
@@ -151,8 +152,8 @@ class MembershipScreen(Screen):
         return True
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not where a directory's group gave the place: its next sync would undo the change."""
-        return super().has_change_permission(request, obj) and (obj is None or _given_here(obj))
+        """Not where a directory's group gave the place, whose next sync would undo the change."""
+        return super().has_change_permission(request, obj) and (obj is None or not is_fixed(obj))
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Membership:
         """Take somebody in."""
@@ -175,7 +176,7 @@ class MembershipScreen(Screen):
     def source(self, row: Membership) -> SafeString | str:
         """Who gave the place, and where it is changed."""
         if row.directory is None:
-            return "here"
+            return "here; the team's own" if row.user.kind == User.Kind.SERVICE else "here"
         groups = " or ".join(groups_of(row)) or "a group that is mapped no more"
         return format_html('{} <span class="wrap-anywhere">by {}; changed there</span>', row.directory.name, groups)
 

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.members import MAPPINGS, groups_of, member_field
+from accounts.admin.members import MAPPINGS, groups_of, is_fixed, member_field
 from accounts.admin.rows import managed_teams, shown_teams
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, GroupMapping, Membership, ServiceAccount, Team
@@ -98,7 +98,7 @@ class MembershipForm(ModelForm):
                 self.fields[name].widget.attrs["aria-label"] = label
         if self.instance.pk:
             self.fields.pop("user", None)
-        if self.instance.pk and self.instance.directory_id is not None:
+        if self.instance.pk and is_fixed(self.instance):
             self.fields.pop("role", None)
 
 
@@ -106,10 +106,10 @@ class MembersFormSet(BaseInlineFormSet):
     """The rows of the table; those of a directory are only shown, since its next sync would undo what is done to them."""
 
     def add_fields(self, form: forms.Form, index: int | None) -> None:
-        """No box to take out who is there by a directory's group."""
+        """No box to take out who is there by a directory's group, nor for the team's own service accounts."""
         super().add_fields(form, index)
         membership = getattr(form, "instance", None)
-        if isinstance(membership, Membership) and membership.pk and membership.directory_id is not None:
+        if isinstance(membership, Membership) and membership.pk and is_fixed(membership):
             form.fields.pop("DELETE", None)
             membership.groups = groups_of(membership)  # type: ignore[attr-defined]  # for the template
 

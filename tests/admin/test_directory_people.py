@@ -99,6 +99,15 @@ def test_a_team_marks_whom_a_group_put_there(devs: Team, red: Side, sign_in: Sig
     assert "the next sync would bring them back" in page
 
 
+def test_a_service_account_is_not_offered_to_be_taken_out(red: Side, sign_in: SignIn) -> None:
+    program, browser = make_service_account(red.team, "svc-red"), sign_in(red.admin)
+    [row] = [row for row in browser.get(address(red.team)).content.decode().split("<tr>") if "svc-red" in row]
+    assert "service account of the team" in row
+    assert "checkbox" not in row
+    assert "<select" not in row
+    assert "Take out" not in browser.get(address(Membership.objects.get(user=program))).content.decode()
+
+
 def test_a_teams_form_leaves_them_where_they_are(devs: Team, red: Side, ann: User, sign_in: SignIn) -> None:
     rows = list(Membership.objects.filter(team=devs).order_by("user__username", "pk"))
     fields: dict[str, object] = {"memberships-TOTAL_FORMS": len(rows), "memberships-INITIAL_FORMS": len(rows)}

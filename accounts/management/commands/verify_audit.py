@@ -50,10 +50,11 @@ class Command(BaseCommand):
     def _print(self, report: Report, outside: Path | None) -> None:
         for fault in report.faults:
             self.stdout.write(f"{fault.kind.upper()}: {fault.sentence}")
+        checkpoints = f"{report.checkpoints} stored checkpoint{'' if report.checkpoints == 1 else 's'}"
         rate = report.entries / report.seconds if report.seconds else 0
         self.stdout.write(
             f"{report.entries} entries verified in {report.seconds:.2f} s ({rate:.0f}/s), "
-            f"{report.checkpoints} stored checkpoints, head {base64.b64encode(report.head).decode()}."
+            f"{checkpoints}, head {base64.b64encode(report.head).decode()}."
         )
         self.stdout.write(_HELD.format(outside) if outside else _ALONE)
         if report.waiting.count and report.waiting.since:
