@@ -37,8 +37,8 @@ class NewPrefixForm(RefusableForm):
     prefix = forms.CharField(  # type: ignore[assignment]  # a form's own prefix is set when it is made, and is not ours
         max_length=100,
         help_text=(
-            "Such as 'acme': from now on only people of the team make projects named acme, or with a name that begins with "
-            "acme-. Projects that are there stay."
+            "Such as 'acme': from now on only people of the team, and administrators of the instance, make projects named acme "
+            "or with a name that begins with acme-. Projects that are there stay."
         ),
     )
     team = NamedField(Team.objects.all(), name_field="name", what="team")
