@@ -102,14 +102,6 @@ def service_accounts_visible_to(actor: Actor) -> QuerySet[User]:
     return rows if actor.reads_everything else rows.filter(service_team__in=teams_visible_to(actor))
 
 
-def managed_service_accounts(actor: Actor) -> QuerySet[User]:
-    """The service accounts of teams of which ``actor`` is maintainer or admin; none for others."""
-    if actor.user_id is None or not reaches_people(actor):
-        return User.objects.none()
-    looked_after = teams_under(actor.user_id, Membership.Place.MAINTAINER, Membership.Place.ADMIN)
-    return User.objects.filter(kind=User.Kind.SERVICE, service_team__in=looked_after)
-
-
 def teams_visible_to(actor: Actor) -> QuerySet[Team]:
     """All teams for who reads everything; one's own, those above them and those that one looks after for others."""
     if actor.reads_everything:

@@ -22,6 +22,11 @@ _IN_WORDS = {
 }
 
 
+def in_words(verb: Verb) -> str:
+    """The verb as it stands before an index or a project."""
+    return _IN_WORDS[verb]
+
+
 def verbs_on(actor: Actor, index: Index, project: Project | None = None, *, name: str | None = None) -> frozenset[Verb]:
     """The verbs that ``actor`` may use on ``project`` of ``index``, or on the index as a whole.
 

@@ -14,7 +14,7 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the installation's system checks and its cards on the console's landing page."""
-        from tpi_site import checks, dashboard  # noqa: F401  registration is the purpose of importing the checks
+        from tpi_site import checks, dashboard, directory_checks  # noqa: F401  importing the checks registers them
 
         dashboard.register()
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from accounts.admin.alarm_links import links_of
 from accounts.admin.operations import OperationsScreen
 from accounts.models import Alarm, AuditEntry
 from accounts.services import alarms
@@ -55,6 +56,10 @@ class AlarmScreen(OperationsScreen):
     def may_add(self, request: HttpRequest) -> bool:
         """Nobody: the product raises them."""
         return False
+
+    def related(self, request: HttpRequest, row: Alarm) -> list[tuple[str, str]]:
+        """What it is about."""
+        return links_of(row, actor_of(request))
 
     def history_url(self, row: Alarm) -> str:
         """What was done about it."""

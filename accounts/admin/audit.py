@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts import permissions
@@ -24,10 +25,15 @@ class SubjectFilter(ConditionFilter):
     """What kind of thing was acted upon."""
 
     title, parameter_name = "concerning", "about"
+    types: ClassVar = {
+        "people": ("user", "team", "token"),
+        "rights": ("role", "reservedprefix"),
+        "content": ("index", "project", "release", "file"),
+    }
     conditions: ClassVar = {
-        "people": ("People, teams, tokens", Q(object_type__in=("user", "team", "token"))),
-        "rights": ("Roles and prefixes", Q(object_type__in=("role", "reservedprefix"))),
-        "content": ("Indexes and what is in them", Q(object_type__in=("index", "project", "release", "file"))),
+        "people": ("People, teams, tokens", Q(object_type__in=types["people"])),
+        "rights": ("Roles and prefixes", Q(object_type__in=types["rights"])),
+        "content": ("Indexes and what is in them", Q(object_type__in=types["content"])),
     }
 
 
@@ -70,6 +76,13 @@ class ActionFilter(ConditionFilter):
     }
 
 
+_SPANS = {"hour": ("The last hour", 1), "day": ("The last day", 24), "month": ("The last 30 days", 720)}
+
+
+def _since(span: str) -> datetime:
+    return timezone.now() - timedelta(hours=_SPANS[span][1])
+
+
 class TimeFilter(ConditionFilter):
     """How long ago."""
 
@@ -77,9 +90,7 @@ class TimeFilter(ConditionFilter):
 
     def chosen(self) -> Mapping[str, tuple[str, Q]]:
         """From now."""
-        now = timezone.now()
-        spans = {"hour": ("The last hour", 1), "day": ("The last day", 24), "month": ("The last 30 days", 720)}
-        return {word: (label, Q(at__gte=now - timedelta(hours=hours))) for word, (label, hours) in spans.items()}
+        return {word: (label, Q(at__gte=_since(word))) for word, (label, _) in _SPANS.items()}
 
 
 class AddressFilter(WithinFilter):
@@ -100,6 +111,30 @@ class RequestFilter(WithinFilter):
     def condition(self, value: str) -> Q:
         """By the id that the answer told."""
         return Q(request_id=value)
+
+
+def export_filters(query: Mapping[str, str]) -> dict[str, str]:
+    """What the list is narrowed by, in the words of the REST API; what narrows nothing in the list is left out."""
+    kept = {word: query[word] for word in ("actor", "address", "q") if query.get(word)}
+    if request_id := query.get("request"):
+        kept["request_id"] = request_id
+    if (outcome := query.get("outcome")) in AuditEntry.Outcome.values:
+        kept["outcome"] = str(outcome)
+    if (act := query.get("act", "")) in ActionFilter.conditions:
+        kept["action_prefix"] = act
+    if (span := query.get("within", "")) in _SPANS:
+        kept["after"] = _since(span).isoformat()
+    kept |= _kept_object(query)
+    return {word: text.strip() for word, text in kept.items() if "\x00" not in text}
+
+
+def _kept_object(query: Mapping[str, str]) -> dict[str, str]:
+    kind, _, name = query.get("object", "").partition(":")
+    about = SubjectFilter.types.get(query.get("about", ""))
+    if not kind:
+        return {"object_type": ",".join(about)} if about else {}
+    is_elsewhere = about is not None and kind not in about
+    return {"object_type": "nothing" if is_elsewhere else kind, "object_name": name}
 
 
 @admin.register(AuditEntry)
@@ -148,12 +183,14 @@ class AuditScreen(ReadOnlyScreen):
         return [own, others & Q(object_type="team", object_name__in=teams)] if teams else [own]
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """The whole log as a file, for those who may read all of it."""
+        """What the list shows as a file, for those who may read all of the log."""
         if not actor_of(request).reads_everything:
             return []
-        export = reverse("api:audit-export")
+        export, kept = reverse("api:audit-export"), export_filters(request.GET)
+        words = "Export these as" if kept else "Export all as"
         return [
-            (f"Export as {label}", f"{export}?format={form}") for label, form in (("CSV", "csv"), ("JSON", "jsonl"))
+            (f"{words} {label}", f"{export}?{urlencode({'format': form, **kept})}")
+            for label, form in (("CSV", "csv"), ("JSON", "jsonl"))
         ]
 
     def get_search_results(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -28,10 +26,6 @@ _HELP = {
 }
 
 
-def _new_secret() -> str:
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
 class SinkForm(RefusableForm):
     """What can be changed about a stream."""
 
@@ -54,7 +48,7 @@ class NewSinkForm(SinkForm):
 
     new_secret = forms.CharField(
         required=False,
-        initial=_new_secret,
+        initial=audit_sinks.new_secret,
         help_text="Only for HTTP: give it to the receiver, who verifies signatures with it. It is not shown again.",
     )
     from_the_beginning = forms.BooleanField(

@@ -25,6 +25,7 @@ from accounts.services.directories.sync import asking
 from tpi_site.kit.admin import ConfirmedAction, TypedName, marks
 from tpi_site.kit.admin.actions import Tool
 
+_MOST_GROUPS = 200
 _WORDS = {"connect": "Connect", "tls": "Encryption", "bind": "Bind", "search": "Search", "groups": "Groups"}
 
 
@@ -228,7 +229,9 @@ class DirectoryScreen(OperationsScreen):
         if row is None:
             return self.missing(request)
         form = TestForm(request.POST if request.method == "POST" else None)
-        steps = checks.check(row, form.cleaned_data["username"]) if form.is_bound and form.is_valid() else []
+        found = (
+            checks.check(row, form.cleaned_data["username"]) if form.is_bound and form.is_valid() else checks.Outcome()
+        )
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
@@ -236,11 +239,24 @@ class DirectoryScreen(OperationsScreen):
             "opts": self.opts,
             "row": row,
             "form": form,
-            "steps": [(_WORDS[step.name], step) for step in steps],
+            "steps": [(_WORDS[step.name], step) for step in found.steps],
+            "found": found,
+            "groups": self._mappable(request, row, found),
             "back_url": self._row_url(object_id),
             "list_url": self._list_url(),
         }
         return TemplateResponse(request, "admin/directory_test.html", context)
+
+    def _mappable(
+        self, request: HttpRequest, row: Directory, found: checks.Outcome
+    ) -> list[tuple[checks.FoundGroup, str]]:
+        """The groups, each with the address of the form that maps it, for those who may."""
+        may_map = self.has_instance_permission(request)
+        form = marks.add_url(GroupMapping)
+        return [
+            (group, f"{form}?{urlencode({'directory': row.name, 'group_dn': group.dn})}" if may_map else "")
+            for group in found.groups[:_MOST_GROUPS]
+        ]
 
     def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
         """The test first."""

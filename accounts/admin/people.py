@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import lazy
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.admin.left_behind import LeftBehindPage, summary
@@ -30,6 +30,10 @@ from tpi_site.kit.admin.refusals import RefusableForm
 _PASSWORD = {"autocomplete": "new-password"}
 _NO_PASSWORD = "Empty: the account is used through a directory or with tokens only."  # noqa: S105  a sentence
 _WIDGET = forms.PasswordInput(attrs=_PASSWORD)
+_MIRRORED = (
+    "Names, e-mail address and whether the account is enabled come from the directory: each sync writes them anew, so they "
+    "are changed there. To shut somebody out here whatever the directory says, press Disable."
+)
 
 
 def _password_help() -> str:
@@ -130,6 +134,16 @@ def _may_disable(actor: Actor, user: User) -> bool:
     return actor.may_administer_instance or not user.is_superuser
 
 
+def _has_password_here(user: User) -> bool:
+    return user.kind == User.Kind.PERSON and user.directory_id is None
+
+
+def _what_the_directory_says(user: User) -> str:
+    if user.directory is None or user.ended_by != User.Ended.DIRECTORY:
+        return ""
+    return f"The directory '{user.directory.name}' has shut it out and does so again at its next sync, unless it lets it in."
+
+
 def _others(actor: Actor, user: User) -> bool:
     return actor.user_id != user.pk
 
@@ -160,7 +174,7 @@ class UserScreen(LeftBehindPage, Screen):
         ("Password", {"fields": ("password", "repeated")}),
         ("Standing", {"fields": ("is_superuser",)}),
     )
-    readonly_fields = ("username", "since", "last_seen")
+    readonly_fields = ("username", "since", "last_seen", "origin")
     confirmed_actions = (
         ConfirmedAction(
             name="set-password",
@@ -169,6 +183,7 @@ class UserScreen(LeftBehindPage, Screen):
             question="The old password ends at once; tokens go on.",
             perform=lambda actor, user, given: users.set_password(actor=actor, user=user, password=given["password1"]),
             form=NewPassword,
+            offered=lambda _, user: _has_password_here(user),
             is_bulk=False,
             needs_fresh_sign_in=True,
         ),
@@ -189,6 +204,7 @@ class UserScreen(LeftBehindPage, Screen):
             question="The account can sign in again, and tokens of it that are not revoked work again.",
             perform=_set(is_active=True),
             offered=lambda _, user: not user.is_active,
+            extent=_what_the_directory_says,
         ),
         ConfirmedAction(
             name="promote",
@@ -250,7 +266,7 @@ class UserScreen(LeftBehindPage, Screen):
 
     def rows(self, request: HttpRequest) -> QuerySet[User]:
         """All, for who may open the screen."""
-        return users_visible_to(actor_of(request))
+        return users_visible_to(actor_of(request)).select_related("directory")
 
     def may_add(self, request: HttpRequest) -> bool:
         """Administrators."""
@@ -259,6 +275,20 @@ class UserScreen(LeftBehindPage, Screen):
     def may_change(self, request: HttpRequest) -> bool:
         """Administrators."""
         return bool(actor_of(request).may_administer_instance)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Where a directory has the person, it stands first, and says why some of the rest is only shown."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or obj.directory is None:
+            return fieldsets
+        return (("Directory", {"fields": ("origin",), "description": _MIRRORED}), *fieldsets)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What a directory says is changed there."""
+        fixed = super().get_readonly_fields(request, obj)
+        if obj is None or obj.directory is None:
+            return fixed
+        return (*fixed, *sorted(users.MIRRORED), "is_active")
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> User:
         """Create the account."""
@@ -288,6 +318,15 @@ class UserScreen(LeftBehindPage, Screen):
             ("Sessions", marks.list_url(BrowserSession, person=row.username)),
             ("Rights", f"{reverse('browse:rights')}?{urlencode({'user': row.username})}"),
         ]
+
+    @admin.display(description="From")
+    def origin(self, row: User) -> SafeString | str:
+        """The directory that has the person, its name for them, and when it last told of them."""
+        if row.directory is None:
+            return marks.NOTHING
+        told = format_html(" (as of {})", marks.when(row.directory_seen_at)) if row.directory_seen_at else ""
+        link = marks.link(marks.page_url(row.directory), f"directory {row.directory.name}")
+        return format_html("{}{}<br>{}", link, told, marks.mono(row.directory_dn))
 
     @admin.display(description="Name")
     def name(self, row: User) -> str:

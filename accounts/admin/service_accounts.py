@@ -7,8 +7,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from accounts.admin.rows import shown_teams
@@ -16,9 +18,10 @@ from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, ServiceAccount, Team, Token
 from accounts.permissions import managed_teams
 from accounts.services import service_accounts, teams
+from accounts.services.service_accounts import may_manage_service_account
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import NamedField
-from tpi_site.kit.admin.filters import flag_filter
+from tpi_site.kit.admin.filters import WithinFilter, flag_filter
 from tpi_site.kit.admin.refusals import RefusableForm
 
 
@@ -50,6 +53,16 @@ class ServiceAccountForm(RefusableForm):
         help_texts = {"is_active": "The tokens of a disabled account stop at once."}
 
 
+class TeamFilter(WithinFilter):
+    """One team's."""
+
+    title, parameter_name = "team", "team"
+
+    def condition(self, value: str) -> Q:
+        """By its name."""
+        return Q(service_team__name=value)
+
+
 def _set(*, is_active: bool) -> Any:
     return lambda actor, user, _: service_accounts.change(actor=actor, user=user, is_active=is_active)
 
@@ -64,9 +77,11 @@ class ServiceAccountScreen(Screen):
 
     needs_fresh_sign_in = True
     section, place, area = "People and rights", 25, "accounts"
-    empty_text = "There are no service accounts yet. A build job needs an account that leaves with no person; make one."
+    empty_text = (
+        "No team of yours has one. A build job needs an account that leaves with no person; a team's admin makes it."
+    )
     list_display = ("username", "service_team", "state", "about", "since")
-    list_filter = (flag_filter("state", "enabled", "is_active", "Enabled", "Disabled"),)
+    list_filter = (flag_filter("state", "enabled", "is_active", "Enabled", "Disabled"), TeamFilter)
     list_select_related = ("service_team",)
     search_fields = ("username", "service_team__name")
     ordering = ("username",)
@@ -140,8 +155,11 @@ class ServiceAccountScreen(Screen):
         return marks.list_url(AuditEntry, actor=row.username)
 
     def related(self, request: HttpRequest, row: ServiceAccount) -> list[tuple[str, str]]:
-        """Its tokens."""
-        return [("Tokens", marks.list_url(Token, owner=row.username))]
+        """Its tokens, the way to one more, and why it may do what it does."""
+        links = [("Tokens", marks.list_url(Token, owner=row.username))]
+        if row.is_active and may_manage_service_account(actor_of(request), row):
+            links.append(("New token", f"{marks.add_url(Token)}?{urlencode({'owner': row.username})}"))
+        return [*links, ("Rights", f"{reverse('browse:rights')}?{urlencode({'user': row.username})}")]
 
     @admin.display(description="Standing")
     def state(self, row: ServiceAccount) -> SafeString:

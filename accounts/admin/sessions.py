@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import AuditEntry, BrowserSession
 from accounts.permissions import may_end_sessions
-from accounts.services import sessions
+from accounts.services import one_time_codes, sessions
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.filters import WithinFilter, flag_filter
 
@@ -68,7 +68,9 @@ class SessionScreen(ReadOnlyScreen):
 
     @admin.display(description="Signed in by")
     def factor(self, row: BrowserSession) -> SafeString:
-        """Whether a second factor was shown."""
+        """Whether a second factor was shown, and whether it was one of the codes that are kept for an emergency."""
+        if row.method == one_time_codes.RECOVERY:
+            return marks.badge("recovery code", "warn")
         return marks.badge("second factor", "good") if row.second_factor else marks.badge("password")
 
     @admin.display(description="Since")

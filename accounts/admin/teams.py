@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.members import member_field
+from accounts.admin.members import MAPPINGS, groups_of, is_fixed, member_field
 from accounts.admin.rows import managed_teams, shown_teams
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, GroupMapping, Membership, ServiceAccount, Team
@@ -94,13 +94,24 @@ class MembershipForm(ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, label in (("user", "User"), ("role", "Place")):
-            self.fields[name].widget.attrs["aria-label"] = label
+            if name in self.fields:  # who only looks has none
+                self.fields[name].widget.attrs["aria-label"] = label
         if self.instance.pk:
-            del self.fields["user"]
+            self.fields.pop("user", None)
+        if self.instance.pk and is_fixed(self.instance):
+            self.fields.pop("role", None)
 
 
 class MembersFormSet(BaseInlineFormSet):
-    """The rows of the table."""
+    """The rows of the table; those of a directory are only shown, since its next sync would undo what is done to them."""
+
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        """No box to take out who is there by a directory's group, nor for the team's own service accounts."""
+        super().add_fields(form, index)
+        membership = getattr(form, "instance", None)
+        if isinstance(membership, Membership) and membership.pk and is_fixed(membership):
+            form.fields.pop("DELETE", None)
+            membership.groups = groups_of(membership)  # type: ignore[attr-defined]  # for the template
 
     def validate_unique(self) -> None:
         """Nothing: to name somebody who is in the team already is to change their place."""
@@ -118,7 +129,8 @@ class MembersInline(TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """The members with their accounts."""
-        return Membership.objects.select_related("user", "team").order_by("user__username")
+        rows = Membership.objects.select_related("user", "team", "directory").prefetch_related(MAPPINGS)
+        return rows.order_by("user__username", "pk")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who sees the team sees its members."""
@@ -139,10 +151,10 @@ class MembersInline(TabularInline):
 
 @admin.register(Team)
 class TeamScreen(Screen):
-    """Teams: administrators see all, a team's admins their own."""
+    """Teams: administrators see all, others those that they are admins or maintainers of, and those below."""
 
     section, place, area = "People and rights", 20, "accounts"
-    empty_text = "There are no teams yet. A team holds roles for several people together; make the first one."
+    empty_text = "There is no team that you look after. A team holds roles for several people together."
     list_display = ("name", "title", "parent", "size", "since")
     list_select_related = ("parent",)
     search_fields = ("name", "title")
@@ -155,7 +167,10 @@ class TeamScreen(Screen):
         name="delete",
         label="Delete",
         done="deleted",
-        question="Memberships, roles and reserved prefixes of the team go with it; its members keep their accounts.",
+        question=(
+            "Memberships, roles, reserved prefixes and mapped groups of the team go with it; its members keep their "
+            "accounts. A team that has service accounts, or teams below it, is not deleted: delete or move those first."
+        ),
         perform=lambda actor, team, _: teams.delete(actor=actor, team=team),
         permission="instance",
         is_dangerous=True,
@@ -164,7 +179,7 @@ class TeamScreen(Screen):
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Team]:
-        """The teams that the actor manages."""
+        """The teams that the actor looks after."""
         return shown_teams(actor_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
@@ -220,7 +235,7 @@ class TeamScreen(Screen):
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
         """The list of members, for large teams, service accounts, and the groups of directories that give places."""
-        programs = marks.list_url(ServiceAccount)
+        programs = marks.list_url(ServiceAccount, team=row.name)
         links = [("Members", marks.list_url(Membership, team=row.name)), ("Service accounts", programs)]
         if actor_of(request).sees_operation:
             links.append(("Mapped groups", marks.list_url(GroupMapping, team=row.name)))

@@ -11,7 +11,9 @@ from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from packaging.utils import canonicalize_name
 
@@ -128,6 +130,11 @@ class TokenScreen(Screen):
         """Everybody, for themselves."""
         return True
 
+    def add_query(self, request: HttpRequest) -> str:
+        """In the list of a service account's tokens a new one is the account's."""
+        owner = request.GET.get("owner", "")
+        return f"?{urlencode({'owner': owner})}" if owner and owner != actor_of(request).username else ""
+
     def form_for(self, request: HttpRequest, row: Any) -> type[TokenForm]:
         """Who looks after service accounts may name one as the owner."""
         if not _names_owners(actor_of(request)):
@@ -190,6 +197,11 @@ class TokenScreen(Screen):
             "list_url": self._list_url(),
         }
         return TemplateResponse(request, "admin/token_issued.html", context)
+
+    def related(self, request: HttpRequest, row: Token) -> list[tuple[str, str]]:
+        """Why it may do what it does."""
+        query = {"user": row.user.username, "token": row.key_id}
+        return [("Rights", f"{reverse('browse:rights')}?{urlencode(query)}")]
 
     def history_url(self, row: Token) -> str:
         """What was done with the token."""

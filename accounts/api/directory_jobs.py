@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -76,10 +78,20 @@ class StepSerializer(serializers.Serializer[dict[str, object]]):
     sentence = serializers.CharField(read_only=True)
 
 
+class FoundGroupSerializer(serializers.Serializer[dict[str, object]]):
+    """A group of the person who was found."""
+
+    dn = serializers.CharField(read_only=True)
+    gives = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What it is mapped to.")
+
+
 class StepsSerializer(serializers.Serializer[dict[str, object]]):
-    """All five steps."""
+    """All five steps, and the groups of the person who was found."""
 
     steps = StepSerializer(many=True, read_only=True)
+    person = serializers.CharField(read_only=True, help_text="Empty where nobody was reached.")
+    groups = FoundGroupSerializer(many=True, read_only=True)
+    warning = serializers.CharField(read_only=True, help_text="What is not wrong and probably not meant; else empty.")
 
 
 class SyncRequestSerializer(StrictSerializer):
@@ -123,9 +135,10 @@ class DirectoryJobViewSet(Resource):
         """Each step of a sign-in and of a sync, with a sentence; nothing is changed."""
         permissions.require_operator(self.actor, "test directories")
         row = directory_for(self.actor, directory)
-        steps = checks.check(row, self.body(TestSerializer)["username"])
-        told = [{"step": step.name, "ok": step.is_good, "sentence": step.sentence} for step in steps]
-        return Response({"steps": told})
+        found = checks.check(row, self.body(TestSerializer)["username"])
+        told = [{"step": step.name, "ok": step.is_good, "sentence": step.sentence} for step in found.steps]
+        groups = [asdict(group) for group in found.groups]
+        return Response({"steps": told, "person": found.person, "groups": groups, "warning": found.warning})
 
     @extend_schema(summary="Plan a sync", request=NoBodySerializer, responses={202: JobSerializer})
     def plan(self, request: Request, directory: str) -> Response:

@@ -34,7 +34,7 @@ from accounts.models import Token, TokenKind, User
 from accounts.models.tokens import ended_by, outliving_policy, usable
 from accounts.services import token_leaks, token_rotation, token_scopes, tokens
 from accounts.services.service_accounts import may_manage_service_account
-from tpi_site.kit.errors import Forbidden, NotFound
+from tpi_site.kit.errors import NotFound
 
 _THANKS = "Thank you. What is a token of this index is revoked, and its owner is told."
 
@@ -178,5 +178,5 @@ def _owner(actor: Actor, username: str | None) -> User:
     if mine is not None and may_manage_service_account(actor, mine):
         return mine
     if not actor.may_administer_instance:
-        raise Forbidden("A token is issued by its owner or by an administrator.", code="token-owner")
+        raise tokens.not_the_owner()
     return user_named(username)

@@ -13,7 +13,8 @@ class BrowserSession(models.Model):
     """A browser in which somebody has signed in, beside Django's row of the same session, which is nothing without it.
 
     ``key`` is a keyed digest of a secret that only the session holds.  ``seen_at`` is late by a minute at most;
-    ``proved_at`` is when the person last showed that it is them.
+    ``proved_at`` is when the person last showed that it is them.  ``method`` is what the session was begun with: a password
+    alone, or after it a code of the ``authenticator`` or a ``recovery-code``.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="browser_sessions")

@@ -24,11 +24,14 @@ def plain(entry: AuditEntry, link: AuditLink | None) -> dict[str, Any]:
 
 
 def all_of(rows: QuerySet[AuditEntry]) -> Iterator[dict[str, Any]]:
-    """The entries that are there now, the oldest first, fetched piece by piece so that memory stays flat.
+    """The entries that are there at the call, the oldest first, fetched piece by piece so that memory stays flat.
 
     No cursor is held open: whoever reads slowly holds nothing up.
     """
-    newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return _until(rows, rows.order_by("-pk").values_list("pk", flat=True).first() or 0)
+
+
+def _until(rows: QuerySet[AuditEntry], newest: int) -> Iterator[dict[str, Any]]:
     last = 0
     while piece := list(rows.filter(pk__gt=last, pk__lte=newest).order_by("pk")[:_PIECE]):
         last = piece[-1].pk

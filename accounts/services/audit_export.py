@@ -15,7 +15,7 @@ from accounts import permissions
 from accounts.domain.actors import Actor
 from accounts.domain.csv_cells import defused
 from accounts.models import AuditEntry
-from accounts.services import audit
+from accounts.services import audit, audit_chain
 from accounts.services.audit_entries import COLUMNS, all_of
 from tpi_site.kit.errors import Invalid
 
@@ -27,7 +27,8 @@ def export(
 ) -> Iterator[str]:
     """The lines of ``rows`` (all that the actor may see, unless narrowed) as CSV or JSON lines, the oldest first.
 
-    ``filters`` tell in the audit log how they were narrowed.
+    All that was recorded until now is chained first, so that each line has its place.  ``filters`` tell in the audit log how
+    the rows were narrowed.
     """
     permissions.require_reader_of_everything(actor, "read the audit log")
     if form not in FORMS:
@@ -36,6 +37,7 @@ def export(
         audit.record(
             actor=actor, action="audit.export", object_type="audit", object_name=form, filters=dict(filters or {})
         )
+    audit_chain.link_all()
     entries = all_of(permissions.audit_visible_to(actor) if rows is None else rows)
     return _csv(entries) if form == "csv" else _json_lines(entries)
 

@@ -135,10 +135,15 @@ def _described(sink: AuditSink) -> dict[str, Any]:
     return values
 
 
+def new_secret() -> str:
+    """A secret as Standard Webhooks writes them, from 32 random bytes."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 def _sealed(kind: str, secret: str) -> str:
     if kind != AuditSink.Kind.HTTP:
         return ""
-    text = secret or SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    text = secret or new_secret()
     try:
         raw = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except ValueError:

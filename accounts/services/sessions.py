@@ -88,7 +88,7 @@ def note_sign_in(*, actor: Actor, user: User, session: BrowserSession, second_fa
     detail = {"second_factor": second_factor} if second_factor else {}
     with transaction.atomic():
         if second_factor:
-            BrowserSession.objects.filter(pk=session.pk).update(second_factor=True)
+            BrowserSession.objects.filter(pk=session.pk).update(second_factor=True, method=second_factor)
         audit.record(actor=actor, action="sign-in", subject=user, **detail)
 
 

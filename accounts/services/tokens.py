@@ -75,11 +75,16 @@ def require_may_issue(actor: Actor, owner: User) -> None:
     """
     is_ours = actor.user_id == owner.pk or actor.method is Method.INTERNAL
     if not is_ours and not may_manage_service_account(actor, owner):
-        raise Forbidden(
-            "A token is issued by its owner, or for a service account by who looks after it.", code="token-owner"
-        )
+        raise not_the_owner()
     if not owner.is_active:
         raise Invalid(f"The account '{owner.username}' is disabled; enable it first.", code="account-disabled")
+
+
+def not_the_owner() -> Forbidden:
+    """What whoever may not issue for an account is told, whether or not the account exists."""
+    return Forbidden(
+        "A token is issued by its owner, or for a service account by who looks after it.", code="token-owner"
+    )
 
 
 def _kind(owner: User, parent: Token | None, lifetime: timedelta | None) -> TokenKind:
@@ -165,4 +170,4 @@ def _may_end_others(scope: TokenScope) -> bool:
     return scope.is_unbounded and Verb.ADMINISTER in scope.verbs
 
 
-__all__ = ["issue", "recognise", "require_may_issue", "revoke", "write"]
+__all__ = ["issue", "not_the_owner", "recognise", "require_may_issue", "revoke", "write"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -15,6 +16,8 @@ from accounts.services import audit, generations, instance_parts, sessions
 from accounts.services.passwords import MAX_PASSWORD
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
+MIRRORED = frozenset({"email", "first_name", "last_name"})
+"""What an account of a directory's person takes from there, so that a change here would last until the next sync."""
 EDITABLE = frozenset(
     {"email", "first_name", "last_name", "is_active", "is_superuser", "instance_roles", "is_break_glass"}
 )
@@ -23,6 +26,14 @@ EDITABLE = frozenset(
 def _require_administrator(actor: Actor) -> None:
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may manage accounts.", code="administrator-needed")
+
+
+def _require_kept_here(user: User, names: Iterable[str]) -> None:
+    if user.directory is not None and MIRRORED.intersection(names):
+        raise Conflict(
+            f"Name and e-mail of this account come from the directory '{user.directory.name}'; change them there.",
+            code="directory-field",
+        )
 
 
 def create(
@@ -55,6 +66,7 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
         raise Invalid(
             f"These fields of an account cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed"
         )
+    _require_kept_here(user, (name for name, value in values.items() if value != getattr(user, name)))
     if user.pk == actor.user_id and not (values.get("is_active", True) and values.get("is_superuser", True)):
         raise Conflict("You cannot disable or demote yourself; ask another administrator.", code="self-lockout")
     before = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
@@ -80,6 +92,7 @@ def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, ema
     if actor.user_id != user.pk or actor.token is not None:
         raise Forbidden("A profile is changed by its owner, signed in and not with a token.", code="token-scope")
     values = {"first_name": first_name, "last_name": last_name, "email": email}
+    _require_kept_here(user, values)
     before = {name: getattr(user, name) for name in values}
     for name, value in values.items():
         setattr(user, name, value)

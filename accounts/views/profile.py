@@ -14,7 +14,7 @@ from accounts.browser_sessions import session_of
 from accounts.domain.instance_roles import role_words, roles_from_mask
 from accounts.forms.profile import PasswordForm, ProfileForm
 from accounts.models.placing import highest, sources
-from accounts.permissions import managed_service_accounts
+from accounts.permissions import service_accounts_of
 from accounts.services import passwords, second_factors, users
 from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
@@ -32,14 +32,14 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = account(request)
     present = {"first_name": user.first_name, "last_name": user.last_name, "email": user.email}
     form = ProfileForm(request.POST or None, initial=present)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid():  # refused for who comes from a directory, who is shown no form
         users.change_own(actor=reader(request), user=user, **form.cleaned_data)
         messages.success(request, "Your profile is saved.")
         return HttpResponseRedirect(reverse("account:profile"))
     memberships = list(highest(user.memberships.select_related("team__parent", "user")).order_by("team__name")[:_SHOWN])
     for row in memberships:
         row.sources = sources(row)  # type: ignore[attr-defined]  # for the template
-    programs = managed_service_accounts(reader(request)).select_related("service_team").order_by("username")[:_SHOWN]
+    programs = service_accounts_of(reader(request)).select_related("service_team").order_by("username")[:_SHOWN]
     context = {
         "form": form,
         "memberships": memberships,

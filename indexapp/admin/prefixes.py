@@ -18,19 +18,30 @@ from accounts.permissions import managed_teams
 from indexapp.admin.filters import IndexFilter
 from indexapp.admin.rows import administered_indexes, reach_for
 from indexapp.models import Index, ReservedPrefix
-from indexapp.services import roles
-from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
+from indexapp.services import prefix_rules, roles
+from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, entrance, marks
 from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.refusals import RefusableForm
 
+_PLACES = (Membership.Place.MAINTAINER, Membership.Place.ADMIN)
+_AREAS = {"indexapp", "accounts"}
+_ON_AN_INDEX = (
+    f"One that you administer; or for a team of yours one on which the team holds upload as a whole: then with at least "
+    f"{prefix_rules.SHORTEST} characters, and meeting neither projects of others nor another team's prefix."
+)
+
 
 class NewPrefixForm(RefusableForm):
-    """A prefix for a team."""
+    """A prefix for a team; others than administrators of the instance choose one index."""
 
     prefix = forms.CharField(  # type: ignore[assignment]  # a form's own prefix is set when it is made, and is not ours
-        max_length=100, help_text="Such as 'acme': it keeps the name acme and those that begin with acme- for the team."
+        max_length=100,
+        help_text=(
+            "Such as 'acme': from now on only people of the team, and administrators of the instance, make projects named acme "
+            "or with a name that begins with acme-. Projects that are there stay."
+        ),
     )
-    team = NamedField(Team.objects.all(), name_field="name", what="team", help_text="The team's name.")
+    team = NamedField(Team.objects.all(), name_field="name", what="team")
     index = forms.ModelChoiceField(Index.objects.none(), required=False, empty_label="All indexes")
 
     class Meta:
@@ -39,16 +50,26 @@ class NewPrefixForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if not self.actor.may_administer_instance:
+            self.fields["index"].required = True
+            self.fields["index"].empty_label = "Choose an index"  # type: ignore[attr-defined]  # a choice of rows
+            self.fields["index"].help_text = _ON_AN_INDEX
+        if not administered_indexes(self.actor).exists():
+            self.fields["team"].queryset = managed_teams(self.actor, *_PLACES)  # type: ignore[attr-defined]  # as above
+            self.fields["team"].what = "team of yours"  # type: ignore[attr-defined]  # it is our NamedField
         own = Q(pk__in=administered_indexes(self.actor)) | Q(pk__in=Index.objects.permitting(self.actor, Verb.UPLOAD))
         self.fields["index"].queryset = Index.objects.filter(own).order_by("name")  # type: ignore[attr-defined]
 
 
 @admin.register(ReservedPrefix)
 class PrefixScreen(Screen):
-    """Prefixes of the indexes that the actor administers; those that hold everywhere are the administrators'."""
+    """Prefixes on the indexes that the actor administers, and those of the teams that they look after."""
 
     section, place, area = "Publishing", 50, "indexapp"
-    empty_text = "No prefix is reserved. Reserve your company's, so that no outsider's name can look like yours."
+    empty_text = (
+        "No prefix is reserved on an index of yours or for a team of yours. Reserve one, so that nobody outside the team can "
+        "make a project whose name looks like the team's."
+    )
     list_display = ("prefix", "team", "where", "since")
     list_filter = (IndexFilter,)
     list_select_related = ("team", "index")
@@ -61,8 +82,11 @@ class PrefixScreen(Screen):
         name="delete",
         label="Give free",
         done="given free",
-        question="Then anybody who may create projects can begin names with it.",
+        question=(
+            "Then whoever may make projects can begin names with it, unless another prefix that is reserved holds them back."
+        ),
         perform=lambda actor, row, _: roles.release_prefix(actor=actor, reserved=row),
+        offered=prefix_rules.may_release,
         is_dangerous=True,
         removes=True,
     )
@@ -76,7 +100,11 @@ class PrefixScreen(Screen):
         return found.filter(Q(index__in=reach.indexes) | Q(team__in=self._teams(request)))
 
     def _teams(self, request: HttpRequest) -> QuerySet[Team]:
-        return managed_teams(actor_of(request), Membership.Place.MAINTAINER, Membership.Place.ADMIN)
+        return managed_teams(actor_of(request), *_PLACES)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """In the menu of who administers something, and of who looks after a team."""
+        return self.has_view_permission(request) and bool(_AREAS & entrance.areas_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
         """Who administers an index as a whole, and who looks after a team."""

@@ -16,7 +16,10 @@ from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Role
 from indexapp.services import team_paths
-from tpi_site.kit.errors import Forbidden, NotFound, Unauthenticated
+from indexapp.services.explanation_rights import WHOLE, Sight, sight_of
+from tpi_site.kit.errors import Invalid, NotFound, Unauthenticated
+
+_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Explanation:
 
     allowed: bool
     reasons: tuple[Reason, ...]
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,13 @@ class Question:
     @property
     def deed(self) -> str:
         """The verb with the place, after 'may'."""
-        return f"{self.verb.value} on {self.place}"
+        return f"{permissions.in_words(self.verb)} {self.place}"
+
+    def answer(self, *, allowed: bool) -> str:
+        """Yes or no, with the question said again."""
+        with_it = f" with the token '{self.token.name}'" if self.token else ""
+        begins = f"Yes, '{self.user.username}' may" if allowed else f"No, '{self.user.username}' may not"
+        return f"{begins} {self.deed}{with_it}."
 
     @property
     def actor(self) -> Actor:
@@ -69,54 +79,44 @@ class Question:
         return self.user.actor(Method.TOKEN, token_use.scope_of(self.token))
 
 
-def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "", key_id: str = "") -> Explanation:
-    """Explain, to ``asker``, what the user, or the token of this key id, may do.
+def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "", token: str = "") -> Explanation:
+    """Explain, to ``asker``, what the user may do, with the ``token`` of this key id or name where one is told.
 
-    Everybody asks about themselves, who administers an index about anybody there, and who reads everything about all.
-    Who may not see the index or the account is told nothing of whether it exists.
+    :func:`.explanation_rights.sight_of` says who may ask.  Who may not see the index or the account is told nothing of
+    whether it exists.
     """
     if asker.is_anonymous:
         raise Unauthenticated(SIGN_IN)
-    row = Index.objects.filter(name=index).first()
-    _require_may_ask(asker, row or Index(pk=0, name=index), username)
+    row, name = Index.objects.filter(name=index).first(), normalize_name(project) if project else ""
+    found = Project.objects.filter(index=row, normalized_name=name).first() if row and name else None
+    sight = sight_of(asker, username=username, index=row or Index(pk=0, name=index), project=found)
     user = User.objects.filter(username=username).first()
     if user is None:
         raise NotFound(f"There is no account named '{username}'.", code="user-unknown")
     if row is None and asker.reads_everything:
         raise NotFound(f"There is no index named '{index}'.", code="index-unknown")
-    question = Question(user, verb, index, normalize_name(project) if project else "", _token(asker, user, key_id))
-    return explain(question, row)
+    return explain(Question(user, verb, index, name, _token(asker, user, token)), row, sight)
 
 
-def _require_may_ask(asker: Actor, index: Index, username: str) -> None:
-    if asker.token is not None and not asker.token.is_unbounded:
-        raise Forbidden(
-            "A token that is bound to indexes or projects explains no rights; use one without bounds.",
-            code="token-scope",
-        )
-    if asker.reads_everything or username == asker.username:
-        return
-    if Verb.ADMINISTER not in permissions.verbs_on(asker, index):
-        raise Forbidden(
-            f"You may ask about yourself; about others on the index '{index.name}' only who administers it may.",
-            code="right-missing",
-        )
-
-
-def _token(asker: Actor, user: User, key_id: str) -> Token | None:
-    if not key_id:
+def _token(asker: Actor, user: User, wanted: str) -> Token | None:
+    """The token by its key id or by its name; of several that bear the name the one that works."""
+    if not wanted:
         return None
-    found = tokens_visible_to(asker).filter(key_id=key_id, user=user).first()
-    if found is None:
-        raise NotFound("There is no such token that you may see.", code="token-unknown")
-    return found
+    own = tokens_visible_to(asker).filter(user=user)
+    found = list(own.filter(key_id=wanted)) or list(own.filter(name=wanted).order_by("-pk")[:_MOST])
+    found = [token for token in found if token.is_usable] or found[:1]
+    if not found:
+        raise NotFound(f"'{user.username}' has no such token that you may see.", code="token-unknown")
+    if len(found) > 1:
+        raise Invalid("Several tokens bear that name; give the key id of the one you mean.", code="token-ambiguous")
+    return found[0]
 
 
-def explain(question: Question, index: Index | None) -> Explanation:
+def explain(question: Question, index: Index | None, sight: Sight = WHOLE) -> Explanation:
     """The reasons; a denial is told in the same words whether or not ``index``, or the project in it, is there."""
     place = index or Index(pk=0, name=question.index)
     project = Project.objects.filter(index=place, normalized_name=question.project).first() if index else None
-    gives = list(_gives(question, index, project))
+    gives = list(_gives(question, index, project, sight))
     takes = list(_takes(question)) if gives else []
     if not gives:
         sentence = f"Nothing gives '{question.user.username}' the right to {question.deed}."
@@ -125,10 +125,10 @@ def explain(question: Question, index: Index | None) -> Explanation:
         takes.append(Reason("account-disabled", f"The account '{question.user.username}' is disabled.", grants=False))
     held = permissions.verbs_on(question.actor, place, project, name=question.project or None)
     allowed = question.verb in held and question.user.is_active and _is_live(question.token)
-    return Explanation(allowed, (*gives, *takes))
+    return Explanation(allowed, (*gives, *takes), question.answer(allowed=allowed))
 
 
-def _gives(question: Question, index: Index | None, project: Project | None) -> Iterator[Reason]:
+def _gives(question: Question, index: Index | None, project: Project | None, sight: Sight) -> Iterator[Reason]:
     user, verb = question.user, question.verb
     if user.is_superuser:
         yield Reason("administrator", f"'{user.username}' is an administrator of the instance.", grants=True)
@@ -138,15 +138,18 @@ def _gives(question: Question, index: Index | None, project: Project | None) -> 
             yield Reason("instance-role", sentence, grants=True)
     if index is None:
         return
-    yield from _roles(question, index, project)
+    yield from _roles(question, index, project, sight)
     if index.anonymous_read and verb is Verb.READ:
         yield Reason("anonymous-read", f"Everybody may read the index '{index.name}'.", grants=True)
 
 
-def _roles(question: Question, index: Index, project: Project | None) -> Iterator[Reason]:
+def _roles(question: Question, index: Index, project: Project | None, sight: Sight) -> Iterator[Reason]:
     held = Role.objects.held_by(question.actor, index_id=index.pk).annotate_verb(question.verb)
     rows = held.filter(Q(project=None) | Q(project=project)).select_related("team", "through", "project").order_by("pk")
-    for role in rows:
+    if any(not sight.reaches(role) for role in rows):
+        sentence = f"Something that you may not see gives '{question.user.username}' the right to {question.deed}."
+        yield Reason("unseen", sentence, grants=True)
+    for role in filter(sight.reaches, rows):
         where = f"the project '{role.project.name}'" if role.project else f"the whole index '{index.name}'"
         words = ", ".join(sorted(verb.value for verb in from_mask(role.verbs)))
         if role.team is None:

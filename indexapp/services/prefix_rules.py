@@ -38,11 +38,14 @@ def require_may_reserve(actor: Actor, team: Team, index: Index | None, normalize
     _require_free_of_prefixes(team, index, normalized)
 
 
+def may_release(actor: Actor, reserved: ReservedPrefix) -> bool:
+    """Whether ``actor`` may give it free: who decides where it holds, and on an index the team that has it."""
+    return _decides(actor, reserved.index) or (reserved.index is not None and _acts_for(actor, reserved.team))
+
+
 def require_may_release(actor: Actor, reserved: ReservedPrefix) -> None:
-    """Refuse who may not give it free: those who might reserve it on their own, and the team that has it on an index."""
-    if _decides(actor, reserved.index):
-        return
-    if reserved.index is None or not _acts_for(actor, reserved.team):
+    """Refuse all but those of :func:`may_release`."""
+    if not may_release(actor, reserved):
         _refuse(actor, reserved.index)
 
 
@@ -60,7 +63,8 @@ def _refuse(actor: Actor, index: Index | None) -> NoReturn:
     if index is not None:
         permissions.require(actor, Verb.ADMINISTER, index)
     raise Forbidden(
-        "Only an administrator of the instance may reserve a prefix everywhere.", code="administrator-needed"
+        "Only an administrator of the instance may reserve prefixes everywhere, or give those free.",
+        code="administrator-needed",
     )
 
 

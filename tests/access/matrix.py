@@ -152,7 +152,8 @@ def _rest() -> dict[str, Row]:
             }
         ),
         "api:role": Row({"GET": (ADMINS | SEES_ALL, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
-        "api:rights": Row({"GET": (ADMINS | SEES_ALL, None)}, suffix="?user=bystander&index=main&verb=read"),
+        # About a member of the team; about others only ADMINS | SEES_ALL may ask, which the tests of explanations say.
+        "api:rights": Row({"GET": (OF_TEAM, None)}, suffix="?user=member&index=main&verb=read"),
         "api:prefixes": Row(
             {"GET": (SIGNED_IN, None), "POST": (MAINTAINERS, {"prefix": "new", "team": "tools", "index": "main"})}
         ),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,51 @@ def test_an_auditor_reads_log_and_checkpoints_and_changes_nothing(sign_in: SignI
     assert browser.get(address(AuditSink, "changelist")).status_code == 200
     assert browser.get(address(AuditSink, "add")).status_code == 403
     assert browser.get("/api/v1/audit/export/?format=jsonl").status_code == 200
+
+
+def _exported(root: Client, query: str) -> list[str]:
+    """What the list's link gives as a file, by the objects' names."""
+    page = root.get(f"{address(AuditEntry, 'changelist')}?{query}").content.decode()
+    [link] = re.findall(r'href="([^"]*format=jsonl[^"]*)"', page)
+    answer = root.get(html.unescape(link))
+    assert answer.status_code == 200, answer.content
+    lines = [json.loads(line) for line in b"".join(answer).decode().splitlines()]  # type: ignore[call-overload]  # streamed
+    return [line["object_name"] for line in lines if line["action"] != "audit.export"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["a", "b", "c"]),
+        ("act=token.", ["b"]),
+        ("act=nonsense", ["a", "b", "c"]),
+        ("within=hour&act=role.", ["a"]),
+        ("address=192.0.2.7", ["a"]),
+        ("request=abc", ["a"]),
+        ("q=abc", ["a"]),
+        ("q=+abc+&outcome=done", ["a"]),
+        ("outcome=refused", ["c"]),
+        ("outcome=nonsense", ["a", "b", "c"]),
+        ("about=people", ["b", "c"]),
+        ("about=rights", ["a"]),
+        ("object=token:b", ["b"]),
+        ("object=token:b&about=rights", []),
+        ("actor=nobody", []),
+    ],
+)
+def test_the_export_is_of_what_the_list_shows(root: Client, query: str, names: list[str]) -> None:
+    who = SYSTEM.at(address="192.0.2.7", request_id="abc")
+    audit.record(actor=who, action="role.grant", object_type="role", object_name="a")
+    audit.record(actor=SYSTEM, action="token.issue", object_type="token", object_name="b")
+    audit.record(actor=SYSTEM, action="user.change", object_type="user", object_name="c", outcome="refused")
+    assert _exported(root, query) == names
+    rows = root.get(f"{address(AuditEntry, 'changelist')}?{query}").context["cl"].result_list
+    assert [row.object_name for row in rows if row.actor_name == "test"] == names[::-1]
+
+
+def test_the_links_say_whether_all_is_exported(root: Client) -> None:
+    assert "Export all as CSV" in root.get(address(AuditEntry, "changelist")).content.decode()
+    assert "Export these as CSV" in root.get(address(AuditEntry, "changelist") + "?act=token.").content.decode()
 
 
 def test_a_team_admin_is_offered_no_export(red: Any, sign_in: SignIn) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -191,6 +193,27 @@ def test_the_test_tells_step_by_step(root: Client, slapd: Slapd) -> None:
     page = root.post(address_, {"username": ""}).content.decode()
     assert (page.count("badge-bad"), page.count("not reached")) == (1, 4)
     assert "cannot be reached" in page
+
+
+def test_the_groups_of_who_was_tried_lead_to_a_form_that_maps_them(
+    root: Client, operator: Client, slapd: Slapd
+) -> None:
+    row = openldap(slapd)
+    page = root.post(address(row, "test"), {"username": "alice"}).content.decode()
+    assert "None of the groups of alice is mapped" in page
+    links = [html.unescape(link) for link in re.findall(r'href="([^"]*group_dn=[^"]*)"', page)]
+    assert len(links) == 3
+    form = root.get(links[0]).content.decode()
+    group = parse_qs(urlsplit(links[0]).query)["group_dn"][0]
+    assert re.search(
+        rf'name="group_dn"[^>]*value="{re.escape(group)}"|value="{re.escape(group)}"[^>]*name="group_dn"', form
+    )
+    fields = {"directory": "corp", "group_dn": group, "team": make_team("devs").name, "role": "", "instance_role": ""}
+    assert root.post(links[0], fields).status_code == 302
+    assert "member of devs" in root.post(address(row, "test"), {"username": "alice"}).content.decode()
+    assert "group_dn=" not in operator.post(address(row, "test"), {"username": "alice"}).content.decode()
+    slapd.add_person("dora")
+    assert "No group of dora was found" in root.post(address(row, "test"), {"username": "dora"}).content.decode()
 
 
 def _asked(browser: Client, row: Directory, action: str, capture: Any, **fields: str) -> Any:

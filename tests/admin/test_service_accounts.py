@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import pytest
+import re
 
-from accounts.models import Membership, ServiceAccount, Team, User
+import pytest
+from django.test import Client
+
+from accounts.models import Membership, ServiceAccount, Team, Token, User
 from tests.admin.conftest import SignIn
 from tests.admin.screens import NO_MEMBERS, Side, address, do, errors, messages
 from tests.factories.people import join, make_service_account, make_team, make_user
@@ -70,3 +73,35 @@ def test_a_team_below_a_foreign_one_stays_there_when_its_title_changes(red: Side
     sign_in(red.admin).post(address(red.team), {"title": "Red", "parent": "above", **NO_MEMBERS})
     found = Team.objects.get(pk=red.team.pk)
     assert (found.title, found.parent) == ("Red", above)
+
+
+def test_a_new_token_begins_with_the_account_as_its_owner(red: Side, sign_in: SignIn) -> None:
+    browser, program = sign_in(red.admin), make_service_account(red.team, "svc-red")
+    link = f"{address(Token, 'add')}?owner=svc-red"
+    page = browser.get(address(ServiceAccount.objects.get(pk=program.pk))).content.decode()
+    assert f'href="{link}"' in page
+    assert f'href="{link}"' in browser.get(f"{address(Token, 'changelist')}?owner=svc-red").content.decode()
+    assert re.search(
+        r'<input[^>]*name="owner"[^>]*value="svc-red"|value="svc-red"[^>]*name="owner"', _text(browser, link)
+    )
+    assert f'href="{address(Token, "add")}"' in _text(browser, address(Token, "changelist"))
+
+
+def _text(browser: Client, url: str) -> str:
+    return browser.get(url).content.decode()
+
+
+def test_a_disabled_one_is_offered_no_token(red: Side, sign_in: SignIn) -> None:
+    program = make_service_account(red.team, "svc-red")
+    User.objects.filter(pk=program.pk).update(is_active=False)
+    assert ">New token<" not in _text(sign_in(red.admin), address(ServiceAccount.objects.get(pk=program.pk)))
+
+
+def test_a_teams_page_leads_to_its_own_service_accounts(red: Side, sign_in: SignIn) -> None:
+    make_service_account(red.team, "svc-red")
+    other = make_team("other", admins=[red.admin])
+    make_service_account(other, "svc-other")
+    listed = f"{address(ServiceAccount, 'changelist')}?team=red-team"
+    browser = sign_in(red.admin)
+    assert f'href="{listed}"' in _text(browser, address(red.team))
+    assert [row.username for row in browser.get(listed).context["cl"].result_list] == ["svc-red"]

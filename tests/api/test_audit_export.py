@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from urllib.parse import unquote
 
 import pytest
 
@@ -33,6 +34,31 @@ def test_json_lines_hold_every_field_and_the_place_in_the_chain(rest: AsPerson) 
     assert found[0]["detail"] == {"colour": "red\n"}
     assert [row["position"] for row in found] == sorted(row["position"] for row in found)
     assert all(len(row["hash"]) == 64 for row in found)
+
+
+def test_what_was_just_recorded_has_its_place_too(rest: AsPerson) -> None:
+    entries(3)
+    found = [json.loads(line) for line in rest("administrator").get(f"{EXPORT}jsonl").body.decode().splitlines()]
+    assert found[-1]["action"] == "audit.export"
+    assert [row["position"] for row in found] == list(range(1, len(found) + 1))
+    assert all(len(row["hash"]) == 64 for row in found)
+
+
+@pytest.mark.parametrize(
+    "query", ["&actr=ann", "&cursor=abc", "&page_size=10", "&Actor=ann", "&object_type=user&colour=%3Cred%3E"]
+)
+def test_a_parameter_that_would_be_passed_over_is_refused_by_its_name(rest: AsPerson, query: str) -> None:
+    answer = rest("administrator").get(f"{EXPORT}csv{query}")
+    refused(answer, 400, "parameter-unknown")
+    assert f"'{unquote(query.rpartition('&')[2].partition('=')[0])}'" in answer.json["detail"]
+    assert not AuditEntry.objects.filter(action="audit.export").exists()
+
+
+def test_several_kinds_are_asked_for_together(rest: AsPerson) -> None:
+    for kind in ("user", "team", "role"):
+        audit.record(actor=SYSTEM, action="test.act", object_type=kind, object_name=kind)
+    rows = rest("administrator").rows("audit/?action=test.act&object_type=user,team")
+    assert sorted(row["object_name"] for row in rows) == ["team", "user"]
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "=cmd|' /C calc'!A0", '"=1"'])

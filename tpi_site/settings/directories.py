@@ -32,7 +32,7 @@ def read() -> dict[str, dict[str, Any]]:
 
 
 def _directory(name: str) -> dict[str, Any]:
-    prefix = f"TPI_LDAP_{name.upper().replace('-', '_')}_"
+    prefix = f"TPI_LDAP_{name.upper().replace('-', '_')}_"  # as accounts' environment.variable_part has it
     found: dict[str, Any] = {}
     for field, usual in _TEXTS.items():
         found[field] = env.text(prefix + field.upper(), usual)

@@ -26,8 +26,14 @@ class Command(BaseCommand):
         if directory is None:
             known = ", ".join(Directory.objects.values_list("name", flat=True)) or "none is configured"
             raise CommandError(f"There is no directory '{options['name']}' ({known}).")
-        steps = checks.check(directory, options["user"])
-        for step in steps:
+        found = checks.check(directory, options["user"])
+        for step in found.steps:
             self.stdout.write(f"{step.name:8} {_MARKS[step.is_good]:5} {step.sentence}")
-        if any(step.is_good is False for step in steps):
+        if found.groups:
+            self.stdout.write(f"Groups of {found.person}:")
+        for group in found.groups:
+            self.stdout.write(f"  {group.dn} ({', '.join(group.gives) or 'not mapped'})")
+        if found.warning:
+            self.stdout.write(f"WARNING  {found.warning}")
+        if any(step.is_good is False for step in found.steps):
             raise CommandError("The directory cannot be used like this.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ from accounts.domain.checkpoints import Checkpoint, CheckpointBroken, PublicKey,
 from accounts.services import audit_keys, audit_verification
 from accounts.services.audit_verification import Report
 from tpi_site.kit.errors import Refusal
+
+_HELD = "The chain was held against {}."
+_ALONE = (
+    "WARNING: no checkpoint from outside was given (--checkpoint FILE); a cut end, or a chain that was computed anew together "
+    "with the stored checkpoints, would not be seen."
+)
 
 
 class Command(BaseCommand):
@@ -36,18 +43,20 @@ class Command(BaseCommand):
             report = audit_verification.verify(keys, outside)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        self._print(report)
+        self._print(report, options["checkpoint"])
         if not report.is_good:
             sys.exit(1)
 
-    def _print(self, report: Report) -> None:
+    def _print(self, report: Report, outside: Path | None) -> None:
         for fault in report.faults:
             self.stdout.write(f"{fault.kind.upper()}: {fault.sentence}")
+        checkpoints = f"{report.checkpoints} stored checkpoint{'' if report.checkpoints == 1 else 's'}"
         rate = report.entries / report.seconds if report.seconds else 0
         self.stdout.write(
             f"{report.entries} entries verified in {report.seconds:.2f} s ({rate:.0f}/s), "
-            f"{report.checkpoints} stored checkpoints, head {report.head.hex()}."
+            f"{checkpoints}, head {base64.b64encode(report.head).decode()}."
         )
+        self.stdout.write(_HELD.format(outside) if outside else _ALONE)
         if report.waiting.count and report.waiting.since:
             age = (timezone.now() - report.waiting.since).total_seconds()
             self.stdout.write(f"{report.waiting.count} entries wait for their place, the oldest for {age:.0f} s.")

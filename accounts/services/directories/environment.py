@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from accounts.domain.actors import internal
+from accounts.domain.directory_settings import require_sound
 from accounts.models import Directory
 from accounts.services.directories import settings
 from tpi_site.kit.errors import Invalid
@@ -29,6 +32,42 @@ def write(configured: Mapping[str, Mapping[str, Any]]) -> None:
     stale = Directory.objects.filter(origin=Directory.Origin.ENVIRONMENT, enabled=True).exclude(name__in=configured)
     for row in stale:
         settings.change(actor=actor, directory=row, enabled=False)
+
+
+def variable_part(name: str) -> str:
+    """The name as it stands in the variables of the directory's fields."""
+    return name.upper().replace("-", "_")
+
+
+def made_in_console(names: Iterable[str]) -> list[str]:
+    """Which of the names directories have that were made in the console."""
+    rows = Directory.objects.filter(name__in=names).exclude(origin=Directory.Origin.ENVIRONMENT)
+    return list(rows.order_by("name").values_list("name", flat=True))
+
+
+def faults(name: str, values: Mapping[str, Any]) -> list[str]:
+    """What keeps the values from being a directory, a sentence for each field; nothing is read or written."""
+    plain = {field: value for field, value in values.items() if field != "bind_password"}
+    row = Directory(name=name, **plain)
+    found = []
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False, exclude=["bind_password"])
+    except ValidationError as error:
+        found = [f"{variable(name, field)}: {' '.join(told)}" for field, told in error.message_dict.items()]
+    if found:
+        return found
+    try:
+        settings.require_limits(row)
+        require_sound(settings.plain_settings(row, str(values.get("bind_password", ""))))
+    except Invalid as refusal:
+        return [refusal.detail]
+    return []
+
+
+def variable(name: str, field: str) -> str:
+    """The variable that holds a field; that of the name itself is the list of names."""
+    fields = {"ca_certificates": "CA_FILE"}
+    return "TPI_LDAP" if field == "name" else f"TPI_LDAP_{variable_part(name)}_{fields.get(field, field.upper())}"
 
 
 def _changed(row: Directory, given: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ EDITABLE = frozenset(
 )
 ADMINISTRATOR = "administrator"
 """As an instance role of a mapping: who is in the group administers the instance."""
+_MOST = 32_767
 _PLAIN = (
     "name",
     "kind",
@@ -59,8 +60,12 @@ _MORE = ("user_template", "user_filter", "name_attribute", "group_base", "group_
 
 def settings_of(directory: Directory) -> DirectorySettings:
     """The row as the clients take it, with the bind account's password in clear."""
+    return plain_settings(directory, unseal(directory.bind_password, _purpose(directory.name)))
+
+
+def plain_settings(directory: Directory, password: str) -> DirectorySettings:
+    """As :func:`settings_of`, with a bind account's password that is not the row's."""
     given = {name: getattr(directory, name) for name in (*_PLAIN, *_MORE)}
-    password = unseal(directory.bind_password, _purpose(directory.name))
     given["group_base"] = directory.group_base or directory.user_base
     return DirectorySettings(**given, direct=directory.bind == Directory.Bind.DIRECT, bind_password=password)
 
@@ -234,7 +239,16 @@ def _set(directory: Directory, values: dict[str, Any]) -> None:
     except ValidationError as error:
         problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
         raise Invalid(problems, code="directory-invalid") from None
+    require_limits(directory)
     require_sound(settings_of(directory))
+
+
+def require_limits(directory: Directory) -> None:
+    """Refuse numbers that the table does not take."""
+    if not 1 <= directory.removal_limit <= 100:  # noqa: PLR2004  a percentage
+        raise Invalid("The limit of removals is a percentage, from 1 to 100.", code="directory-limit")
+    if not (1 <= directory.timeout <= _MOST and 1 <= directory.page_size <= _MOST):
+        raise Invalid(f"The time limit and the size of a page are numbers from 1 to {_MOST}.", code="directory-limit")
 
 
 def _shown(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class RightsQuestionSerializer(StrictSerializer):
     """The question, as the query of the address."""
 
     user = TextField(max_length=150, required=False)
-    token = TextField(max_length=12, default="")
+    token = TextField(max_length=100, default="", allow_blank=True)
     index = TextField(max_length=64)
     project = TextField(max_length=100, default="", allow_blank=True)
     verb = serializers.ChoiceField(choices=VERBS)
@@ -49,7 +49,9 @@ class RightsSerializer(serializers.Serializer[Any]):
 
 _PARAMETERS = [
     OpenApiParameter("user", str, description="A user name; your own unless given."),
-    OpenApiParameter("token", str, description="The key id of one of that user's tokens, to see what it leaves."),
+    OpenApiParameter(
+        "token", str, description="The key id or the name of one of that user's tokens, to see what it leaves."
+    ),
     OpenApiParameter("index", str, required=True, description="The index's name."),
     OpenApiParameter("project", str, description="A project of it, in any spelling; the whole index unless given."),
     OpenApiParameter("verb", str, required=True, enum=[verb.value for verb in Verb]),
@@ -71,7 +73,7 @@ class RightsViewSet(Resource):
 
     @extend_schema(summary="Explain a right", parameters=_PARAMETERS, responses=RightsSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Everybody may ask about themselves, who administers an index about anybody on it."""
+        """For oneself, for who administers the index or project, and for a team's maintainers and admins about its people."""
         shape = RightsQuestionSerializer(data=request.query_params.dict())
         shape.is_valid(raise_exception=True)
         given = shape.validated_data
@@ -82,7 +84,7 @@ class RightsViewSet(Resource):
             index=given["index"],
             project=given["project"],
             verb=Verb(given["verb"]),
-            key_id=given["token"],
+            token=given["token"],
         )
         place = {name: given[name] for name in ("index", "project", "verb")}
         reasons = [

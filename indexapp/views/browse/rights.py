@@ -13,7 +13,7 @@ from accounts.views.people import for_people, reader
 from indexapp.services import explanations
 from indexapp.services.explanations import Explanation
 from indexapp.views.methods import only_read
-from tpi_site.kit.errors import Forbidden, NotFound, Unauthenticated
+from tpi_site.kit.errors import Forbidden, Invalid, NotFound, Unauthenticated
 
 
 class RightsForm(AccessibleForm):
@@ -23,6 +23,12 @@ class RightsForm(AccessibleForm):
     verb = forms.ChoiceField(label="May they", choices=[(verb.value, verb.value) for verb in Verb])
     index = forms.CharField(label="On the index", max_length=64)
     project = forms.CharField(label="Project", max_length=100, required=False, help_text="Empty: the index as a whole.")
+    token = forms.CharField(
+        label="And with the token",
+        max_length=100,
+        required=False,
+        help_text="Name or key id of a token of that account. Empty: what the account may by itself.",
+    )
 
 
 @only_read
@@ -32,11 +38,11 @@ def rights(request: HttpRequest) -> HttpResponse:
     actor = reader(request)
     if actor.is_anonymous:
         raise Unauthenticated("Sign in to ask about rights.")
-    start = {"user": request.GET.get("user", actor.username), "verb": Verb.READ.value}
+    given = {name: request.GET[name] for name in ("project", "token") if name in request.GET}
+    start = {"user": request.GET.get("user", actor.username), "verb": Verb.READ.value, **given}
     form = RightsForm(request.GET) if "index" in request.GET else RightsForm(initial=start)
     answer = _answer(actor, form) if form.is_bound and form.is_valid() else None
-    context = {"form": form, "answer": answer, "asked": form.cleaned_data if answer else {}}
-    return render(request, "browse/rights.html", context, status=422 if form.errors else 200)
+    return render(request, "browse/rights.html", {"form": form, "answer": answer}, status=422 if form.errors else 200)
 
 
 def _answer(actor: Actor, form: RightsForm) -> Explanation | None:
@@ -48,7 +54,8 @@ def _answer(actor: Actor, form: RightsForm) -> Explanation | None:
             index=given["index"],
             project=given["project"],
             verb=Verb(given["verb"]),
+            token=given["token"],
         )
-    except (Forbidden, NotFound) as refusal:
-        form.add_error(None, refusal.detail)
+    except (Forbidden, Invalid, NotFound) as refusal:
+        form.add_error("token" if refusal.code.startswith("token-") and given["token"] else None, refusal.detail)
         return None

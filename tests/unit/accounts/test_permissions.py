@@ -92,7 +92,7 @@ def test_a_token_reaches_people_only_without_bounds(
     make_token(make_service_account(cast.team))
     others = permissions.tokens_visible_to(actor).exclude(user=cast.team_admin)
     assert others.exists() is may
-    assert permissions.managed_service_accounts(actor).exists() is may
+    assert permissions.service_accounts_of(actor).exists() is may
 
 
 ASKERS: dict[str, tuple[Callable[[Actor], QuerySet], set[str]]] = {  # type: ignore[type-arg]  # rows of any kind
@@ -125,5 +125,5 @@ def test_service_accounts_are_seen_by_their_team_and_looked_after_by_some_of_it(
         "team_admin",
     }
     assert {role for role, pks in seen.items() if len(pks) > 1} == SEES_ALL
-    looked_after = {role for role in ROLES if permissions.managed_service_accounts(cast.actor(role)).exists()}
-    assert looked_after == {"maintainer", "team_admin"}
+    looked_after = {role for role in ROLES if permissions.service_accounts_of(cast.actor(role)).exists()}
+    assert looked_after == {"maintainer", "team_admin", "administrator"}

@@ -26,6 +26,7 @@ class OpenEndedList(ChangeList):
         super().__init__(request, *args, **options)
         self.title = str(capfirst(self.opts.verbose_name_plural))
         self.links = self.model_admin.list_links(request)
+        self.add_query = self.model_admin.add_query(request)
 
     def get_results(self, request: HttpRequest) -> None:
         """Find the keys of one page and of one row more, then fetch the rows of those keys.

@@ -237,6 +237,10 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         """Labels and addresses beside the title of the list."""
         return []
 
+    def add_query(self, request: HttpRequest) -> str:
+        """What follows the address of the page for a new row, so that a list that is narrowed begins its form so."""
+        return ""
+
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[OpenEndedList]:
         """The list that does not count."""
         return OpenEndedList

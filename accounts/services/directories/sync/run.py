@@ -7,12 +7,13 @@ from django.utils import timezone
 from accounts.clients.ldap_connection import DirectoryFault, bound, require_library
 from accounts.domain.actors import Actor
 from accounts.models import Directory, DirectorySync
+from accounts.permissions import require_operator
 from accounts.services import alarms, audit
 from accounts.services.directories import standing
 from accounts.services.directories.settings import BeingRemoved, require_kept, settings_of
 from accounts.services.directories.sync import group_reading, progress, reading, removing
 from accounts.services.directories.sync.staging import Given
-from tpi_site.kit.errors import Conflict, Forbidden
+from tpi_site.kit.errors import Conflict
 
 _PAUSED = "directory-sync-paused"
 _BROKEN = "directory-sync-broken"
@@ -39,8 +40,7 @@ def plan(*, actor: Actor, directory: Directory) -> DirectorySync:
 
 def require_may_sync(actor: Actor, directory: Directory) -> None:
     """Refuse who may not start a sync, and a directory that cannot be read for one."""
-    if not actor.may_operate:
-        raise Forbidden("Only an operator or an administrator may sync a directory.", code="administrator-needed")
+    require_operator(actor, "sync directories")
     require_kept(directory)
     if not directory.bind_dn:
         raise Conflict(

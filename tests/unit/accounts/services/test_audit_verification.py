@@ -63,6 +63,18 @@ def test_a_log_that_nobody_touched_is_good(ids: list[int]) -> None:
     assert "intact" in said
 
 
+def test_what_it_was_held_against_is_said(ids: list[int], tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoint.txt"
+    call_command("audit_checkpoint", out=kept, stderr=StringIO())
+    _, said = command("--checkpoint", str(kept))
+    assert f"held against {kept}." in said
+    assert "WARNING" not in said
+    assert f"head {kept.read_text().splitlines()[2]}." in said
+    _, alone = command()
+    assert "WARNING: no checkpoint from outside was given" in alone
+    assert "held against" not in alone
+
+
 def test_an_empty_log_is_good() -> None:
     assert verify().is_good
 

@@ -45,6 +45,17 @@ def test_one_changes_ones_own_profile(browser: Client, mia: User) -> None:
     assert b"Your profile is saved." in browser.get(PROFILE).content
 
 
+def test_who_comes_from_a_directory_is_shown_their_profile_and_changes_it_there(browser: Client, mia: User) -> None:
+    User.objects.filter(pk=mia.pk).update(directory=make_directory("corp"), directory_key="1", first_name="Mia")
+    text = browser.get(PROFILE).content.decode()
+    assert 'name="email"' not in text
+    assert "come from the directory" in text
+    answer = browser.post(PROFILE, {"first_name": "Eve", "last_name": "", "email": "eve@other.example"})
+    assert answer.status_code == 409
+    mia.refresh_from_db()
+    assert (mia.first_name, mia.email) == ("Mia", "mia@tpi.example")
+
+
 def test_nothing_but_the_forms_fields_is_changed(browser: Client, mia: User) -> None:
     browser.post(PROFILE, {"email": "", "is_superuser": "on", "username": "root", "is_staff": "on"})
 

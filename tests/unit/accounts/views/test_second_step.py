@@ -154,6 +154,18 @@ def test_guesses_are_limited_however_often_the_password_is_given(mia: User) -> N
     assert not is_in(client)
 
 
+def test_a_session_that_was_begun_with_a_recovery_code_says_so(client: Client, mia: User) -> None:
+    codes = authenticators.renew_recovery_codes(actor=actor_of(mia), user=mia)
+    password(client)
+    client.post(f"{CODE}?recovery", {"code": codes[0]})
+    assert client.get("/account/sessions/").content.decode().count("recovery code</span>") == 1
+    assert BrowserSession.objects.get().method == "recovery-code"
+    other = Client()
+    other.force_login(make_user("root", is_superuser=True))
+    console = other.get("/admin/accounts/browsersession/").content.decode()
+    assert (console.count(">recovery code<"), console.count(">password<")) == (1, 1)
+
+
 def test_a_recovery_code_signs_in_and_says_how_many_are_left(client: Client, mia: User) -> None:
     codes = authenticators.renew_recovery_codes(actor=actor_of(mia), user=mia)
     password(client)

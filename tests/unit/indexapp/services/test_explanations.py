@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from accounts.domain.actors import ANONYMOUS
@@ -13,8 +15,18 @@ from indexapp.services import explanations
 from indexapp.services.explanations import Explanation, Question
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.people import SYSTEM, actor_of, join, make_directory, make_team, make_token, make_user
+from tests.factories.people import (
+    SYSTEM,
+    actor_of,
+    join,
+    make_directory,
+    make_service_account,
+    make_team,
+    make_token,
+    make_user,
+)
 from tests.factories.publishing import give, make_index, make_project
+from tpi_site.kit.errors import Forbidden
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -92,14 +104,14 @@ def test_an_open_index_and_a_disabled_account(cast: Cast) -> None:
 )
 def test_what_a_token_takes(cast: Cast, scope: dict[str, object], allowed: bool, expected: list[str]) -> None:
     token, _ = make_token(cast.uploader, **scope)  # type: ignore[arg-type]
-    found = why(cast.uploader, Verb.UPLOAD, project="acme", key_id=token.key_id)
+    found = why(cast.uploader, Verb.UPLOAD, project="acme", token=token.key_id)
     assert (found.allowed, kinds(found)) == (allowed, expected)
 
 
 def test_a_token_that_has_ended_may_nothing(cast: Cast) -> None:
     token, _ = make_token(cast.uploader)
     tokens.revoke(actor=SYSTEM, token=token)
-    found = why(cast.uploader, Verb.UPLOAD, key_id=token.key_id)
+    found = why(cast.uploader, Verb.UPLOAD, token=token.key_id)
     assert (found.allowed, kinds(found)) == (False, ["role", "token-ended"])
 
 
@@ -126,9 +138,11 @@ def test_who_asks_about_whom(cast: Cast) -> None:
     make_index("other")
     for role in ("team_admin", "auditor", "security_officer", "administrator"):
         assert why(cast.user(role), Verb.READ, username="reader").allowed
-    for role in ("reader", "member", "maintainer", "operator", "outsider"):
+    for role in ("reader", "member", "operator", "outsider"):
         with refused("right-missing"):
             why(cast.user(role), Verb.READ, username="team_admin")
+    with refused("right-missing"):
+        why(cast.maintainer, Verb.READ, username="reader")
     with refused("right-missing"):
         why(cast.team_admin, Verb.READ, "other", username="reader")
     with refused("unauthenticated"):
@@ -136,6 +150,69 @@ def test_who_asks_about_whom(cast: Cast) -> None:
     bound = cast.token_actor("reader", indexes=["main"])
     with refused("token-scope"):
         explanations.ask(bound, username="reader", index="main", verb=Verb.READ)
+
+
+def test_who_looks_after_a_team_asks_about_its_people_and_programs(cast: Cast) -> None:
+    program, lower = make_service_account(cast.team, "svc"), make_team("lower", parent=cast.team)
+    below = make_user("below")
+    join(below, lower)
+    for role, username in product(("maintainer", "team_admin"), ("member", program.username, "below")):
+        found = why(cast.user(role), Verb.UPLOAD, username=username)
+        assert (found.allowed, kinds(found)) == (True, ["role-of-team"]), (role, username)
+    give(program, [Verb.YANK], cast.index)
+    assert kinds(why(cast.maintainer, Verb.YANK, username="svc")) == ["role"]
+
+
+def test_they_ask_only_where_they_read_or_a_team_of_theirs_holds_something(cast: Cast) -> None:
+    other, secret = make_index("other"), make_index("secret")
+    lower = make_team("lower", make_user("below"), parent=cast.team)
+    give(lower, [Verb.READ], other)
+    assert why(cast.maintainer, Verb.READ, "other", username="below").allowed
+    assert not why(cast.maintainer, Verb.READ, "other", username="member").allowed
+    told = []
+    give(cast.member, [Verb.READ], secret)
+    for name in ("secret", "nowhere"):
+        with pytest.raises(Forbidden) as caught:
+            why(cast.maintainer, Verb.READ, name, username="member")
+        told.append(str(caught.value).replace("nowhere", "secret"))
+    assert told[0] == told[1]
+
+
+def test_they_are_not_told_what_comes_from_elsewhere(cast: Cast) -> None:
+    hidden = make_team("hidden", cast.member)
+    give(hidden, [Verb.DELETE], cast.index)
+    give(cast.member, [Verb.DELETE], cast.index)
+    found = why(cast.maintainer, Verb.DELETE, username="member")
+    assert (found.allowed, kinds(found)) == (True, ["unseen"])
+    assert "hidden" not in found.reasons[0].sentence
+    assert kinds(why(cast.team_admin, Verb.DELETE, username="member")) == ["role-of-team", "role"]
+
+
+def test_who_administers_a_project_asks_about_anybody_there_and_nowhere_else(cast: Cast) -> None:
+    acme = make_project(cast.index, "acme")
+    make_project(cast.index, "beta")
+    give(cast.outsider, [Verb.ADMINISTER], cast.index, acme)
+    give(cast.member, [Verb.YANK], cast.index, acme)
+    assert kinds(why(cast.outsider, Verb.YANK, username="member", project="acme")) == ["role"]
+    assert kinds(why(cast.outsider, Verb.READ, username="reader", project="acme")) == ["unseen"]
+    for project in ("beta", "nothing", ""):
+        with refused("right-missing"):
+            why(cast.outsider, Verb.READ, username="reader", project=project)
+
+
+def test_a_token_is_named_by_its_key_id_or_its_name(cast: Cast) -> None:
+    first, _ = make_token(cast.uploader, [Verb.READ], name="laptop")
+    for wanted in (first.key_id, "laptop"):
+        found = why(cast.uploader, Verb.UPLOAD, token=wanted)
+        assert (found.allowed, kinds(found)) == (False, ["role", "token-verb"])
+        assert found.answer == "No, 'uploader' may not upload to the index 'main' with the token 'laptop'."
+    make_token(cast.uploader, ALL_VERBS, name="laptop")
+    with refused("token-ambiguous"):
+        why(cast.uploader, Verb.UPLOAD, token="laptop")
+    tokens.revoke(actor=SYSTEM, token=first)
+    assert why(cast.uploader, Verb.UPLOAD, token="laptop").allowed
+    with refused("token-unknown"):
+        why(cast.uploader, Verb.UPLOAD, token="none of mine")
 
 
 def test_a_denial_does_not_tell_what_exists(cast: Cast) -> None:
@@ -164,7 +241,7 @@ def test_a_denial_does_not_tell_what_exists(cast: Cast) -> None:
 def test_another_persons_token_is_not_spoken_of(cast: Cast) -> None:
     foreign, _ = make_token(cast.member)
     with refused("token-unknown"):
-        why(cast.reader, Verb.READ, key_id=foreign.key_id)
+        why(cast.reader, Verb.READ, token=foreign.key_id)
 
 
 def test_billing_gives_nothing_here(cast: Cast) -> None:

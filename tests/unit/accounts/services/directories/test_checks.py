@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.management import call_command
 
 from accounts.services.directories import checks
 from tests.factories.directories import host, map_group, openldap
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def outcome(slapd: Slapd, username: str = "", **values: Any) -> tuple[str | None, str]:
     """The step that failed and its sentence; the steps before it are good, those after it were not reached."""
-    steps = checks.check(openldap(slapd, **values), username)
+    steps = checks.check(openldap(slapd, **values), username).steps
     assert [step.name for step in steps] == list(checks.STEPS)
     bad = [step for step in steps if step.is_good is False]
     if not bad:
@@ -36,6 +38,41 @@ def test_all_is_well(slapd: Slapd) -> None:
     assert step is None
     assert "uid=alice" in told
     assert "3 groups" in told
+
+
+def test_the_groups_of_the_person_are_found_with_what_they_give(slapd: Slapd) -> None:
+    corp, team = openldap(slapd), make_team("tools")
+    map_group(corp, slapd.group_dn("devs").upper(), team, role="maintainer")
+    map_group(corp, slapd.group_dn("devs"), None, instance_role="auditor")
+    found = checks.check(corp, "alice")
+    assert found.person == "alice"
+    given = {group.dn: group.gives for group in found.groups}
+    assert given[slapd.group_dn("devs").lower()] == ("maintainer of tools", "auditor of the instance")
+    assert len(given) == 3
+    assert found.warning == ""
+
+
+def test_a_person_without_groups_or_without_mapped_ones_is_warned_of(slapd: Slapd) -> None:
+    corp = openldap(slapd)
+    assert "None of the groups of alice is mapped" in checks.check(corp, "alice").warning
+    slapd.add_person("dora")
+    found = checks.check(corp, "dora")
+    assert found.groups == []
+    assert "No group of dora was found" in found.warning
+    found = checks.check(corp, "nobody")
+    assert (found.person, found.groups, found.warning) == ("", [], "")
+
+
+def test_the_command_says_the_same(slapd: Slapd) -> None:
+    corp, said = openldap(slapd), StringIO()
+    call_command("test_directory", "corp", user="alice", stdout=said)
+    assert f"  {slapd.group_dn('devs').lower()} (not mapped)" in said.getvalue()
+    assert "WARNING  None of the groups of alice is mapped" in said.getvalue()
+    map_group(corp, slapd.group_dn("devs"), make_team("tools"))
+    said = StringIO()
+    call_command("test_directory", "corp", user="alice", stdout=said)
+    assert f"  {slapd.group_dn('devs').lower()} (member of tools)" in said.getvalue()
+    assert "WARNING" not in said.getvalue()
 
 
 def test_nobody_listens(slapd: Slapd) -> None:
@@ -122,7 +159,7 @@ def test_an_attribute_that_people_do_not_have(slapd: Slapd) -> None:
 def test_a_mapped_group_that_is_gone(slapd: Slapd) -> None:
     directory = openldap(slapd)
     map_group(directory, f"cn=gone,{slapd.groups_dn}", make_team("tools"))
-    [groups] = [step for step in checks.check(directory) if step.name == "groups"]
+    [groups] = [step for step in checks.check(directory).steps if step.name == "groups"]
     assert groups.is_good is False
     assert "cn=gone" in groups.sentence
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.domain.verbs import Verb
 from tests.factories.cast import Cast
+from tests.factories.people import make_token
 from tests.unit.indexapp.views.browse.conftest import As
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +29,23 @@ def test_a_question_that_one_may_not_ask_is_an_error_of_the_form(
     answer = browser("reader").get(PAGE, {"user": "reader", "verb": "read", "index": "main"} | query)
     assert answer.status_code == 422
     assert "Yes" not in answer.content.decode()
+
+
+def test_a_token_of_ones_own_is_asked_about_by_its_name(cast: Cast, browser: As) -> None:
+    make_token(cast.reader, [Verb.UPLOAD], name="laptop")
+    query = {"user": "reader", "verb": "read", "index": "main", "token": "laptop"}
+    text = browser("reader").get(PAGE, query).content.decode()
+    assert "No, &#x27;reader&#x27; may not read the index &#x27;main&#x27; with the token &#x27;laptop&#x27;." in text
+    assert "is not for the verb read" in text
+    answer = browser("reader").get(PAGE, query | {"token": "nothing"})
+    assert answer.status_code == 422
+    assert "id_token_error" in answer.content.decode()
+
+
+def test_a_link_begins_the_form(cast: Cast, browser: As) -> None:
+    text = browser("maintainer").get(PAGE, {"user": "svc-build", "token": "abc"}).content.decode()
+    assert 'value="svc-build"' in text
+    assert 'value="abc"' in text
 
 
 def test_what_is_asked_is_shown_as_text(cast: Cast, browser: As) -> None:
