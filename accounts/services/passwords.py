@@ -20,7 +20,6 @@ from accounts.services.directories import sign_in, standing
 from tpi_site.kit.errors import Refusal, Throttled, Unauthenticated
 
 WRONG = "The user name or the password is wrong."
-LAPSED = "Your account's directory has been away for too long; sign in again when it answers."
 MAX_PASSWORD = 1024
 """Characters; what is longer is refused unseen, because hashing it would cost too much."""
 
@@ -47,7 +46,7 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     if user is None:
         user = _checked(username, name, password, address)
     if not standing.stands(user):
-        raise Unauthenticated(LAPSED, code="directory-lapsed")
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
     return user.actor(Method.PASSWORD)
 
 

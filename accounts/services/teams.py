@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, Team, User
-from accounts.permissions import holds_place, reaches_people
-from accounts.services import audit, generations, nesting
+from accounts.models import Membership, Team, User
+from accounts.permissions import holds_place, reaches_people, teams_visible_to
+from accounts.services import audit, generations, nesting, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset({"title", "description", "parent"})
@@ -37,6 +37,9 @@ def create(*, actor: Actor, name: str, title: str = "", description: str = "", p
         )
     team = Team(name=name, title=title, description=description, parent=parent)
     _full_clean(team)
+    unseen_names.require_patience(actor)
+    if Team.objects.filter(name=name).exists() and not teams_visible_to(actor).filter(name=name).exists():
+        raise unseen_names.taken(actor, "team.create", object_type="team")
     with transaction.atomic():
         nesting.lock()
         if Team.objects.filter(name=name).exists():
@@ -93,8 +96,8 @@ def delete(*, actor: Actor, team: Team) -> None:
         raise Forbidden("Only an administrator of the instance may delete teams.", code="administrator-needed")
     with transaction.atomic():
         nesting.lock()
-        members = list(team.memberships.values_list("user__username", flat=True))
-        audit.record(actor=actor, action="team.delete", subject=team, members=members)
+        members = team.memberships.order_by("pk").values_list("user__username", flat=True)
+        audit.record(actor=actor, action="team.delete", subject=team, **audit.listed("members", members))
         name = team.name
         try:
             team.delete()
@@ -136,19 +139,16 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
     An unknown name, a disabled account and a service account get one answer, and the attempt is written down.
     """
     _require_manager(actor, team)
+    unseen_names.require_patience(actor)
     user = User.objects.filter(username=username).first()
     if user is not None and (actor.reads_everything or (user.is_active and user.kind == User.Kind.PERSON)):
         return set_member(actor=actor, team=team, user=user, role=role)
-    audit.record(
-        actor=actor,
-        action="team.set-member",
-        subject=team,
-        outcome=AuditEntry.Outcome.REFUSED,
-        code="user-unknown",
-    )
-    raise Invalid(
+    raise unseen_names.failed(
+        actor,
+        "team.set-member",
         "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",
         code="user-unknown",
+        subject=team,
     )
 
 

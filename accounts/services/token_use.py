@@ -39,21 +39,24 @@ _lock = Lock()
 def recognise(text: str) -> Actor | None:
     """The actor whose token ``text`` is, or None for a malformed, unknown, expired or revoked one.
 
-    One indexed query; the secret is compared as a keyed digest in constant time.  Refused (``token-network``) where the
-    request that is being answered comes from outside the token's networks.
+    One indexed query; the secret is compared as a keyed digest in constant time.  Who holds the secret is told where
+    the request that is being answered comes from outside the token's networks (``token-network``), or the owner's directory
+    has been away for too long (``directory-lapsed``).
     """
     parts = parse_token(text)
     if parts is None:
         return None
     now = timezone.now()
     known = _read(parts.key_id)
-    if known is None or not fits(known.token, parts) or not known.stands:
+    if known is None or not fits(known.token, parts) or not known.owner.is_active:
         return None
     row = known.token
     if _is_over(row, now):
         return None
     scope = scope_of(row)
     require_welcome(scope)
+    if known.has_lapsed:
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
     _note_use(row, now, known.owner)
     return known.owner.actor(Method.TOKEN, scope)
 
@@ -68,7 +71,7 @@ def _is_over(row: Token, now: datetime) -> bool:
 class _Known:
     token: Token
     owner: User
-    stands: bool
+    has_lapsed: bool
 
 
 _OF_TOKEN = (
@@ -105,8 +108,7 @@ def _read(key_id: str) -> _Known | None:
     values |= {name: _moment(values[name]) for name in _MOMENTS}
     lists = {name: json.loads(text) for name, text in zip(_LISTS, found[middle:end], strict=True)}
     owner = User(**dict(zip(_OF_OWNER, found[end:-1], strict=True)))
-    stands = owner.is_active and not standing.has_been_away_too_long(_moment(found[-1]))
-    return _Known(Token(**values, **lists), owner, stands)
+    return _Known(Token(**values, **lists), owner, standing.has_been_away_too_long(_moment(found[-1])))
 
 
 def _moment(value: datetime | None) -> datetime | None:

@@ -19,8 +19,6 @@ from accounts.services.service_accounts import may_manage_service_account
 from accounts.services.token_use import recognise
 from tpi_site.kit.errors import Forbidden, Invalid, NotFound
 
-_LISTED = 200
-
 
 def issue(
     *,
@@ -145,8 +143,7 @@ def revoke(*, actor: Actor, token: Token) -> None:
                 action="token.revoke",
                 subject=token,
                 owner=token.user.username,
-                descendants=others[:_LISTED],
-                number_of_descendants=len(others),
+                **audit.listed("descendants", others),
             )
             generations.bump_access()
 

@@ -16,8 +16,9 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
-from accounts.models import Directory, GroupMapping, Membership, Token, User
-from accounts.services import alarms, audit, generations, sessions, token_lineage, verified_passwords
+from accounts.domain.service_names import is_kept_for_programs
+from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, User
+from accounts.services import account_ends, alarms, audit, generations, last_administrator, token_lineage
 from accounts.services.directories import places
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Forbidden
@@ -86,6 +87,8 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         outcome = Outcome(find(directory, entry))
         if outcome.user is None:
             outcome.user = _create(directory, entry, outcome)
+        if outcome.user.directory_roles & ADMINISTRATOR_BIT:
+            last_administrator.hold()  # before the row is written, as everywhere
         mirror(directory, outcome.user, entry, outcome)
         held = places.held([outcome.user.pk], directory).get(outcome.user.pk, {})
         fresh: list[Membership] = []
@@ -179,11 +182,11 @@ def _require_name(directory: Directory, entry: DirectoryEntry) -> None:
     except ValidationError:
         fits = False
     else:
-        fits = 0 < len(entry.username) <= 150  # noqa: PLR2004  the row's length
+        fits = 0 < len(entry.username) <= 150 and not is_kept_for_programs(entry.username)  # noqa: PLR2004  the row's length
     if not fits:
         raise Forbidden(
             f"The directory '{directory.name}' names you in a way that accounts here cannot have (letters, digits and "
-            "@ . + - _ only); ask the directory's administrators.",
+            "@ . + - _ only, and not 'svc-' at the beginning); ask the directory's administrators.",
             code="directory-name",
         )
 
@@ -238,18 +241,28 @@ def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:
 
 
 def end(*, actor: Actor, user: User, reason: str) -> None:
-    """Shut a person out: the account, its sessions and its tokens end at once; what they own stays in their name."""
+    """Shut a person out: the account, its sessions and its tokens end at once; what they own stays in their name.
+
+    The account of the last administrator loses its sessions and tokens and stays enabled, and an alarm tells so.
+    """
     with transaction.atomic():
-        user.is_active, user.ended_by = False, User.Ended.DIRECTORY
-        user.save(update_fields=["is_active", "ended_by"])
-        token_lineage.hold()
-        ended = 0
-        for token in Token.objects.filter(user=user, revoked_at=None):  # with all that was made with them, for whomever
-            ended += len(token_lineage.end_line(token, with_successors=True))
-        sessions.close(user)
-        verified_passwords.forget(user)
-        audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended)
+        hold_for_ends()
+        ended = account_ends.end_credentials(user)
+        if (stays := last_administrator.is_last(user)) and user.directory is not None:
+            last_administrator.ring(user, user.directory)
+        if not stays:
+            user.is_active, user.ended_by = False, User.Ended.DIRECTORY
+            user.save(update_fields=["is_active", "ended_by"])
+        audit.record(
+            actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended, stays_enabled=stays
+        )
         generations.bump_access()
+
+
+def hold_for_ends() -> None:
+    """Take the locks that ending accounts needs, in the order in which everybody takes them, before any row's."""
+    last_administrator.hold()
+    token_lineage.hold()
 
 
 def end_all(*, actor: Actor, directory: Directory) -> None:

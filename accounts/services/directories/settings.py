@@ -11,7 +11,8 @@ from accounts.domain.actors import Actor
 from accounts.domain.directory_settings import DirectorySettings, require_sound
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
-from accounts.services import audit
+from accounts.permissions import require_person
+from accounts.services import audit, last_administrator
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tpi_site.kit.sealing import seal, unseal
 
@@ -114,6 +115,7 @@ def delete(*, actor: Actor, directory: Directory) -> None:
     _require_may_configure(actor)
     _require_changed_here(actor, directory)
     with transaction.atomic():
+        last_administrator.require_one_outside(directory)
         people.end_all(actor=actor, directory=directory)
         audit.record(actor=actor, action="directory.delete", subject=directory)
         Membership.objects.filter(directory=directory).delete()
@@ -179,6 +181,8 @@ def _require_changed_here(actor: Actor, directory: Directory) -> None:
 
 def _require_may_map(actor: Actor, instance_role: str) -> None:
     _require_may_configure(actor)
+    if instance_role:
+        require_person(actor, "change which group plays a part for the instance")
     if instance_role and instance_role not in {ADMINISTRATOR, *(role.value for role in InstanceRole)}:
         raise Invalid(f"'{instance_role}' is not an instance role.", code="role-unknown")
 

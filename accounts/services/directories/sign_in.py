@@ -10,6 +10,7 @@ from django.conf import settings
 
 from accounts.clients.ldap_connection import DirectoryFault, require_library
 from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import Directory, GroupMapping, User
 from accounts.services.directories import people, standing
 from accounts.services.directories.settings import settings_of
@@ -31,9 +32,10 @@ def verify(username: str, password: str, known: User | None) -> User | None:
     """The account of the person, or None where no directory confirms the pair.
 
     An account that came from a directory is asked of that one alone; an unknown name of each, and the first that has the
-    person decides.  Raises :class:`Unavailable` where a directory that might have said yes does not answer.
+    person decides; the name of a program of none.  Raises :class:`Unavailable` where a directory that might have said yes
+    does not answer.
     """
-    if not password or not _NAME.match(username):
+    if not password or not _NAME.match(username) or (known is None and is_kept_for_programs(username)):
         return None
     fault: Unavailable | None = None
     for directory in _candidates(known):

@@ -1,0 +1,21 @@
+"""What ends with the use of an account, whoever ends it: its sessions, its tokens, what is remembered of its password."""
+
+from __future__ import annotations
+
+from accounts.models import Token, User
+from accounts.services import sessions, token_lineage, verified_passwords
+
+
+def end_credentials(user: User) -> int:
+    """End all of them at once, with the tokens that were made with this account's, for whomever; tells how many tokens.
+
+    A part of a service that writes why.  It waits for whoever makes a token with one of these, so call it (or
+    :func:`accounts.services.token_lineage.hold`) before the account's row is locked.
+    """
+    token_lineage.hold()
+    ended = 0
+    for token in Token.objects.filter(user=user, revoked_at=None):
+        ended += len(token_lineage.end_line(token, with_successors=True))
+    sessions.close(user)
+    verified_passwords.forget(user)
+    return ended
