@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from accounts.models import Token, User
+from accounts.models import Membership, Token, User
+from accounts.models.placing import teams_under
 from accounts.services import sessions, token_lineage, verified_passwords
 
 
@@ -19,3 +20,17 @@ def end_credentials(user: User) -> int:
     sessions.close(user)
     verified_passwords.forget(user)
     return ended
+
+
+def end_lent_tokens(user: User) -> int:
+    """End the tokens that the person's tokens made for service accounts which they look after no more; tells how many.
+
+    Who leaves a team knows their texts.  Call it after the place was taken, and the lock as :func:`end_credentials` says.
+    """
+    token_lineage.hold()
+    if user.is_superuser:
+        return 0
+    kept = teams_under(user.pk, Membership.Place.MAINTAINER, Membership.Place.ADMIN)
+    lent = Token.objects.filter(parent__user=user, user__kind=User.Kind.SERVICE, revoked_at=None)
+    lost = lent.exclude(user__service_team__in=kept.values("pk"))
+    return sum(len(token_lineage.end_line(token, with_successors=True)) for token in lost)

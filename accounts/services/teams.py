@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from accounts.domain.actors import Actor
 from accounts.models import Membership, Team, User
 from accounts.permissions import holds_place, reaches_people, teams_visible_to
-from accounts.services import audit, generations, nesting, unseen_names
+from accounts.services import account_ends, audit, generations, nesting, token_lineage, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset({"title", "description", "parent"})
@@ -116,10 +116,12 @@ def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership
         raise Invalid(f"'{role}' is not a place in a team; use {', '.join(Place.values)}.", code="role-unknown")
     _require_person(user)
     with transaction.atomic():
+        token_lineage.hold()
         membership, _ = Membership.objects.update_or_create(
             team=team, user=user, directory=None, defaults={"role": role}
         )
-        audit.record(actor=actor, action="team.set-member", subject=team, member=user.username, role=role)
+        detail = _ended(user)
+        audit.record(actor=actor, action="team.set-member", subject=team, member=user.username, role=role, **detail)
         generations.bump_access()
     return membership
 
@@ -155,6 +157,7 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
 def remove_member(*, actor: Actor, team: Team, user: User) -> None:
     """Take ``user`` out of the team, which people may do for themselves; the rights that came with it end at once.
 
+    So do the tokens that theirs have made for service accounts which they look after no more.
     What a directory gives stays until the directory takes it; where there is nothing else the call is refused.
     """
     leaves = actor.user_id == user.pk and reaches_people(actor)
@@ -163,10 +166,17 @@ def remove_member(*, actor: Actor, team: Team, user: User) -> None:
     if user.kind == User.Kind.SERVICE:
         _require_person(user)
     with transaction.atomic():
+        token_lineage.hold()
         if not Membership.objects.filter(team=team, user=user, directory=None).delete()[0]:
             _refuse_removal(team, user)
-        audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username)
+        audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username, **_ended(user))
         generations.bump_access()
+
+
+def _ended(user: User) -> dict[str, Any]:
+    """For the audit entry: how many tokens ended with the place, if any did."""
+    ended = account_ends.end_lent_tokens(user)
+    return {"tokens_revoked": ended} if ended else {}
 
 
 def _refuse_removal(team: Team, user: User) -> None:

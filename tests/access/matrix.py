@@ -42,6 +42,8 @@ class Row:
     """What others than the named are told when they are signed in: 404 where a number would else tell what exists."""
     suffix: str = ""
     """Appended to the address, where the route takes more spellings than the one it reverses to."""
+    by_password: bool = False
+    """Whether people come with their password, because no token does what the address is for."""
 
 
 def reads(who: Who, **kwargs: Any) -> Row:
@@ -73,7 +75,9 @@ def _rest() -> dict[str, Row]:
             },
             {"username": "bystander"},
         ),
-        "api:user-password": Row({"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}),
+        "api:user-password": Row(
+            {"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}, by_password=True
+        ),
         "api:user-sessions": Row({"DELETE": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:team": Row(

@@ -87,10 +87,10 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         outcome = Outcome(find(directory, entry))
         if outcome.user is None:
             outcome.user = _create(directory, entry, outcome)
-        if outcome.user.directory_roles & ADMINISTRATOR_BIT:
-            last_administrator.hold()  # before the row is written, as everywhere
-        mirror(directory, outcome.user, entry, outcome)
         held = places.held([outcome.user.pk], directory).get(outcome.user.pk, {})
+        if outcome.user.directory_roles & ADMINISTRATOR_BIT or places.looks_after(held.values()):
+            hold_for_ends()  # before the row is written, as everywhere
+        mirror(directory, outcome.user, entry, outcome)
         fresh: list[Membership] = []
         places.give(directory, outcome.user, mappings, held, outcome.did, fresh)
         Membership.objects.bulk_create(fresh, ignore_conflicts=True)  # two sign-ins at once give the same

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accounts.domain.actors import Actor, internal
 from accounts.domain.instance_roles import InstanceRole, role_words, roles_from_mask
 from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, Team, User
-from accounts.services import audit, last_administrator
+from accounts.services import account_ends, audit, last_administrator
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,16 @@ def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], hel
         row.delete()
         _note(directory, "team.remove-member", row.team, user)
         did.append(f"no longer in {row.team.name}")
+    if looks_after(rows):
+        account_ends.end_lent_tokens(user)
     if parts:
         _set_parts(directory, user, did, drop=parts)
     return len(rows)
+
+
+def looks_after(rows: Iterable[HeldPlace]) -> bool:
+    """Whether one of the places lets its holder issue tokens of service accounts."""
+    return any(row.role != Membership.Place.MEMBER for row in rows)
 
 
 def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:

@@ -22,7 +22,7 @@ from indexapp.domain.names import normalize_name
 from indexapp.models import Role
 from indexapp.permissions import roles_visible_to
 from indexapp.services import role_holders, roles
-from tpi_site.kit.errors import Invalid, NotFound
+from tpi_site.kit.errors import Invalid, Unseen
 
 
 class RoleSerializer(serializers.ModelSerializer[Role]):
@@ -154,5 +154,5 @@ class RoleViewSet(Resource):
     def _role(self, pk: int) -> Role:
         found = self.rows().filter(pk=pk).first()
         if found is None:
-            raise NotFound("There is no such role that you may see.", code="role-unknown")
+            raise Unseen("There is no such role that you may see.", code="role-unknown")
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from accounts.models import ADMINISTRATOR_BIT, DirectorySync, GroupMapping, Team, User
+from accounts.models import DirectorySync, GroupMapping, Team, User
 from accounts.services import audit, generations
 from accounts.services.directories import people, places
 from accounts.services.directories.sync import progress, staging
@@ -86,8 +86,7 @@ def remove(sync: DirectorySync, given: Given) -> None:
     directory = sync.directory
     for batch in _batches(sync, given):
         with transaction.atomic(), audit.together():
-            if any(person.is_gone or person.user.directory_roles & ADMINISTRATOR_BIT for person in batch):
-                people.hold_for_ends()
+            people.hold_for_ends()
             changed = False
             for person in batch:
                 did: list[str] = []

@@ -258,6 +258,7 @@ def test_instance_roles_come_and_go_with_a_group(slapd: Slapd, corp: Directory) 
     assert [role.value for role in actor.roles] == ["auditor"]
     assert actor.is_superuser
 
+    make_user(is_superuser=True)
     slapd.set_members("team-a", [])
     VerifiedPassword.objects.all().delete()
     actor = enter("alice", slapd.password_of("alice"))
@@ -406,10 +407,24 @@ def test_a_remembered_password_does_not_outrun_the_limit(slapd: Slapd, corp: Dir
 
 
 def test_a_service_account_does_not_take_a_persons_name(slapd: Slapd, corp: Directory) -> None:
-    make_service_account(make_team("red"), "alice")
+    program = make_service_account(make_team("red"))
+    User.objects.filter(pk=program.pk).update(username="alice")  # made before such names were kept for programs
     assert refused("alice", slapd.password_of("alice")) == "directory-name-taken"
     assert refused("alice", "wrong") == "password-wrong"
     assert Alarm.objects.filter(code="directory-name-taken").exists()
+
+
+@pytest.mark.parametrize("name", ["svc-build", "SVC-Build"])
+def test_the_name_of_a_program_is_no_persons_whatever_the_directory_says(
+    slapd: Slapd, corp: Directory, name: str
+) -> None:
+    dn = slapd.add_person(name, userPassword="a person's password")
+    for known in (False, True):
+        assert refused(name, "a person's password") == "password-wrong"
+        if not known:
+            make_service_account(make_team(), "svc-build")
+    assert slapd.binds(dn) == 0
+    assert not User.objects.filter(directory=corp).exists()
 
 
 def test_a_token_that_was_made_for_a_program_ends_with_the_person_who_made_it(slapd: Slapd, corp: Directory) -> None:
