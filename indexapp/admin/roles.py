@@ -71,7 +71,9 @@ class NewRoleForm(RefusableForm):
             self.add_error(None, "Name either a user or a team, and only one of them.")
         name, index = values.get("project", ""), values.get("index")
         values["project"] = self._project(index, name) if name and index else None
-        values["holder"] = None if self.errors or index is None else self._holder(index, values)
+        holder = None if self.errors or index is None else self._holder(index, values)
+        values["user"] = holder if isinstance(holder, User) else None
+        values["team"] = holder if isinstance(holder, Team) else None
         return values
 
     def _holder(self, index: Index, values: Mapping[str, Any]) -> User | Team | None:
@@ -149,7 +151,7 @@ class RoleScreen(Screen):
             actor=actor,
             index=given["index"],
             project=given["project"],
-            holder=given["holder"],
+            holder=given["user"] or given["team"],
             verbs=given["rights"],
         )
 

@@ -177,7 +177,9 @@ def _directories() -> dict[str, Row]:
         "api:directory-sync": Row({"POST": (OPERATES, {})}, directory),
         "api:directory-syncs": reads(WATCHERS, **directory),
         "api:directory-report": reads(WATCHERS, **directory, id="{sync}"),
-        "api:directory-mappings": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory),
+        "api:directory-mappings": Row(
+            {"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory, by_password=True
+        ),
         "api:directory-mapping": Row(
             {"GET": (WATCHERS, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
         ),

@@ -191,7 +191,7 @@ def test_a_token_is_shown_once(browser: Client, red: Side) -> None:
 @pytest.mark.parametrize("who", ["root", "browser"])
 def test_who_looks_after_a_service_account_issues_for_it(who: str, request: pytest.FixtureRequest, red: Side) -> None:
     make_service_account(red.team, "svc-robot")
-    fields = {"name": "CI", "owner": "ROBOT", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
+    fields = {"name": "CI", "owner": "SVC-ROBOT", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
     answer = request.getfixturevalue(who).post(address(Token, "add"), fields)
 
     token = Token.objects.get(name="CI")
