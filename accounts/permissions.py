@@ -21,6 +21,14 @@ def require_administrator(actor: Actor, deed: str) -> None:
         raise Forbidden(f"Only an administrator of the instance may {deed}.", code="administrator-needed")
 
 
+def require_person(actor: Actor, deed: str) -> None:
+    """Refuse a token for what only somebody who is there may do; ``deed`` completes 'Nobody may ... with an API token'."""
+    if actor.token is not None:
+        raise Forbidden(
+            f"Nobody may {deed} with an API token; use the console, or your user name and password.", code="token-scope"
+        )
+
+
 def require_operator(actor: Actor, deed: str) -> None:
     """Refuse who does not run the installation; ``deed`` completes 'Only an operator or an administrator may'."""
     if actor.is_anonymous:

@@ -33,7 +33,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory, silent_values
 from tests.factories.factors import begun, code_of, with_factor
-from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
+from tests.factories.people import PASSWORD, SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
 
 
@@ -168,7 +168,9 @@ MUTATIONS: dict[str, Mutation] = {
         "outsider reader uploader member maintainer team_admin operator security_officer administrator",
     ),
     "accounts.services.users.set_password": Mutation(
-        lambda world, actor: users.set_password(actor=actor, user=world.cast.reader, password="nobody guesses this"),
+        lambda world, actor: users.set_password(
+            actor=actor, user=world.cast.reader, password="nobody guesses this", present=PASSWORD
+        ),
         "user.set-password",
         "reader administrator",
     ),
@@ -387,6 +389,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",
     "accounts.services.token_scopes.checked_indexes": "asks",
+    "indexapp.services.role_holders.named": "asks, and writes down what fails",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

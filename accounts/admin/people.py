@@ -107,7 +107,7 @@ class UserForm(RefusableForm):
         labels = {"is_active": "Enabled", "is_superuser": "Administrator", "is_break_glass": "Breaks the glass"}
         help_texts = {
             "is_break_glass": "An administrator with a password kept here, for the day the directory is down.",
-            "is_active": "A disabled account cannot sign in, and its tokens stop at once. What it published stays.",
+            "is_active": "A disabled account cannot sign in, and its tokens are revoked. What it published stays.",
             "is_superuser": "May do everything, in every index and to every account.",
         }
 
@@ -191,7 +191,7 @@ class UserScreen(LeftBehindPage, Screen):
             name="disable",
             label="Disable",
             done="disabled",
-            question="The account cannot sign in any more and its tokens stop at once; what it published stays.",
+            question="The account cannot sign in any more and its tokens are revoked; what it published stays.",
             perform=_set(is_active=False),
             permission="secure",
             offered=lambda actor, user: user.is_active and _others(actor, user) and _may_disable(actor, user),
@@ -201,7 +201,7 @@ class UserScreen(LeftBehindPage, Screen):
             name="enable",
             label="Enable",
             done="enabled",
-            question="The account can sign in again, and tokens of it that are not revoked work again.",
+            question="The account can sign in again; its tokens of before stay revoked.",
             perform=_set(is_active=True),
             offered=lambda _, user: not user.is_active,
             extent=_what_the_directory_says,

@@ -34,7 +34,7 @@ from accounts.models import Token, TokenKind, User
 from accounts.models.tokens import ended_by, outliving_policy, usable
 from accounts.services import token_leaks, token_rotation, token_scopes, tokens
 from accounts.services.service_accounts import may_manage_service_account
-from tpi_site.kit.errors import NotFound
+from tpi_site.kit.errors import Unseen
 
 _THANKS = "Thank you. What is a token of this index is revoked, and its owner is told."
 
@@ -143,7 +143,7 @@ class TokenViewSet(Resource):
     def _token(self, pk: int) -> Token:
         found: Token | None = self.rows().filter(pk=pk).first()
         if found is None:
-            raise NotFound("There is no such token of yours.", code="token-unknown")
+            raise Unseen("There is no such token of yours.", code="token-unknown")
         return found
 
 

@@ -74,7 +74,7 @@ class UserChangeSerializer(StrictSerializer):
     email = serializers.EmailField(max_length=254, allow_blank=True)
     first_name = TextField(max_length=150, allow_blank=True)
     last_name = TextField(max_length=150, allow_blank=True)
-    is_active = FlagField(help_text="False ends the use of the account and of its tokens at once.")
+    is_active = FlagField(help_text="False ends the use of the account at once, and its tokens for good.")
     is_superuser = FlagField()
     instance_roles = WordsField(
         child=serializers.ChoiceField(choices=INSTANCE_ROLES), help_text="In the place of those held before."
@@ -83,9 +83,17 @@ class UserChangeSerializer(StrictSerializer):
 
 
 class PasswordSerializer(StrictSerializer):
-    """A new password."""
+    """A new password, and for one's own account the one that it replaces."""
 
     password = TextField(max_length=MAX_PASSWORD, trim_whitespace=False, write_only=True)
+    present = TextField(
+        max_length=MAX_PASSWORD,
+        trim_whitespace=False,
+        allow_blank=True,
+        default="",
+        write_only=True,
+        help_text="The password until now; needed for one's own account.",
+    )
 
 
 class LeftBehindSerializer(serializers.Serializer[LeftBehind]):
@@ -167,9 +175,9 @@ class UserViewSet(Resource):
 
     @extend_schema(summary="Set a password", request=PasswordSerializer, responses={204: None})
     def set_password(self, request: Request, username: str) -> Response:
-        """Give an account a new password; people do so for themselves, administrators for anyone."""
+        """Give an account a new password; people do so for themselves, administrators for anyone, nobody with a token."""
         user = user_for(self.actor, username)
-        users.set_password(actor=self.actor, user=user, password=self.body(PasswordSerializer)["password"])
+        users.set_password(actor=self.actor, user=user, **self.body(PasswordSerializer))
         return gone()
 
     @extend_schema(summary="End all sessions", responses={204: None})

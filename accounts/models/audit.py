@@ -60,6 +60,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["object_type", "object_name", "-id"], name="audit_by_object"),
             models.Index(fields=["at"], name="audit_by_time"),
             models.Index(fields=["request_id"], name="audit_by_request"),
+            models.Index(fields=["token_key_id", "-id"], name="audit_by_token"),
+            models.Index(fields=["address", "-id"], name="audit_by_address"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -20,6 +20,8 @@ from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_LISTED = 200
+"""Names of a list that an entry holds."""
 _listeners: list[Callable[[], None]] = []
 _together: ContextVar[list[AuditEntry] | None] = ContextVar("audit entries written together", default=None)
 
@@ -74,6 +76,12 @@ def record(
         return
     insert(entry)
     _tell()
+
+
+def listed(word: str, names: Iterable[str]) -> dict[str, Any]:
+    """The first names of a list that may be long, and how many there are, as details called ``word`` and ``number_of_word``."""
+    every = list(names)
+    return {word: every[:_LISTED], f"number_of_{word}": len(every)}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.domain import one_time_codes
 from accounts.domain.actors import Actor
 from accounts.models import Authenticator, BrowserSession, RecoveryCode, User
-from accounts.permissions import may_end_sessions
+from accounts.permissions import may_end_sessions, require_person
 from accounts.services import audit, generations, second_factors, sessions
 from accounts.services.one_time_codes import purpose, recovery_digest
 from tpi_site.kit import locking, sealing
@@ -89,10 +89,8 @@ def remove(*, actor: Actor, user: User, keep: BrowserSession | None = None) -> N
                 "Your account must have a second factor; set up another authenticator, which replaces this one.",
                 code="factor-required",
             )
-    elif not may_end_sessions(actor):
-        raise Forbidden(
-            "A second factor is removed by its owner, an administrator or a security officer.", code="right-missing"
-        )
+    else:
+        _require_may_remove(actor)
     with transaction.atomic():
         removed, _ = Authenticator.objects.filter(user=user).delete()
         if not removed:
@@ -134,6 +132,14 @@ def _make_codes(user: User) -> list[str]:
     RecoveryCode.objects.filter(user=user).delete()
     RecoveryCode.objects.bulk_create(RecoveryCode(user=user, digest=recovery_digest(user, code)) for code in codes)
     return codes
+
+
+def _require_may_remove(actor: Actor) -> None:
+    if not may_end_sessions(actor):
+        raise Forbidden(
+            "A second factor is removed by its owner, an administrator or a security officer.", code="right-missing"
+        )
+    require_person(actor, "remove a second factor")
 
 
 def _require_own(actor: Actor, user: User) -> None:

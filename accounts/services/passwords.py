@@ -23,7 +23,6 @@ WRONG = (
     "The user name or the password is wrong. After several wrong ones even the right one is refused for a while; "
     "API tokens are not."
 )
-LAPSED = "Your account's directory has been away for too long; sign in again when it answers."
 MAX_PASSWORD = 1024
 """Characters; what is longer is refused unseen, because hashing it would cost too much."""
 
@@ -69,7 +68,7 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     if user is None:
         user = _checked(username, password, name, address)
     if not standing.stands(user):
-        raise Unauthenticated(LAPSED, code="directory-lapsed")
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
     return user.actor(Method.PASSWORD)
 
 

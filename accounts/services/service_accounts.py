@@ -5,19 +5,18 @@ A team's admins make, change, disable and delete them; its maintainers issue and
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.db import transaction
 
 from accounts.domain.actors import Actor
+from accounts.domain.service_names import is_service_name
 from accounts.models import Membership, Team, User
-from accounts.permissions import holds_place
-from accounts.services import audit, generations
+from accounts.permissions import holds_place, service_accounts_visible_to
+from accounts.services import account_ends, audit, generations, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
 EDITABLE = frozenset({"description", "is_active"})
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _MOST = 150
 Place = Membership.Place
 
@@ -41,13 +40,19 @@ def _require_admin(actor: Actor, team: Team) -> None:
 
 
 def create(*, actor: Actor, team: Team, name: str, description: str = "") -> User:
-    """Make an account for a program of ``team``, such as a build job; it is a member of the team and no more."""
+    """Make an account for a program of ``team``, such as a build job; it is a member of the team and no more.
+
+    Its name begins with ``svc-``, as no person's does, so that nobody learns here who there is.
+    """
     _require_admin(actor, team)
-    if _NAME.fullmatch(name) is None:
+    unseen_names.require_patience(actor)
+    if not is_service_name(name):
         raise Invalid(
-            "Name the service account with at most 64 lower-case letters, digits and hyphens, for example svc-build.",
+            "Name the service account 'svc-' and lower-case letters, digits and hyphens, at most 64 characters in all, "
+            "for example svc-build.",
             code="name-invalid",
         )
+    _require_free(actor, name)
     user = User(username=name, first_name=_checked(description), kind=User.Kind.SERVICE, service_team=team)
     user.set_unusable_password()
     with transaction.atomic():
@@ -58,6 +63,14 @@ def create(*, actor: Actor, team: Team, name: str, description: str = "") -> Use
         audit.record(actor=actor, object_type="user", action="service-account.create", subject=user, team=team.name)
         generations.bump_access()
     return user
+
+
+def _require_free(actor: Actor, name: str) -> None:
+    """Asked before the transaction too, which would take along what is written of the attempt."""
+    found = User.named(name).first()
+    if found is None or service_accounts_visible_to(actor).filter(pk=found.pk).exists():
+        return
+    raise unseen_names.taken(actor, "service-account.create", object_type="user")
 
 
 def change(*, actor: Actor, user: User, **values: Any) -> User:
@@ -87,6 +100,7 @@ def delete(*, actor: Actor, user: User) -> None:
     team = _team_of(user)
     _require_admin(actor, team)
     with transaction.atomic():
+        account_ends.end_credentials(user)
         audit.record(actor=actor, object_type="user", action="service-account.delete", subject=user, team=team.name)
         user.delete()
         generations.bump_access()

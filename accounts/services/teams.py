@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from accounts.domain.actors import Actor
-from accounts.models import AuditEntry, Membership, Team, User
-from accounts.permissions import holds_place, reaches_people
-from accounts.services import audit, generations, nesting
+from accounts.models import Membership, Team, User
+from accounts.permissions import holds_place, reaches_people, teams_visible_to
+from accounts.services import account_ends, audit, generations, nesting, token_lineage, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset({"title", "description", "parent"})
@@ -37,6 +37,9 @@ def create(*, actor: Actor, name: str, title: str = "", description: str = "", p
         )
     team = Team(name=name, title=title, description=description, parent=parent)
     _full_clean(team)
+    unseen_names.require_patience(actor)
+    if Team.objects.filter(name=name).exists() and not teams_visible_to(actor).filter(name=name).exists():
+        raise unseen_names.taken(actor, "team.create", object_type="team")
     with transaction.atomic():
         nesting.lock()
         if Team.objects.filter(name=name).exists():
@@ -93,8 +96,8 @@ def delete(*, actor: Actor, team: Team) -> None:
         raise Forbidden("Only an administrator of the instance may delete teams.", code="administrator-needed")
     with transaction.atomic():
         nesting.lock()
-        members = list(team.memberships.values_list("user__username", flat=True))
-        audit.record(actor=actor, action="team.delete", subject=team, members=members)
+        members = team.memberships.order_by("pk").values_list("user__username", flat=True)
+        audit.record(actor=actor, action="team.delete", subject=team, **audit.listed("members", members))
         name = team.name
         try:
             team.delete()
@@ -113,10 +116,12 @@ def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership
         raise Invalid(f"'{role}' is not a place in a team; use {', '.join(Place.values)}.", code="role-unknown")
     _require_person(user)
     with transaction.atomic():
+        token_lineage.hold()
         membership, _ = Membership.objects.update_or_create(
             team=team, user=user, directory=None, defaults={"role": role}
         )
-        audit.record(actor=actor, action="team.set-member", subject=team, member=user.username, role=role)
+        detail = _ended(user)
+        audit.record(actor=actor, action="team.set-member", subject=team, member=user.username, role=role, **detail)
         generations.bump_access()
     return membership
 
@@ -136,25 +141,23 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
     An unknown name, a disabled account and a service account get one answer, and the attempt is written down.
     """
     _require_manager(actor, team)
+    unseen_names.require_patience(actor)
     user = User.objects.filter(username=username).first()
     if user is not None and (actor.reads_everything or (user.is_active and user.kind == User.Kind.PERSON)):
         return set_member(actor=actor, team=team, user=user, role=role)
-    audit.record(
-        actor=actor,
-        action="team.set-member",
-        subject=team,
-        outcome=AuditEntry.Outcome.REFUSED,
-        code="user-unknown",
-    )
-    raise Invalid(
+    raise unseen_names.failed(
+        actor,
+        "team.set-member",
         "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",
         code="user-unknown",
+        subject=team,
     )
 
 
 def remove_member(*, actor: Actor, team: Team, user: User) -> None:
     """Take ``user`` out of the team, which people may do for themselves; the rights that came with it end at once.
 
+    So do the tokens that theirs have made for service accounts which they look after no more.
     What a directory gives stays until the directory takes it; where there is nothing else the call is refused.
     """
     leaves = actor.user_id == user.pk and reaches_people(actor)
@@ -163,10 +166,17 @@ def remove_member(*, actor: Actor, team: Team, user: User) -> None:
     if user.kind == User.Kind.SERVICE:
         _require_person(user)
     with transaction.atomic():
+        token_lineage.hold()
         if not Membership.objects.filter(team=team, user=user, directory=None).delete()[0]:
             _refuse_removal(team, user)
-        audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username)
+        audit.record(actor=actor, action="team.remove-member", subject=team, member=user.username, **_ended(user))
         generations.bump_access()
+
+
+def _ended(user: User) -> dict[str, Any]:
+    """For the audit entry: how many tokens ended with the place, if any did."""
+    ended = account_ends.end_lent_tokens(user)
+    return {"tokens_revoked": ended} if ended else {}
 
 
 def _refuse_removal(team: Team, user: User) -> None:

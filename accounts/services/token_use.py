@@ -41,21 +41,24 @@ _lock = Lock()
 def recognise(text: str) -> Actor | None:
     """The actor whose token ``text`` is, or None for a malformed, unknown, expired or revoked one.
 
-    One indexed query; the secret is compared as a keyed digest in constant time.  Refused (``token-network``) where the
-    request that is being answered comes from outside the token's networks.
+    One indexed query; the secret is compared as a keyed digest in constant time.  Who holds the secret is told where
+    the request that is being answered comes from outside the token's networks (``token-network``), or the owner's directory
+    has been away for too long (``directory-lapsed``).
     """
     parts = parse_token(text)
     if parts is None:
         return None
     now = timezone.now()
     known = _read(parts.key_id)
-    if known is None or not fits(known.token, parts) or not known.stands:
+    if known is None or not fits(known.token, parts) or not known.is_active:
         return None
     row = known.token
     if _is_over(row, now):
         return None
     scope = scope_of(row)
     require_welcome(scope)
+    if known.has_lapsed:
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
     _note_use(row, now, known.break_glass)
     return known.actor(scope)
 
@@ -99,7 +102,8 @@ class _Known:
     instance_roles: int
     break_glass: str
     """The owner's name where every use rings."""
-    stands: bool
+    is_active: bool
+    has_lapsed: bool
 
     def actor(self, scope: TokenScope) -> Actor:
         """As :meth:`accounts.models.User.actor`."""
@@ -128,9 +132,16 @@ def _read(key_id: str) -> _Known | None:
     lists = ([] if text == "[]" else json.loads(text) for text in found[_LISTS])
     token = _Stored(*found[:6], *map(_moment, found[_MOMENTS]), *lists)
     owner_id, username, is_superuser, instance_roles, is_break_glass, is_active, removal, failing_since = found[_OWNER]
-    stands = bool(is_active) and removal is None and not standing.has_been_away_too_long(_moment(failing_since))
-    rings_for = username if is_break_glass else ""
-    return _Known(token, owner_id, username, bool(is_superuser), instance_roles, rings_for, stands)
+    return _Known(
+        token,
+        owner_id,
+        username,
+        bool(is_superuser),
+        instance_roles,
+        username if is_break_glass else "",
+        bool(is_active) and removal is None,
+        standing.has_been_away_too_long(_moment(failing_since)),
+    )
 
 
 def _moment(value: datetime | None) -> datetime | None:

@@ -17,9 +17,7 @@ from accounts.models import Token, TokenKind, User
 from accounts.services import audit, generations, token_bounds, token_lineage, token_policy
 from accounts.services.service_accounts import may_manage_service_account
 from accounts.services.token_use import recognise
-from tpi_site.kit.errors import Forbidden, Invalid, NotFound
-
-_LISTED = 200
+from tpi_site.kit.errors import Forbidden, Invalid, Unseen
 
 
 def issue(
@@ -150,15 +148,14 @@ def revoke(*, actor: Actor, token: Token) -> None:
                 action="token.revoke",
                 subject=token,
                 owner=token.user.username,
-                descendants=others[:_LISTED],
-                number_of_descendants=len(others),
+                **audit.listed("descendants", others),
             )
             generations.bump_access()
 
 
 def _require_may_revoke(actor: Actor, token: Token) -> None:
     if not (actor.user_id == token.user_id or actor.may_secure or may_manage_service_account(actor, token.user)):
-        raise NotFound("There is no such token of yours.")
+        raise Unseen("There is no such token of yours.")
     if actor.token is not None and actor.token.key_id != token.key_id and not _may_end_others(actor.token):
         raise Forbidden(
             "This token may revoke only itself; use one with the right to administer and without bounds, or a password.",

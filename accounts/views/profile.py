@@ -15,12 +15,11 @@ from accounts.domain.instance_roles import role_words, roles_from_mask
 from accounts.forms.profile import PasswordForm, ProfileForm
 from accounts.models.placing import highest, sources
 from accounts.permissions import service_accounts_of
-from accounts.services import passwords, second_factors, users
+from accounts.services import second_factors, users
 from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
 from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated, Unavailable
-from tpi_site.kit.request_context import current
 
 _SHOWN = 200
 
@@ -71,8 +70,13 @@ def password(request: HttpRequest) -> HttpResponse:
 def _change(request: HttpRequest, form: PasswordForm) -> bool:
     user, values = account(request), form.cleaned_data
     try:
-        passwords.verify(username=user.username, password=values["present"], address=current.get().address)
-        users.set_password(actor=reader(request), user=user, password=values["new"], keep=session_of(request))
+        users.set_password(
+            actor=reader(request),
+            user=user,
+            password=values["new"],
+            present=values["present"],
+            keep=session_of(request),
+        )
     except Refusal as refusal:
         form.add_error(_field(refusal), refusal.detail)
         return False
@@ -82,6 +86,6 @@ def _change(request: HttpRequest, form: PasswordForm) -> bool:
 
 def _field(refusal: Refusal) -> str | None:
     """The field that a refusal is about."""
-    if isinstance(refusal, Unauthenticated | Throttled | Unavailable):
+    if isinstance(refusal, Unauthenticated | Throttled | Unavailable) or refusal.code == "password-needed":
         return "present"
     return "new" if isinstance(refusal, Invalid) else None

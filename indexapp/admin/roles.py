@@ -19,11 +19,12 @@ from indexapp.admin.filters import IndexFilter, ProjectFilter
 from indexapp.admin.rows import administered_projects, parts_for, places, reach_for
 from indexapp.domain import names
 from indexapp.models import Index, Project, Role
-from indexapp.services import roles
+from indexapp.services import role_holders, roles
 from tpi_site.kit.admin import ConfirmedAction, Screen, marks
-from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.refusals import RefusableForm
+from tpi_site.kit.errors import Refusal
 
+_NAME = forms.TextInput(attrs={"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"})
 _HELP = "To see is part of every right, and to administer includes all."
 
 
@@ -51,10 +52,8 @@ class NewRoleForm(RefusableForm):
         max_length=128,
         help_text="A project's name, for a role on that project alone. Empty: the whole index, with what will come.",
     )
-    user = NamedField(User.objects.filter(is_active=True), name_field="username", what="account", required=False)
-    team = NamedField(
-        Team.objects.all(), name_field="name", what="team", required=False, help_text="Name either a user or a team."
-    )
+    user = forms.CharField(required=False, max_length=150, widget=_NAME)
+    team = forms.CharField(required=False, max_length=64, widget=_NAME, help_text="Name either a user or a team.")
     rights = RightsField(initial=frozenset({Verb.READ}), help_text=_HELP)
 
     class Meta:
@@ -66,13 +65,27 @@ class NewRoleForm(RefusableForm):
         self.fields["index"].queryset = places(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
 
     def clean(self) -> dict[str, Any] | None:
-        """One holder; a project that the actor administers."""
+        """One holder, who is looked for when all else is right; a project that the actor administers."""
         values = super().clean() or {}
         if not self.errors and bool(values.get("user")) == bool(values.get("team")):
             self.add_error(None, "Name either a user or a team, and only one of them.")
         name, index = values.get("project", ""), values.get("index")
         values["project"] = self._project(index, name) if name and index else None
+        holder = None if self.errors or index is None else self._holder(index, values)
+        values["user"] = holder if isinstance(holder, User) else None
+        values["team"] = holder if isinstance(holder, Team) else None
         return values
+
+    def _holder(self, index: Index, values: Mapping[str, Any]) -> User | Team | None:
+        """An error of the form and no refusal, so that what is written of the attempt stays."""
+        field = "user" if values.get("user") else "team"
+        try:
+            return role_holders.named(
+                actor=self.actor, index=index, project=values["project"], **{field: values[field]}
+            )
+        except Refusal as refusal:
+            self.add_error(field, refusal.detail)
+            return None
 
     def _project(self, index: Index, name: str) -> Project | None:
         normalized = names.normalize_name(name)

@@ -15,7 +15,7 @@ from indexapp import permissions
 from indexapp.domain import names
 from indexapp.models import Index, Project, ReservedPrefix, Role
 from indexapp.services import prefix_rules
-from tpi_site.kit.errors import Conflict, Invalid, NotFound
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 def grant(
@@ -30,9 +30,11 @@ def grant(
     permissions.require(actor, Verb.ADMINISTER, index, project)
     if project is not None and project.index_id != index.pk:
         raise Invalid(f"The project '{project.name}' is not in the index '{index.name}'.", code="project-elsewhere")
-    mask = to_mask(granted(verbs))
-    if not mask:
+    given = granted(verbs)
+    if not given:
         raise Invalid("Name at least one verb; to take all away, delete the role.", code="role-empty")
+    _require_held_by_token(actor, given, index, project)
+    mask = to_mask(given)
     who = {"user": holder} if isinstance(holder, User) else {"team": holder}
     with transaction.atomic():
         role, _ = Role.objects.update_or_create(
@@ -52,6 +54,20 @@ def grant(
         )
         generations.bump_access()
     return role
+
+
+def _require_held_by_token(actor: Actor, verbs: frozenset[Verb], index: Index, project: Project | None) -> None:
+    """A role outlives the token that grants it, so it holds nothing that the token does not."""
+    if actor.token is None:
+        return
+    name = project.normalized_name if project else None
+    missing = verbs - actor.token.narrow(verbs, index.name, name)
+    if missing:
+        raise Forbidden(
+            f"The token '{actor.token.name}' is not good for {', '.join(as_words(missing))} there, so it cannot give that to "
+            "anybody; use one that is, or your password.",
+            code="token-scope",
+        )
 
 
 def _team_behind(actor: Actor, index: Index, project: Project | None, holder: User | Team) -> int | None:

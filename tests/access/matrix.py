@@ -42,6 +42,8 @@ class Row:
     """What others than the named are told when they are signed in: 404 where a number would else tell what exists."""
     suffix: str = ""
     """Appended to the address, where the route takes more spellings than the one it reverses to."""
+    by_password: bool = False
+    """Whether people come with their password, because no token does what the address is for."""
 
 
 def reads(who: Who, **kwargs: Any) -> Row:
@@ -73,7 +75,9 @@ def _rest() -> dict[str, Row]:
             },
             {"username": "bystander"},
         ),
-        "api:user-password": Row({"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}),
+        "api:user-password": Row(
+            {"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}, by_password=True
+        ),
         "api:user-sessions": Row({"DELETE": (ADMINISTRATOR, None)}, {"username": "bystander"}),
         "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:team": Row(
@@ -189,7 +193,9 @@ def _directories() -> dict[str, Row]:
         "api:directory-sync": Row({"POST": (OPERATES, {})}, directory),
         "api:directory-syncs": reads(WATCHERS, **directory),
         "api:directory-report": reads(WATCHERS, **directory, id="{sync}"),
-        "api:directory-mappings": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory),
+        "api:directory-mappings": Row(
+            {"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, mapping)}, directory, by_password=True
+        ),
         "api:directory-mapping": Row(
             {"GET": (WATCHERS, None), "DELETE": (ADMINISTRATOR, None)}, {**directory, "id": "{mapping}"}
         ),

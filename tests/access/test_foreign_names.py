@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, AuditPending, DirectorySync, Token
-from accounts.services import alarms
+from accounts.models import AuditEntry, AuditPending, DirectorySync, SignInMark, Token, VerifiedPassword
+from accounts.services import alarms, refusals
 from indexapp.models import Change, ReservedPrefix
 from tests import evidence
 from tests.access import matrix
@@ -101,7 +101,7 @@ def _first(foreign: dict[str, Any], name: str, route: str) -> Any:
 
 def _without_evidence() -> dict[str, Any]:
     """All rows but those that a refused or an authenticated request may leave."""
-    left = {model._meta.label for model in (AuditEntry, AuditPending, Token, Change)}
+    left = {model._meta.label for model in (AuditEntry, AuditPending, Token, Change, SignInMark, VerifiedPassword)}
     return {table: content for table, content in evidence.rows().items() if table not in left}
 
 
@@ -122,6 +122,59 @@ def test_a_foreign_name_in_an_address_is_refused(
             if status not in (403, 404):
                 wrong.append(f"{method} {address}: {status}")
     assert wrong == []
+    assert _without_evidence() == before
+
+
+@pytest.mark.parametrize("route", sorted(route for route, row in matrix.MACHINE.items() if row.kwargs))
+def test_each_of_them_is_in_the_audit_log(
+    route: str, machine: WsgiClient, cast: Cast, own: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    client, missing = machine.signed(cast.bearer("team_admin")), []
+    for kwargs in _swapped(route, own, foreign):
+        address = reverse(route, kwargs=kwargs) + matrix.MACHINE[route].suffix
+        for method, (_, body) in matrix.MACHINE[route].methods.items():
+            if method in EVERYBODYS.get(route, ()):
+                continue
+            status, is_written = _asked(client, "team_admin", method, address, body)
+            # What is not in their own index or team they are told, because they see all of it; numbers tell nobody.
+            if not is_written and (status != 404 or "id" in kwargs):
+                missing.append(f"{method} {address}: {status}")
+    assert missing == []
+
+
+def _asked(client: WsgiClient, name: str, method: str, address: str, body: Any) -> tuple[int, bool]:
+    """The status, and whether the refused request leaves an entry by its sender about its address."""
+    refusals.forget_all()  # the same refusal is written once a minute
+    last = AuditEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    content = None if body is None else json.dumps(body).encode()
+    with transaction.atomic():
+        status = client.request(method, address, headers={"Content-Type": "application/json"}, body=content).status
+    refusals.write()
+    process_memory.forget()
+    return status, AuditEntry.objects.filter(
+        pk__gt=last, actor_name=name, action="request.refuse", object_name=address.partition("?")[0], outcome="refused"
+    ).exists()
+
+
+CHANGING = sorted(
+    (route, method)
+    for route, row in matrix.MACHINE.items()
+    for method, (who, _) in row.methods.items()
+    if method not in ("GET", "HEAD") and "reader" not in who
+)
+
+
+@pytest.mark.parametrize(("route", "method"), CHANGING)
+def test_who_only_reads_changes_nothing_and_each_attempt_is_in_the_audit_log(
+    route: str, method: str, machine: WsgiClient, cast: Cast, own: dict[str, Any], foreign: dict[str, Any]
+) -> None:
+    row = matrix.MACHINE[route]
+    kwargs = {key: foreign["id"][route] if key == "id" else value for key, value in _named(own, route).items()}
+    address = reverse(route, kwargs=kwargs)
+    client = machine.signed(cast.basic("reader") if row.by_password else cast.bearer("reader"))
+    before = _without_evidence()
+    status, is_written = _asked(client, "reader", method, address, row.methods[method][1])
+    assert (status in (403, 404), is_written) == (True, True), status
     assert _without_evidence() == before
 
 

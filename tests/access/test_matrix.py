@@ -165,7 +165,7 @@ def test_machine_address_lets_through_whom_its_row_names(
     address = _address(route, row.kwargs, scene) + row.suffix
     wrong = []
     for role in sorted(matrix.EVERYBODY):
-        client = machine.signed(cast.bearer(role))
+        client = machine.signed(cast.basic(role) if row.by_password else cast.bearer(role))
         for method, (who, body) in row.methods.items():
             status = _ask(client, method, address, body)
             if not _is_right(status, role in who, role, row.denied):

@@ -66,7 +66,7 @@ def test_what_the_directory_says_is_only_shown(root: Client, ann: User) -> None:
 
 def test_a_password_is_offered_only_where_it_is_kept(root: Client, ann: User) -> None:
     assert "set-password" not in _buttons(root, ann)
-    assert "set-password" not in _buttons(root, make_service_account(make_team(), "svc"))
+    assert "set-password" not in _buttons(root, make_service_account(make_team(), "svc-build"))
     assert "set-password" in _buttons(root, make_user("ben"))
 
 

@@ -190,21 +190,21 @@ def test_a_token_is_shown_once(browser: Client, red: Side) -> None:
 
 @pytest.mark.parametrize("who", ["root", "browser"])
 def test_who_looks_after_a_service_account_issues_for_it(who: str, request: pytest.FixtureRequest, red: Side) -> None:
-    make_service_account(red.team, "robot")
-    fields = {"name": "CI", "owner": "ROBOT", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
+    make_service_account(red.team, "svc-robot")
+    fields = {"name": "CI", "owner": "SVC-ROBOT", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
     answer = request.getfixturevalue(who).post(address(Token, "add"), fields)
 
     token = Token.objects.get(name="CI")
-    assert (token.user.username, token.kind) == ("robot", "service")
+    assert (token.user.username, token.kind) == ("svc-robot", "service")
     assert answer.status_code == 200
-    assert "robot" in request.getfixturevalue(who).get(address(token)).content.decode()
+    assert "svc-robot" in request.getfixturevalue(who).get(address(token)).content.decode()
 
 
 def test_nobody_issues_for_another_person_or_another_teams_account(root: Client, browser: Client, blue: Side) -> None:
-    make_service_account(blue.team, "robot")
+    make_service_account(blue.team, "svc-robot")
     fields = {"name": "CI", "rights": ["read"], "indexes": "", "projects": "", "last_day": ""}
     assert "no service account of yours" in errors(root.post(address(Token, "add"), {**fields, "owner": "blue-admin"}))
-    browser.post(address(Token, "add"), {**fields, "owner": "robot"})
+    browser.post(address(Token, "add"), {**fields, "owner": "svc-robot"})
     assert set(Token.objects.filter(name="CI").values_list("user__username", flat=True)) == {"red-admin"}
 
 

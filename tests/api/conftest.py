@@ -34,6 +34,12 @@ def rest(machine: WsgiClient, cast: Cast) -> AsPerson:
 
 
 @pytest.fixture
+def by_password(machine: WsgiClient, cast: Cast) -> AsPerson:
+    """The API as a person of the cast uses it with their password, for what no token does."""
+    return lambda role: Rest(machine.signed(cast.basic(role)))
+
+
+@pytest.fixture
 def acme(main: Index) -> Index:
     """The default index with the project acme-tool: releases 1.0 (two files) and 1.1 (one)."""
     project = make_project(main, "Acme.Tool", summary="Tools of acme")

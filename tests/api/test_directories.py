@@ -161,8 +161,8 @@ def test_a_sync_that_cannot_be_is_refused_at_once(rest: AsPerson) -> None:
     refused(administrator.post("directories/corp/plan/"), 409, "sync-running")
 
 
-def test_groups_are_mapped_and_unmapped(rest: AsPerson) -> None:
-    administrator = rest("administrator")
+def test_groups_are_mapped_and_unmapped(rest: AsPerson, by_password: AsPerson) -> None:
+    administrator = by_password("administrator")
     silent_directory()
     silent_directory("other")
     make_team("devs")
@@ -171,6 +171,8 @@ def test_groups_are_mapped_and_unmapped(rest: AsPerson) -> None:
     assert made.status == 201
     assert (made.json["team"], made.json["role"], made.json["instance_role"]) == ("devs", "admin", "")
     assert administrator.get(made.headers["Location"]).json == made.json
+    by_token = rest("administrator").post(path, {"group_dn": group, "instance_role": "operator"})
+    refused(by_token, 403, "token-scope")
     part = administrator.post(path, {"group_dn": group, "instance_role": "operator"})
     assert (part.json["team"], part.json["instance_role"]) == (None, "operator")
     refused(administrator.post(path, {"group_dn": group, "team": "devs", "role": "admin"}), 409, "mapping-exists")

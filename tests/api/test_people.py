@@ -78,15 +78,18 @@ def test_changing_and_deleting_an_account(rest: AsPerson, cast: Cast):
     assert AuditEntry.objects.filter(action="user.delete", actor_name="administrator", object_name="reader").exists()
 
 
-def test_setting_a_password(rest: AsPerson, cast: Cast, machine: WsgiClient):
+def test_setting_a_password(rest: AsPerson, by_password: AsPerson, cast: Cast, machine: WsgiClient):
     assert cast.reader
     path = "users/reader/password/"
-    assert rest("administrator").post(path, {"password": PASSWORD}).status == 204
+    assert by_password("administrator").post(path, {"password": PASSWORD}).status == 204
     mine = Rest(machine.signed(basic("reader", PASSWORD)))
-    assert mine.post(path, {"password": PASSWORD + "!"}).status == 204
+    refused(mine.post(path, {"password": PASSWORD + "!"}), 400, "password-needed")
+    refused(mine.post(path, {"password": PASSWORD + "!", "present": "a guess"}), 403, "password-wrong")
+    assert mine.post(path, {"password": PASSWORD + "!", "present": PASSWORD}).status == 204
     refused(Rest(machine.signed(basic("reader", PASSWORD))).get("users/"), 401, "password-wrong")
-    refused(rest("reader").post(path, {"password": PASSWORD}), 403, "token-scope")
-    refused(rest("administrator").post(path, {"password": "1"}), 400, "password-weak")
+    refused(by_password("administrator").post(path, {"password": "1"}), 400, "password-weak")
+    for role in ("reader", "administrator"):
+        refused(rest(role).post(path, {"password": PASSWORD, "present": PASSWORD}), 403, "token-scope")
 
 
 def test_a_team_and_its_members(rest: AsPerson, cast: Cast):
@@ -226,8 +229,10 @@ def test_a_teams_service_accounts(rest: AsPerson, cast: Cast):
     assert admin.delete(path).status == 204
 
 
-def test_parts_for_the_instance(rest: AsPerson, cast: Cast):
-    chief = rest("administrator")
+def test_parts_for_the_instance(rest: AsPerson, by_password: AsPerson, cast: Cast):
+    chief = by_password("administrator")
+    refused(rest("administrator").patch("users/reader/", {"instance_roles": ["operator"]}), 403, "token-scope")
+    refused(rest("administrator").post("users/", {"username": "boss", "is_superuser": True}), 403, "token-scope")
     assert chief.get("users/auditor/").json["instance_roles"] == ["auditor"]
     changed = chief.patch("users/reader/", {"instance_roles": ["operator", "billing"]})
     assert (changed.json["instance_roles"], changed.json["kind"]) == (["operator", "billing"], "person")

@@ -177,11 +177,11 @@ def test_a_foreign_token_looks_like_none(rest: AsPerson, cast: Cast):
 
 
 def test_tokens_of_service_accounts_are_issued_by_who_looks_after_them(rest: AsPerson, cast: Cast):
-    make_service_account(cast.team, "robot")
-    body = {"name": "x", "verbs": ["read"], "user": "robot"}
+    make_service_account(cast.team, "svc-robot")
+    body = {"name": "x", "verbs": ["read"], "user": "svc-robot"}
     for role in ("administrator", "team_admin"):
         made = rest(role).post("tokens/", body).json
-        assert (made["user"], made["kind"]) == ("robot", "service")
+        assert (made["user"], made["kind"]) == ("svc-robot", "service")
         assert rest(role).get(f"tokens/{made['id']}/").status == 200
     for role in ("member", "uploader"):
         refused(rest(role).post("tokens/", body), 403, "token-owner")

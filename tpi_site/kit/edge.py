@@ -158,7 +158,7 @@ _TOLD = {Kind.UNAUTHENTICATED, Kind.FORBIDDEN}
 
 
 def on_refusal(listener: RefusalListener) -> None:
-    """Have ``listener`` told of refusals for want of credentials or rights; it must neither wait nor fail.
+    """Have ``listener`` told of refusals for want of credentials, rights or sight; it must neither wait nor fail.
 
     It is given the refusal, the path, the ``Authorization`` header, and the Django request if there is one.
     """
@@ -167,7 +167,7 @@ def on_refusal(listener: RefusalListener) -> None:
 
 def tell(refusal: Refusal, path: str, authorization: str, request: HttpRequest | None = None) -> None:
     """Tell the listeners of a refusal that is about to be answered."""
-    if refusal.kind in _TOLD:
+    if refusal.kind in _TOLD or isinstance(refusal, errors.Unseen):
         for listener in _listeners:
             listener(refusal, path, authorization, request)
 

@@ -67,6 +67,10 @@ class NotFound(Refusal):
     default_code = "not-found"
 
 
+class Unseen(NotFound):
+    """A number of something that is not there, or that the sender may not see: the answer is one, and it is written down."""
+
+
 class Gone(Refusal):
     """An operation that existed once and does not any more."""
 

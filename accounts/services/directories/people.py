@@ -17,17 +17,18 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import (
+    ADMINISTRATOR_BIT,
     BrowserSession,
     Directory,
     FormerDirectory,
     GroupMapping,
     Membership,
-    Token,
     User,
     VerifiedPassword,
 )
-from accounts.services import alarms, audit, generations, sessions, token_lineage, verified_passwords
+from accounts.services import account_ends, alarms, audit, generations, last_administrator, token_lineage
 from accounts.services.directories import places, taking_back
 from accounts.services.directories.settings import BeingRemoved
 from tpi_site.kit import locking
@@ -94,11 +95,13 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
 
 def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapping]) -> User:
     with transaction.atomic():
+        if (known := find(directory, entry)) is not None and _may_end_something(directory, known):
+            hold_for_ends()  # before the row is held, as everywhere
         outcome = Outcome(find(directory, entry, is_held=True))
         if outcome.user is None:
             outcome.user = _create(directory, entry, outcome)
-        mirror(directory, outcome.user, entry, outcome)
         held = places.held([outcome.user.pk], directory).get(outcome.user.pk, {})
+        mirror(directory, outcome.user, entry, outcome)
         fresh: list[Membership] = []
         places.give(directory, outcome.user, mappings, held, outcome.did, fresh)
         Membership.objects.bulk_create(fresh, ignore_conflicts=True)  # two sign-ins at once give the same
@@ -106,6 +109,12 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         if outcome.is_changed:
             generations.bump_access()
     return outcome.user
+
+
+def _may_end_something(directory: Directory, user: User) -> bool:
+    """Whether the person has something of the directory's with which more than a membership would end."""
+    held = places.held([user.pk], directory).get(user.pk, {})
+    return bool(user.directory_roles & ADMINISTRATOR_BIT) or places.looks_after(held.values())
 
 
 def find(directory: Directory, entry: DirectoryEntry, *, is_held: bool = False) -> User | None:
@@ -196,11 +205,11 @@ def _require_name(directory: Directory, entry: DirectoryEntry) -> None:
     except ValidationError:
         fits = False
     else:
-        fits = 0 < len(entry.username) <= 150  # noqa: PLR2004  the row's length
+        fits = 0 < len(entry.username) <= 150 and not is_kept_for_programs(entry.username)  # noqa: PLR2004  the row's length
     if not fits:
         raise Forbidden(
             f"The directory '{directory.name}' names you in a way that accounts here cannot have (letters, digits and "
-            "@ . + - _ only); ask the directory's administrators.",
+            "@ . + - _ only, and not 'svc-' at the beginning); ask the directory's administrators.",
             code="directory-name",
         )
 
@@ -258,27 +267,30 @@ def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:
 
 
 def end(*, actor: Actor, user: User, reason: str) -> None:
-    """Shut a person out: the account, its sessions and its tokens end at once; what they own stays in their name."""
+    """Shut a person out: the account, its sessions and its tokens end at once; what they own stays in their name.
+
+    The account of the last administrator loses its sessions and tokens and stays enabled, and an alarm tells so.
+    """
     with transaction.atomic():
-        user.is_active, user.ended_by = False, User.Ended.DIRECTORY
-        user.save(update_fields=["is_active", "ended_by"])
-        token_lineage.hold()
-        ended = 0
-        for token in Token.objects.filter(user=user, revoked_at=None):  # with all that was made with them, for whomever
-            ended += len(token_lineage.end_line(token, with_successors=True))
-        sessions.close(user)
-        verified_passwords.forget(user)
-        audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended)
+        hold_for_ends()
+        ended = account_ends.end_credentials(user)
+        if (stays := last_administrator.is_last(user)) and user.directory is not None:
+            last_administrator.ring(user, user.directory)
+        if not stays:
+            user.is_active, user.ended_by = False, User.Ended.DIRECTORY
+            user.save(update_fields=["is_active", "ended_by"])
+        audit.record(
+            actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended, stays_enabled=stays
+        )
         generations.bump_access()
 
 
 def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> None:
     """Shut out people of a directory that goes, in as many statements as for one, and keep what they were known by.
 
-    Call it with their rows held.
+    Call it with their rows held, and before them what :func:`hold_for_ends` takes.
     """
     keys = [user.pk for user in users]
-    token_lineage.hold()
     tokens = token_lineage.end_lines_of(keys)
     BrowserSession.objects.filter(user__in=keys).delete()
     VerifiedPassword.objects.filter(user__in=keys).delete()
@@ -300,3 +312,9 @@ def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> 
                 tokens_revoked=tokens.get(user.pk, 0),
                 memberships_ended=memberships.get(user.pk, 0),
             )
+
+
+def hold_for_ends() -> None:
+    """Take the locks that ending accounts needs, in the order in which everybody takes them, before any row's."""
+    last_administrator.hold()
+    token_lineage.hold()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accounts.domain.actors import Actor, internal
 from accounts.domain.instance_roles import InstanceRole, role_words, roles_from_mask
 from accounts.models import ADMINISTRATOR_BIT, Directory, GroupMapping, Membership, Team, User
-from accounts.services import audit
+from accounts.services import account_ends, audit, last_administrator
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ Held = dict[int, HeldPlace]
 """A person's memberships that the directory gave, by the team's key."""
 _ORDER = list(Membership.Place.values)
 _ADMINISTRATOR = "administrator"
+_PARTS = ["instance_roles", "directory_roles", "is_superuser", "is_staff", "is_active"]
 
 
 def held(user_ids: Iterable[int], directory: Directory) -> dict[int, Held]:
@@ -58,7 +59,7 @@ def give(
         _note(directory, "team.set-member", team, user, role=role, group=mapping.group_dn)
         did.append(f"{role} of {team.name}")
         changed += 1
-    _set_parts(directory, user, user.directory_roles | _mask(mappings), did)
+    _set_parts(directory, user, did, add=_mask(mappings))
     return changed
 
 
@@ -75,9 +76,16 @@ def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], hel
         row.delete()
         _note(directory, "team.remove-member", row.team, user)
         did.append(f"no longer in {row.team.name}")
+    if looks_after(rows):
+        account_ends.end_lent_tokens(user)
     if parts:
-        _set_parts(directory, user, user.directory_roles & ~parts, did)
+        _set_parts(directory, user, did, drop=parts)
     return len(rows)
+
+
+def looks_after(rows: Iterable[HeldPlace]) -> bool:
+    """Whether one of the places lets its holder issue tokens of service accounts."""
+    return any(row.role != Membership.Place.MEMBER for row in rows)
 
 
 def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:
@@ -101,9 +109,13 @@ def _mask(mappings: Iterable[GroupMapping]) -> int:
     return mask
 
 
-def _set_parts(directory: Directory, user: User, mask: int, did: list[str]) -> None:
-    """Make the directory's part of the account's instance roles ``mask``; what was given here stays."""
-    mask &= ~_given_here(user)
+def _set_parts(directory: Directory, user: User, did: list[str], *, add: int = 0, drop: int = 0) -> None:
+    """Add to and drop from what the directory gives of the account's instance roles; what was given here stays."""
+    if not (add & ~user.directory_roles & ~_given_here(user) or drop & user.directory_roles):
+        return
+    user.refresh_from_db(fields=_PARTS, from_queryset=User.objects.select_for_update(no_key=True))
+    mask = user.directory_roles | _addable(directory, user, add & ~_given_here(user))
+    mask &= ~_droppable(directory, user, drop)
     if mask == user.directory_roles:
         return
     gone, new = user.directory_roles & ~mask, mask & ~user.directory_roles
@@ -117,6 +129,26 @@ def _set_parts(directory: Directory, user: User, mask: int, did: list[str]) -> N
     audit.record(actor=_acting(directory), action="user.change", subject=user, before=before, after=after)
     did += [f"{word} of the instance" for word in part_words(new)]
     did += [f"no longer {word} of the instance" for word in part_words(gone)]
+
+
+def _droppable(directory: Directory, user: User, parts: int) -> int:
+    """The parts that may go: administration does not leave with the last who has it."""
+    if parts & user.directory_roles & ADMINISTRATOR_BIT:
+        last_administrator.hold()
+        if last_administrator.is_last(user):
+            last_administrator.ring(user, directory)
+            return parts & ~ADMINISTRATOR_BIT
+    return parts
+
+
+def _addable(directory: Directory, user: User, parts: int) -> int:
+    """The parts that may come: that of an auditor would end administering as surely as a loss does."""
+    if parts & ~user.directory_roles & InstanceRole.AUDITOR.bit and user.is_superuser:
+        last_administrator.hold()
+        if last_administrator.is_last(user):
+            last_administrator.ring(user, directory)
+            return parts & ~InstanceRole.AUDITOR.bit
+    return parts
 
 
 def _given_here(user: User) -> int:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor
 from accounts.domain.directory_identity import identity_of
 from accounts.models import Directory, DirectorySync, FormerDirectory, User
-from accounts.services import alarms, audit, generations
+from accounts.services import alarms, audit, generations, last_administrator
 from accounts.services.directories import people, settings
 from accounts.services.directories.sync import progress, staging
 from tpi_site.kit import locking, queue
@@ -34,6 +34,7 @@ def delete(*, actor: Actor, directory: Directory) -> str:
     settings.require_may_configure(actor)
     settings.require_changed_here(actor, directory)
     with transaction.atomic():
+        last_administrator.require_one_outside(directory)
         people.hold(directory)
         removal = _remember(directory)
         Directory.objects.filter(pk=directory.pk).update(removal=removal, enabled=False, bind_password="")
@@ -73,6 +74,7 @@ def carry_on(directory: Directory) -> str:
 def _end_some(directory: Directory, removal: FormerDirectory) -> bool:
     """See to the next people; tells whether there were any."""
     with transaction.atomic(), audit.together():
+        people.hold_for_ends()
         _hold(directory)
         # Who signs in at this moment is waited for; keys stay free, which tokens being issued ask for.
         rows = User.objects.select_for_update(no_key=True).filter(directory=directory).order_by("pk")

@@ -11,6 +11,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.directory_settings import DirectorySettings, require_sound
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
+from accounts.permissions import require_person
 from accounts.services import audit
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tpi_site.kit.sealing import seal, unseal
@@ -198,6 +199,8 @@ def require_kept(directory: Directory) -> None:
 
 def _require_may_map(actor: Actor, instance_role: str) -> None:
     require_may_configure(actor)
+    if instance_role:
+        require_person(actor, "change which group plays a part for the instance")
     if instance_role and instance_role not in {ADMINISTRATOR, *(role.value for role in InstanceRole)}:
         raise Invalid(f"'{instance_role}' is not an instance role.", code="role-unknown")
 

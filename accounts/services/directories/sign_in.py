@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts.clients.ldap_connection import DirectoryFault, require_library
 from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import Directory, GroupMapping, User
 from accounts.services.directories import budgets, people, standing
 from accounts.services.directories.settings import settings_of
@@ -65,7 +66,8 @@ def verify(username: str, password: str, place: str, known: User | None) -> Verd
     """The account of the person, or none where no directory confirms the pair.
 
     An account that came from a directory is asked of that one alone; an unknown name of each, and the first that has the
-    person decides.  Raises :class:`Unavailable` where a directory that might have said yes does not answer.
+    person decides; the name of a program of none.  Raises :class:`Unavailable` where a directory that might have said yes
+    does not answer.
     """
     return _answer(_Question(username, password, place), known)
 
@@ -93,7 +95,8 @@ def away() -> Unavailable:
 
 
 def _answer(question: _Question, known: User | None) -> Verdict:
-    if not question.password or not _NAME.match(question.username):
+    is_programs = known is None and is_kept_for_programs(question.username)
+    if not question.password or not _NAME.match(question.username) or is_programs:
         return Verdict()
     is_away = False
     for directory in _candidates(known):

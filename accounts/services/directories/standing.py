@@ -15,6 +15,7 @@ from accounts.services.directories.settings import settings_of
 
 _NOTED_EVERY = timedelta(minutes=1)
 _ALARM = "directory-away"
+LAPSED = "Your account's directory has been away for too long; sign in again when it answers."
 
 
 def note_answer(directory: Directory) -> None:

@@ -20,7 +20,7 @@ from indexapp.api.v1 import access
 from indexapp.models import Index, ReservedPrefix
 from indexapp.permissions import prefixes_visible_to
 from indexapp.services import roles
-from tpi_site.kit.errors import NotFound
+from tpi_site.kit.errors import Unseen
 
 
 class PrefixSerializer(serializers.ModelSerializer[ReservedPrefix]):
@@ -112,5 +112,5 @@ class PrefixViewSet(Resource):
     def _prefix(self, pk: int) -> ReservedPrefix:
         found = self.rows().filter(pk=pk).first()
         if found is None:
-            raise NotFound("There is no such prefix that you may see.", code="prefix-unknown")
+            raise Unseen("There is no such prefix that you may see.", code="prefix-unknown")
         return found

@@ -15,17 +15,14 @@ from rest_framework.response import Response
 from accounts.api.bodies import StrictSerializer, TextField, WordsField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
-from accounts.api.teams import team_named
 from accounts.api.token_bodies import VERBS
-from accounts.api.users import user_named
 from accounts.domain.verbs import Verb, as_words, from_mask, parse_verbs
-from accounts.models import Team, User
 from indexapp.api.v1 import access
 from indexapp.domain.names import normalize_name
 from indexapp.models import Role
 from indexapp.permissions import roles_visible_to
-from indexapp.services import roles
-from tpi_site.kit.errors import Invalid, NotFound
+from indexapp.services import role_holders, roles
+from tpi_site.kit.errors import Invalid, Unseen
 
 
 class RoleSerializer(serializers.ModelSerializer[Role]):
@@ -130,7 +127,7 @@ class RoleViewSet(Resource):
         """Replaces what the holder held on this index, or on this project, before."""
         given = self.body(NewRoleSerializer)
         place = self._place(given["index"], given["project"])
-        holder: User | Team = user_named(given["user"]) if given["user"] is not None else team_named(given["team"])
+        holder = role_holders.named(actor=self.actor, user=given["user"], team=given["team"], **place)
         role = roles.grant(actor=self.actor, holder=holder, verbs=parse_verbs(given["verbs"]), **place)
         return self.created(role, reverse("api:role", args=[role.pk]))
 
@@ -157,5 +154,5 @@ class RoleViewSet(Resource):
     def _role(self, pk: int) -> Role:
         found = self.rows().filter(pk=pk).first()
         if found is None:
-            raise NotFound("There is no such role that you may see.", code="role-unknown")
+            raise Unseen("There is no such role that you may see.", code="role-unknown")
         return found

@@ -86,6 +86,7 @@ def remove(sync: DirectorySync, given: Given) -> None:
     directory = sync.directory
     for batch in _batches(sync, given):
         with transaction.atomic(), audit.together():
+            people.hold_for_ends()
             people.hold(directory)
             changed = False
             for person in batch:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.models import AuditEntry
-from accounts.services import audit
+from accounts.models import AuditEntry, Membership, User
+from accounts.services import audit, teams
 from tests.factories.cast import Cast
 from tests.factories.people import make_token
 from tpi_site.kit import request_context
@@ -39,3 +39,14 @@ def test_the_request_is_taken_from_the_context_where_the_actor_does_not_know_it(
 def test_a_long_name_is_cut_and_not_refused(cast: Cast) -> None:
     audit.record(actor=cast.actor("reader"), action="look", object_type="thing", object_name="x" * 1000)
     assert AuditEntry.objects.latest("pk").object_name == "x" * 400
+
+
+def test_a_list_that_may_be_long_is_cut_and_counted(cast: Cast) -> None:
+    User.objects.bulk_create(User(username=f"m-{number:03}", password="!") for number in range(250))
+    members = User.objects.filter(username__startswith="m-").order_by("pk")
+    Membership.objects.bulk_create(Membership(team=cast.team, user=user) for user in members)
+    teams.delete(actor=cast.actor("administrator"), team=cast.team)
+    detail = AuditEntry.objects.get(action="team.delete").detail
+    assert detail["number_of_members"] == 253
+    assert len(detail["members"]) == 200
+    assert detail["members"][:2] == ["member", "team_admin"]

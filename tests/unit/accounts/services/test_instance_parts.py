@@ -12,7 +12,7 @@ from indexapp.services import indexes, projects
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.people import SYSTEM, actor_of, make_directory, make_user
+from tests.factories.people import PASSWORD, SYSTEM, actor_of, make_directory, make_user
 from tests.factories.publishing import make_project
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -59,7 +59,7 @@ def test_an_administrator_who_audits_changes_nothing(cast: Cast) -> None:
 
 def test_an_auditor_keeps_their_own_password_and_makes_tokens_that_read(cast: Cast) -> None:
     actor = cast.actor("auditor")
-    users.set_password(actor=actor, user=cast.auditor, password="nobody guesses this")
+    users.set_password(actor=actor, user=cast.auditor, password="nobody guesses this", present=PASSWORD)
     token, _ = tokens.issue(actor=actor, owner=cast.auditor, name="mine", verbs=[Verb.READ])
     tokens.revoke(actor=actor, token=token)
     with refused("token-auditor"):

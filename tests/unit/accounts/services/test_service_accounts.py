@@ -30,18 +30,21 @@ def test_it_is_a_member_of_its_team_and_signs_in_with_tokens_alone(cast: Cast) -
             authenticate(basic("svc-build", password)["Authorization"])
 
 
-@pytest.mark.parametrize("name", ["", "Svc", "svc build", "-svc", "svc-", "s" * 65, "svc\n", "svc@x"])
+@pytest.mark.parametrize(
+    "name", ["", "Svc", "svc build", "-svc", "svc-", "svc", "build", "svc-" + "s" * 61, "svc-x\n", "svc-@x"]
+)
 def test_what_no_service_account_is_called(cast: Cast, name: str) -> None:
     with refused("name-invalid"):
         service_accounts.create(actor=cast.actor("team_admin"), team=cast.team, name=name)
 
 
 def test_its_name_is_nobody_elses(cast: Cast) -> None:
+    make_service_account(cast.team, "svc-build")
     with refused("user-exists"):
-        service_accounts.create(actor=cast.actor("team_admin"), team=cast.team, name="reader")
-    User.objects.filter(username="reader").update(username="Reader")
+        service_accounts.create(actor=cast.actor("team_admin"), team=cast.team, name="svc-build")
+    User.objects.filter(username="svc-build").update(username="SVC-Build")
     with refused("user-exists"):
-        service_accounts.create(actor=cast.actor("team_admin"), team=cast.team, name="reader")
+        service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
 
 
 @pytest.mark.parametrize("description", ["x" * 151, "two\nlines"])

@@ -13,7 +13,7 @@ from accounts.domain.verbs import Verb
 from accounts.models import Alarm, BrowserSession, User
 from accounts.services import sessions, tokens, users
 from tests import evidence
-from tests.factories.people import SYSTEM, actor_of, make_token, make_user
+from tests.factories.people import PASSWORD, SYSTEM, actor_of, make_token, make_user
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -151,7 +151,7 @@ def test_what_ends_an_accounts_use_ends_its_sessions(mia: User) -> None:
 def test_the_session_in_which_the_password_is_changed_goes_on(mia: User) -> None:
     here = begin(mia)
     begin(mia)
-    users.set_password(actor=actor_of(mia), user=mia, password="an entirely new phrase", keep=here)
+    users.set_password(actor=actor_of(mia), user=mia, password="an entirely new phrase", present=PASSWORD, keep=here)
     assert list(BrowserSession.objects.all()) == [here]
 
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.hashers import check_password
 
-from accounts.models import Token, User
+from accounts.models import AuditEntry, Token, User
 from accounts.services import users
 from indexapp.models import File, Role
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.people import make_token, make_user
+from tests.factories.people import PASSWORD, make_token, make_user
 from tests.factories.publishing import published
+from tpi_site.kit.errors import Forbidden, Throttled
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -115,18 +119,40 @@ def test_people_change_their_own_profile_and_nobody_elses(cast: Cast) -> None:
 
 
 def test_people_change_their_own_password_but_not_with_a_token(cast: Cast) -> None:
-    users.set_password(actor=cast.actor("reader"), user=cast.reader, password=GOOD)
+    users.set_password(actor=cast.actor("reader"), user=cast.reader, password=GOOD, present=PASSWORD)
     cast.reader.refresh_from_db()
     assert cast.reader.check_password(GOOD)
     by_token = cast.token_actor("reader")
     with refused("token-scope"):
-        users.set_password(actor=by_token, user=cast.reader, password=f"{GOOD} again")
+        users.set_password(actor=by_token, user=cast.reader, password=f"{GOOD} again", present=GOOD)
+
+
+def test_ones_own_password_is_changed_by_who_knows_the_present_one(cast: Cast) -> None:
+    actor = cast.actor("reader")
+    with refused("password-needed"):
+        users.set_password(actor=actor, user=cast.reader, password=GOOD)
+    with pytest.raises(Forbidden) as refusal:
+        users.set_password(actor=actor, user=cast.reader, password=GOOD, present="a guess")
+    assert refusal.value.code == "password-wrong"
+    assert User.objects.get(pk=cast.reader.pk).check_password(PASSWORD)
+    assert AuditEntry.objects.filter(object_name="reader", reason="password-wrong").exists()
+    for _ in range(settings.TPI_SIGN_IN_FAILURES):
+        with suppress(Forbidden, Throttled):
+            users.set_password(actor=actor, user=cast.reader, password=GOOD, present="a guess")
+    with pytest.raises(Throttled):
+        users.set_password(actor=actor, user=cast.reader, password=GOOD, present=PASSWORD)
+
+
+def test_a_person_has_no_programs_name(cast: Cast) -> None:
+    for name in ("svc-build", "SVC-Build", "\uff53vc-build"):
+        with refused("name-kept"):
+            users.create(actor=cast.actor("administrator"), username=name)
 
 
 def test_the_password_is_in_no_audit_entry(cast: Cast) -> None:
     found = evidence.collecting()
     users.create(actor=cast.actor("administrator"), username="nina", password=GOOD)
-    users.set_password(actor=cast.actor("reader"), user=cast.reader, password=f"{GOOD} too")
+    users.set_password(actor=cast.actor("reader"), user=cast.reader, password=f"{GOOD} too", present=PASSWORD)
     assert found.actions == ["user.create", "user.set-password"]
     assert not any(GOOD in str(entry.detail) for entry in found.audit)
 

@@ -153,7 +153,7 @@ def test_who_asks_about_whom(cast: Cast) -> None:
 
 
 def test_who_looks_after_a_team_asks_about_its_people_and_programs(cast: Cast) -> None:
-    program, lower = make_service_account(cast.team, "svc"), make_team("lower", parent=cast.team)
+    program, lower = make_service_account(cast.team, "svc-build"), make_team("lower", parent=cast.team)
     below = make_user("below")
     join(below, lower)
     for role, username in product(("maintainer", "team_admin"), ("member", program.username, "below")):

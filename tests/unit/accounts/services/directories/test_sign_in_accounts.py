@@ -148,10 +148,24 @@ def test_only_people_of_mapped_groups_come_in_where_the_directory_says_so(slapd:
 
 
 def test_a_service_account_does_not_take_a_persons_name(slapd: Slapd, corp: Directory) -> None:
-    make_service_account(make_team("red"), "alice")
+    program = make_service_account(make_team("red"))
+    User.objects.filter(pk=program.pk).update(username="alice")  # made before such names were kept for programs
     assert refused("alice", slapd.password_of("alice")) == "directory-name-taken"
     assert refused("alice", "wrong") == "password-wrong"
     assert Alarm.objects.filter(code="directory-name-taken").exists()
+
+
+@pytest.mark.parametrize("name", ["svc-build", "SVC-Build"])
+def test_the_name_of_a_program_is_no_persons_whatever_the_directory_says(
+    slapd: Slapd, corp: Directory, name: str
+) -> None:
+    dn = slapd.add_person(name, userPassword="a person's password")
+    for known in (False, True):
+        assert refused(name, "a person's password") == "password-wrong"
+        if not known:
+            make_service_account(make_team(), "svc-build")
+    assert slapd.binds(dn) == 0
+    assert not User.objects.filter(directory=corp).exists()
 
 
 def test_a_token_that_was_made_for_a_program_ends_with_the_person_who_made_it(slapd: Slapd, corp: Directory) -> None:

@@ -12,11 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import Directory, DirectorySync, User
-from accounts.services import passwords
-from accounts.services.directories import environment
+from accounts.models import Directory, DirectorySync, Token, User
+from accounts.services import passwords, tokens
+from accounts.services.directories import environment, standing
 from tests.factories.directories import map_group, openldap, slapd_values
-from tests.factories.people import make_team, make_token, make_user
+from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient, basic, bearer
 from tpi_site.kit.errors import Conflict, Invalid
@@ -51,10 +51,24 @@ def test_tokens_go_on_while_the_directory_is_away_and_end_after_the_grace(
     been_away(corp, 9)
     assert client.get("/api/v1/users/").status == 200
     been_away(corp, 11)
-    assert client.get("/api/v1/users/").status == 401
+    refused = client.get("/api/v1/users/")
+    assert (refused.status, refused.code, refused.json["detail"]) == (401, "directory-lapsed", standing.LAPSED)
     Directory.objects.update(failing_since=None)
     process_memory.forget()
     assert client.get("/api/v1/users/").status == 200
+
+
+def test_only_who_holds_a_tokens_secret_is_told_of_its_owners_directory(
+    alice: User, corp: Directory, machine: WsgiClient
+) -> None:
+    (token, text), (other, guess) = make_token(alice), make_token(alice)
+    Token.objects.filter(pk=other.pk).update(digest="0" * 64)  # so the text has the key id and another secret
+    been_away(corp, 1000)
+    assert machine.signed(bearer(text)).get("/api/v1/users/").code == "directory-lapsed"
+    assert machine.signed(bearer(guess)).get("/api/v1/users/").code == "token-wrong"
+    tokens.revoke(actor=SYSTEM, token=token)
+    process_memory.forget()
+    assert machine.signed(bearer(text)).get("/api/v1/users/").code == "token-wrong"
 
 
 def test_sessions_and_remembered_passwords_end_after_the_grace_too(

@@ -308,6 +308,7 @@ def test_a_sync_that_breaks_off_is_told_and_does_not_stand_in_the_way(
 
 
 def test_what_was_given_here_is_not_taken_by_a_group(slapd: Slapd, corp: Directory) -> None:
+    make_user(is_superuser=True)
     run(corp)
     User.objects.filter(username="alice").update(is_superuser=True, instance_roles=2)
     map_group(corp, slapd.group_dn("team-a"), None, instance_role="administrator")

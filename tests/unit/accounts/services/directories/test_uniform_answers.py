@@ -50,7 +50,7 @@ def people(slapd: Slapd, corp: Directory, _counted: None) -> User:
     """All who are in NAMES; the local one is given back."""
     enter("alice", slapd.password_of("alice"), "203.0.113.1")
     make_user("off", is_active=False)
-    make_service_account(make_team("red"), "robot")
+    make_service_account(make_team("red"), "svc-robot")
     forget_pairs()
     return make_user("local")
 
