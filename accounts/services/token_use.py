@@ -111,8 +111,7 @@ class _Known:
         return Actor(self.owner_id, self.username, self.is_superuser, scope, Method.TOKEN, roles=roles)
 
 
-_SQL = """
-SELECT t.id, t.key_id, t.digest, t.kind, t.name, t.verbs, t.created_at, t.expires_at, t.revoked_at, t.last_used_at,
+_SQL = """SELECT t.id, t.key_id, t.digest, t.kind, t.name, t.verbs, t.created_at, t.expires_at, t.revoked_at, t.last_used_at,
     t.indexes, t.projects, t.networks,
     u.id, u.username, u.is_superuser, u.instance_roles, u.is_break_glass, u.is_active,
     d.removal_id, d.failing_since

@@ -19,7 +19,7 @@ from accounts.services import second_factors, users
 from accounts.views.fresh import interruption
 from accounts.views.people import account, reader, signed_in
 from accounts.views.token_warnings import warnings_for
-from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unauthenticated, Unavailable
+from tpi_site.kit.errors import Forbidden, Invalid, Refusal, Throttled, Unavailable
 
 _SHOWN = 200
 
@@ -86,6 +86,6 @@ def _change(request: HttpRequest, form: PasswordForm) -> bool:
 
 def _field(refusal: Refusal) -> str | None:
     """The field that a refusal is about."""
-    if isinstance(refusal, Unauthenticated | Throttled | Unavailable) or refusal.code == "password-needed":
+    if isinstance(refusal, Throttled | Unavailable) or refusal.code in ("password-wrong", "password-needed"):
         return "present"
     return "new" if isinstance(refusal, Invalid) else None

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, AuditPending, DirectorySync, SignInMark, Token, VerifiedPassword
+from accounts.models import AuditEntry, AuditPending, AuditSink, DirectorySync, SignInMark, Token, VerifiedPassword
 from accounts.services import alarms, refusals
 from indexapp.models import Change, ReservedPrefix
 from tests import evidence
@@ -53,6 +53,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
     directory = silent_directory()
     return {
         "directory": directory.name,
+        "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "index": "theirs",
         "project": "secret",
         "version": "9.9",
@@ -169,7 +170,10 @@ def test_who_only_reads_changes_nothing_and_each_attempt_is_in_the_audit_log(
     route: str, method: str, machine: WsgiClient, cast: Cast, own: dict[str, Any], foreign: dict[str, Any]
 ) -> None:
     row = matrix.MACHINE[route]
-    kwargs = {key: foreign["id"][route] if key == "id" else value for key, value in _named(own, route).items()}
+    kwargs = {
+        key: _first(foreign, key, route) if key in ("id", "sink") else value
+        for key, value in _named(own, route).items()
+    }
     address = reverse(route, kwargs=kwargs)
     client = machine.signed(cast.basic("reader") if row.by_password else cast.bearer("reader"))
     before = _without_evidence()

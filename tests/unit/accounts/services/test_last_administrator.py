@@ -9,8 +9,7 @@ import pytest
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import ADMINISTRATOR_BIT, Alarm, BrowserSession, Directory, GroupMapping, Token, User
 from accounts.services import last_administrator, passwords, sessions, users
-from accounts.services.directories import people, sync
-from accounts.services.directories import settings as directories
+from accounts.services.directories import people, removal, settings, sync
 from tests.evidence import refused
 from tests.factories.directories import map_group, openldap, silent_directory
 from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
@@ -78,9 +77,9 @@ def test_who_comes_through_a_directory_counts_while_it_is_in_use(boss: User) -> 
     Directory.objects.update(enabled=True)
     users.change(actor=SYSTEM, user=boss, is_superuser=False)
     with refused("last-administrator"):
-        directories.delete(actor=SYSTEM, directory=corp)
+        removal.delete(actor=SYSTEM, directory=corp)
     make_user("third", is_superuser=True)
-    directories.delete(actor=SYSTEM, directory=corp)
+    removal.delete(actor=SYSTEM, directory=corp)
 
 
 def test_a_disabled_one_may_be_demoted_and_deleted_whoever_else_there_is(boss: User) -> None:
@@ -120,7 +119,7 @@ def test_a_sync_does_not_take_the_last_and_rings(slapd: Slapd, corp: Directory, 
     if way == "group":
         slapd.set_members("team-a", [])
     else:
-        directories.unmap_group(actor=SYSTEM, mapping=GroupMapping.objects.get(instance_role="administrator"))
+        settings.unmap_group(actor=SYSTEM, mapping=GroupMapping.objects.get(instance_role="administrator"))
     for _ in range(2):
         run(corp)
         alice.refresh_from_db()

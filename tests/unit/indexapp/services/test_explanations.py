@@ -160,7 +160,7 @@ def test_who_looks_after_a_team_asks_about_its_people_and_programs(cast: Cast) -
         found = why(cast.user(role), Verb.UPLOAD, username=username)
         assert (found.allowed, kinds(found)) == (True, ["role-of-team"]), (role, username)
     give(program, [Verb.YANK], cast.index)
-    assert kinds(why(cast.maintainer, Verb.YANK, username="svc")) == ["role"]
+    assert kinds(why(cast.maintainer, Verb.YANK, username="svc-build")) == ["role"]
 
 
 def test_they_ask_only_where_they_read_or_a_team_of_theirs_holds_something(cast: Cast) -> None:

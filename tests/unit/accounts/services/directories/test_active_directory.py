@@ -111,7 +111,7 @@ def test_moved_deleted_and_renamed_people(samba: Samba, ad: Directory, how: str)
 
 
 def test_the_check_of_a_directory_that_is_in_order(samba: Samba, ad: Directory) -> None:
-    steps = check(ad, "alice")
+    steps = check(ad, "alice").steps
     assert [(step.name, step.is_good) for step in steps] == [
         (name, True) for name in ("connect", "tls", "bind", "search", "groups")
     ]

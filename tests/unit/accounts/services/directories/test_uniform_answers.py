@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
-NAMES = ("local", "off", "robot", "alice", "bob", "nobody", "n*b*dy", "")
+NAMES = ("local", "off", "svc-robot", "alice", "bob", "nobody", "n*b*dy", "")
 """A local account, a disabled one, a program's, a known person's, a person's who was never here, and nobody's."""
 
 
