@@ -22,7 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
-from accounts.services import passwords, refusals, second_factors, token_use
+from accounts.services import passwords, refusals, second_factors, token_recognition
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Kind, Refusal, Unauthenticated
 from tpi_site.kit.request_context import current
@@ -61,7 +61,7 @@ def remembered(authorization: str, generation: int) -> Actor | None:
     known = _known.get(_key(authorization))
     if known is None or known.generation != generation or known.until < time.monotonic():
         return None
-    token_use.require_welcome(known.actor.token)
+    token_recognition.require_welcome(known.actor.token)
     return known.actor
 
 
@@ -98,7 +98,7 @@ def _check(authorization: str) -> Actor:
 
 
 def _by_token(text: str) -> Actor:
-    actor = token_use.recognise(text)
+    actor = token_recognition.recognise(text)
     if actor is None:
         raise Unauthenticated(WRONG_TOKEN, code="token-wrong")
     return actor

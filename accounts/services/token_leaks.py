@@ -12,7 +12,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.token_format import TokenParts, parse_token
 from accounts.models import Token
 from accounts.services import alarms, audit, generations, token_lineage
-from accounts.services.token_use import fits
+from accounts.services.token_recognition import fits
 from tpi_site.kit.logs import redact
 
 MOST_REPORTED = 100

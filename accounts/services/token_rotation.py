@@ -12,7 +12,7 @@ from accounts.domain.actors import Actor
 from accounts.models import Token, TokenKind
 from accounts.models.tokens import usable
 from accounts.services import audit, generations, token_bounds, token_lineage, token_policy, tokens
-from accounts.services.token_use import scope_of
+from accounts.services.token_recognition import scope_of
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
 USUAL_OVERLAP = timedelta(days=1)

@@ -16,7 +16,7 @@ from accounts.domain.verbs import Verb, as_words, to_mask
 from accounts.models import Token, TokenKind, User
 from accounts.services import audit, generations, token_bounds, token_lineage, token_policy
 from accounts.services.service_accounts import may_manage_service_account
-from accounts.services.token_use import recognise
+from accounts.services.token_recognition import recognise
 from tpi_site.kit.errors import Forbidden, Invalid, Unseen
 
 

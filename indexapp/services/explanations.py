@@ -11,7 +11,7 @@ from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import Token, User
 from accounts.permissions import SIGN_IN, tokens_visible_to
-from accounts.services import token_use
+from accounts.services import token_recognition
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Role
@@ -76,7 +76,7 @@ class Question:
         """The person as they would act."""
         if self.token is None:
             return self.user.actor(Method.SESSION)
-        return self.user.actor(Method.TOKEN, token_use.scope_of(self.token))
+        return self.user.actor(Method.TOKEN, token_recognition.scope_of(self.token))
 
 
 def ask(asker: Actor, *, username: str, index: str, verb: Verb, project: str = "", token: str = "") -> Explanation:

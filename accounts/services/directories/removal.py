@@ -14,7 +14,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.directory_identity import identity_of
 from accounts.models import Directory, DirectorySync, FormerDirectory, User
 from accounts.services import alarms, audit, generations, last_administrator
-from accounts.services.directories import people, settings
+from accounts.services.directories import departures, people, settings
 from accounts.services.directories.sync import progress, staging
 from tpi_site.kit import locking, queue
 from tpi_site.kit.errors import Conflict
@@ -74,13 +74,13 @@ def carry_on(directory: Directory) -> str:
 def _end_some(directory: Directory, removal: FormerDirectory) -> bool:
     """See to the next people; tells whether there were any."""
     with transaction.atomic(), audit.together():
-        people.hold_for_ends()
+        departures.hold_for_ends()
         _hold(directory)
         # Who signs in at this moment is waited for; keys stay free, which tokens being issued ask for.
         rows = User.objects.select_for_update(no_key=True).filter(directory=directory).order_by("pk")
         batch = list(rows[:_BATCH])
         if batch:
-            people.leave(batch, directory, removal)
+            departures.leave(batch, directory, removal)
             FormerDirectory.objects.filter(pk=removal.pk).update(ended=F("ended") + len(batch))
             generations.bump_access()
     return bool(batch)
@@ -99,7 +99,7 @@ def _finish(directory: Directory, removal: FormerDirectory) -> str:
         _hold(directory)
         if Directory.objects.filter(pk=directory.pk).delete()[0]:  # else another run of the job was faster
             FormerDirectory.objects.filter(pk=removal.pk).update(ended_at=timezone.now())
-            audit.record(actor=people.acting(directory), action="directory.removed", subject=directory)
+            audit.record(actor=departures.acting(directory), action="directory.removed", subject=directory)
             for code in _ALARMS:
                 alarms.settle(code, subject=directory.name)
             generations.bump_access()

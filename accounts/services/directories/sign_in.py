@@ -14,7 +14,7 @@ from accounts.clients.ldap_connection import DirectoryFault, require_library
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import Directory, GroupMapping, User
-from accounts.services.directories import budgets, people, standing
+from accounts.services.directories import budgets, departures, people, standing
 from accounts.services.directories.settings import settings_of
 from tpi_site.kit.errors import Throttled, Unavailable
 
@@ -177,7 +177,7 @@ def _end_disabled(directory: Directory, entry: DirectoryEntry) -> None:
     """Somebody tried the name of a person whom the directory has locked out: it ends here without waiting for a sync."""
     user = people.find(directory, entry)
     if user is not None and user.is_active:
-        people.end(actor=people.acting(directory), user=user, reason="Disabled in the directory.")
+        departures.end(actor=departures.acting(directory), user=user, reason="Disabled in the directory.")
 
 
 def forget_faults() -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import DirectorySync, GroupMapping, Team, User
 from accounts.services import audit, generations
-from accounts.services.directories import people, places
+from accounts.services.directories import departures, people, places
 from accounts.services.directories.sync import progress, staging
 from accounts.services.directories.sync.staging import Given
 
@@ -86,14 +86,14 @@ def remove(sync: DirectorySync, given: Given) -> None:
     directory = sync.directory
     for batch in _batches(sync, given):
         with transaction.atomic(), audit.together():
-            people.hold_for_ends()
+            departures.hold_for_ends()
             people.hold(directory)
             changed = False
             for person in batch:
                 did: list[str] = []
                 if person.is_gone:
-                    people.end(
-                        actor=people.acting(directory),
+                    departures.end(
+                        actor=departures.acting(directory),
                         user=person.user,
                         reason="Disabled, moved out or deleted in the directory.",
                     )

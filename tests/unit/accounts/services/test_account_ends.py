@@ -9,7 +9,7 @@ import pytest
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Directory, Token, User, VerifiedPassword
 from accounts.services import passwords, token_rotation, tokens, users
-from accounts.services.directories import people
+from accounts.services.directories import departures
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
 from tests.factories.people import PASSWORD, SYSTEM, actor_of, make_service_account, make_token
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 def _end(user: User) -> None:
     directory = Directory.objects.first() or silent_directory()
-    people.end(actor=people.acting(directory), user=user, reason="left")
+    departures.end(actor=departures.acting(directory), user=user, reason="left")
 
 
 ENDS: dict[str, Callable[[User], object]] = {

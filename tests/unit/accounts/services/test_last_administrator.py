@@ -9,7 +9,7 @@ import pytest
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import ADMINISTRATOR_BIT, Alarm, BrowserSession, Directory, GroupMapping, Token, User
 from accounts.services import last_administrator, passwords, sessions, users
-from accounts.services.directories import people, removal, settings, sync
+from accounts.services.directories import departures, removal, settings, sync
 from tests.evidence import refused
 from tests.factories.directories import map_group, openldap, silent_directory
 from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
@@ -149,14 +149,14 @@ def test_nor_does_a_group_of_auditors(slapd: Slapd, corp: Directory, alice: User
 def test_who_is_shut_out_as_the_last_loses_sessions_and_tokens_and_keeps_the_part(corp: Directory, alice: User) -> None:
     sessions.begin(user=alice, address="", browser="")
     token, _ = make_token(alice)
-    people.end(actor=people.acting(corp), user=alice, reason="Deleted in the directory.")
+    departures.end(actor=departures.acting(corp), user=alice, reason="Deleted in the directory.")
     alice.refresh_from_db()
     assert (alice.is_active, alice.is_superuser) == (True, True)
     assert not BrowserSession.objects.exists()
     assert Token.objects.get(pk=token.pk).revoked_at is not None
     assert is_told(alice)
     make_user("other", is_superuser=True)
-    people.end(actor=people.acting(corp), user=alice, reason="Deleted in the directory.")
+    departures.end(actor=departures.acting(corp), user=alice, reason="Deleted in the directory.")
     assert not User.objects.get(pk=alice.pk).is_active
 
 

@@ -28,7 +28,7 @@ from accounts.models import (
     VerifiedPassword,
 )
 from accounts.services import alarms, passwords, sessions, tokens
-from accounts.services.directories import people, removal, settings, sync
+from accounts.services.directories import departures, people, removal, settings, sync
 from accounts.services.directories.sync import progress, reading
 from tests import evidence
 from tests.factories.directories import map_group, openldap, silent_directory
@@ -165,7 +165,7 @@ def test_a_job_that_was_killed_is_taken_up_again(monkeypatch: pytest.MonkeyPatch
     corp = silent_directory()
     belonging(corp, 7)
     removal.delete(actor=SYSTEM, directory=corp)
-    leave, calls = people.leave, []
+    leave, calls = departures.leave, []
 
     def killed(*arguments: Any) -> None:
         calls.append(1)
@@ -174,7 +174,7 @@ def test_a_job_that_was_killed_is_taken_up_again(monkeypatch: pytest.MonkeyPatch
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(people, "leave", killed)
+        patch.setattr(departures, "leave", killed)
         with pytest.raises(KeyboardInterrupt):
             tasks.remove_directory(corp.pk)
     assert FormerDirectory.objects.get().ended == User.objects.filter(is_active=False).count() == 2 * survives

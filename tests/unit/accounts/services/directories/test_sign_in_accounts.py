@@ -9,7 +9,7 @@ import pytest
 from accounts.domain.verbs import Verb
 from accounts.models import Alarm, Directory, Membership, SignInMark, Token, User, VerifiedPassword
 from accounts.services import tokens
-from accounts.services.directories import people
+from accounts.services.directories import departures
 from tests.factories.directories import map_group, openldap
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.unit.accounts.services.directories.signing_in import enter, refused
@@ -176,7 +176,7 @@ def test_a_token_that_was_made_for_a_program_ends_with_the_person_who_made_it(sl
     assert own is not None
     child, _ = tokens.issue(actor=own, owner=make_service_account(team), name="job", verbs=[Verb.READ])
 
-    people.end(actor=SYSTEM, user=alice, reason="left")
+    departures.end(actor=SYSTEM, user=alice, reason="left")
 
     child.refresh_from_db()
     assert child.revoked_at is not None
