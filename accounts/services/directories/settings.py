@@ -12,7 +12,7 @@ from accounts.domain.directory_settings import DirectorySettings, require_sound
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
 from accounts.permissions import require_person
-from accounts.services import audit
+from accounts.services import audit, last_administrator
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tpi_site.kit.sealing import seal, unseal
 
@@ -114,6 +114,8 @@ def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
             code="directory-password-again",
         )
     with transaction.atomic():
+        if not directory.enabled and actor.user_id is not None:
+            last_administrator.require_one_outside(directory)
         directory.save(update_fields=list(values))
         audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
     return directory

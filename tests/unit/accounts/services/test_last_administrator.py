@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accounts.domain.actors import Actor
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import ADMINISTRATOR_BIT, Alarm, BrowserSession, Directory, GroupMapping, Token, User
 from accounts.services import last_administrator, passwords, sessions, users
@@ -78,6 +80,8 @@ def test_who_comes_through_a_directory_counts_while_it_is_in_use(boss: User) -> 
     users.change(actor=SYSTEM, user=boss, is_superuser=False)
     with refused("last-administrator"):
         removal.delete(actor=SYSTEM, directory=corp)
+    with refused("last-administrator"):
+        settings.change(actor=actor_of(other), directory=Directory.objects.get(), enabled=False)
     make_user("third", is_superuser=True)
     removal.delete(actor=SYSTEM, directory=corp)
 
@@ -164,9 +168,10 @@ def test_who_is_shut_out_as_the_last_loses_sessions_and_tokens_and_keeps_the_par
 def test_two_who_demote_each_other_at_once_leave_one() -> None:
     first, second = (make_user(name, is_superuser=True) for name in ("first", "second"))
 
-    def demote(actor: User, user: User) -> None:
-        users.change(actor=actor_of(actor), user=user, is_superuser=False)
+    def demote(actor: Actor, user: User) -> None:
+        users.change(actor=actor, user=user, is_superuser=False)
 
-    answers = together([lambda: demote(first, second), lambda: demote(second, first)])
+    pairs = [(actor_of(first), second), (actor_of(second), first)]
+    answers = together([partial(demote, *pair) for pair in pairs])
     assert last_administrator.able().count() == 1
     assert [answer for answer in answers if isinstance(answer, Conflict)] != []
