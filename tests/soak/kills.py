@@ -23,6 +23,7 @@ from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic, form_body, upload_fields
 from tests.soak.books import check_books
 from tests.soak.cargo import Cargo
+from tests.soak.traffic import is_fault
 
 _PROJECTS = 12
 _SIZES = (1_000, 30_000, 300_000, 2_000_000)
@@ -162,6 +163,7 @@ def run(kills: int, clients: int, seed: int) -> list[str]:
                 client.join()
         killer.recover()
         wrong = [f"strange answer: {line}" for line in uploads.strange]
+        wrong += [f"log: {line[:3000]}" for line in server.log.splitlines() if uploads.strange and is_fault(line)]
         wrong += check_books(server, token, uploads.acknowledged, uploads.unsure)
         wrong += _ended(server, killer)
     _account(kills, uploads, killer, wrong)
