@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.domain.actors import Actor
+from accounts.domain.token_format import KEY_ID_LENGTH
 from accounts.domain.verbs import Verb
 from accounts.models import Alarm, AuditEntry, Directory, Membership, Team, Token, User
 from accounts.models.placing import teams_of, teams_under
@@ -165,5 +166,12 @@ _NAMED = (
 
 
 def audit_search(text: str) -> Q:
-    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id."""
-    return Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)
+    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id.
+
+    Of a token's key id: what was done with the token, and to it while it is kept.
+    """
+    found = Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)
+    if len(text) != KEY_ID_LENGTH:
+        return found
+    tokens = list(Token.objects.filter(key_id=text).only("pk", "key_id", "name"))
+    return found | Q(token_key_id=text) | Q(object_type="token", object_name__in=[str(token) for token in tokens])

@@ -155,7 +155,7 @@ class AuditScreen(ReadOnlyScreen):
         RequestFilter,
     )
     search_fields = ("actor_name", "object_name", "request_id")
-    search_help_text = "The exact name of a person or of what was acted upon, or a request's id."
+    search_help_text = "The exact name of a person or of what was acted upon, a token's key id, or a request's id."
     ordering = ("-pk",)
     list_defer = ("detail",)
     fieldsets = (

@@ -104,7 +104,7 @@ class UserForm(RefusableForm):
     class Meta:
         model = User
         fields = ("email", "first_name", "last_name", "is_active", "is_superuser", "is_break_glass")
-        labels = {"is_active": "Enabled", "is_superuser": "Administrator", "is_break_glass": "Breaks the glass"}
+        labels = {"is_active": "Enabled", "is_superuser": "Administrator", "is_break_glass": "Break-glass account"}
         help_texts = {
             "is_break_glass": "An administrator with a password kept here, for the day the directory is down.",
             "is_active": "A disabled account cannot sign in, and its tokens are revoked. What it published stays.",

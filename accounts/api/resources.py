@@ -16,6 +16,7 @@ from accounts.api.bodies import MAX_BODY, StrictSerializer
 from accounts.domain.actors import Actor
 from tpi_site.kit.bodies import Body
 from tpi_site.kit.errors import Invalid
+from tpi_site.kit.pagination import KeysetPagination
 from tpi_site.kit.public_urls import public_url
 
 
@@ -61,9 +62,21 @@ class Resource(GenericViewSet[Any]):
         return self.rows()
 
     def listed(self) -> Response:
-        """One page of the filtered rows."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        """One page of the filtered rows; a parameter that is not known is refused."""
+        rows = self.get_queryset()
+        pages = self.paginator
+        self.require_known_parameters(
+            *((pages.cursor_param, pages.size_param) if isinstance(pages, KeysetPagination) else ())
+        )
+        page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def require_known_parameters(self, *others: str) -> None:
+        """Refuse a filter that is misspelt: it would give more than was asked for, and look like an answer."""
+        known = [*getattr(getattr(self, "filterset_class", None), "base_filters", ()), *others]
+        if unknown := sorted(set(self.request.query_params) - {*known, "format"}):
+            named = ", ".join(f"'{name[:40]}'" for name in unknown[:5])
+            raise Invalid(f"There is no parameter {named} here; use {', '.join(known)}.", code="parameter-unknown")
 
     def body(self, shape: type[StrictSerializer]) -> dict[str, Any]:
         """The validated body of the request."""

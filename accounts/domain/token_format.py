@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 PREFIX = "tpi_"
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_KEY_ID_LENGTH = 12
+KEY_ID_LENGTH = 12
 _SECRET_LENGTH = 40  # 238 bits
 _CHECKSUM_LENGTH = 6
 PATTERN = re.compile(r"tpi_([0-9A-Za-z]{12})([0-9A-Za-z]{40})([0-9A-Za-z]{6})\Z")
@@ -49,7 +49,7 @@ def _checksum(body: str) -> str:
 
 def make_token() -> tuple[str, TokenParts]:
     """A new token: the text that is shown once, and its parts."""
-    parts = TokenParts(_random(_KEY_ID_LENGTH), _random(_SECRET_LENGTH))
+    parts = TokenParts(_random(KEY_ID_LENGTH), _random(_SECRET_LENGTH))
     body = f"{PREFIX}{parts.key_id}{parts.secret}"
     return body + _checksum(body), parts
 

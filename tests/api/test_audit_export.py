@@ -54,6 +54,25 @@ def test_a_parameter_that_would_be_passed_over_is_refused_by_its_name(rest: AsPe
     assert not AuditEntry.objects.filter(action="audit.export").exists()
 
 
+@pytest.mark.parametrize("path", ["audit/?actr=ann", "tokens/?ower=me", "indexes/?page=2", "users/?q="])
+def test_a_list_refuses_a_filter_that_it_does_not_know(rest: AsPerson, path: str) -> None:
+    refused(rest("administrator").get(path), 400, "parameter-unknown")
+    refused(rest("anonymous").get(path), 401)
+
+
+def test_a_tokens_key_id_finds_what_was_done_with_it_and_to_it(rest: AsPerson, cast: Cast) -> None:
+    issued = rest("reader").post("tokens/", {"name": "ci", "verbs": ["read"]}).json
+    with_it = WsgiClient(rest("reader").client.application).signed(bearer(issued["token"]))
+    assert (
+        with_it.request("POST", "/api/v1/teams/", headers={"Content-Type": "application/json"}, body=b"{}").status
+        >= 400
+    )
+    rest("administrator").delete(f"tokens/{issued['id']}/")
+    found = rest("administrator").rows(f"audit/?q={issued['key_id']}")
+    assert {row["action"] for row in found} >= {"token.issue", "token.revoke"}
+    assert rest("administrator").rows("audit/?q=nobodyhasit0") == []
+
+
 def test_several_kinds_are_asked_for_together(rest: AsPerson) -> None:
     for kind in ("user", "team", "role"):
         audit.record(actor=SYSTEM, action="test.act", object_type=kind, object_name=kind)

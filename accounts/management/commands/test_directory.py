@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Directory
@@ -25,6 +26,10 @@ class Command(BaseCommand):
         directory = Directory.objects.filter(name=options["name"]).first()
         if directory is None:
             known = ", ".join(Directory.objects.values_list("name", flat=True)) or "none is configured"
+            if options["name"] in settings.TPI_DIRECTORIES:
+                raise CommandError(
+                    f"'{options['name']}' stands in TPI_LDAP and is taken up by `manage.py prepare`; run it first."
+                )
             raise CommandError(f"There is no directory '{options['name']}' ({known}).")
         found = checks.check(directory, options["user"])
         for step in found.steps:

@@ -119,6 +119,10 @@ def refuse(actor: Actor, index_name: str) -> NoReturn:
         )
     if bound := permissions.bound_elsewhere(actor, index_name):
         raise Forbidden(bound, code="right-missing")
+    if actor.token is not None and Verb.READ not in actor.token.verbs:
+        raise Forbidden(
+            f"The token '{actor.token.name}' is not for reading; make one with the verb 'read'.", code="right-missing"
+        )
     with_token = f" with the token '{actor.token.name}'" if actor.token else ""
     raise Forbidden(
         f"The user '{actor.display_name}' isn't allowed to read this from the index '{index_name}'{with_token}; ask a "

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from accounts.domain.actors import TokenScope
 from accounts.domain.verbs import Verb
 from indexapp.models import Index
 from indexapp.services.pages import access
@@ -51,6 +52,13 @@ def test_a_closed_index_is_refused_like_one_that_is_not_there(cast: Cast, name: 
     )
     with pytest.raises(Unauthenticated):
         access.open_index(cast.actor("anonymous"), name)
+
+
+def test_a_token_that_is_not_for_reading_is_called_by_its_name(cast: Cast) -> None:
+    uploader = cast.actor("uploader")
+    scope = TokenScope("k", "ci", frozenset({Verb.UPLOAD}))
+    with pytest.raises(Forbidden, match="The token 'ci' is not for reading"):
+        access.open_index(uploader.within(scope), "main")
 
 
 def test_administrators_are_told_that_an_index_is_not_there(cast: Cast) -> None:
