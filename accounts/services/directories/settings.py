@@ -102,23 +102,37 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
 def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
     """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
     require_may_configure(actor)
-    require_changed_here(actor, directory)
-    require_kept(directory)
-    before = {name: getattr(directory, name) for name in values if name != "bind_password"}
-    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
-    had_password = bool(directory.bind_password)
-    _set(directory, values)
-    if moved and had_password and not values.get("bind_password") and actor.user_id is not None:
-        raise Invalid(
-            f"Enter the bind account's password again: it is sent to where {', '.join(moved)} now leads.",
-            code="directory-password-again",
-        )
     with transaction.atomic():
+        if not values.get("enabled", True):
+            last_administrator.hold()  # before the row is held, as everywhere
+        _hold_row(directory)
+        require_changed_here(actor, directory)
+        require_kept(directory)
+        before = {name: getattr(directory, name) for name in values if name != "bind_password"}
+        _require_password_again(actor, directory, values)
+        _set(directory, values)
         if not directory.enabled and actor.user_id is not None:
             last_administrator.require_one_outside(directory)
         directory.save(update_fields=list(values))
         audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
     return directory
+
+
+def _hold_row(directory: Directory) -> None:
+    """Read the row again and keep it: what is in memory may be older than a removal or another change."""
+    try:
+        directory.refresh_from_db(from_queryset=Directory.objects.select_for_update(no_key=True))
+    except Directory.DoesNotExist:
+        raise NotFound("The directory was removed in the meantime.") from None
+
+
+def _require_password_again(actor: Actor, directory: Directory, values: dict[str, Any]) -> None:
+    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
+    if moved and directory.bind_password and not values.get("bind_password") and actor.user_id is not None:
+        raise Invalid(
+            f"Enter the bind account's password again: it is sent to where {', '.join(moved)} now leads.",
+            code="directory-password-again",
+        )
 
 
 _WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")
