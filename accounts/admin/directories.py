@@ -52,7 +52,7 @@ def latest_syncs(directories: list[Directory]) -> dict[int, DirectorySync]:
 
 def _is_ours(row: Directory) -> bool:
     """Whether it is configured here, and stays."""
-    return row.origin == Directory.Origin.CONSOLE and row.removal_id is None
+    return row.origin != Directory.Origin.ENVIRONMENT and row.removal_id is None
 
 
 def _is_kept(row: Directory) -> bool:
@@ -310,9 +310,9 @@ class DirectoryScreen(OperationsScreen):
     def source(self, row: Directory) -> str:
         """Where it is changed."""
         return (
-            "the console"
-            if row.origin == Directory.Origin.CONSOLE
-            else "the environment (TPI_LDAP_ variables); change it there"
+            "the environment (TPI_LDAP_ variables); change it there"
+            if row.origin == Directory.Origin.ENVIRONMENT
+            else "the console"
         )
 
     @admin.display(description="Bind account's password")

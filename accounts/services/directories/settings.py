@@ -99,8 +99,11 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
     return directory
 
 
-def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
-    """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
+def change(*, actor: Actor, directory: Directory, origin: str = "", **values: Any) -> Directory:
+    """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there.
+
+    ``origin`` is the environment's to give, which is not refused to switch off what all administrators come through.
+    """
     require_may_configure(actor)
     with transaction.atomic():
         if not values.get("enabled", True):
@@ -108,13 +111,21 @@ def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
         _hold_row(directory)
         require_changed_here(actor, directory)
         require_kept(directory)
-        before = {name: getattr(directory, name) for name in values if name != "bind_password"}
-        _require_password_again(actor, directory, values)
+        leads_elsewhere = _leads_elsewhere(directory, values) if actor.user_id is not None else []
+        if not values.get("enabled", True):
+            _see_to_administrators(actor, directory)
+        moved = {"origin": origin} if origin else {}
+        before = {name: getattr(directory, name) for name in (*values, *moved) if name != "bind_password"}
         _set(directory, values)
-        if not directory.enabled and actor.user_id is not None:
-            last_administrator.require_one_outside(directory)
-        directory.save(update_fields=list(values))
-        audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
+        if leads_elsewhere:
+            raise Invalid(
+                f"Enter the bind account's password again: it is sent to where {', '.join(leads_elsewhere)} now leads.",
+                code="directory-password-again",
+            )
+        directory.origin = origin or directory.origin
+        directory.save(update_fields=[*values, *moved])
+        after = _shown(values | moved)
+        audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=after)
     return directory
 
 
@@ -126,13 +137,19 @@ def _hold_row(directory: Directory) -> None:
         raise NotFound("The directory was removed in the meantime.") from None
 
 
-def _require_password_again(actor: Actor, directory: Directory, values: dict[str, Any]) -> None:
-    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
-    if moved and directory.bind_password and not values.get("bind_password") and actor.user_id is not None:
-        raise Invalid(
-            f"Enter the bind account's password again: it is sent to where {', '.join(moved)} now leads.",
-            code="directory-password-again",
-        )
+def _see_to_administrators(actor: Actor, directory: Directory) -> None:
+    """A person is refused to switch off what all of them come through; variables say how it is, and it is told."""
+    if actor.user_id is not None:
+        last_administrator.require_one_outside(directory)
+    else:
+        last_administrator.ring_if_none_outside(directory)
+
+
+def _leads_elsewhere(directory: Directory, values: dict[str, Any]) -> list[str]:
+    """Which of the new values would take the bind password that is kept to another place."""
+    if not directory.bind_password or values.get("bind_password"):
+        return []
+    return [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
 
 
 _WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")
