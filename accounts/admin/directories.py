@@ -125,7 +125,7 @@ ACTIONS = (
         name="disable",
         label="Disable",
         done="disabled",
-        question="Nobody signs in through it any more and it is not synced; tokens of its people go on.",
+        question="Nobody signs in through it any more and it is not synced; tokens of its people go on for some days.",
         perform=_set_enabled(enabled=False),
         permission="instance",
         offered=lambda actor, row: row.enabled and _is_ours(row) and actor.may_administer_instance,

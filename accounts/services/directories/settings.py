@@ -13,6 +13,7 @@ from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
 from accounts.permissions import require_person
 from accounts.services import audit, last_administrator
+from accounts.services.directories import switching
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tpi_site.kit.sealing import seal, unseal
 
@@ -111,6 +112,7 @@ def change(*, actor: Actor, directory: Directory, origin: str = "", **values: An
         _hold_row(directory)
         require_changed_here(actor, directory)
         require_kept(directory)
+        was_enabled = directory.enabled
         leads_elsewhere = _leads_elsewhere(directory, values) if actor.user_id is not None else []
         if not values.get("enabled", True):
             _see_to_administrators(actor, directory)
@@ -122,6 +124,8 @@ def change(*, actor: Actor, directory: Directory, origin: str = "", **values: An
                 f"Enter the bind account's password again: it is sent to where {', '.join(leads_elsewhere)} now leads.",
                 code="directory-password-again",
             )
+        if directory.enabled != was_enabled:
+            (switching.on if directory.enabled else switching.off)(directory)
         directory.origin = origin or directory.origin
         directory.save(update_fields=[*values, *moved])
         after = _shown(values | moved)
