@@ -66,6 +66,7 @@ _ABOUT = {
     "directory-sync-broken": _About(_sync(DirectorySync.State.FAILED)),
     "directory-group-missing": _About(_groups),
     "directory-name-taken": _About(_bearers, reads_all=True),
+    "directory-name-ambiguous": _About(_bearers, reads_all=True),
     "audit-sink-failing": _About(_sink, reads_all=True),
     "token-leaked": _About(_token, reads_all=True),
     "codes-guessed": _About(_person, reads_all=True),

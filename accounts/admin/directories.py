@@ -52,7 +52,7 @@ def latest_syncs(directories: list[Directory]) -> dict[int, DirectorySync]:
 
 def _is_ours(row: Directory) -> bool:
     """Whether it is configured here, and stays."""
-    return row.origin == Directory.Origin.CONSOLE and row.removal_id is None
+    return row.origin != Directory.Origin.ENVIRONMENT and row.removal_id is None
 
 
 def _is_kept(row: Directory) -> bool:
@@ -125,7 +125,7 @@ ACTIONS = (
         name="disable",
         label="Disable",
         done="disabled",
-        question="Nobody signs in through it any more and it is not synced; tokens of its people go on.",
+        question="Nobody signs in through it any more and it is not synced; tokens of its people go on for some days.",
         perform=_set_enabled(enabled=False),
         permission="instance",
         offered=lambda actor, row: row.enabled and _is_ours(row) and actor.may_administer_instance,
@@ -310,9 +310,9 @@ class DirectoryScreen(OperationsScreen):
     def source(self, row: Directory) -> str:
         """Where it is changed."""
         return (
-            "the console"
-            if row.origin == Directory.Origin.CONSOLE
-            else "the environment (TPI_LDAP_ variables); change it there"
+            "the environment (TPI_LDAP_ variables); change it there"
+            if row.origin == Directory.Origin.ENVIRONMENT
+            else "the console"
         )
 
     @admin.display(description="Bind account's password")

@@ -67,12 +67,17 @@ def is_disabled(attributes: Attributes) -> bool:
     if _number(attributes, "useraccountcontrol") & _DISABLED_BIT:
         return True
     expiry = _number(attributes, "accountexpires")
-    if expiry not in _NEVER and _EPOCH + timedelta(microseconds=expiry / 10) <= datetime.now(UTC):
+    if expiry not in _NEVER and expiry <= _file_time(datetime.now(UTC)):
         return True
     if _LOCKED_FOR_EVER in attributes.get("pwdaccountlockedtime", ()):
         return True
     flags = [*attributes.get("nsaccountlock", ()), *attributes.get("logindisabled", ())]
     return any(flag.upper() == b"TRUE" for flag in flags)
+
+
+def _file_time(moment: datetime) -> int:
+    """Tenths of a microsecond; compared as numbers, because directories hold some that no calendar has."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 10
 
 
 def _number(attributes: Attributes, name: str) -> int:

@@ -16,16 +16,20 @@ from accounts.clients import ldap_groups
 from accounts.clients.ldap_connection import encrypted, fault_of, options, search_fault
 from accounts.clients.ldap_entries import entry, wanted
 from accounts.clients.ldap_probe import first_answering
-from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.directory_entries import DirectoryEntry, account_name
 from accounts.domain.directory_settings import DirectorySettings
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of it: no entry for an unknown name; ``groups`` are normalised names, and empty unless asked for."""
+    """What came of it: no entry for an unknown name, nor for one that is several people's, which ``is_ambiguous`` tells.
+
+    ``groups`` are normalised names, and empty unless asked for.
+    """
 
     entry: DirectoryEntry | None = None
     is_verified: bool = False
+    is_ambiguous: bool = False
     groups: frozenset[str] = frozenset()
 
 
@@ -53,6 +57,8 @@ def _visited(
 ) -> Visit:
     found = backend.authenticate(None, username=username, password=password)
     person = backend.person
+    if backend.search.is_ambiguous:
+        return Visit(is_ambiguous=True)
     if found is None and settings.direct:  # nothing can be read with a password that was refused
         return Visit()
     if person is None or person.dn is None or person.attrs is None:
@@ -77,16 +83,38 @@ class _Visitor:
 
 
 class _Search(LDAPSearch):  # type: ignore[misc]  # untyped library
-    """The library takes a search that failed for one that found nothing; here it is a fault."""
+    """People by any of the attributes that name them, in one question, so that every name costs the same.
+
+    The library takes a search that failed for one that found nothing, where here it is a fault, and several entries for
+    none.  A person may often set attributes such as ``mail`` on their own; so whom the first one names is meant, and the
+    others count only where it names nobody.
+    """
+
+    def __init__(self, directory: DirectorySettings) -> None:
+        names = "".join(f"({name}=%(user)s)" for name in directory.names)
+        people = directory.people.replace("%", "%%")
+        super().__init__(directory.user_base, ldap.SCOPE_SUBTREE, f"(&{people}(|{names}))", wanted(directory))
+        self._first = directory.names[0].lower()
+        self.is_ambiguous = False
 
     def execute(self, connection: Any, filterargs: Mapping[str, str] | tuple[()] = (), escape: bool = True) -> Any:  # noqa: FBT001, FBT002  the library's signature
-        """The entries, names and attributes."""
-        given = {name: escape_filter_chars(value) for name, value in dict(filterargs).items()}
+        """The entry, name and attributes, or none; :attr:`is_ambiguous` says whether that is because there are several."""
+        asked = dict(filterargs)
+        given = {name: escape_filter_chars(value) for name, value in asked.items()}
         try:
             found = connection.search_s(self.base_dn, self.scope, self.filterstr % given, self.attrlist)
         except ldap.LDAPError as error:
             raise search_fault(error, self.base_dn) from None
-        return [(dn, attributes) for dn, attributes in found if dn]
+        entries = [(dn, attributes) for dn, attributes in found if dn]
+        if len(entries) > 1:
+            entries = [one for one in entries if self._is_first_name(asked.get("user", ""), one[1])] or entries
+        self.is_ambiguous = len(entries) > 1
+        return [] if self.is_ambiguous else entries
+
+    def _is_first_name(self, name: str, attributes: Mapping[str, list[bytes]]) -> bool:
+        """As a directory compares, without case and in one Unicode form, since its own answer does not tell which matched."""
+        values = next((values for key, values in attributes.items() if key.lower() == self._first), [])
+        return account_name(name) in {account_name(value.decode("utf-8", "replace")) for value in values}
 
 
 class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
@@ -96,7 +124,8 @@ class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
         self.directory = directory
         self._may_bind = may_bind
         self.person: Any = None
-        self.settings = _library_settings(directory)
+        self.search = _Search(directory)
+        self.settings = _library_settings(directory, self.search)
 
     def authenticate_ldap_user(self, ldap_user: Any, password: str) -> Any:
         """Keep who was found, also where the password is wrong; who is locked out is not bound at all."""
@@ -129,16 +158,14 @@ class _Backend(LDAPBackend):  # type: ignore[misc]  # untyped library
         return _Visitor(), True
 
 
-def _library_settings(directory: DirectorySettings) -> LDAPSettings:
-    names = "".join(f"({name}=%(user)s)" for name in directory.names)
-    people = directory.people.replace("%", "%%")
+def _library_settings(directory: DirectorySettings, search: _Search) -> LDAPSettings:
     given: dict[str, Any] = {
         "SERVER_URI": first_answering(directory),
         "START_TLS": directory.security == "starttls",
         "CONNECTION_OPTIONS": options(directory),
         "BIND_DN": directory.bind_dn,
         "BIND_PASSWORD": directory.bind_password,
-        "USER_SEARCH": _Search(directory.user_base, ldap.SCOPE_SUBTREE, f"(&{people}(|{names}))", wanted(directory)),
+        "USER_SEARCH": search,
     }
     if directory.direct:
         given |= {

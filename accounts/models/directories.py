@@ -46,6 +46,7 @@ class Directory(models.Model):
 
         CONSOLE = "console", "Console"
         ENVIRONMENT = "environment", "Environment"
+        RELEASED = "released", "Console, formerly the environment"
 
     name = models.CharField(max_length=64, unique=True, validators=[SLUG])
     title = models.CharField(max_length=200, blank=True)

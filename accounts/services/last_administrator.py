@@ -55,11 +55,25 @@ def require_another(user: User) -> None:
 def require_one_outside(directory: Directory) -> None:
     """Refuse to let a directory go that all administrators come through; takes the lock."""
     hold()
-    if able().filter(directory=directory).exists() and not able().exclude(directory=directory).exists():
+    if _all_come_through(directory):
         raise Conflict(
             f"All administrators come through the directory '{directory.name}'; make one with a password kept here first.",
             code="last-administrator",
         )
+
+
+def ring_if_none_outside(directory: Directory) -> None:
+    """Tell the operators that a directory goes off which all administrators come through; call it before, with the lock."""
+    if _all_come_through(directory):
+        sentence = (
+            f"The directory '{directory.name}' is configured no more and switched off, and all administrators come through "
+            "it. Make one with a password kept here, or configure it again."
+        )
+        alarms.ring(_ALARM, sentence, subject=directory.name)
+
+
+def _all_come_through(directory: Directory) -> bool:
+    return able().filter(directory=directory).exists() and not able().exclude(directory=directory).exists()
 
 
 def ring(user: User, directory: Directory) -> None:

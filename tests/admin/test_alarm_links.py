@@ -49,6 +49,7 @@ ABOUT: dict[str, Callable[[], tuple[str, Model]]] = {
     "directory-sync-paused": _sync("paused"),
     "directory-sync-broken": _sync("failed"),
     "directory-name-taken": lambda: ("corp ann", make_user("ann")),
+    "directory-name-ambiguous": lambda: ("corp ann", silent_directory()),
     "audit-sink-failing": _sink,
     "token-leaked": _token,
     "codes-guessed": lambda: ("ann", make_user("ann")),

@@ -15,23 +15,26 @@ from tpi_site.kit.errors import Invalid
 
 
 def write(configured: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make the rows equal to what is configured; one that is configured no more is switched off, and its people stay."""
+    """Make the rows equal to what is configured.
+
+    One that is configured no more is switched off, its people stay, and the console may change or delete it; it is taken
+    back when the variables return.
+    """
     actor = internal("environment")
     for place, (name, values) in enumerate(configured.items()):
         row = Directory.objects.filter(name=name).first()
-        given = {**values, "place": place, "enabled": True}
+        given = {**values, "place": place, "enabled": True, "origin": Directory.Origin.ENVIRONMENT}
         if row is None:
-            settings.create(actor=actor, name=name, origin=Directory.Origin.ENVIRONMENT, **given)
-        elif row.origin != Directory.Origin.ENVIRONMENT:
+            settings.create(actor=actor, name=name, **given)
+        elif row.origin == Directory.Origin.CONSOLE:
             raise Invalid(
                 f"TPI_LDAP names the directory '{name}', which was made in the console; give one of them another name.",
                 code="directory-exists",
             )
         elif changed := _changed(row, given):
             settings.change(actor=actor, directory=row, **changed)
-    stale = Directory.objects.filter(origin=Directory.Origin.ENVIRONMENT, enabled=True).exclude(name__in=configured)
-    for row in stale:
-        settings.change(actor=actor, directory=row, enabled=False)
+    for row in Directory.objects.filter(origin=Directory.Origin.ENVIRONMENT).exclude(name__in=configured):
+        settings.change(actor=actor, directory=row, enabled=False, origin=Directory.Origin.RELEASED)
 
 
 def variable_part(name: str) -> str:
@@ -41,7 +44,7 @@ def variable_part(name: str) -> str:
 
 def made_in_console(names: Iterable[str]) -> list[str]:
     """Which of the names directories have that were made in the console."""
-    rows = Directory.objects.filter(name__in=names).exclude(origin=Directory.Origin.ENVIRONMENT)
+    rows = Directory.objects.filter(name__in=names, origin=Directory.Origin.CONSOLE)
     return list(rows.order_by("name").values_list("name", flat=True))
 
 

@@ -14,7 +14,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.directory_identity import identity_of
 from accounts.models import Directory, DirectorySync, FormerDirectory, User
 from accounts.services import alarms, audit, generations, last_administrator
-from accounts.services.directories import departures, people, settings
+from accounts.services.directories import departures, people, settings, switching
 from accounts.services.directories.sync import progress, staging
 from tpi_site.kit import locking, queue
 from tpi_site.kit.errors import Conflict
@@ -22,7 +22,6 @@ from tpi_site.kit.errors import Conflict
 _JOB = "accounts.tasks.remove_directory"
 _BATCH = 500
 _SYNCS = 200
-_ALARMS = ("directory-away", "directory-sync-paused", "directory-sync-broken", "directory-group-missing")
 
 
 def delete(*, actor: Actor, directory: Directory) -> str:
@@ -100,7 +99,7 @@ def _finish(directory: Directory, removal: FormerDirectory) -> str:
         if Directory.objects.filter(pk=directory.pk).delete()[0]:  # else another run of the job was faster
             FormerDirectory.objects.filter(pk=removal.pk).update(ended_at=timezone.now())
             audit.record(actor=departures.acting(directory), action="directory.removed", subject=directory)
-            for code in _ALARMS:
+            for code in switching.ALARMS:
                 alarms.settle(code, subject=directory.name)
             generations.bump_access()
     return f"The directory '{directory.name}' is removed."

@@ -13,6 +13,7 @@ from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
 from accounts.permissions import require_person
 from accounts.services import audit, last_administrator
+from accounts.services.directories import switching
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tpi_site.kit.sealing import seal, unseal
 
@@ -99,26 +100,60 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
     return directory
 
 
-def change(*, actor: Actor, directory: Directory, **values: Any) -> Directory:
-    """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there."""
+def change(*, actor: Actor, directory: Directory, origin: str = "", **values: Any) -> Directory:
+    """Change some of :data:`EDITABLE`; an absent ``bind_password`` keeps the one that is there.
+
+    ``origin`` is the environment's to give, which is not refused to switch off what all administrators come through.
+    """
     require_may_configure(actor)
-    require_changed_here(actor, directory)
-    require_kept(directory)
-    before = {name: getattr(directory, name) for name in values if name != "bind_password"}
-    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
-    had_password = bool(directory.bind_password)
-    _set(directory, values)
-    if moved and had_password and not values.get("bind_password") and actor.user_id is not None:
-        raise Invalid(
-            f"Enter the bind account's password again: it is sent to where {', '.join(moved)} now leads.",
-            code="directory-password-again",
-        )
     with transaction.atomic():
-        if not directory.enabled and actor.user_id is not None:
-            last_administrator.require_one_outside(directory)
-        directory.save(update_fields=list(values))
-        audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=_shown(values))
+        if not values.get("enabled", True):
+            last_administrator.hold()  # before the row is held, as everywhere
+        _hold_row(directory)
+        require_changed_here(actor, directory)
+        require_kept(directory)
+        was_enabled = directory.enabled
+        leads_elsewhere = _leads_elsewhere(directory, values) if actor.user_id is not None else []
+        if not values.get("enabled", True):
+            _see_to_administrators(actor, directory)
+        moved = {"origin": origin} if origin else {}
+        before = {name: getattr(directory, name) for name in (*values, *moved) if name != "bind_password"}
+        _set(directory, values)
+        if leads_elsewhere:
+            raise Invalid(
+                f"Enter the bind account's password again: it is sent to where {', '.join(leads_elsewhere)} now leads.",
+                code="directory-password-again",
+            )
+        if directory.enabled != was_enabled:
+            (switching.on if directory.enabled else switching.off)(directory)
+        directory.origin = origin or directory.origin
+        directory.save(update_fields=[*values, *moved])
+        after = _shown(values | moved)
+        audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=after)
     return directory
+
+
+def _hold_row(directory: Directory) -> None:
+    """Read the row again and keep it: what is in memory may be older than a removal or another change."""
+    try:
+        directory.refresh_from_db(from_queryset=Directory.objects.select_for_update(no_key=True))
+    except Directory.DoesNotExist:
+        raise NotFound("The directory was removed in the meantime.") from None
+
+
+def _see_to_administrators(actor: Actor, directory: Directory) -> None:
+    """A person is refused to switch off what all of them come through; variables say how it is, and it is told."""
+    if actor.user_id is not None:
+        last_administrator.require_one_outside(directory)
+    else:
+        last_administrator.ring_if_none_outside(directory)
+
+
+def _leads_elsewhere(directory: Directory, values: dict[str, Any]) -> list[str]:
+    """Which of the new values would take the bind password that is kept to another place."""
+    if not directory.bind_password or values.get("bind_password"):
+        return []
+    return [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
 
 
 _WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -14,9 +15,13 @@ from accounts.clients.ldap_connection import DirectoryFault, require_library
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import Directory, GroupMapping, User
+from accounts.services import alarms
 from accounts.services.directories import budgets, departures, people, standing
 from accounts.services.directories.settings import settings_of
 from tpi_site.kit.errors import Throttled, Unavailable
+
+if TYPE_CHECKING:
+    from accounts.clients import ldap_sign_in
 
 _NAME = re.compile(r"[\w.@+ -]{1,150}\Z")
 _PAUSE = 5.0  # seconds for which a directory that has just failed is not asked again
@@ -120,25 +125,36 @@ def _candidates(known: User | None) -> list[Directory]:
 def _ask(directory: Directory, question: _Question) -> tuple[bool, User | None]:
     """Whether the directory has the person, and the account if the password is right."""
     mappings = list(GroupMapping.objects.filter(directory=directory).select_related("team"))
-    entry, is_verified, groups = _visit(directory, question, with_groups=bool(mappings))
+    seen = _visit(directory, question, with_groups=bool(mappings))
     standing.note_answer(directory)
+    entry = seen.entry
+    if seen.is_ambiguous and not question.is_idle:
+        _ring_for_ambiguous(directory, question.username)
+        return True, None  # another directory's person of that name is not the one who is meant here
     if entry is None or question.is_idle:
         return False, None
     if entry.disabled:
         _end_disabled(directory, entry)
         return True, None
-    if not is_verified:
+    if not seen.is_verified:
         if question.budget is not None and question.budget.is_last:
             budgets.ring(entry.username)
         return True, None
     if question.budget is not None:
         question.budget.keep_place()
-    return True, people.admit(directory, entry, _matching(mappings, groups))
+    return True, people.admit(directory, entry, _matching(mappings, seen.groups))
 
 
-def _visit(
-    directory: Directory, question: _Question, *, with_groups: bool
-) -> tuple[DirectoryEntry | None, bool, frozenset[str]]:
+def _ring_for_ambiguous(directory: Directory, username: str) -> None:
+    alarms.ring(
+        "directory-name-ambiguous",
+        f"In the directory '{directory.name}' several people bear the name '{username}', so that none of them signs in with "
+        "it; see who set it, and let people sign in with attributes only that they cannot change on their own.",
+        subject=f"{directory.name} {username}"[:200],
+    )
+
+
+def _visit(directory: Directory, question: _Question, *, with_groups: bool) -> ldap_sign_in.Visit:
     require_library()
     from accounts.clients import ldap_sign_in
 
@@ -164,7 +180,7 @@ def _visit(
         raise
     finally:
         _visits.release()
-    return seen.entry, seen.is_verified, seen.groups
+    return seen
 
 
 def _matching(mappings: list[GroupMapping], groups: frozenset[str]) -> list[GroupMapping]:

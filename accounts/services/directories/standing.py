@@ -23,7 +23,8 @@ def note_answer(directory: Directory) -> None:
     now = timezone.now()
     due = Q(last_ok_at=None) | Q(last_ok_at__lt=now - _NOTED_EVERY) | Q(failing_since__isnull=False)
     was_lapsed = has_lapsed(directory)
-    if not Directory.objects.filter(due, pk=directory.pk).update(last_ok_at=now, failing_since=None, failure=""):
+    rows = Directory.objects.filter(due, pk=directory.pk, enabled=True)  # one that is off stays as it was left
+    if not rows.update(last_ok_at=now, failing_since=None, failure=""):
         return
     if directory.failing_since is not None:
         alarms.settle(_ALARM, subject=directory.name)
@@ -36,7 +37,10 @@ def note_fault(directory: Directory, fault: DirectoryFault) -> None:
     """The directory has not answered, or not so that it could be used."""
     now = timezone.now()
     sentence = f"{fault.step}: {fault.sentence}"[:500]
-    Directory.objects.filter(pk=directory.pk).exclude(failing_since__isnull=False, failure=sentence).update(
+    rows = Directory.objects.filter(pk=directory.pk, enabled=True)
+    if not rows.exists():  # switched off, so that nothing is wrong
+        return
+    rows.exclude(failing_since__isnull=False, failure=sentence).update(
         failing_since=F("failing_since") if directory.failing_since else now, failure=sentence
     )
     directory.failing_since, directory.failure = directory.failing_since or now, sentence

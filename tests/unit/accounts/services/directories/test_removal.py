@@ -35,7 +35,7 @@ from tests.factories.directories import map_group, openldap, silent_directory
 from tests.factories.people import SYSTEM, join, make_service_account, make_team, make_token, make_user
 from tests.threads import together
 from tests.wsgi_client import WsgiClient, basic, bearer
-from tpi_site.kit.errors import Conflict, Refusal
+from tpi_site.kit.errors import Conflict, NotFound, Refusal
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
@@ -262,3 +262,13 @@ def test_what_is_being_removed_is_not_changed_any_more() -> None:
         with pytest.raises(Conflict) as refusal:
             act()
         assert refusal.value.code == "directory-being-removed"
+
+
+def test_nor_by_somebody_who_read_it_before_the_removal_began() -> None:
+    stale = silent_directory()
+    removal.delete(actor=SYSTEM, directory=Directory.objects.get())
+    with evidence.refused("directory-being-removed"):
+        settings.change(actor=SYSTEM, directory=stale, enabled=True, bind_password="another")
+    removal.carry_on(Directory.objects.get())
+    with pytest.raises(NotFound):
+        settings.change(actor=SYSTEM, directory=stale, title="Gone")

@@ -12,10 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import Directory, DirectorySync, Token, User
+from accounts.models import Alarm, AuditEntry, Directory, DirectorySync, Token, User
 from accounts.services import passwords, tokens
-from accounts.services.directories import environment, standing
-from tests.factories.directories import map_group, openldap, slapd_values
+from accounts.services.directories import environment, removal, standing
+from accounts.services.directories import settings as directories
+from tests.factories.directories import map_group, openldap, silent_values, slapd_values
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient, basic, bearer
@@ -144,9 +145,35 @@ def test_the_environment_configures_directories(slapd: Slapd) -> None:
     assert User.objects.get(username="alice").is_active
 
 
-def test_what_the_environment_configures_is_changed_there(slapd: Slapd, administrator_actor: Any) -> None:
-    from accounts.services.directories import settings as directories
+def test_what_has_left_the_environment_is_the_consoles_until_it_returns(administrator_actor: Any) -> None:
+    values = silent_values()
+    environment.write({"corp": values})
+    for _ in range(2):
+        environment.write({})
+    corp = Directory.objects.get()
+    assert (corp.origin, corp.enabled) == ("released", False)
+    assert AuditEntry.objects.filter(action="directory.change").count() == 1
+    directories.change(actor=administrator_actor, directory=corp, title="Old", enabled=True)
+    environment.write({"corp": {**values, "title": "New"}})
+    corp.refresh_from_db()
+    assert (corp.origin, corp.enabled, corp.title) == ("environment", True, "New")
+    assert environment.made_in_console(["corp"]) == []
+    environment.write({})
+    removal.delete(actor=administrator_actor, directory=Directory.objects.get())
+    assert not Alarm.objects.exists()
 
+
+def test_the_environment_lets_the_last_administrator_go_and_tells() -> None:
+    environment.write({"corp": silent_values()})
+    boss = make_user("boss", is_superuser=True)
+    User.objects.filter(pk=boss.pk).update(directory=Directory.objects.get(), password="!")
+    environment.write({})
+    assert not Directory.objects.get().enabled
+    alarm = Alarm.objects.get()
+    assert (alarm.code, alarm.subject) == ("last-administrator", "corp")
+
+
+def test_what_the_environment_configures_is_changed_there(slapd: Slapd, administrator_actor: Any) -> None:
     environment.write({"corp": slapd_values(slapd)})
     with pytest.raises(Conflict, match="TPI_LDAP_"):
         directories.change(actor=administrator_actor, directory=Directory.objects.get(), timeout=3)
@@ -165,7 +192,8 @@ def test_a_name_of_the_console_is_not_taken_by_the_environment(slapd: Slapd, cor
 
 
 def test_a_variable_that_is_taken_out_has_its_usual_value_again(slapd: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tpi_site.settings import directories, env
+    from tpi_site.settings import directories as variables
+    from tpi_site.settings import env
 
     monkeypatch.setattr(env, "declared", dict(env.declared))  # these are of this test alone
     values = slapd_values(slapd)
@@ -173,9 +201,9 @@ def test_a_variable_that_is_taken_out_has_its_usual_value_again(slapd: Slapd, mo
     for name, value in {"name_attribute": "cn", **values}.items():
         monkeypatch.setenv(f"TPI_LDAP_CORP_{name.upper()}", value)
     monkeypatch.setenv("TPI_LDAP", "corp")
-    environment.write(directories.read())
+    environment.write(variables.read())
     assert Directory.objects.get().name_attribute == "cn"
     monkeypatch.delenv("TPI_LDAP_CORP_NAME_ATTRIBUTE")
-    environment.write(directories.read())
+    environment.write(variables.read())
     assert Directory.objects.get().name_attribute == ""
     assert certificates
