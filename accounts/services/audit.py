@@ -19,7 +19,7 @@ from tpi_site.kit.inserting import insert, insert_all
 from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LISTED = 200
 """Names of a list that an entry holds."""
 _listeners: list[Callable[[], None]] = []
@@ -52,23 +52,24 @@ def record(
 
     ``subject`` gives type, id and name of what was acted upon, unless ``object_type`` and ``object_name`` say it.
     ``code`` is that of a refusal.  ``detail`` must be JSON and hold nothing secret; what was there before and after
-    goes in as ``before`` and ``after``, secrets among it through :func:`digested`.
+    goes in as ``before`` and ``after``, secrets among it through :func:`digested`.  Tokens and passwords that a sender
+    put where a name belongs are struck out of all of it.
     """
     context = current.get()
     entry = AuditEntry(
         actor_id=actor.user_id,
-        actor_name=_line(actor.display_name),
+        actor_name=cleaned(actor.display_name),
         token_key_id=actor.token.key_id if actor.token else "",
         method=actor.method.value,
-        address=_line(actor.address or context.address),
+        address=cleaned(actor.address or context.address),
         request_id=actor.request_id or context.request_id,
         action=action,
         object_type=object_type or (subject._meta.model_name or "" if subject else ""),
         object_id=subject.pk if subject is not None and isinstance(subject.pk, int) else None,
-        object_name=_line(redact(object_name or str(subject or "")))[:400],
+        object_name=cleaned(object_name or str(subject or ""))[:400],
         outcome=outcome,
         reason=code[:64],
-        detail=detail,
+        detail=_cleaned_within(detail),
     )
     waiting = _together.get()
     if waiting is not None:
@@ -103,6 +104,18 @@ def _tell() -> None:
         listener()
 
 
-def _line(text: str) -> str:
-    """``text`` without control characters: they could forge lines where entries are written, and part fields where hashed."""
+def cleaned(text: str) -> str:
+    """``text`` without tokens, passwords and control characters; the latter could forge lines and part hashed fields."""
+    text = redact(text)
     return _CONTROLS.sub(" ", text) if not text.isprintable() else text
+
+
+def _cleaned_within(value: Any) -> Any:
+    """JSON with each of its strings, names of members included, as :func:`cleaned` leaves it."""
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, dict):
+        return {_cleaned_within(name): _cleaned_within(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned_within(each) for each in value]
+    return value

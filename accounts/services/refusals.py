@@ -105,7 +105,7 @@ def on_note(listener: Callable[[], None]) -> None:
 def note(*, actor: Actor, code: str, path: str) -> None:
     """Count that ``actor`` was refused with ``code`` at ``path``."""
     is_nobody, key, who = actor.user_id is None, _key(actor, code), actor.user_id
-    place, path = place_of(actor.address), path[:_PATH]
+    place, path = place_of(actor.address), audit.cleaned(path)[:_PATH]  # cleaned whole: half a token is not recognised
     with _lock:
         room = _rooms[is_nobody]
         if key not in room and len(room) >= _MOST[is_nobody]:

@@ -50,3 +50,15 @@ def test_a_list_that_may_be_long_is_cut_and_counted(cast: Cast) -> None:
     assert detail["number_of_members"] == 253
     assert len(detail["members"]) == 200
     assert detail["members"][:2] == ["member", "team_admin"]
+
+
+def test_tokens_and_control_characters_are_struck_out_of_all_of_the_detail(cast: Cast) -> None:
+    _, text = make_token(cast.reader)
+    audit.record(
+        actor=cast.actor("reader"),
+        action="look",
+        subject=cast.index,
+        after={text: [f"a\r\nb {text}", {"deep": (text, 1, None, True)}]},
+    )
+    entry = AuditEntry.objects.latest("pk")
+    assert entry.detail == {"after": {"[redacted]": ["a b [redacted]", {"deep": ["[redacted]", 1, None, True]}]}}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ from django.db import OperationalError, connection
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.models import AuditEntry
-from accounts.services import refusals
+from accounts.services import audit_delivery, audit_export, audit_sinks, refusals
 from tests.factories.cast import Cast
+from tests.factories.people import SYSTEM, make_token
 from tests.wsgi_client import WsgiClient
 
 pytestmark = pytest.mark.django_db
@@ -157,3 +159,26 @@ def test_a_wrong_password_is_written_once_as_the_sign_in_that_it_is(machine: Wsg
     refusals.write(LATER)
     [entry] = AuditEntry.objects.filter(outcome="refused")
     assert (entry.action, entry.reason) == ("sign-in", "password-wrong")
+
+
+def test_a_token_in_an_address_is_nowhere_kept(machine: WsgiClient, cast: Cast, settings: Any, tmp_path: Path) -> None:
+    settings.TPI_DATA_DIR = tmp_path
+    _, text = make_token(cast.reader)
+    audit_sinks.create(actor=SYSTEM, name="file", kind="file", address="audit.jsonl")
+    client = machine.signed(cast.bearer("outsider"))
+    assert client.get(f"/api/v1/indexes/{text}/").status in (403, 404)
+    assert client.get(f"/api/v1/audit/?q={text}").status == 403
+    refusals.note(actor=cast.outsider.actor(Method.TOKEN), code="right-missing", path=f"/{'x' * 180}{text}\nforged")
+    refusals.write(LATER)
+    audit_delivery.deliver_all()
+    kept = {
+        "row": str(list(AuditEntry.objects.values())),
+        "export": "".join(audit_export.export(actor=cast.actor("administrator"), form="jsonl")),
+        "stream": "".join(path.read_text() for path in tmp_path.rglob("*.jsonl")),
+    }
+    for place, written_there in kept.items():
+        assert "request.refuse" in written_there, place
+        assert text[:16] not in written_there, place
+    paths = [path for row in AuditEntry.objects.filter(action="request.refuse") for path in row.detail["paths"]]
+    assert f"/{'x' * 180}[redacted] forged" in paths
+    assert "/api/v1/indexes/[redacted]/" in paths
