@@ -141,16 +141,28 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
     An unknown name, a disabled account and a service account get one answer, and the attempt is written down.
     """
     _require_manager(actor, team)
+    return set_member(actor=actor, team=team, user=person_named(actor=actor, team=team, username=username), role=role)
+
+
+def person_named(*, actor: Actor, team: Team, username: str) -> User:
+    """Who of exactly that user name could be taken into ``team``, which may be still to make; as :func:`invite` says.
+
+    For who may change the team.  Call it outside transactions that a refusal undoes.
+    """
+    is_new = team.pk is None
+    if not is_new:
+        _require_manager(actor, team)
     unseen_names.require_patience(actor)
     user = User.objects.filter(username=username).first()
     if user is not None and (actor.reads_everything or (user.is_active and user.kind == User.Kind.PERSON)):
-        return set_member(actor=actor, team=team, user=user, role=role)
+        return user
     raise unseen_names.failed(
         actor,
         "team.set-member",
         "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",
         code="user-unknown",
-        subject=team,
+        subject=None if is_new else team,
+        object_type="team" if is_new else "",
     )
 
 
