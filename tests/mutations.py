@@ -390,6 +390,8 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",
     "accounts.services.token_scopes.checked_indexes": "asks",
     "indexapp.services.role_holders.named": "asks, and writes down what fails",
+    "indexapp.services.prefix_holders.named": "asks, and writes down what fails",
+    "accounts.services.teams.person_named": "asks, and writes down what fails",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

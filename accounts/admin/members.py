@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
@@ -19,7 +20,7 @@ from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.filters import WithinFilter, choice_filter
 from tpi_site.kit.admin.refusals import RefusableForm
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Conflict, Refusal
 
 _TONES = {Membership.Place.ADMIN: "accent", Membership.Place.MAINTAINER: "second"}
 
@@ -40,9 +41,24 @@ def is_fixed(membership: Membership) -> bool:
     return membership.directory_id is not None or membership.user.kind == User.Kind.SERVICE
 
 
-def member_field() -> NamedField:
-    """A field that takes a user name."""
-    return NamedField(User.objects.filter(is_active=True), name_field="username", what="account", label="User")
+def member_field() -> forms.CharField:
+    """A field that takes a user name as text: a list to choose from, or an early look, would tell who there is."""
+    widget = forms.TextInput(attrs={"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"})
+    return forms.CharField(max_length=150, label="User", widget=widget)
+
+
+def put_person(form: forms.BaseForm, values: dict[str, Any], actor: Actor, team: Team | None) -> None:
+    """The account in the place of its name in ``values``, where all else is right.
+
+    Who cannot be taken in is an error of the form and no refusal, so that what is written of the attempt stays.
+    """
+    username = values.pop("user", None)
+    if form.errors or team is None or not username:
+        return
+    try:
+        values["user"] = teams.person_named(actor=actor, team=team, username=username)
+    except Refusal as refusal:
+        form.add_error("user", refusal.detail)
 
 
 class NewMembershipForm(RefusableForm):
@@ -65,6 +81,12 @@ class NewMembershipForm(RefusableForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["team"].queryset = managed_teams(self.actor)  # type: ignore[attr-defined]  # it is our NamedField
+
+    def clean(self) -> dict[str, Any] | None:
+        """The person is looked for when all else is right."""
+        values = super().clean() or {}
+        put_person(self, values, self.actor, values.get("team"))
+        return values
 
 
 class MembershipForm(RefusableForm):

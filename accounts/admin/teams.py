@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.members import MAPPINGS, groups_of, is_fixed, member_field
+from accounts.admin.members import MAPPINGS, groups_of, is_fixed, member_field, put_person
 from accounts.admin.rows import managed_teams, shown_teams
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, GroupMapping, Membership, ServiceAccount, Team
@@ -84,6 +84,7 @@ class TeamForm(ParentedForm):
 class MembershipForm(ModelForm):
     """One member; to put another person in the place, delete the row and add one."""
 
+    actor: ClassVar[Any] = None
     user = member_field()
 
     class Meta:
@@ -100,6 +101,13 @@ class MembershipForm(ModelForm):
             self.fields.pop("user", None)
         if self.instance.pk and is_fixed(self.instance):
             self.fields.pop("role", None)
+
+    def clean(self) -> dict[str, Any] | None:
+        """A new member is looked for when all else in the row is right."""
+        values = super().clean() or {}
+        if "user" in self.fields:
+            put_person(self, values, self.actor, self.instance.team if self.instance.team_id else Team())
+        return values
 
 
 class MembersFormSet(BaseInlineFormSet):
@@ -131,6 +139,12 @@ class MembersInline(TabularInline):
         """The members with their accounts."""
         rows = Membership.objects.select_related("user", "team", "directory").prefetch_related(MAPPINGS)
         return rows.order_by("user__username", "pk")
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        """Forms that know who fills them in."""
+        formset: Any = super().get_formset(request, obj, **options)
+        formset.form.actor = actor_of(request)
+        return formset
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who sees the team sees its members."""

@@ -62,17 +62,19 @@ def change(*, actor: Actor, team: Team, **values: Any) -> Team:
     if unknown := set(values) - EDITABLE:
         raise Invalid(f"These fields of a team cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed")
     with transaction.atomic():
+        if "parent" in values:
+            token_lineage.hold()
         nesting.lock()
         moves = "parent" in values and values["parent"] != Team.objects.get(pk=team.pk).parent
-        if moves:
-            _move(actor, team, values["parent"])
+        ended = _move(actor, team, values["parent"]) if moves else 0
         before = {name: _plain(getattr(team, name)) for name in values}
         for name, value in values.items():
             setattr(team, name, value)
         _full_clean(team)
         team.save(update_fields=list(values))
         after = {name: _plain(value) for name, value in values.items()}
-        audit.record(actor=actor, action="team.change", subject=team, before=before, after=after)
+        detail: dict[str, Any] = {"tokens_revoked": ended} if ended else {}
+        audit.record(actor=actor, action="team.change", subject=team, before=before, after=after, **detail)
         if moves:
             generations.bump_access()
     return team
@@ -82,12 +84,18 @@ def _plain(value: Any) -> Any:
     return value.name if isinstance(value, Team) else value
 
 
-def _move(actor: Actor, team: Team, parent: Team | None) -> None:
+def _move(actor: Actor, team: Team, parent: Team | None) -> int:
+    """Put the team there; tells how many tokens ended that people of the teams it leaves have lent to its programs."""
     for other in (Team.objects.get(pk=team.pk).parent, parent):
         if other is not None:
             _require_manager(actor, other)
     nesting.check(team, parent)
+    above = Membership.objects.filter(team__below__descendant=team, role__in=[Place.MAINTAINER, Place.ADMIN])
+    people = list(
+        User.objects.filter(pk__in=above.order_by().values("user"), tokens__children__isnull=False).distinct()
+    )
     nesting.put(team, parent)
+    return sum(account_ends.end_lent_tokens(person) for person in people)
 
 
 def delete(*, actor: Actor, team: Team) -> None:
@@ -141,16 +149,28 @@ def invite(*, actor: Actor, team: Team, username: str, role: str) -> Membership:
     An unknown name, a disabled account and a service account get one answer, and the attempt is written down.
     """
     _require_manager(actor, team)
+    return set_member(actor=actor, team=team, user=person_named(actor=actor, team=team, username=username), role=role)
+
+
+def person_named(*, actor: Actor, team: Team, username: str) -> User:
+    """Who of exactly that user name could be taken into ``team``, which may be still to make; as :func:`invite` says.
+
+    For who may change the team.  Call it outside transactions that a refusal undoes.
+    """
+    is_new = team.pk is None
+    if not is_new:
+        _require_manager(actor, team)
     unseen_names.require_patience(actor)
     user = User.objects.filter(username=username).first()
     if user is not None and (actor.reads_everything or (user.is_active and user.kind == User.Kind.PERSON)):
-        return set_member(actor=actor, team=team, user=user, role=role)
+        return user
     raise unseen_names.failed(
         actor,
         "team.set-member",
         "There is no account of exactly this user name that could be taken in; ask the person how it is spelled.",
         code="user-unknown",
-        subject=team,
+        subject=None if is_new else team,
+        object_type="team" if is_new else "",
     )
 
 

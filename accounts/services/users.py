@@ -76,6 +76,8 @@ def create(
 def change(*, actor: Actor, user: User, **values: Any) -> User:
     """Change some of :data:`EDITABLE`; disabling a person's account ends its sessions and its tokens for good.
 
+    Who administers the instance no more loses the tokens that theirs have made for service accounts of others.
+
     ``instance_roles`` are :class:`~accounts.domain.instance_roles.InstanceRole`, in the place of those held before.
     Security officers disable accounts that do not administer the instance, and change nothing else.  ``user`` is read
     anew and held, so that of two changes at once neither undoes what it did not speak of.
@@ -87,7 +89,8 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
             f"These fields of an account cannot be changed: {', '.join(sorted(unknown))}.", code="field-fixed"
         )
     with transaction.atomic():
-        _take(user, ends=not values.get("is_active", True), touches_parts=bool(values.keys() & _PARTS))
+        ends = not (values.get("is_active", True) and values.get("is_superuser", True))
+        _take(user, ends=ends, touches_parts=bool(values.keys() & _PARTS))
         _require_may_change(actor, user, values)
         before = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
         ended = _write(actor, user, values)
@@ -127,7 +130,7 @@ def _require_may_change(actor: Actor, user: User, values: dict[str, Any]) -> Non
 
 def _write(actor: Actor, user: User, values: dict[str, Any]) -> int:
     """Write the values and what follows from them; tells how many tokens ended.  A program's tokens only rest."""
-    administered, was_active = last_administrator.administers(user), user.is_active
+    administered, was_active, was_superuser = last_administrator.administers(user), user.is_active, user.is_superuser
     fields = instance_parts.derived(user, values)
     for name, value in fields.items():
         setattr(user, name, value)
@@ -138,7 +141,7 @@ def _write(actor: Actor, user: User, values: dict[str, Any]) -> int:
     user.save(update_fields=list(fields))
     if was_active and not user.is_active and user.kind == User.Kind.PERSON:
         return account_ends.end_credentials(user)
-    return 0
+    return account_ends.end_lent_tokens(user) if was_superuser and not user.is_superuser else 0
 
 
 def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, email: str) -> User:

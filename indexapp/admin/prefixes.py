@@ -18,12 +18,13 @@ from accounts.permissions import managed_teams
 from indexapp.admin.filters import IndexFilter
 from indexapp.admin.rows import administered_indexes, reach_for
 from indexapp.models import Index, ReservedPrefix
-from indexapp.services import prefix_rules, roles
+from indexapp.services import prefix_holders, prefix_rules, roles
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, entrance, marks
-from tpi_site.kit.admin.fields import NamedField
 from tpi_site.kit.admin.refusals import RefusableForm
+from tpi_site.kit.errors import Refusal
 
 _PLACES = (Membership.Place.MAINTAINER, Membership.Place.ADMIN)
+_NAME = forms.TextInput(attrs={"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"})
 _AREAS = {"indexapp", "accounts"}
 _ON_AN_INDEX = (
     f"One that you administer; or for a team of yours one on which the team holds upload as a whole: then with at least "
@@ -41,7 +42,7 @@ class NewPrefixForm(RefusableForm):
             "or with a name that begins with acme-. Projects that are there stay."
         ),
     )
-    team = NamedField(Team.objects.all(), name_field="name", what="team")
+    team = forms.CharField(max_length=64, widget=_NAME)
     index = forms.ModelChoiceField(Index.objects.none(), required=False, empty_label="All indexes")
 
     class Meta:
@@ -54,11 +55,21 @@ class NewPrefixForm(RefusableForm):
             self.fields["index"].required = True
             self.fields["index"].empty_label = "Choose an index"  # type: ignore[attr-defined]  # a choice of rows
             self.fields["index"].help_text = _ON_AN_INDEX
-        if not administered_indexes(self.actor).exists():
-            self.fields["team"].queryset = managed_teams(self.actor, *_PLACES)  # type: ignore[attr-defined]  # as above
-            self.fields["team"].what = "team of yours"  # type: ignore[attr-defined]  # it is our NamedField
         own = Q(pk__in=administered_indexes(self.actor)) | Q(pk__in=Index.objects.permitting(self.actor, Verb.UPLOAD))
         self.fields["index"].queryset = Index.objects.filter(own).order_by("name")  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any] | None:
+        """The team is looked for when all else is right; a refusal is the form's error, so that what is written stays."""
+        values = super().clean() or {}
+        name = values.pop("team", "")
+        if not self.errors:
+            try:
+                values["team"] = prefix_holders.named(
+                    actor=self.actor, team=name, prefix=values["prefix"], index=values.get("index")
+                )
+            except Refusal as refusal:
+                self.add_error("team", refusal.detail)
+        return values
 
 
 @admin.register(ReservedPrefix)

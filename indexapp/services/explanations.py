@@ -12,6 +12,7 @@ from accounts.domain.verbs import Verb, from_mask
 from accounts.models import Token, User
 from accounts.permissions import SIGN_IN, tokens_visible_to
 from accounts.services import token_recognition
+from accounts.services.directories import standing
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Role
@@ -121,11 +122,25 @@ def explain(question: Question, index: Index | None, sight: Sight = WHOLE) -> Ex
     if not gives:
         sentence = f"Nothing gives '{question.user.username}' the right to {question.deed}."
         takes.append(Reason("no-grant", sentence, grants=False))
-    if not question.user.is_active:
-        takes.append(Reason("account-disabled", f"The account '{question.user.username}' is disabled.", grants=False))
+    takes.extend(_shuts_out(question.user))
     held = permissions.verbs_on(question.actor, place, project, name=question.project or None)
-    allowed = question.verb in held and question.user.is_active and _is_live(question.token)
+    allowed = question.verb in held and standing.stands(question.user) and _is_live(question.token)
     return Explanation(allowed, (*gives, *takes), question.answer(allowed=allowed))
+
+
+def _shuts_out(user: User) -> Iterator[Reason]:
+    """What keeps the account from being used at all."""
+    if not user.is_active:
+        yield Reason("account-disabled", f"The account '{user.username}' is disabled.", grants=False)
+    directory = user.directory
+    if directory is None:
+        return
+    if directory.removal_id is not None:
+        sentence = f"The directory '{directory.name}', which '{user.username}' comes from, is being removed."
+        yield Reason("directory-removed", sentence, grants=False)
+    elif standing.has_lapsed(directory):
+        sentence = f"The directory '{directory.name}', which vouches for '{user.username}', has been away for too long."
+        yield Reason("directory-lapsed", sentence, grants=False)
 
 
 def _gives(question: Question, index: Index | None, project: Project | None, sight: Sight) -> Iterator[Reason]:

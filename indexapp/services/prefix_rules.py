@@ -27,7 +27,7 @@ def require_may_reserve(actor: Actor, team: Team, index: Index | None, normalize
     holds upload on the whole index and nobody else's project or prefix is touched.
     """
     if _decides(actor, index):
-        _require_not_taken_everywhere(actor, team, normalized)
+        _require_not_taken_everywhere(actor, team.name, normalized)
         return
     if index is None or not _acts_for(actor, team):
         _refuse(actor, index)
@@ -106,11 +106,18 @@ def _require_free_of_prefixes(team: Team, index: Index, normalized: str) -> None
             )
 
 
-def _require_not_taken_everywhere(actor: Actor, team: Team, normalized: str) -> None:
+def require_free_here(actor: Actor, team: str, index: Index | None, normalized: str) -> None:
+    """Refuse a prefix that is reserved in this place, or everywhere for a team of another name; who may is not asked."""
+    if ReservedPrefix.objects.filter(prefix=normalized, index=index).exists():
+        raise Conflict(f"The prefix '{normalized}' is reserved already.", code="prefix-reserved")
+    _require_not_taken_everywhere(actor, team, normalized)
+
+
+def _require_not_taken_everywhere(actor: Actor, team: str, normalized: str) -> None:
     """An index's own prefix goes before those that hold everywhere, so only administrators may put one over another's."""
     if actor.may_administer_instance:
         return
-    everywhere = ReservedPrefix.objects.filter(index=None).exclude(team=team)
+    everywhere = ReservedPrefix.objects.filter(index=None).exclude(team__name=team)
     for row in everywhere:
         if names.matches_prefix(normalized, row.prefix):
             raise Forbidden(

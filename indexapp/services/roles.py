@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, as_words, from_mask, granted, to_mask
@@ -15,6 +14,7 @@ from indexapp import permissions
 from indexapp.domain import names
 from indexapp.models import Index, Project, ReservedPrefix, Role
 from indexapp.services import prefix_rules
+from indexapp.services.team_rights import team_behind
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -41,7 +41,7 @@ def grant(
             index=index,
             project=project,
             **who,
-            defaults={"verbs": mask, "through_id": _team_behind(actor, index, project, holder)},
+            defaults={"verbs": mask, "through_id": team_behind(actor, index, project, holder)},
         )
         audit.record(
             actor=actor,
@@ -68,18 +68,6 @@ def _require_held_by_token(actor: Actor, verbs: frozenset[Verb], index: Index, p
             "anybody; use one that is, or your password.",
             code="token-scope",
         )
-
-
-def _team_behind(actor: Actor, index: Index, project: Project | None, holder: User | Team) -> int | None:
-    """The team by whose right alone somebody grants to themselves: what they take there ends with their place in it."""
-    if not isinstance(holder, User) or holder.pk != actor.user_id or actor.may_administer_instance:
-        return None
-    held = Role.objects.held_by(actor, index_id=index.pk).annotate_verb(Verb.ADMINISTER).order_by("pk")
-    rows: list[tuple[int | None, int | None]]
-    rows = list(held.filter(Q(project=None) | Q(project=project)).values_list("team_id", "through_id"))
-    if not rows or any(team is None and through is None for team, through in rows):
-        return None
-    return next(team or through for team, through in rows)
 
 
 def revoke(*, actor: Actor, role: Role) -> None:

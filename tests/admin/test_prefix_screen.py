@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.domain.verbs import Verb
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from indexapp.models import Index, ReservedPrefix
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, errors
@@ -48,8 +48,12 @@ def test_the_form_offers_what_the_service_takes(browser: Client, blue: Side) -> 
     assert "shared</option>" in page
     assert "blue-index" not in page
     assert "at least 3 characters" in page
-    assert "no team of yours" in errors(browser.post(ADD, {"prefix": "acme", "team": "blue-team", "index": ""}))
     shared = Index.objects.get(name="shared").pk
+    told = {
+        errors(browser.post(ADD, {"prefix": "acme", "team": name, "index": shared})) for name in ("blue-team", "no")
+    }
+    assert len(told) == 1
+    assert "isn't allowed to administer" in told.pop()
     assert browser.post(ADD, {"prefix": "acme", "team": "green", "index": shared}).status_code == 302
     assert "required" in errors(browser.post(ADD, {"prefix": "tool", "team": "green", "index": ""}))
     assert ReservedPrefix.objects.get(prefix="acme").index == Index.objects.get(name="shared")
@@ -68,3 +72,17 @@ def test_an_administrator_reserves_everywhere_for_anybody(administrator: User, s
     browser = sign_in(administrator)
     assert "All indexes" in browser.get(ADD).content.decode()
     assert browser.post(ADD, {"prefix": "acme", "team": "blue-team", "index": ""}).status_code == 302
+
+
+def test_who_administers_the_index_is_not_told_which_teams_there_are_by_the_prefix(
+    red: Side, blue: Side, sign_in: SignIn
+) -> None:
+    ReservedPrefix.objects.create(prefix="corp", team=blue.team)
+    make_team("third")
+    browser, place = sign_in(red.admin), red.index.pk
+    told = {errors(browser.post(ADD, {"prefix": "corp", "team": name, "index": place})) for name in ("third", "no")}
+    assert "reserved everywhere" in told.pop()
+    assert not told
+    assert "of exactly this name" in errors(browser.post(ADD, {"prefix": "acme", "team": "no", "index": place}))
+    [attempt] = AuditEntry.objects.filter(action="prefix.reserve", outcome="refused")
+    assert (attempt.actor_name, attempt.reason) == ("red-admin", "holder-unknown")

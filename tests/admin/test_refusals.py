@@ -171,7 +171,7 @@ def test_a_refused_member_takes_the_whole_form_back(root: Client, red: Side) -> 
     answer = root.post(address(red.team), fields)
 
     assert answer.status_code == 200
-    assert "no account named &#x27;stranger&#x27;" in answer.content.decode()
+    assert "no account of exactly this user name" in answer.content.decode()
     assert Team.objects.get(pk=red.team.pk).title == ""
 
 

@@ -13,13 +13,12 @@ from rest_framework.response import Response
 from accounts.api.bodies import StrictSerializer, TextField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
-from accounts.api.teams import team_named
 from accounts.models import Membership, Team
 from accounts.permissions import managed_teams, require_administrator
 from indexapp.api.v1 import access
 from indexapp.models import Index, ReservedPrefix
 from indexapp.permissions import prefixes_visible_to
-from indexapp.services import roles
+from indexapp.services import prefix_holders, roles
 from tpi_site.kit.errors import Unseen
 
 
@@ -81,19 +80,19 @@ class PrefixViewSet(Resource):
     def create(self, request: Request) -> Response:
         """On an index by who administers it or, for their team, by its maintainers; everywhere by administrators."""
         given = self.body(NewPrefixSerializer)
-        team, index = self._place(given["team"], given["index"])
+        team, index = self._place(given["team"], given["prefix"], given["index"])
         row = roles.reserve_prefix(actor=self.actor, team=team, prefix=given["prefix"], index=index)
         return self.created(row, reverse("api:prefix", args=[row.pk]))
 
-    def _place(self, team: str, index: str | None) -> tuple[Team, Index | None]:
+    def _place(self, team: str, prefix: str, index: str | None) -> tuple[Team, Index | None]:
         if index is None:
             require_administrator(self.actor, "reserve a prefix everywhere")
-            return team_named(team), None
+            return prefix_holders.named(actor=self.actor, team=team, prefix=prefix, index=None), None
         own = managed_teams(self.actor, Membership.Place.MAINTAINER, Membership.Place.ADMIN).filter(name=team).first()
         if own is not None and not self.actor.may_administer_instance:
             return own, access.index_to_publish_to(self.actor, index)
         place = access.index_to_change(self.actor, index)
-        return team_named(team), place
+        return prefix_holders.named(actor=self.actor, team=team, prefix=prefix, index=place), place
 
     @extend_schema(summary="Read a reserved prefix")
     def retrieve(self, request: Request, id: int) -> Response:  # noqa: A002  the name in the address

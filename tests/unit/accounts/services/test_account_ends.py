@@ -7,12 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, Directory, Token, User, VerifiedPassword
-from accounts.services import passwords, token_rotation, tokens, users
+from accounts.models import AuditEntry, Directory, Membership, Team, Token, User, VerifiedPassword
+from accounts.services import passwords, teams, token_rotation, tokens, users
 from accounts.services.directories import departures
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
-from tests.factories.people import PASSWORD, SYSTEM, actor_of, make_service_account, make_token
+from tests.factories.people import (
+    PASSWORD,
+    SYSTEM,
+    actor_of,
+    join,
+    make_service_account,
+    make_team,
+    make_token,
+    make_user,
+)
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -59,3 +68,54 @@ def test_who_is_enabled_again_needs_new_tokens(cast: Cast) -> None:
     users.change(actor=SYSTEM, user=cast.reader, is_active=True)
     assert tokens.recognise(text) is None
     assert tokens.recognise(make_token(cast.reader)[1]) is not None
+
+
+def _moved(person: User, team: Team) -> None:
+    teams.change(actor=SYSTEM, team=team, parent=None)
+
+
+def _moved_with_those_above(person: User, team: Team) -> None:
+    assert team.parent is not None
+    teams.change(actor=SYSTEM, team=team.parent, parent=None)
+
+
+def _taken_out(person: User, team: Team) -> None:
+    teams.remove_member(actor=SYSTEM, team=Team.objects.get(name="top"), user=person)
+
+
+def _lowered(person: User, team: Team) -> None:
+    teams.set_member(actor=SYSTEM, team=Team.objects.get(name="top"), user=person, role=Membership.Place.MEMBER)
+
+
+def _demoted(person: User, team: Team) -> None:
+    users.change(actor=SYSTEM, user=person, is_superuser=False)
+
+
+@pytest.mark.parametrize("way", [_moved, _moved_with_those_above, _taken_out, _lowered, _demoted])
+@pytest.mark.parametrize("place", [Membership.Place.MAINTAINER, Membership.Place.ADMIN])
+def test_who_looks_after_a_program_no_more_loses_what_they_lent_it(
+    cast: Cast, way: Callable[[User, Team], None], place: str
+) -> None:
+    person, is_chief = make_user("ann", is_superuser=way is _demoted), way is _demoted
+    top = make_team("top")
+    middle = make_team("middle", parent=top)
+    team = make_team("programs", parent=middle)
+    if not is_chief:
+        join(person, top, role=place)
+    keeper = make_user("keeper")
+    join(keeper, team, role=place)
+    program = make_service_account(team)
+    lent, kept = (_lent(one, program) for one in (person, keeper))
+
+    way(person, team)
+
+    assert tokens.recognise(lent) is None
+    assert tokens.recognise(kept) is not None
+    assert AuditEntry.objects.latest("pk").detail["tokens_revoked"] == 1
+
+
+def _lent(person: User, program: User) -> str:
+    """The text of a token that the person's token has made for the program."""
+    actor = tokens.recognise(make_token(person)[1])
+    assert actor is not None
+    return tokens.issue(actor=actor, owner=program, name="job", verbs=[Verb.READ])[1]

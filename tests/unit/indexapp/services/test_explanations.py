@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import product
 
 import pytest
+from django.utils import timezone
 
 from accounts.domain.actors import ANONYMOUS
 from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.verbs import ALL_VERBS, Verb
-from accounts.models import Token, User
+from accounts.models import Directory, FormerDirectory, Token, User
 from accounts.services import tokens
 from indexapp import permissions
 from indexapp.models import Index, Project
@@ -247,3 +249,18 @@ def test_another_persons_token_is_not_spoken_of(cast: Cast) -> None:
 def test_billing_gives_nothing_here(cast: Cast) -> None:
     User.objects.filter(pk=cast.outsider.pk).update(instance_roles=InstanceRole.BILLING.bit)
     assert kinds(why(User.objects.get(pk=cast.outsider.pk), Verb.READ)) == ["no-grant"]
+
+
+def test_whom_their_directory_vouches_for_no_more_may_nothing(cast: Cast) -> None:
+    corp = make_directory("corp")
+    User.objects.filter(pk=cast.reader.pk).update(directory=corp)
+    reader = User.objects.get(pk=cast.reader.pk)
+    assert why(reader, Verb.READ).allowed
+    Directory.objects.update(failing_since=timezone.now() - timedelta(days=30))
+    found = why(cast.administrator, Verb.READ, username="reader")
+    assert (found.allowed, kinds(found)) == (False, ["role", "directory-lapsed"])
+    assert found.answer.startswith("No, 'reader' may not")
+    former = FormerDirectory.objects.create(name="corp", kind="ldap", base="dc=tpi,dc=example", is_proved=True)
+    Directory.objects.update(enabled=False, removal=former)
+    found = why(cast.administrator, Verb.READ, username="reader")
+    assert (found.allowed, kinds(found)) == (False, ["role", "directory-removed"])
