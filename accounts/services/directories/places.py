@@ -13,10 +13,11 @@ from accounts.services import account_ends, audit, last_administrator
 
 @dataclass(frozen=True, slots=True)
 class HeldPlace:
-    """A membership that the directory gave: its key and what it is."""
+    """A membership that the directory gave: its key, what it is, and the team's name."""
 
     pk: int
     role: str
+    team: str
 
 
 Held = dict[int, HeldPlace]
@@ -30,8 +31,8 @@ def held(user_ids: Iterable[int], directory: Directory) -> dict[int, Held]:
     """What each of these people holds through the directory; one query."""
     found: dict[int, Held] = {}
     rows = Membership.objects.filter(user__in=user_ids, directory=directory).order_by()
-    for pk, user, team, role in rows.values_list("pk", "user_id", "team_id", "role"):
-        found.setdefault(user, {})[team] = HeldPlace(pk, role)
+    for pk, user, team, role, name in rows.values_list("pk", "user_id", "team_id", "role", "team__name"):
+        found.setdefault(user, {})[team] = HeldPlace(pk, role, name)
     return found
 
 

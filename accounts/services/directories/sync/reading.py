@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.clients import ldap_entries
 from accounts.domain.directory_entries import DirectoryEntry
@@ -41,6 +40,7 @@ class _Page:
 
     def __init__(self, sync: DirectorySync, entries: list[DirectoryEntry], given: Given) -> None:
         self._sync, self._entries = sync, entries
+        self._read_at = progress.read_at(sync)
         accounts = User.objects.filter(directory=sync.directory, directory_key__in=[entry.key for entry in entries])
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
@@ -54,7 +54,9 @@ class _Page:
         with audit.together():
             new = [entry for entry in self._entries if self._is_new(entry)]
             self._take_back(new)
-            made = people.make_accounts(self._sync.directory, [entry for entry in new if self._is_new(entry)])
+            made = people.make_accounts(
+                self._sync.directory, [entry for entry in new if self._is_new(entry)], self._read_at
+            )
             for entry in self._entries:
                 self._sync.found += 1
                 outcome = made.get(entry.key) or self._known(entry)
@@ -80,9 +82,8 @@ class _Page:
         user = self._accounts.get(entry.key)
         if user is None or entry.disabled or not (user.is_active or user.ended_by == User.Ended.DIRECTORY):
             return None
-        user.directory_seen_at = timezone.now()  # so that a person of whom nothing changed costs no write
         outcome = people.Outcome(user, ["account taken back"] if entry.key in self._back else [])
-        people.mirror(self._sync.directory, user, entry, outcome)
+        people.mirror(self._sync.directory, user, entry, outcome, read_at=self._read_at)
         return outcome
 
     def _give(
