@@ -114,7 +114,7 @@ def _take_from(sync: DirectorySync, given: Given, keys: list[int]) -> None:
             continue
         did: list[str] = []
         if person.is_gone:
-            departures.end(
+            departures.shut_out(
                 actor=departures.acting(directory),
                 user=person.user,
                 reason="Disabled, moved out or deleted in the directory.",
@@ -123,7 +123,7 @@ def _take_from(sync: DirectorySync, given: Given, keys: list[int]) -> None:
         sync.memberships_removed += places.take(directory, person.user, person.mappings, person.held, did)
         changed |= person.is_gone or bool(did)
     if changed:
-        generations.bump_access()
+        generations.bump_access()  # last, because whoever signs in has their row when they come to it
 
 
 def _batches(sync: DirectorySync) -> Iterator[list[User]]:
