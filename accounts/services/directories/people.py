@@ -88,7 +88,8 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
 
 def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapping]) -> User:
     with transaction.atomic():
-        if (known := find(directory, entry)) is not None and _may_end_something(directory, known):
+        known = find(directory, entry)
+        if places.give_auditors(mappings) or (known is not None and _may_end_something(directory, known)):
             hold_for_ends()  # before the row is held, as everywhere
         outcome = Outcome(find(directory, entry, is_held=True))
         if outcome.user is None:

@@ -89,6 +89,11 @@ def looks_after(rows: Iterable[HeldPlace]) -> bool:
     return any(row.role != Membership.Place.MEMBER for row in rows)
 
 
+def give_auditors(mappings: Iterable[GroupMapping]) -> bool:
+    """Whether one of them may end that somebody administers: take :func:`departures.hold_for_ends` before any row's lock."""
+    return any(mapping.instance_role == InstanceRole.AUDITOR.value for mapping in mappings)
+
+
 def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:
     """By the team's key the highest place that a group gives."""
     found: dict[int, tuple[GroupMapping, str]] = {}

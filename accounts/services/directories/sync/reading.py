@@ -11,7 +11,7 @@ from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.directory_settings import DirectorySettings
 from accounts.models import DirectorySync, GroupMapping, Membership, User
 from accounts.services import audit, generations
-from accounts.services.directories import people, places, taking_back
+from accounts.services.directories import departures, people, places, taking_back
 from accounts.services.directories.sync import progress, staging
 from accounts.services.directories.sync.staging import Given
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def read_people(connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, given: Given) -> None:
     """Make the account of each person equal to the entry, and give what their groups give; nothing is taken yet."""
     staging.forget_people(sync)
+    may_end_administering = any(places.give_auditors(mappings) for mappings in given.values())
     for entries in ldap_entries.people(connection, settings):
         with transaction.atomic():
+            if may_end_administering:
+                departures.hold_for_ends()  # before the rows are held, as everywhere
             people.hold(sync.directory)
             changed = _Page(sync, entries, given).bring_in()
             if sync.dry_run:
@@ -41,7 +44,9 @@ class _Page:
     def __init__(self, sync: DirectorySync, entries: list[DirectoryEntry], given: Given) -> None:
         self._sync, self._entries = sync, entries
         self._read_at = progress.read_at(sync)
-        accounts = User.objects.filter(directory=sync.directory, directory_key__in=[entry.key for entry in entries])
+        # Held, so that nothing is written over what somebody does here at this moment.
+        rows = User.objects.select_for_update(no_key=True).filter(directory=sync.directory)
+        accounts = rows.filter(directory_key__in=[entry.key for entry in entries]).order_by("pk")
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
         self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)

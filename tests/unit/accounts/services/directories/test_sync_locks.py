@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.instance_roles import InstanceRole
-from accounts.models import Directory, DirectorySync, User
-from accounts.services import generations
-from accounts.services.directories.sync import removing, staging
-from tests.factories.directories import silent_directory
+from accounts.models import Directory, DirectorySync, GroupMapping, User
+from accounts.services import generations, last_administrator
+from accounts.services.directories import people
+from accounts.services.directories.sync import reading, removing, staging
+from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import make_user
 from tests.threads import together
 
@@ -102,3 +103,50 @@ def test_the_generation_is_raised_after_all_rows_are_held(corp: Directory, runni
 
     assert not User.objects.get(pk=gone.pk).is_active
     assert User.objects.get(pk=stays.pk).directory_roles == 0
+
+
+def page(monkeypatch: pytest.MonkeyPatch, sync: DirectorySync, entry: DirectoryEntry, given: staging.Given) -> None:
+    """One page of people, as the server would send it."""
+    monkeypatch.setattr(reading.ldap_entries, "people", lambda *_: iter([[entry]]))
+    reading.read_people(None, None, sync, given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def auditors(corp: Directory) -> GroupMapping:
+    return map_group(corp, "cn=auditors,dc=tpi", None, instance_role="auditor")
+
+
+@pytest.mark.parametrize("way", ["page", "sign-in"])
+def test_the_lock_of_administrators_comes_before_a_row(
+    corp: Directory, running: DirectorySync, auditors: GroupMapping, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    boss = belonging(corp, "boss", is_superuser=True)
+    entry = entry_of(boss, email="new@tpi.example")
+    from accounts.clients.ldap_groups import normal_dn
+
+    staging.note_members(running, 0, [normal_dn(entry.dn)])
+
+    def bring_in() -> object:
+        if way == "sign-in":
+            return people.admit(corp, entry, [auditors])
+        return page(monkeypatch, running, entry, {0: [auditors]})
+
+    against(bring_in, first=last_administrator.hold, then=lambda: row_of(boss))
+
+    boss.refresh_from_db()
+    assert (boss.email, boss.instance_roles) == ("new@tpi.example", InstanceRole.AUDITOR.bit)
+
+
+def test_a_page_does_not_undo_what_an_administrator_does_meanwhile(
+    corp: Directory, running: DirectorySync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = belonging(corp, "person", is_active=False, ended_by="directory")
+
+    against(
+        lambda: page(monkeypatch, running, entry_of(person), {}),
+        first=lambda: User.objects.filter(pk=person.pk).update(ended_by="administrator"),
+        then=lambda: None,
+    )
+
+    person.refresh_from_db()
+    assert (person.is_active, person.ended_by) == (False, "administrator")
