@@ -10,6 +10,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.clients import ldap_entries
+from accounts.clients.ldap_groups import normal_dn
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, DirectorySync, GroupMapping, User
@@ -107,7 +109,7 @@ def test_the_generation_is_raised_after_all_rows_are_held(corp: Directory, runni
 
 def page(monkeypatch: pytest.MonkeyPatch, sync: DirectorySync, entry: DirectoryEntry, given: staging.Given) -> None:
     """One page of people, as the server would send it."""
-    monkeypatch.setattr(reading.ldap_entries, "people", lambda *_: iter([[entry]]))
+    monkeypatch.setattr(ldap_entries, "people", lambda *_: iter([[entry]]))
     reading.read_people(None, None, sync, given)  # type: ignore[arg-type]
 
 
@@ -122,14 +124,13 @@ def test_the_lock_of_administrators_comes_before_a_row(
 ) -> None:
     boss = belonging(corp, "boss", is_superuser=True)
     entry = entry_of(boss, email="new@tpi.example")
-    from accounts.clients.ldap_groups import normal_dn
-
     staging.note_members(running, 0, [normal_dn(entry.dn)])
 
-    def bring_in() -> object:
+    def bring_in() -> None:
         if way == "sign-in":
-            return people.admit(corp, entry, [auditors])
-        return page(monkeypatch, running, entry, {0: [auditors]})
+            people.admit(corp, entry, [auditors])
+        else:
+            page(monkeypatch, running, entry, {0: [auditors]})
 
     against(bring_in, first=last_administrator.hold, then=lambda: row_of(boss))
 
