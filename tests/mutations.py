@@ -381,6 +381,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.refusals.note": "writes the evidence of what was refused",
     "accounts.services.directories.departures.end": "a part of a sync and of a sign-in, whose actor is the directory",
+    "accounts.services.directories.departures.shut_out": "a part of a sync, whose actor is the directory",
     "accounts.services.directories.sync.asking.ask_plan": "puts a job on the queue, which asks again",
     "accounts.services.directories.sync.asking.ask_sync": "puts a job on the queue, which asks again and writes the evidence",
     "accounts.services.directories.sync.run.plan": "writes a report and changes nothing else",

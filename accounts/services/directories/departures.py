@@ -23,16 +23,23 @@ def end(*, actor: Actor, user: User, reason: str) -> None:
     """
     with transaction.atomic():
         hold_for_ends()
-        ended = account_ends.end_credentials(user)
-        if (stays := last_administrator.is_last(user)) and user.directory is not None:
-            last_administrator.ring(user, user.directory)
-        if not stays:
-            user.is_active, user.ended_by = False, User.Ended.DIRECTORY
-            user.save(update_fields=["is_active", "ended_by"])
-        audit.record(
-            actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended, stays_enabled=stays
-        )
+        shut_out(actor=actor, user=user, reason=reason)
         generations.bump_access()
+
+
+def shut_out(*, actor: Actor, user: User, reason: str) -> None:
+    """As :func:`end`, for one of many in a transaction.
+
+    Call it with what :func:`hold_for_ends` takes and then all their rows held, in the order of their keys, and call
+    :func:`accounts.services.generations.bump_access` after the last: a sign-in that has its own row waits for that.
+    """
+    ended = account_ends.end_credentials(user)
+    if (stays := last_administrator.is_last(user)) and user.directory is not None:
+        last_administrator.ring(user, user.directory)
+    if not stays:
+        user.is_active, user.ended_by = False, User.Ended.DIRECTORY
+        user.save(update_fields=["is_active", "ended_by"])
+    audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended, stays_enabled=stays)
 
 
 def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> None:

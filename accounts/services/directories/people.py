@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -19,6 +20,7 @@ from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import (
     ADMINISTRATOR_BIT,
     Directory,
+    DirectorySync,
     GroupMapping,
     Membership,
     User,
@@ -86,7 +88,8 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
 
 def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapping]) -> User:
     with transaction.atomic():
-        if (known := find(directory, entry)) is not None and _may_end_something(directory, known):
+        known = find(directory, entry)
+        if places.give_auditors(mappings) or (known is not None and _may_end_something(directory, known)):
             hold_for_ends()  # before the row is held, as everywhere
         outcome = Outcome(find(directory, entry, is_held=True))
         if outcome.user is None:
@@ -97,6 +100,7 @@ def _admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMapp
         places.give(directory, outcome.user, mappings, held, outcome.did, fresh)
         Membership.objects.bulk_create(fresh, ignore_conflicts=True)  # two sign-ins at once give the same
         places.take(directory, outcome.user, mappings, held, outcome.did)
+        _tell_syncs(directory, outcome)
         if outcome.is_changed:
             generations.bump_access()
     return outcome.user
@@ -108,16 +112,23 @@ def _may_end_something(directory: Directory, user: User) -> bool:
     return bool(user.directory_roles & ADMINISTRATOR_BIT) or places.looks_after(held.values())
 
 
+def _tell_syncs(directory: Directory, outcome: Outcome) -> None:
+    """Write down that the person was here where a sync that read the directory before would undo what is true now."""
+    running = DirectorySync.objects.filter(directory=directory, state=DirectorySync.State.RUNNING)
+    if outcome.user is not None and (outcome.is_changed or running.exists()):
+        _save_seen(outcome.user, ["directory_seen_at"], timezone.now())
+
+
 def find(directory: Directory, entry: DirectoryEntry, *, is_held: bool = False) -> User | None:
     """The account of the entry, whatever it is called now; its row is held where the transaction goes on to change it."""
     rows = User.objects.select_for_update(no_key=True) if is_held else User.objects.all()
     return rows.filter(directory=directory, directory_key=entry.key).first()
 
 
-def make_accounts(directory: Directory, entries: list[DirectoryEntry]) -> dict[str, Outcome]:
+def make_accounts(directory: Directory, entries: list[DirectoryEntry], read_at: datetime) -> dict[str, Outcome]:
     """Accounts for a page of people who have none, in a few statements, by their keys in the directory.
 
-    Whose name cannot be had is told and passed over.
+    Whose name cannot be had is told and passed over.  ``read_at`` is when the sync began to read.
     """
     made, new = {}, []
     taken = _taken(entry.username for entry in entries)
@@ -133,7 +144,7 @@ def make_accounts(directory: Directory, entries: list[DirectoryEntry]) -> dict[s
                 refusal.ring()
             continue
         taken.add(entry.username)
-        outcome.user = _new(directory, entry)
+        outcome.user = _new(directory, entry, read_at)
         new.append(outcome.user)
     User.objects.bulk_create(new, batch_size=500)
     for outcome in made.values():
@@ -164,13 +175,13 @@ def _create(directory: Directory, entry: DirectoryEntry, outcome: Outcome) -> Us
         outcome.did.append("account taken back")
         return had_before
     _require_free(directory, entry)
-    user = _new(directory, entry)
+    user = _new(directory, entry, timezone.now())
     user.save()
     _note_made(directory, user, outcome)
     return user
 
 
-def _new(directory: Directory, entry: DirectoryEntry) -> User:
+def _new(directory: Directory, entry: DirectoryEntry, seen_at: datetime) -> User:
     user = User(
         username=entry.username,
         email=entry.email,
@@ -179,7 +190,7 @@ def _new(directory: Directory, entry: DirectoryEntry) -> User:
         directory=directory,
         directory_key=entry.key,
         directory_dn=entry.dn[:500],
-        directory_seen_at=timezone.now(),
+        directory_seen_at=seen_at,
     )
     user.set_unusable_password()
     return user
@@ -212,8 +223,13 @@ def _require_free(directory: Directory, entry: DirectoryEntry) -> None:
     raise NameTaken(directory.name, entry.username)
 
 
-def mirror(directory: Directory, user: User, entry: DirectoryEntry, outcome: Outcome) -> None:
-    """Make the row equal to the entry; writes nothing where nothing differs and the person was seen lately."""
+def mirror(
+    directory: Directory, user: User, entry: DirectoryEntry, outcome: Outcome, *, read_at: datetime | None = None
+) -> None:
+    """Make the row equal to the entry; writes nothing where nothing differs and the person was seen lately.
+
+    ``read_at`` is when a sync began to read; a sync writes nothing where nothing differs.
+    """
     values = {
         "email": entry.email,
         "first_name": entry.first_name,
@@ -234,15 +250,16 @@ def mirror(directory: Directory, user: User, entry: DirectoryEntry, outcome: Out
     if after:
         outcome.did.append("changed: " + ", ".join(after))
         audit.record(actor=acting(directory), action="user.change", subject=user, before=before, after=after)
-    _save_seen(user, fields)
-
-
-def _save_seen(user: User, fields: list[str]) -> None:
     now = timezone.now()
     seen = user.directory_seen_at
-    if fields or seen is None or (now - seen).total_seconds() > _SEEN_EVERY:
-        user.directory_seen_at = now
-        user.save(update_fields=[*fields, "directory_seen_at"])
+    is_old = read_at is None and (seen is None or (now - seen).total_seconds() > _SEEN_EVERY)
+    if fields or is_old:
+        _save_seen(user, [*fields, "directory_seen_at"], read_at or now)
+
+
+def _save_seen(user: User, fields: list[str], moment: datetime) -> None:
+    user.directory_seen_at = max(moment, user.directory_seen_at or moment)
+    user.save(update_fields=fields)
 
 
 def _may_be_called(directory: Directory, entry: DirectoryEntry) -> bool:

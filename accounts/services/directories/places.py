@@ -13,10 +13,11 @@ from accounts.services import account_ends, audit, last_administrator
 
 @dataclass(frozen=True, slots=True)
 class HeldPlace:
-    """A membership that the directory gave: its key and what it is."""
+    """A membership that the directory gave: its key, what it is, and the team's name."""
 
     pk: int
     role: str
+    team: str
 
 
 Held = dict[int, HeldPlace]
@@ -30,8 +31,8 @@ def held(user_ids: Iterable[int], directory: Directory) -> dict[int, Held]:
     """What each of these people holds through the directory; one query."""
     found: dict[int, Held] = {}
     rows = Membership.objects.filter(user__in=user_ids, directory=directory).order_by()
-    for pk, user, team, role in rows.values_list("pk", "user_id", "team_id", "role"):
-        found.setdefault(user, {})[team] = HeldPlace(pk, role)
+    for pk, user, team, role, name in rows.values_list("pk", "user_id", "team_id", "role", "team__name"):
+        found.setdefault(user, {})[team] = HeldPlace(pk, role, name)
     return found
 
 
@@ -86,6 +87,11 @@ def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], hel
 def looks_after(rows: Iterable[HeldPlace]) -> bool:
     """Whether one of the places lets its holder issue tokens of service accounts."""
     return any(row.role != Membership.Place.MEMBER for row in rows)
+
+
+def give_auditors(mappings: Iterable[GroupMapping]) -> bool:
+    """Whether one of them may end that somebody administers: take :func:`departures.hold_for_ends` before any row's lock."""
+    return any(mapping.instance_role == InstanceRole.AUDITOR.value for mapping in mappings)
 
 
 def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:

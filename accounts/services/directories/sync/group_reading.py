@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _READ = "gives"
 """In the sync's cursor: by a group's number the keys of the mappings that it gives; there once all groups are read."""
-_READ_AT, _OF = "read_at", "of"
+_OF = "of"
 _FRESH = 900.0  # seconds
 _MISSING = "directory-group-missing"
 
@@ -33,7 +33,7 @@ def read_groups(
         staging.forget_members(sync)
         _tell_missing(connection, sync, known)
         read = _read_chains if settings.nesting == "chain" else _walk
-        sync.cursor |= {_READ_AT: time.time(), _OF: sorted(known)}
+        sync.cursor |= {progress.READ_AT: time.time(), _OF: sorted(known)}
         sync.cursor[_READ] = read(connection, settings, sync, list(known.values()))
         progress.move(sync, "cursor", "differences")
     gives = sync.cursor[_READ]
@@ -42,7 +42,7 @@ def read_groups(
 
 def _is_fresh(sync: DirectorySync, known: dict[int, GroupMapping]) -> bool:
     """Whether the groups were read lately and for the same mappings; older lists would take what was given since."""
-    age = time.time() - float(sync.cursor.get(_READ_AT, 0))
+    age = time.time() - float(sync.cursor.get(progress.READ_AT, 0))
     return _READ in sync.cursor and sync.cursor.get(_OF) == sorted(known) and age < _FRESH
 
 

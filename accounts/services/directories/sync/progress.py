@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.db import transaction
@@ -18,6 +18,8 @@ from tpi_site.kit.errors import Conflict
 _SILENT = timedelta(minutes=10)
 """After so long without a sign of life a sync on another machine is taken for dead."""
 _MOST_DIFFERENCES = 1000
+READ_AT = "read_at"
+"""In the sync's cursor: when the reading of groups began, in seconds."""
 
 
 def begin(directory: Directory, *, dry_run: bool) -> DirectorySync:
@@ -65,6 +67,12 @@ def _is_alive(sync: DirectorySync) -> bool:
     if host == socket.gethostname() and pid.isdigit():
         return _born(int(pid)) == born != ""
     return timezone.now() - sync.moved_at < _SILENT
+
+
+def read_at(sync: DirectorySync) -> datetime:
+    """When it began to read what it goes by; who has signed in since is known better than by it."""
+    began = sync.cursor.get(READ_AT)
+    return sync.started_at if began is None else datetime.fromtimestamp(float(began), UTC)
 
 
 def move(sync: DirectorySync, *fields: str) -> None:

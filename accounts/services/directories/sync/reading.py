@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.clients import ldap_entries
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.directory_settings import DirectorySettings
 from accounts.models import DirectorySync, GroupMapping, Membership, User
 from accounts.services import audit, generations
-from accounts.services.directories import people, places, taking_back
+from accounts.services.directories import departures, people, places, taking_back
 from accounts.services.directories.sync import progress, staging
 from accounts.services.directories.sync.staging import Given
 
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
 def read_people(connection: LDAPObject, settings: DirectorySettings, sync: DirectorySync, given: Given) -> None:
     """Make the account of each person equal to the entry, and give what their groups give; nothing is taken yet."""
     staging.forget_people(sync)
+    may_end_administering = any(places.give_auditors(mappings) for mappings in given.values())
     for entries in ldap_entries.people(connection, settings):
         with transaction.atomic():
+            if may_end_administering:
+                departures.hold_for_ends()  # before the rows are held, as everywhere
             people.hold(sync.directory)
             changed = _Page(sync, entries, given).bring_in()
             if sync.dry_run:
@@ -41,7 +43,10 @@ class _Page:
 
     def __init__(self, sync: DirectorySync, entries: list[DirectoryEntry], given: Given) -> None:
         self._sync, self._entries = sync, entries
-        accounts = User.objects.filter(directory=sync.directory, directory_key__in=[entry.key for entry in entries])
+        self._read_at = progress.read_at(sync)
+        # Held, so that nothing is written over what somebody does here at this moment.
+        rows = User.objects.select_for_update(no_key=True).filter(directory=sync.directory)
+        accounts = rows.filter(directory_key__in=[entry.key for entry in entries]).order_by("pk")
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
         self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)
@@ -54,7 +59,9 @@ class _Page:
         with audit.together():
             new = [entry for entry in self._entries if self._is_new(entry)]
             self._take_back(new)
-            made = people.make_accounts(self._sync.directory, [entry for entry in new if self._is_new(entry)])
+            made = people.make_accounts(
+                self._sync.directory, [entry for entry in new if self._is_new(entry)], self._read_at
+            )
             for entry in self._entries:
                 self._sync.found += 1
                 outcome = made.get(entry.key) or self._known(entry)
@@ -80,9 +87,8 @@ class _Page:
         user = self._accounts.get(entry.key)
         if user is None or entry.disabled or not (user.is_active or user.ended_by == User.Ended.DIRECTORY):
             return None
-        user.directory_seen_at = timezone.now()  # so that a person of whom nothing changed costs no write
         outcome = people.Outcome(user, ["account taken back"] if entry.key in self._back else [])
-        people.mirror(self._sync.directory, user, entry, outcome)
+        people.mirror(self._sync.directory, user, entry, outcome, read_at=self._read_at)
         return outcome
 
     def _give(

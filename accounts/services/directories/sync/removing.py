@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from accounts.models import DirectorySync, GroupMapping, Team, User
+from accounts.models import DirectorySync, GroupMapping, User
 from accounts.services import audit, generations
 from accounts.services.directories import departures, people, places
 from accounts.services.directories.sync import progress, staging
@@ -52,60 +52,81 @@ def _exceeds(gone: int, everything: int, percent: int) -> bool:
 class _Person:
     user: User
     is_gone: bool
+    is_known_better: bool
+    """Whether the person has signed in since the sync began to read, and was made equal with the directory then."""
     mappings: list[GroupMapping]
     held: places.Held
+
+    @property
+    def surplus(self) -> tuple[list[places.HeldPlace], int]:
+        """The places and the parts that would go."""
+        return ([], 0) if self.is_known_better else places.surplus(self.user, self.mappings, self.held)
+
+    @property
+    def loses(self) -> bool:
+        """Whether there is anything to take."""
+        return self.is_gone or any(self.surplus)
 
 
 def count(sync: DirectorySync, given: Given) -> Count:
     """What would be removed; the report names it."""
     total = Count()
-    teams = dict(Team.objects.filter(memberships__directory=sync.directory).values_list("pk", "name").distinct())
-    for batch in _batches(sync, given):
-        for person in batch:
-            rows, parts = places.surplus(person.user, person.mappings, person.held)
+    for users in _batches(sync):
+        for person in _people(sync, given, users):
+            rows, parts = person.surplus
             total.people += person.user.is_active
             total.people_gone += person.is_gone
             total.places += len(person.held)
             total.places_gone += len(rows)
             total.parts += bool(person.user.directory_roles)
             total.parts_gone += bool(parts)
-            progress.tell(sync, person.user.username, _words(person, rows, parts, teams))
+            progress.tell(sync, person.user.username, _words(person))
         progress.move(sync)
     return total
 
 
-def _words(person: _Person, rows: list[places.HeldPlace], parts: int, teams: dict[int, str]) -> list[str]:
+def _words(person: _Person) -> list[str]:
+    rows, parts = person.surplus
     words = ["shut out"] if person.is_gone else []
-    ended = {row.pk for row in rows}
-    words += [f"no longer in {teams[team]}" for team, row in person.held.items() if row.pk in ended]
+    words += [f"no longer in {row.team}" for row in rows]
     return [*words, *(f"no longer {word} of the instance" for word in places.part_words(parts))]
 
 
 def remove(sync: DirectorySync, given: Given) -> None:
     """Shut out who is gone and take places that no group gives."""
-    directory = sync.directory
-    for batch in _batches(sync, given):
+    for users in _batches(sync):
+        losing = [person.user.pk for person in _people(sync, given, users) if person.loses]
         with transaction.atomic(), audit.together():
-            departures.hold_for_ends()
-            people.hold(directory)
-            changed = False
-            for person in batch:
-                did: list[str] = []
-                if person.is_gone:
-                    departures.end(
-                        actor=departures.acting(directory),
-                        user=person.user,
-                        reason="Disabled, moved out or deleted in the directory.",
-                    )
-                    sync.removed += 1
-                sync.memberships_removed += places.take(directory, person.user, person.mappings, person.held, did)
-                changed |= person.is_gone or bool(did)
+            if losing:
+                departures.hold_for_ends()
+                people.hold(sync.directory)
+                _take_from(sync, given, losing)
             progress.move(sync, "removed", "memberships_removed")
-            if changed:
-                generations.bump_access()
 
 
-def _batches(sync: DirectorySync, given: Given) -> Iterator[list[_Person]]:
+def _take_from(sync: DirectorySync, given: Given, keys: list[int]) -> None:
+    """Take it from those of them who still are to lose something, now that nobody can sign in meanwhile."""
+    directory = sync.directory
+    rows = User.objects.select_for_update(no_key=True).filter(directory=directory, pk__in=keys).order_by("pk")
+    changed = False
+    for person in _people(sync, given, list(rows)):
+        if not person.loses:
+            continue
+        did: list[str] = []
+        if person.is_gone:
+            departures.shut_out(
+                actor=departures.acting(directory),
+                user=person.user,
+                reason="Disabled, moved out or deleted in the directory.",
+            )
+            sync.removed += 1
+        sync.memberships_removed += places.take(directory, person.user, person.mappings, person.held, did)
+        changed |= person.is_gone or bool(did)
+    if changed:
+        generations.bump_access()  # last, because whoever signs in has their row when they come to it
+
+
+def _batches(sync: DirectorySync) -> Iterator[list[User]]:
     """All accounts of the directory, some hundred at a time."""
     last = 0
     while True:
@@ -113,15 +134,23 @@ def _batches(sync: DirectorySync, given: Given) -> Iterator[list[_Person]]:
         if not users:
             return
         last = users[-1].pk
-        gone = staging.gone(sync, users)
-        held = places.held([user.pk for user in users], sync.directory)
-        wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, given)
-        yield [
-            _Person(
-                user,
-                is_gone=user.pk in gone and user.is_active,
-                mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_dn, user.username],
-                held=held.get(user.pk, {}),
-            )
-            for user in users
-        ]
+        yield users
+
+
+def _people(sync: DirectorySync, given: Given, users: list[User]) -> list[_Person]:
+    """What is known of each of them."""
+    read_at = progress.read_at(sync)
+    better = {user.pk for user in users if user.directory_seen_at is not None and user.directory_seen_at > read_at}
+    gone = staging.gone(sync, users) - better
+    held = places.held([user.pk for user in users], sync.directory)
+    wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, given)
+    return [
+        _Person(
+            user,
+            is_gone=user.pk in gone and user.is_active,
+            is_known_better=user.pk in better,
+            mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_dn, user.username],
+            held=held.get(user.pk, {}),
+        )
+        for user in users
+    ]
