@@ -45,6 +45,8 @@ class Row:
     """What others than the named are told when they are signed in: 404 where a number would else tell what exists."""
     suffix: str = ""
     """Appended to the address, where the route takes more spellings than the one it reverses to."""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """By method, what those who are let through are told where it is not 2xx or 3xx; never what others are told."""
     by_password: bool = False
     """Whether people come with their password, because no token does what the address is for."""
 
@@ -90,6 +92,7 @@ def _rest() -> dict[str, Row]:
                 "DELETE": (ADMINISTRATOR, None),
             },
             {"team": "tools"},
+            answers={"DELETE": 409},  # it has a service account
         ),
         "api:members": Row(
             {"GET": (OF_TEAM, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
@@ -140,6 +143,7 @@ def _rest() -> dict[str, Row]:
                 "DELETE": (ADMINISTRATOR, None),
             },
             _INDEX,
+            answers={"DELETE": 409},  # it holds a project
         ),
         "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, _INDEX),
         "api:projects": Row({"GET": (READERS, None), "POST": (UPLOADERS, {"name": "brand-new"})}, _INDEX),
@@ -218,10 +222,16 @@ def _machine() -> dict[str, Row]:
             f"index:{prefix}file": reads(READERS, **index, **_PATH),
             f"index:{prefix}project-json": reads(READERS, **project),
             f"index:{prefix}release-json": reads(READERS, **project, version="1.0"),
-            f"index:{prefix}provenance": reads(READERS, **project, version="1.0", **_FILE),
+            f"index:{prefix}provenance": Row(
+                {"GET": (READERS, None)},
+                {**project, "version": "1.0", **_FILE},
+                answers={"GET": 404},  # the file was published without one
+            ),
             f"index:{prefix}listing": reads(READERS, **project),
             # The address tells everybody what it is for; uploading is another matter.
-            f"index:{prefix}upload": Row({"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index),
+            f"index:{prefix}upload": Row(
+                {"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index, answers={"POST": 400}
+            ),
         }
     rows["index:package"] = reads(READERS, **_INDEX, **_PATH)
     return rows
