@@ -45,6 +45,7 @@ class AlarmScreen(OperationsScreen):
             done="marked as seen to",
             question="It leaves the list of open alarms; if the cause goes on, a new one is raised.",
             perform=lambda actor, row, _: alarms.end(actor=actor, alarm=row),
+            permission="secure",
             offered=lambda _, row: row.ended_at is None,
         ),
     )

@@ -230,6 +230,7 @@ class UserScreen(LeftBehindPage, Screen):
             done="signed out everywhere",
             question="Whoever is signed in with the account is not any more, in every browser. Tokens go on.",
             perform=lambda actor, user, _: sessions.end_all(actor=actor, user=user),
+            permission="secure",
             offered=lambda _, user: user.browser_sessions.exists(),
         ),
         ConfirmedAction(
@@ -241,6 +242,7 @@ class UserScreen(LeftBehindPage, Screen):
                 "Their password alone then signs in, or lets them set up a new authenticator where they must have one."
             ),
             perform=lambda actor, user, _: authenticators.remove(actor=actor, user=user),
+            permission="secure",
             offered=lambda actor, user: _others(actor, user) and second_factors.has_one(user),
             is_dangerous=True,
             is_bulk=False,

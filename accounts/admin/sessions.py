@@ -48,6 +48,7 @@ class SessionScreen(ReadOnlyScreen):
             done="ended",
             question="Whoever uses this browser has to sign in again; nothing that they saved is lost.",
             perform=lambda actor, session, _: sessions.end(actor=actor, session=session),
+            permission="secure",
             is_dangerous=True,
             removes=True,
         ),

@@ -13,6 +13,7 @@ from typing import Any
 from tests.factories.cast import ROLES
 
 EVERYBODY = frozenset(ROLES)
+NOBODY: frozenset[str] = frozenset()
 SIGNED_IN = EVERYBODY - {"anonymous"}
 READERS = SIGNED_IN - {"outsider", "operator"}
 UPLOADERS = frozenset({"uploader", "member", "maintainer", "team_admin", "administrator"})
@@ -22,6 +23,8 @@ MAINTAINERS = ADMINS | {"maintainer"}
 SEES_ALL = ADMINISTRATOR | {"auditor", "security_officer"}
 WATCHERS = SEES_ALL | {"operator"}
 OF_TEAM = MAINTAINERS | SEES_ALL | {"member"}
+OF_INDEX = ADMINS | SEES_ALL
+INSIDE = MAINTAINERS | WATCHERS
 SECURES = ADMINISTRATOR | {"security_officer"}
 OPERATES = ADMINISTRATOR | {"operator"}
 
@@ -42,6 +45,8 @@ class Row:
     """What others than the named are told when they are signed in: 404 where a number would else tell what exists."""
     suffix: str = ""
     """Appended to the address, where the route takes more spellings than the one it reverses to."""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """By method, what those who are let through are told where it is not 2xx or 3xx; never what others are told."""
     by_password: bool = False
     """Whether people come with their password, because no token does what the address is for."""
 
@@ -87,6 +92,7 @@ def _rest() -> dict[str, Row]:
                 "DELETE": (ADMINISTRATOR, None),
             },
             {"team": "tools"},
+            answers={"DELETE": 409},  # it has a service account
         ),
         "api:members": Row(
             {"GET": (OF_TEAM, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
@@ -137,6 +143,7 @@ def _rest() -> dict[str, Row]:
                 "DELETE": (ADMINISTRATOR, None),
             },
             _INDEX,
+            answers={"DELETE": 409},  # it holds a project
         ),
         "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, _INDEX),
         "api:projects": Row({"GET": (READERS, None), "POST": (UPLOADERS, {"name": "brand-new"})}, _INDEX),
@@ -215,10 +222,16 @@ def _machine() -> dict[str, Row]:
             f"index:{prefix}file": reads(READERS, **index, **_PATH),
             f"index:{prefix}project-json": reads(READERS, **project),
             f"index:{prefix}release-json": reads(READERS, **project, version="1.0"),
-            f"index:{prefix}provenance": reads(READERS, **project, version="1.0", **_FILE),
+            f"index:{prefix}provenance": Row(
+                {"GET": (READERS, None)},
+                {**project, "version": "1.0", **_FILE},
+                answers={"GET": 404},  # the file was published without one
+            ),
             f"index:{prefix}listing": reads(READERS, **project),
             # The address tells everybody what it is for; uploading is another matter.
-            f"index:{prefix}upload": Row({"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index),
+            f"index:{prefix}upload": Row(
+                {"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index, answers={"POST": 400}
+            ),
         }
     rows["index:package"] = reads(READERS, **_INDEX, **_PATH)
     return rows
@@ -257,7 +270,7 @@ PAGES = {
     "account:authenticator-remove": SIGNED_IN,
     "account:recovery-codes": SIGNED_IN,
     "account:sessions": SIGNED_IN,
-    "admin:index": MAINTAINERS | WATCHERS,
+    "admin:index": INSIDE,
 }
 """Pages, which a browser session opens: who may see them by GET."""
 
@@ -274,33 +287,143 @@ POSTED_PAGES = {
 }
 """Pages that act on a POST alone and on the actor's own things, or between two steps; their tests are beside their views."""
 
+
+@dataclass(frozen=True)
+class Screen:
+    """Who may do what on one screen of the console; what is not named is nobody's.
+
+    Everybody else is turned away: sent to the sign-in page or to the list, or told 403 or 404.
+    """
+
+    lists: Who
+    """Open the list; the rows in it are those that the person administers."""
+    opens: Who
+    """Open the row that the scene makes, and are led to its history where one is kept."""
+    adds: Who = NOBODY
+    changes: Who = NOBODY
+    actions: Mapping[str, Who] = field(default_factory=dict)
+    """Who is offered the confirmation of each action; the one named 'delete' has an address of its own besides."""
+    more: Mapping[str, Who] = field(default_factory=dict)
+    """Addresses that only this screen has, by the last part of their names."""
+    has_history: bool = True
+
+
+def _job() -> Screen:
+    return Screen(WATCHERS, WATCHERS, has_history=False)
+
+
+def _artefact() -> Screen:
+    return Screen(INSIDE, OF_INDEX, actions={"yank": ADMINS, "unyank": ADMINS, "delete": ADMINS})
+
+
+SUFFIXES = ("changelist", "add", "change", "delete", "history", "do")
+"""The addresses that each screen has, by the last part of their names."""
+
 CONSOLE = {
-    "accounts_user": SEES_ALL,
-    "accounts_serviceaccount": MAINTAINERS | WATCHERS,
-    "accounts_team": MAINTAINERS | WATCHERS,
-    "accounts_membership": MAINTAINERS | WATCHERS,
-    "accounts_token": MAINTAINERS | WATCHERS,
-    "accounts_auditentry": MAINTAINERS | WATCHERS,
-    "accounts_browsersession": SECURES,
-    "indexapp_index": MAINTAINERS | WATCHERS,
-    "indexapp_project": MAINTAINERS | WATCHERS,
-    "indexapp_release": MAINTAINERS | WATCHERS,
-    "indexapp_file": MAINTAINERS | WATCHERS,
-    "indexapp_role": MAINTAINERS | WATCHERS,
-    "indexapp_reservedprefix": MAINTAINERS | WATCHERS,
-    "indexapp_change": MAINTAINERS | WATCHERS,
-    "django_q_ormq": WATCHERS,
-    "django_q_failure": WATCHERS,
-    "django_q_success": WATCHERS,
-    "django_q_schedule": WATCHERS,
-    "accounts_auditcheckpoint": SEES_ALL,
-    "accounts_directory": WATCHERS,
-    "accounts_groupmapping": WATCHERS,
-    "accounts_directorysync": WATCHERS,
-    "accounts_alarm": WATCHERS,
-    "accounts_auditsink": SEES_ALL,
+    "accounts_user": Screen(
+        SEES_ALL,
+        SEES_ALL,
+        adds=ADMINISTRATOR,
+        changes=ADMINISTRATOR,
+        actions={
+            "set-password": ADMINISTRATOR,
+            "disable": SECURES,
+            "enable": ADMINISTRATOR,
+            "promote": ADMINISTRATOR,
+            "demote": ADMINISTRATOR,
+            "end-sessions": SECURES,
+            "remove-factor": SECURES,
+            "delete": ADMINISTRATOR,
+        },
+        more={"leftbehind": SEES_ALL},
+    ),
+    "accounts_serviceaccount": Screen(
+        INSIDE,
+        MAINTAINERS | SEES_ALL,
+        adds=ADMINS,
+        changes=ADMINS,
+        # A maintainer's page has no such buttons, but its address asks the question; the service refuses the answer.
+        actions=dict.fromkeys(("disable", "enable", "delete"), MAINTAINERS),
+    ),
+    "accounts_team": Screen(
+        INSIDE, MAINTAINERS | SEES_ALL, adds=ADMINS, changes=ADMINS, actions={"delete": ADMINISTRATOR}
+    ),
+    # Who manages no team finds none to choose in the form.
+    "accounts_membership": Screen(
+        INSIDE,
+        OF_INDEX,
+        adds=MAINTAINERS | OPERATES,
+        changes=ADMINS,
+        actions={"delete": ADMINS},
+        has_history=False,
+    ),
+    # A token is made for oneself, so that whoever may enter may make one.
+    "accounts_token": Screen(
+        INSIDE,
+        SEES_ALL,
+        adds=MAINTAINERS | OPERATES,
+        actions={"revoke": SECURES, "rotate": ADMINISTRATOR},
+    ),
+    "accounts_auditentry": Screen(INSIDE, SEES_ALL, has_history=False),
+    "accounts_auditcheckpoint": Screen(SEES_ALL, SEES_ALL, has_history=False),
+    "accounts_auditsink": Screen(
+        SEES_ALL,
+        ADMINISTRATOR,
+        adds=ADMINISTRATOR,
+        changes=ADMINISTRATOR,
+        actions={"test": ADMINISTRATOR, "delete": ADMINISTRATOR},
+    ),
+    "accounts_browsersession": Screen(SECURES, SECURES, actions={"end": SECURES}),
+    "accounts_directory": Screen(
+        WATCHERS,
+        WATCHERS,
+        adds=ADMINISTRATOR,
+        changes=ADMINISTRATOR,
+        actions={
+            **dict.fromkeys(("plan", "sync", "accept-removals"), OPERATES),
+            **dict.fromkeys(("disable", "enable", "delete"), ADMINISTRATOR),
+        },
+        more={"test": WATCHERS},
+    ),
+    "accounts_groupmapping": Screen(WATCHERS, WATCHERS, adds=ADMINISTRATOR, actions={"delete": ADMINISTRATOR}),
+    "accounts_directorysync": Screen(WATCHERS, WATCHERS, has_history=False),
+    "accounts_alarm": Screen(WATCHERS, WATCHERS, actions={"end": OPERATES | SECURES}),
+    "indexapp_index": Screen(
+        INSIDE,
+        OF_INDEX | OPERATES,
+        adds=ADMINISTRATOR,
+        changes=ADMINS | OPERATES,
+        actions={"make-default": ADMINISTRATOR, "delete": ADMINISTRATOR},
+    ),
+    "indexapp_project": Screen(
+        INSIDE,
+        OF_INDEX,
+        adds=ADMINS,
+        actions={
+            **dict.fromkeys(("archive", "deprecate", "delete"), ADMINS),
+            **dict.fromkeys(("quarantine", "clear"), ADMINS | SECURES),
+        },
+    ),
+    "indexapp_release": _artefact(),
+    "indexapp_file": _artefact(),
+    # Who administers no index finds none to choose in the form.
+    "indexapp_role": Screen(
+        INSIDE,
+        OF_INDEX,
+        adds=MAINTAINERS | OPERATES,
+        changes=ADMINS,
+        actions={"delete": ADMINS},
+    ),
+    "indexapp_reservedprefix": Screen(
+        INSIDE, MAINTAINERS | SEES_ALL, adds=MAINTAINERS, actions={"delete": MAINTAINERS}, has_history=False
+    ),
+    "indexapp_change": Screen(INSIDE, OF_INDEX, has_history=False),
+    "django_q_ormq": _job(),
+    "django_q_failure": _job(),
+    "django_q_success": _job(),
+    "django_q_schedule": _job(),
 }
-"""Screens of the console: who may open the list; the rows in it are those that the person administers."""
+"""The screens of the console."""
 
 CONSOLE_OWN = {
     "login",

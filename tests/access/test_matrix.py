@@ -2,30 +2,49 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
 from django.views.generic import RedirectView
+from django_q.models import Failure, OrmQ, Schedule, Success
+from django_q.signing import SignedPackage
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.domain.verbs import Verb
-from accounts.models import AuditEntry, AuditSink, DirectorySync, Token
+from accounts.models import (
+    Alarm,
+    AuditCheckpoint,
+    AuditEntry,
+    AuditSink,
+    BrowserSession,
+    Directory,
+    DirectorySync,
+    GroupMapping,
+    Membership,
+    Token,
+    User,
+)
 from accounts.services import alarms, service_accounts
-from indexapp.models import Project
+from indexapp.models import Change, File, Project, Release, ReservedPrefix, Role
 from indexapp.services import roles
 from tests.access import matrix
-from tests.factories.cast import Cast
+from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import join, make_token, make_user
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit.admin import Screen
 
+FORM = "application/x-www-form-urlencoded"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -42,31 +61,45 @@ def _routes(resolver: URLResolver, namespaces: tuple[str, ...] = ()) -> Iterator
 ROUTES = sorted(set(_routes(get_resolver())))
 
 
-def _is_console(route: str) -> bool:
-    return route.startswith("admin:") and route != "admin:index"
+def _console_routes() -> set[str]:
+    """The console's addresses that have rows, letter for letter."""
+    of_screens = {
+        f"{name}_{suffix}" for name, screen in matrix.CONSOLE.items() for suffix in (*matrix.SUFFIXES, *screen.more)
+    }
+    return {f"admin:{name}" for name in of_screens | matrix.CONSOLE_OWN}
 
 
-def _console_screen(route: str) -> str:
-    return route.removeprefix("admin:").rpartition("_")[0]
-
-
-def _unknown(route: str) -> bool:
-    if _is_console(route):
-        return route.removeprefix("admin:") not in matrix.CONSOLE_OWN and _console_screen(route) not in matrix.CONSOLE
-    return route not in matrix.MACHINE and route not in matrix.PAGES and route not in matrix.POSTED_PAGES
+ROWS = {*matrix.MACHINE, *matrix.PAGES, *matrix.POSTED_PAGES, *_console_routes()}
 
 
 def test_every_route_has_a_row() -> None:
-    assert [route for route in ROUTES if _unknown(route)] == []
+    assert sorted(set(ROUTES) - ROWS) == []
+
+
+def test_every_row_has_a_route() -> None:
+    assert sorted(ROWS - set(ROUTES)) == []
+
+
+def _screen(name: str) -> Screen:
+    screen = admin.site.get_model_admin(apps.get_model(*name.rsplit("_", 1)))
+    assert isinstance(screen, Screen)
+    return screen
+
+
+@pytest.mark.parametrize("name", sorted(matrix.CONSOLE))
+def test_every_action_of_the_console_has_a_row(name: str) -> None:
+    screen = _screen(name)
+    offered = [*screen.confirmed_actions, *([screen.deletion] if screen.deletion else [])]
+    assert {action.name for action in offered} == set(matrix.CONSOLE[name].actions)
 
 
 def _patterns(resolver: URLResolver) -> Iterator[URLPattern]:
-    """Every pattern outside the console, whose own catch-alls answer nothing by themselves."""
+    """Every pattern but the console's own catch-all, which answers nothing by itself."""
     for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLPattern):
-            yield pattern
-        elif pattern.namespace != "admin":
+        if isinstance(pattern, URLResolver):
             yield from _patterns(pattern)
+        elif getattr(pattern.callback, "__name__", "") != admin.site.catch_all_view.__name__:
+            yield pattern
 
 
 def test_a_route_without_a_name_is_another_spelling_of_one_that_has_a_row() -> None:
@@ -101,13 +134,6 @@ def test_every_operation_of_the_apis_schema_has_a_row() -> None:
     told_elsewhere = {"api:root", "api:schema", "api:docs"}
     of_api = {row for row in rows if row[0].startswith("api:") and row[0] not in told_elsewhere}
     assert sorted(of_api - found) == []
-
-
-def test_every_row_has_a_route() -> None:
-    screens = {_console_screen(route) for route in ROUTES if _is_console(route)}
-    rows = {*matrix.MACHINE, *matrix.PAGES, *matrix.POSTED_PAGES}
-    assert sorted(rows - set(ROUTES)) == []
-    assert sorted(set(matrix.CONSOLE) - screens) == []
 
 
 @pytest.fixture
@@ -168,15 +194,20 @@ def test_machine_address_lets_through_whom_its_row_names(
         client = machine.signed(cast.basic(role) if row.by_password else cast.bearer(role))
         for method, (who, body) in row.methods.items():
             status = _ask(client, method, address, body)
-            if not _is_right(status, role in who, role, row.denied):
+            if not _is_right(status, role in who, role, row, method):
                 wrong.append(f"{method} {address} by {role}: {status}")
     assert wrong == []
 
 
-def _is_right(status: int, may: bool, role: str, denied: int) -> bool:
+def _is_right(status: int, may: bool, role: str, row: matrix.Row, method: str) -> bool:
     if may:
-        return status not in (401, 403) and status < 500
-    return status == 401 if role == "anonymous" else status in {403, denied}
+        return 200 <= status < 400 or status == row.answers.get(method)
+    return status == 401 if role == "anonymous" else status in {403, row.denied}
+
+
+def test_no_row_takes_a_refusal_for_a_welcome() -> None:
+    answers = [(row.denied, status) for row in matrix.MACHINE.values() for status in row.answers.values()]
+    assert [pair for pair in answers if pair[1] not in {400, 404, 409, 422} or pair[0] == pair[1]] == []
 
 
 @pytest.mark.parametrize("route", sorted(matrix.MACHINE))
@@ -232,15 +263,102 @@ def test_page_opens_for_whom_its_row_names(route: str, cast: Cast, scene: dict[s
     assert wrong == []
 
 
-@pytest.mark.parametrize("screen", sorted(matrix.CONSOLE))
-def test_console_screen_opens_for_whom_its_row_names(screen: str, cast: Cast, scene: dict[str, Any]) -> None:
-    address = reverse(f"admin:{screen}_changelist")
+@pytest.fixture
+def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
+    """The id of the row that each screen is asked for."""
+    Client().force_login(User.objects.get(username="bystander"))
+    ended = {"func": "math.floor", "started": timezone.now(), "stopped": timezone.now()}
+    waiting = SignedPackage.dumps({"id": "c" * 32, "name": "waits", "func": "math.floor"})
+    rows = {
+        "accounts_user": User.objects.get(username="bystander"),
+        "accounts_serviceaccount": User.objects.get(username="svc-build"),
+        "accounts_team": cast.team,
+        "accounts_membership": Membership.objects.get(user=cast.member),
+        "accounts_token": Token.objects.get(pk=scene["token"]),
+        "accounts_auditentry": AuditEntry.objects.get(pk=scene["audit"]),
+        "accounts_auditcheckpoint": AuditCheckpoint.objects.create(size=1, note="A note."),
+        "accounts_auditsink": AuditSink.objects.get(),
+        "accounts_browsersession": BrowserSession.objects.get(user__username="bystander"),
+        "accounts_directory": Directory.objects.get(),
+        "accounts_groupmapping": GroupMapping.objects.get(),
+        "accounts_directorysync": DirectorySync.objects.get(),
+        "accounts_alarm": Alarm.objects.get(),
+        "indexapp_index": cast.index,
+        "indexapp_project": Project.objects.get(),
+        "indexapp_release": Release.objects.get(),
+        "indexapp_file": File.objects.get(),
+        "indexapp_role": Role.objects.get(pk=scene["role"]),
+        "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_change": Change.objects.order_by("pk")[0],
+        "django_q_ormq": OrmQ.objects.create(key="tpi", payload=waiting),
+        "django_q_failure": Failure.objects.create(id="a" * 32, name="failed", success=False, **ended),
+        "django_q_success": Success.objects.create(id="b" * 32, name="done", success=True, **ended),
+        "django_q_schedule": Schedule.objects.create(name="again", func="math.floor"),
+    }
+    return {name: row.pk for name, row in rows.items()}
+
+
+BOTH = ("GET", "POST")
+
+
+def _requests(name: str, pk: Any) -> Iterator[tuple[str, str, matrix.Who]]:
+    """The method, the address and those who are let through, for everything that one may ask of a screen.
+
+    What asks for a confirmation answers an empty POST as it answers a GET, so that one of them is enough.
+    """
+
+    def asked(suffix: str, who: matrix.Who, *keys: Any, methods: Iterable[str] = BOTH) -> Iterator[Any]:
+        address = reverse(f"admin:{name}_{suffix}", args=keys)
+        yield from ((method, address, who) for method in methods)
+
+    row = matrix.CONSOLE[name]
+    yield from asked("changelist", row.lists, methods=["GET"])
+    yield from asked("add", row.adds)
+    yield from asked("change", row.opens, pk, methods=["GET"])
+    yield from asked("change", row.changes, pk, methods=["POST"])
+    yield from asked("history", row.opens if row.has_history else matrix.NOBODY, pk, methods=["GET"])
+    yield from asked("delete", row.actions.get("delete", matrix.NOBODY), pk, methods=["POST"])
+    for action, who in {**row.actions, "no-such-action": matrix.NOBODY}.items():
+        yield from asked("do", who, pk, action, methods=["POST"])
+    for suffix, who in row.more.items():
+        yield from asked(suffix, who, pk)
+
+
+def _click(browser: Client, method: str, address: str) -> tuple[int, str]:
+    """The answer to a request, whose effects are undone; a form that is sent empty leads back to its row."""
+    with transaction.atomic():
+        fields = {"_continue": "1"} if method == "POST" else {}
+        answer = browser.generic(method, address, urlencode(fields), FORM, headers={"accept": "text/html"})
+        transaction.set_rollback(True)
+    process_memory.forget()
+    return answer.status_code, answer.headers.get("Location", "")
+
+
+def _is_let_through(status: int, location: str, elsewhere: tuple[str, ...]) -> bool:
+    """A page, or the way on; the sign-in page, the question who one is and the list are none."""
+    return status == 200 or (status == 302 and location.partition("?")[0] not in elsewhere)
+
+
+def _is_refused(role: str, status: int, location: str, changelist: str) -> bool:
+    if role == "anonymous":
+        return _is_turned_away(role, status, location)
+    return status == 404 or _is_turned_away(role, status, location) or (status, location) == (302, changelist)
+
+
+@pytest.mark.parametrize("name", sorted(matrix.CONSOLE))
+def test_console_screen_does_for_each_what_its_row_says(name: str, cast: Cast, shown: dict[str, Any]) -> None:
+    changelist = reverse(f"admin:{name}_changelist")
+    elsewhere = (changelist, reverse("account:sign-in"), reverse("account:confirm"), reverse("admin:login"))
     wrong = []
-    for role in sorted(matrix.EVERYBODY):
-        status, location = _browse(role, cast, address)
-        may = role in matrix.CONSOLE[screen]
-        if not (_sees(status, location) if may else _is_turned_away(role, status, location)):
-            wrong.append(f"{address} by {role}: {status} {location}")
+    for role in ROLES:
+        browser = Client()
+        if role != "anonymous":
+            browser.force_login(cast.user(role))
+        for method, address, who in _requests(name, shown[name]):
+            status, location = _click(browser, method, address)
+            let_through = _is_let_through(status, location, elsewhere)
+            if not (let_through if role in who else _is_refused(role, status, location, changelist)):
+                wrong.append(f"{method} {address} by {role}: {status} {location}")
     assert wrong == []
 
 

@@ -218,8 +218,8 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         return ""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The audit log and the change log are the history."""
-        row = self.get_object(request, unquote(object_id))
+        """The audit log and the change log are the history; only who may open the row is told the row's name."""
+        row = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
         url = self.history_url(row) if row is not None else ""
         return HttpResponseRedirect(url or self._list_url())
 
