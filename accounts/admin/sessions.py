@@ -50,6 +50,7 @@ class SessionScreen(ReadOnlyScreen):
             perform=lambda actor, session, _: sessions.end(actor=actor, session=session),
             is_dangerous=True,
             removes=True,
+            needs_fresh_sign_in=False,
         ),
     )
 
