@@ -71,7 +71,6 @@ def _for_service(given: Mapping[str, Any]) -> dict[str, Any]:
 class AuditSinkScreen(Screen):
     """Streams of the audit log, for administrators."""
 
-    needs_fresh_sign_in = True
     section, place, area = "Evidence", 30, "evidence"
     administrators_only = True
     empty_text = "The audit log is not streamed anywhere. Let a system outside keep a copy that nobody here can change."

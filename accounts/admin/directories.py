@@ -147,7 +147,6 @@ ACTIONS = (
 class DirectoryScreen(OperationsScreen):
     """Directories; operators look, test and sync, administrators configure."""
 
-    needs_fresh_sign_in = True
     section, place = "People and rights", 60
     empty_text = (
         "No directory yet: people sign in with accounts of this site alone. Add your LDAP server or Active Directory."

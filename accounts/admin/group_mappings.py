@@ -72,7 +72,6 @@ class TeamFilter(WithinFilter):
 class GroupMappingScreen(OperationsScreen):
     """Mappings; they are added and deleted, never changed."""
 
-    needs_fresh_sign_in = True
     section, place = "People and rights", 65
     empty_text = "No group is mapped yet: people of the directory sign in and are in no team. Map a group to a team."
     list_display = ("group", "directory", "aim", "part", "since")

@@ -133,7 +133,6 @@ def _take_out(actor: Actor, row: Membership) -> None:
 class MembershipScreen(Screen):
     """Places in teams."""
 
-    needs_fresh_sign_in = True
     section, place, area = "People and rights", 30, "accounts"
     empty_text = "Nobody is in a team of which you are an admin."
     list_display = ("user", "team", "position", "source", "since")
@@ -157,6 +156,7 @@ class MembershipScreen(Screen):
         offered=lambda _, row: not is_fixed(row),
         is_dangerous=True,
         removes=True,
+        needs_fresh_sign_in=False,
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Membership]:

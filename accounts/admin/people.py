@@ -154,7 +154,6 @@ class UserScreen(LeftBehindPage, Screen):
 
     section, place, area = "People and rights", 10, "accounts"
     administrators_only = True
-    needs_fresh_sign_in = True
     empty_text = "There are no accounts that fit."
     list_display = ("username", "name", "email", "state", "since", "last_seen")
     list_filter = (

@@ -75,7 +75,6 @@ def _admins(actor: Actor, row: ServiceAccount) -> bool:
 class ServiceAccountScreen(Screen):
     """The service accounts of the teams that the actor looks after."""
 
-    needs_fresh_sign_in = True
     section, place, area = "People and rights", 25, "accounts"
     empty_text = (
         "No team of yours has one. A build job needs an account that leaves with no person; a team's admin makes it."

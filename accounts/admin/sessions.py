@@ -51,6 +51,7 @@ class SessionScreen(ReadOnlyScreen):
             permission="secure",
             is_dangerous=True,
             removes=True,
+            needs_fresh_sign_in=False,
         ),
     )
 

@@ -95,7 +95,6 @@ class TokenScreen(Screen):
         ("What it may do", {"fields": ("rights", "scope", "places")}),
         ("Life", {"fields": ("since", "lineage", "expiry", "last_use", "last_place", "end", "leak")}),
     )
-    needs_fresh_sign_in = True
     confirmed_actions = (
         ConfirmedAction(
             name="revoke",

@@ -82,6 +82,7 @@ class ProjectScreen(Screen):
     search_fields = ("name",)  # shows the search box; the search itself is full text
     search_help_text = "Words of name or summary; the last one may be unfinished."
     ordering = ("normalized_name", "pk")
+    needs_fresh_sign_in = False  # an empty project gives nobody anything
     form = add_form = NewProjectForm
     add_fieldsets = ((None, {"fields": ("index", "name")}),)
     fieldsets = (

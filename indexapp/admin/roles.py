@@ -101,7 +101,6 @@ class NewRoleForm(RefusableForm):
 class RoleScreen(Screen):
     """Roles on what the actor administers."""
 
-    needs_fresh_sign_in = True
     section, place, area = "People and rights", 40, "indexapp"
     empty_text = "Nobody has a role yet, so only administrators see anything that is not open to everybody. Grant one."
     list_display = ("holder", "where", "rights_held", "since")
@@ -126,6 +125,7 @@ class RoleScreen(Screen):
         perform=lambda actor, role, _: roles.revoke(actor=actor, role=role),
         is_dangerous=True,
         removes=True,
+        needs_fresh_sign_in=False,
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[Role]:

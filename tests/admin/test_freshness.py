@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 
-from accounts.models import Authenticator, BrowserSession, Token, User
+from accounts.models import Authenticator, BrowserSession, Membership, Token, User
 from indexapp.models import Index, Project
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, do, messages
 from tests.factories.browsers import grow_stale
 from tests.factories.factors import with_factor
 from tests.factories.people import PASSWORD, make_user
+from tpi_site.kit.admin import ReadOnlyScreen, Screen
 
+WITHOUT_PROOF = {"project"}
+"""Screens whose forms give nobody anything; each is named here, and no other may do without."""
+TAKEN_AWAY_WITHOUT_PROOF = {"role", "membership"}
+"""What holds people back when it goes; who does it may be in a hurry."""
 CONFIRM = "/account/confirm/?next="
 
 
@@ -121,3 +127,40 @@ def test_the_overview_hints_at_administrators_with_a_password_alone(root: Client
     assert hint() == ["root"]
     with_factor(administrator)
     assert hint() == []
+
+
+SCREENS = {model._meta.model_name or "": screen for model, screen in admin.site._registry.items()}
+WRITTEN = {name: screen for name, screen in SCREENS.items() if not isinstance(screen, ReadOnlyScreen)}
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+def test_no_form_is_sent_without_a_proof(root: Client, name: str) -> None:
+    model = WRITTEN[name].model
+    if name in WITHOUT_PROOF:
+        assert root.get(address(model, "add")).status_code == 200
+        return
+    for page in (address(model, "add"), address(model(pk=1))):
+        assert root.post(page, {}).headers.get("Location", "").startswith(CONFIRM), page
+
+
+def test_what_needs_no_proof_is_named() -> None:
+    screens = {name: screen for name, screen in SCREENS.items() if isinstance(screen, Screen)}
+    assert {name for name, screen in WRITTEN.items() if not screen.needs_fresh_sign_in} == WITHOUT_PROOF
+    deletions = {name: screen.deletion for name, screen in screens.items() if screen.deletion is not None}
+    assert {name for name, action in deletions.items() if not action.asks_for_proof} == TAKEN_AWAY_WITHOUT_PROOF
+
+
+def test_a_session_left_open_makes_nobody_admin_of_a_team(root: Client, red: Side, sign_in: SignIn) -> None:
+    before = list(Membership.objects.order_by("pk").values())
+    members = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "0", "memberships-0-role": "admin"}
+    answer = root.post(address(red.team), {"title": "x", **members, "memberships-0-user": red.member.pk})
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert list(Membership.objects.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize("row", ["team", "prefix", "release", "file"])
+def test_nor_does_it_delete(root: Client, red: Side, row: str) -> None:
+    found = getattr(red, row)
+    assert root.post(address(found, "do", "delete"), {"confirmed": "yes"}).headers["Location"].startswith(CONFIRM)
+    assert root.post(address(found, "delete"), {"confirmed": "yes"}).headers["Location"].startswith(CONFIRM)
+    assert type(found).objects.filter(pk=found.pk).exists()

@@ -62,8 +62,8 @@ class ConfirmedAction:
     ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button;
     ``extent`` says of one row how much it is about;
     ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone; before one that
-    ``needs_fresh_sign_in`` the person shows again that it is them; ``leads_to`` is the address of the page to go on to
-    from one row's page, where that is another one.
+    ``needs_fresh_sign_in`` (unless told, one that removes) the person shows again that it is them; ``leads_to`` is the
+    address of the page to go on to from one row's page, where that is another one.
     """
 
     name: str
@@ -78,8 +78,13 @@ class ConfirmedAction:
     is_dangerous: bool = False
     is_bulk: bool = True
     removes: bool = False
-    needs_fresh_sign_in: bool = False
+    needs_fresh_sign_in: bool | None = None
     leads_to: Callable[[Any], str] = _nothing_more
+
+    @property
+    def asks_for_proof(self) -> bool:
+        """Whether a session that was left open cannot do it."""
+        return self.removes if self.needs_fresh_sign_in is None else self.needs_fresh_sign_in
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Confirmations(ModelAdmin):
         self, request: HttpRequest, action: ConfirmedAction, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
         """Ask, then do it to each row by itself: what is refused is said, the rest is done."""
-        if action.needs_fresh_sign_in and (interruption := freshness.interruption(request)):
+        if action.asks_for_proof and (interruption := freshness.interruption(request)):
             return interruption
         rows = list(queryset[: _MAX_ROWS + 1])
         if not rows or len(rows) > _MAX_ROWS:
@@ -117,7 +117,7 @@ class Confirmations(ModelAdmin):
         return self._confirm_one(request, object_id, self.deletion)
 
     def _confirm_one(self, request: HttpRequest, object_id: str, action: ConfirmedAction) -> HttpResponse:
-        if action.needs_fresh_sign_in and (interruption := freshness.interruption(request)):
+        if action.asks_for_proof and (interruption := freshness.interruption(request)):
             return interruption
         row = self.get_object(request, unquote(object_id))
         if row is None:

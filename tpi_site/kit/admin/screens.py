@@ -27,14 +27,15 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     A subclass gives ``rows`` and, where people may write, ``may_add``/``add_row`` and ``may_change``/``change_row``;
     rows that ``rows`` leaves out do not exist here, on any page and for any action. ``section`` and ``place`` say where
     the menu shows the screen; ``area`` who sees it there (see :mod:`.entrance`), None meaning everybody who may enter.
-    Where ``needs_fresh_sign_in``, the person shows again that it is them before a new row and before each change.
+    Before a new row and before each change the person shows again that it is them, unless the screen says otherwise
+    with ``needs_fresh_sign_in``; its actions say it for themselves.
     """
 
     section: ClassVar[str] = "Publishing"
     place: ClassVar[int] = 0
     area: ClassVar[str | None] = None
     administrators_only: ClassVar[bool] = False
-    needs_fresh_sign_in: ClassVar[bool] = False
+    needs_fresh_sign_in: ClassVar[bool] = True
     empty_text: ClassVar[str] = "There is nothing here yet."
     list_defer: ClassVar[Sequence[str]] = ()
     add_form: ClassVar[type[RefusableForm] | None] = None
@@ -261,3 +262,5 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
 class ReadOnlyScreen(Screen):
     """Pages that only show."""
+
+    needs_fresh_sign_in = False
