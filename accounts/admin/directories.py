@@ -165,7 +165,8 @@ class DirectoryScreen(OperationsScreen):
         done="off; nobody of it is let in any more, and a job removes it",
         question=(
             "Everybody who came through it is shut out at once: accounts are disabled, tokens revoked, memberships that it "
-            "gave are ended, and its mapped groups are forgotten. What they published stays, and so does the audit log. To end its use for a while, disable it."
+            "gave are ended, and its mapped groups are forgotten. What they published stays, and so does the audit log. "
+            "To end its use for a while, disable it."
         ),
         perform=lambda actor, row, _: removal.delete(actor=actor, directory=row),
         permission="instance",
