@@ -46,7 +46,7 @@ def _of_sqlite() -> _Guards:
         for act in ("UPDATE", "DELETE")
     }
     waits = (
-        f"CREATE TRIGGER {_WAITS} AFTER INSERT ON accounts_auditentry "
+        "CREATE TRIGGER accounts_auditentry_waits AFTER INSERT ON accounts_auditentry "
         "BEGIN INSERT INTO accounts_auditpending (entry_id) VALUES (NEW.id); END"
     )
     return {name: (_plain(statement),) for name, statement in {**refusals, _WAITS: waits}.items()}
