@@ -22,7 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.domain.actors import ANONYMOUS, Actor, Method
 from accounts.domain.token_format import PREFIX
-from accounts.services import passwords, refusals, second_factors, token_recognition
+from accounts.services import passwords, refusals, token_recognition
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Kind, Refusal, Unauthenticated
 from tpi_site.kit.request_context import current
@@ -61,7 +61,7 @@ def remembered(authorization: str, generation: int) -> Actor | None:
     known = _known.get(_key(authorization))
     if known is None or known.generation != generation or known.until < time.monotonic():
         return None
-    token_recognition.require_welcome(known.actor.token)
+    token_recognition.require_welcome(known.actor)
     return known.actor
 
 
@@ -93,8 +93,7 @@ def _check(authorization: str) -> Actor:
         return _by_token(username)
     if username == TOKEN_USER:
         raise Unauthenticated(NO_TOKEN, code="token-wrong")
-    actor = passwords.verify(username=username, password=password, address=current.get().address)
-    return second_factors.admit_password_alone(actor)
+    return passwords.sign_in_program(username=username, password=password, address=current.get().address)
 
 
 def _by_token(text: str) -> Actor:
@@ -163,10 +162,18 @@ def note_refusal(refusal: Refusal, path: str, authorization: str, request: HttpR
     if refusal.code in _WRITTEN_ELSEWHERE:
         return
     actor = ANONYMOUS if refusal.kind is Kind.UNAUTHENTICATED else _lately(authorization, request)
-    if actor.is_anonymous and not authorization:
+    if isinstance(refusal.who, Actor):
+        actor = refusal.who
+    elif actor.is_anonymous and not authorization and refusal.kind is not Kind.THROTTLED:
         return
     context = current.get()
     refusals.note(actor=actor.at(address=context.address, request_id=context.request_id), code=refusal.code, path=path)
+
+
+def note_throttled(request: HttpRequest, refusal: Refusal) -> None:
+    """A page answers a refusal itself: have it written if it was one unseen, which nobody else has written."""
+    if refusal.kind is Kind.THROTTLED:
+        note_refusal(refusal, request.path_info, "", request)
 
 
 def _lately(authorization: str, request: HttpRequest | None) -> Actor:

@@ -1,4 +1,4 @@
-"""What a chain cannot tell of itself: entries beside it, and whether the triggers that guard it are there."""
+"""What a chain cannot tell of itself: entries beside it, and whether what guards it is as it was made."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts.models import AuditEntry, AuditLink
-
-_GUARDED = ("accounts_auditentry", "accounts_auditlink", "accounts_auditcheckpoint")
+from accounts.services import audit_guards
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,9 @@ class Fault:
 
 
 def faults() -> list[Fault]:
-    """Entries that vanished before they were chained, entries that nobody waits to chain, and missing triggers."""
-    return [*_vanished(), *_strangers(), *_holes(), *_unguarded()]
+    """Entries that vanished before they were chained or that nobody waits to chain, and guards that were tampered with."""
+    guards = [Fault("guard", sentence) for sentence in audit_guards.faults()]
+    return [*_vanished(), *_strangers(), *_holes(), *guards]
 
 
 def _vanished() -> list[Fault]:
@@ -52,21 +52,6 @@ def _holes() -> list[Fault]:
     if given <= there:
         return []
     return [Fault("missing", f"{given} entries were written and {there} are there: some were removed.")]
-
-
-def _unguarded() -> list[Fault]:
-    if connection.vendor == "sqlite":
-        wanted = {f"{table}_no_{act}" for table in _GUARDED for act in ("update", "delete")}
-        question = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        wanted = {f"{table}_no_{act}" for table in _GUARDED for act in ("change", "truncate")}
-        question = "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
-    with connection.cursor() as cursor:
-        cursor.execute(question)
-        missing = wanted | {"accounts_auditentry_waits"}
-        missing -= {name for (name,) in cursor.fetchall()}
-    sentence = "A trigger that makes the audit log append-only is missing or turned off: {}."
-    return [Fault("guard", sentence.format(name)) for name in sorted(missing)]
 
 
 def _fault(kind: str, entry_id: int, what: str) -> Fault:

@@ -15,7 +15,7 @@ from accounts.domain.actors import Actor, Method
 from accounts.domain.directory_entries import account_name
 from accounts.domain.networks import place_of
 from accounts.models import User
-from accounts.services import attempts, password_turns, sign_in_limits, verified_passwords
+from accounts.services import attempts, password_turns, second_factors, sign_in_limits, verified_passwords
 from accounts.services.directories import budgets, sign_in, standing
 from tpi_site.kit.errors import Refusal, Throttled, Unauthenticated, Unavailable
 
@@ -63,13 +63,29 @@ def verify(*, username: str, password: str, address: str) -> Actor:
     ``TPI_DIRECTORY_FAILURES`` different wrong passwords for a name in ``TPI_DIRECTORY_WINDOW`` seconds the next are not
     passed on (:mod:`accounts.services.directories.budgets`); a local account's right one still signs in.
     """
+    return _verified(username, password, address)[0].actor(Method.PASSWORD)
+
+
+def sign_in_program(*, username: str, password: str, address: str) -> Actor:
+    """As :func:`verify`, for who proves themselves by a password and nothing else, as programs do with each request.
+
+    The audit log tells of it whenever the password was checked anew, which is once for as long as it is remembered.
+    """
+    user, is_new = _verified(username, password, address)
+    actor = second_factors.admit_password_alone(user.actor(Method.PASSWORD))
+    if is_new:
+        sign_in_limits.note_program(actor, user)
+    return actor
+
+
+def _verified(username: str, password: str, address: str) -> tuple[User, bool]:
+    """The account, and whether the password was checked anew."""
     name, place = account_name(username), place_of(address)
-    user = verified_passwords.owner(name, password, place)
-    if user is None:
-        user = _checked(username, password, name, address)
+    known = verified_passwords.owner(name, password, place)
+    user = known if known is not None else _checked(username, password, name, address)
     if not standing.stands(user):
-        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
-    return user.actor(Method.PASSWORD)
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed").of(user.actor(Method.PASSWORD))
+    return user, known is None
 
 
 def _checked(username: str, password: str, name: str, address: str) -> User:

@@ -53,7 +53,7 @@ def admit_password_alone(actor: Actor) -> Actor:
             "This account needs a second factor, so a password alone opens nothing here; use an API token, which you make "
             "on your account's page.",
             code="second-factor-needed",
-        )
+        ).of(actor)
     if user.is_break_glass:
         ring_for_break_glass(user, "with its password, by a program")
     return actor

@@ -1,13 +1,18 @@
-"""Failed sign-ins: counted for the name from its place and for the place, in the database, and written down."""
+"""Sign-ins in the audit log, and failed ones counted for the name from its place and for the place, in the database."""
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings
+from django.db import DatabaseError, transaction
 
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, User
 from accounts.services import attempts, audit
 from tpi_site.kit.errors import Throttled
+
+log = logging.getLogger(__name__)
 
 _NAMES_OF_A_PLACE = 10
 """As many times the failures of one name may come from a place for any."""
@@ -42,6 +47,15 @@ def write_down(user: User | None, address: str, code: str) -> None:
         outcome=AuditEntry.Outcome.REFUSED,
         code=code,
     )
+
+
+def note_program(actor: Actor, user: User) -> None:
+    """Write that a program signed in by a password; an installer goes on where it cannot be written."""
+    try:
+        with transaction.atomic():
+            audit.record(actor=actor, action="sign-in", subject=user)
+    except DatabaseError:
+        log.warning("The sign-in of a program could not be written to the audit log.")
 
 
 def _limits(name: str, place: str) -> dict[str, int]:

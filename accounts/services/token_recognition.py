@@ -45,11 +45,12 @@ def recognise(text: str) -> Actor | None:
     if _is_over(row, now):
         return None
     scope = scope_of(row)
-    require_welcome(scope)
+    actor = known.actor(scope)
+    require_welcome(actor)
     if known.has_lapsed:
-        raise Unauthenticated(standing.LAPSED, code="directory-lapsed")
+        raise Unauthenticated(standing.LAPSED, code="directory-lapsed").of(actor)
     token_use.note(row.pk, row.last_used_at, now, known.break_glass)
-    return known.actor(scope)
+    return actor
 
 
 def _is_over(row: _Stored, now: datetime) -> bool:
@@ -155,12 +156,12 @@ def fits(row: Token | _Stored, parts: TokenParts) -> bool:
     return hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER))
 
 
-def require_welcome(scope: TokenScope | None) -> None:
+def require_welcome(actor: Actor) -> None:
     """Refuse the request under way when it comes from outside the networks of its token.
 
     The sentence tells the caller's own address, which is what one needs to put it right, and not the networks.
     """
-    address = current.get().address
+    address, scope = current.get().address, actor.token
     if scope is None or scope.welcomes(address):
         return
     log.warning("The token %s was refused: it came from %s, outside its networks.", scope.key_id, address)
@@ -168,4 +169,4 @@ def require_welcome(scope: TokenScope | None) -> None:
         f"The API token may not be used from the address {address or 'that this request has'}; "
         "ask its owner where it may be.",
         code="token-network",
-    )
+    ).of(actor)

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.authentication import note_throttled
 from accounts.browser_sessions import session_of
 from accounts.forms.accessible import AccessibleForm
 from accounts.forms.codes import CodeForm, PresentPasswordForm
@@ -60,6 +61,7 @@ def _refusal(request: HttpRequest, form: AccessibleForm, *, by_code: bool) -> Re
         else:
             _verify_password(user, form.cleaned_data["password"])
     except (Unauthenticated, Throttled, Unavailable) as refusal:
+        note_throttled(request, refusal.of(reader(request)))
         return refusal
     if session is not None:
         sessions.note_proof(actor=reader(request), session=session, second_factor=kind)

@@ -13,6 +13,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.authentication import note_throttled
 from accounts.browser_sessions import session_of
 from accounts.domain.actors import Actor, Method
 from accounts.forms.codes import CodeForm
@@ -48,8 +49,11 @@ class SignIn(View):
             user = _person(actor)
         except (Unauthenticated, Throttled, Unavailable) as refusal:
             form.add_error(None, refusal.detail)
+            note_throttled(request, refusal)
             return _refused(_page(request, form, status=422), refusal)
         _end_present(request)
+        if second_factors.has_one(user) or second_factors.is_required(user):
+            sessions.note_password(actor=actor, user=user)
         if second_factors.has_one(user):
             half_session.begin(request, user, "code", _next(request))
             return HttpResponseRedirect(reverse("account:sign-in-code"))
@@ -84,6 +88,7 @@ class SignInCode(View):
             kind = one_time_codes.verify(user=half.user, text=form.cleaned_data["code"])
         except (Unauthenticated, Throttled) as refusal:
             form.add_error("code", refusal.detail)
+            note_throttled(request, refusal.of(half.user.actor(Method.PASSWORD)))
             return _refused(_code_page(request, form, status=422), refusal)
         _start_session(request, half.user, second_factor=kind)
         if kind == one_time_codes.RECOVERY:

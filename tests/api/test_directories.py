@@ -175,7 +175,8 @@ def test_groups_are_mapped_and_unmapped(rest: AsPerson, by_password: AsPerson) -
     refused(by_token, 403, "token-scope")
     part = administrator.post(path, {"group_dn": group, "instance_role": "operator"})
     assert (part.json["team"], part.json["instance_role"]) == (None, "operator")
-    refused(administrator.post(path, {"group_dn": group, "team": "devs", "role": "admin"}), 409, "mapping-exists")
+    for name in (group, group.upper().replace(",", ", ")):
+        refused(administrator.post(path, {"group_dn": name, "team": "devs", "role": "admin"}), 409, "mapping-exists")
     refused(administrator.post(path, {"group_dn": group}), 400, "mapping-aim")
     refused(administrator.post(path, {"group_dn": "devs", "team": "devs"}), 400, "directory-dn")
     refused(administrator.post(path, {"group_dn": group, "team": "nope"}), 400, "team-unknown")

@@ -154,7 +154,7 @@ def _from_database(error: Error) -> Refusal | None:
 
 RefusalListener = Callable[[Refusal, str, str, HttpRequest | None], None]
 _listeners: list[RefusalListener] = []
-_TOLD = {Kind.UNAUTHENTICATED, Kind.FORBIDDEN}
+_TOLD = {Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.THROTTLED}
 
 
 def on_refusal(listener: RefusalListener) -> None:

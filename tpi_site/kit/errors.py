@@ -8,7 +8,7 @@ This module imports nothing, so that the framework-free ``domain`` packages can 
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Kind(Enum):
@@ -40,6 +40,12 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.code = code or self.default_code
+        self.who: object | None = None
+
+    def of(self, who: object) -> Self:
+        """The same, with who is refused, where that is known better than by the request: the audit log names them."""
+        self.who = who
+        return self
 
 
 class Invalid(Refusal):

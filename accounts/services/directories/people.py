@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.domain.actors import Actor, Method
 from accounts.domain.directory_entries import DirectoryEntry
 from accounts.domain.service_names import is_kept_for_programs
 from accounts.models import (
@@ -78,7 +79,7 @@ def admit(directory: Directory, entry: DirectoryEntry, mappings: list[GroupMappi
         raise Forbidden(
             f"None of your groups in the directory '{directory.name}' may use this index; ask a team admin.",
             code="directory-no-group",
-        )
+        ).of(Actor(username=entry.username, method=Method.PASSWORD))
     try:
         return _admit(directory, entry, mappings)
     except NameTaken as refusal:  # told here, because the transaction in which it came up leaves nothing behind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.instance_roles import InstanceRole, role_words, roles_from_mask
@@ -13,11 +13,17 @@ from accounts.services import account_ends, audit, last_administrator
 
 @dataclass(frozen=True, slots=True)
 class HeldPlace:
-    """A membership that the directory gave: its key, what it is, and the team's name."""
+    """A membership that the directory gave: its key, what it is, the team's name, and what it is to be lowered to."""
 
     pk: int
     role: str
     team: str
+    lowered_to: str = ""
+
+    @property
+    def loss(self) -> str:
+        """What its holder loses, in words."""
+        return f"{self.lowered_to} of {self.team}, not {self.role}" if self.lowered_to else f"no longer in {self.team}"
 
 
 Held = dict[int, HeldPlace]
@@ -51,8 +57,8 @@ def give(
     changed = 0
     for mapping, role in _wanted(mappings).values():
         team, row = mapping.team, held.get(mapping.team_id or 0)
-        if team is None or (row is not None and row.role == role):
-            continue
+        if team is None or (row is not None and _rank(row.role) >= _rank(role)):
+            continue  # a lower place is taken with what else is, and counted with it
         if row is None:
             fresh.append(Membership(team=team, user=user, role=role, directory=directory))
         else:
@@ -65,18 +71,33 @@ def give(
 
 
 def surplus(user: User, mappings: Iterable[GroupMapping], held: Held) -> tuple[list[HeldPlace], int]:
-    """What the person holds through the directory without a group that gives it: memberships, and a mask of parts."""
-    wanted = _wanted(mappings)
-    return [row for team, row in held.items() if team not in wanted], user.directory_roles & ~_mask(mappings)
+    """What the person holds through the directory without a group that gives it: memberships, and a mask of parts.
+
+    A place that is higher than any group gives is among them, with what it is to be lowered to.
+    """
+    wanted, rows = _wanted(mappings), []
+    for team, row in held.items():
+        if team not in wanted:
+            rows.append(row)
+        elif _rank(role := wanted[team][1]) < _rank(row.role):
+            rows.append(replace(row, lowered_to=role))
+    return rows, user.directory_roles & ~_mask(mappings)
 
 
 def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], held: Held, did: list[str]) -> int:
-    """Take what no group gives any more; tells how many memberships ended."""
+    """Take what no group gives any more; tells how many memberships ended or were lowered."""
     rows, parts = surplus(user, mappings, held)
-    for row in Membership.objects.filter(pk__in=[row.pk for row in rows]).select_related("team") if rows else ():
-        row.delete()
-        _note(directory, "team.remove-member", row.team, user)
-        did.append(f"no longer in {row.team.name}")
+    lost = {row.pk: row for row in rows}
+    for row in Membership.objects.filter(pk__in=lost).select_related("team") if rows else ():
+        place = lost[row.pk]
+        if place.lowered_to:
+            row.role = place.lowered_to
+            row.save(update_fields=["role"])
+            _note(directory, "team.set-member", row.team, user, role=row.role)
+        else:
+            row.delete()
+            _note(directory, "team.remove-member", row.team, user)
+        did.append(place.loss)
     if looks_after(rows):
         account_ends.end_lent_tokens(user)
     if parts:
@@ -94,6 +115,10 @@ def give_auditors(mappings: Iterable[GroupMapping]) -> bool:
     return any(mapping.instance_role == InstanceRole.AUDITOR.value for mapping in mappings)
 
 
+def _rank(role: str) -> int:
+    return _ORDER.index(role)
+
+
 def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, str]]:
     """By the team's key the highest place that a group gives."""
     found: dict[int, tuple[GroupMapping, str]] = {}
@@ -101,7 +126,7 @@ def _wanted(mappings: Iterable[GroupMapping]) -> dict[int, tuple[GroupMapping, s
         if mapping.team_id is None:
             continue
         known = found.get(mapping.team_id)
-        if known is None or _ORDER.index(mapping.role) > _ORDER.index(known[1]):
+        if known is None or _rank(mapping.role) > _rank(known[1]):
             found[mapping.team_id] = (mapping, mapping.role)
     return found
 

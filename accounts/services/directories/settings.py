@@ -172,7 +172,7 @@ def map_group(
     """Let a group's members hold a place in ``team``, or a part for the instance; it holds from their next sign-in or sync."""
     _require_may_map(actor, instance_role)
     _require_aim(team, role, instance_role)
-    group_dn = _checked_dn(group_dn)
+    group_dn = _as_mapped(directory, _checked_dn(group_dn))
     role = (role or Membership.Place.MEMBER) if team else ""
     with transaction.atomic():
         mapping, is_new = GroupMapping.objects.get_or_create(
@@ -265,6 +265,15 @@ def _checked_dn(text: str) -> str:
             code="directory-dn",
         )
     return text.strip()
+
+
+def _as_mapped(directory: Directory, group_dn: str) -> str:
+    """The name as an earlier mapping of the same group writes it: case and blanks make no other group."""
+    from accounts.clients.ldap_groups import normal_dn
+
+    wanted = normal_dn(group_dn)
+    known = GroupMapping.objects.filter(directory=directory).values_list("group_dn", flat=True).distinct()
+    return next((name for name in known if normal_dn(name) == wanted), group_dn)
 
 
 def _set(directory: Directory, values: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ def count(sync: DirectorySync, given: Given) -> Count:
 def _words(person: _Person) -> list[str]:
     rows, parts = person.surplus
     words = ["shut out"] if person.is_gone else []
-    words += [f"no longer in {row.team}" for row in rows]
+    words += [row.loss for row in rows]
     return [*words, *(f"no longer {word} of the instance" for word in places.part_words(parts))]
 
 

@@ -231,6 +231,72 @@ def test_a_trigger_that_is_gone_is_named(ids: list[int]) -> None:
     assert "accounts_auditentry_no_" in report.faults[0].sentence
 
 
+@pytest.mark.parametrize(
+    ("statements", "word"),
+    [
+        (
+            {
+                "sqlite": [
+                    "DROP TRIGGER accounts_auditentry_no_update",
+                    (
+                        "CREATE TRIGGER accounts_auditentry_no_update BEFORE UPDATE ON accounts_auditentry "
+                        "WHEN 0 BEGIN SELECT 1; END"
+                    ),
+                ],
+                "postgresql": [
+                    (
+                        "CREATE OR REPLACE FUNCTION accounts_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                        "$$ BEGIN RETURN NEW; END $$"
+                    )
+                ],
+            },
+            "does not do what it was made for",
+        ),
+        (
+            {
+                "sqlite": [
+                    (
+                        "CREATE TRIGGER zz AFTER INSERT ON accounts_auditentry WHEN NEW.actor_name = 'mallory' "
+                        "BEGIN UPDATE accounts_auditentry SET actor_name = 'alice' WHERE id = NEW.id; END"
+                    )
+                ],
+                "postgresql": [
+                    (
+                        "CREATE FUNCTION zz() RETURNS trigger LANGUAGE plpgsql AS "
+                        "$$ BEGIN NEW.actor_name = 'alice'; RETURN NEW; END $$"
+                    ),
+                    "CREATE TRIGGER zz BEFORE INSERT ON accounts_auditentry FOR EACH ROW EXECUTE FUNCTION zz()",
+                ],
+            },
+            "zz",
+        ),
+        (
+            {
+                "sqlite": [
+                    "DROP TRIGGER accounts_auditlink_no_delete",
+                    (
+                        "CREATE TRIGGER accounts_auditlink_no_delete BEFORE UPDATE ON accounts_auditlink "
+                        "BEGIN SELECT RAISE(ABORT, 'The audit log is append-only.'); END"
+                    ),
+                ],
+                "postgresql": ["CREATE RULE zz AS ON INSERT TO accounts_auditlink DO ALSO SELECT 1"],
+            },
+            "audit",
+        ),
+    ],
+    ids=["gutted", "added", "bent"],
+)
+def test_a_trigger_that_does_something_else_is_named(
+    ids: list[int], statements: dict[str, list[str]], word: str
+) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements[connection.vendor]:
+            cursor.execute(statement)
+    found = verify().faults
+    assert {fault.kind for fault in found} == {"guard"}
+    assert all(word in fault.sentence for fault in found)
+
+
 def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert audit_keys.public_key() == audit_keys.public_key()
     assert (tmp_path / "audit-key").stat().st_mode & 0o777 == 0o600

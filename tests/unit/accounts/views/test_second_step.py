@@ -210,6 +210,7 @@ def test_who_must_have_a_factor_sets_it_up_before_anything_else(client: Client, 
     assert is_in(client)
     assert BrowserSession.objects.get().second_factor
     assert [entry.action for entry in AuditEntry.objects.filter(actor_id=anna.pk).order_by("pk")] == [
+        "sign-in.password",
         "factor.begin",
         "factor.confirm",
         "sign-in",

@@ -1,0 +1,92 @@
+"""A lower place that a directory gives is something that it takes: counted before, told, and with its consequences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accounts.domain.verbs import Verb
+from accounts.models import Directory, DirectorySync, Membership, Team, Token, User
+from accounts.services import tokens
+from accounts.services.directories import sync
+from tests.factories.directories import map_group, openldap
+from tests.factories.people import SYSTEM, make_service_account, make_team, make_token
+from tests.unit.accounts.services.directories.signing_in import enter
+
+if TYPE_CHECKING:
+    from tests.servers.slapd import Slapd
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+@pytest.fixture
+def tools(db: None) -> Team:
+    return make_team("tools")
+
+
+@pytest.fixture
+def corp(slapd: Slapd, tools: Team) -> Directory:
+    """Alice is a maintainer of the tools by one group, and in another that is mapped to a plain membership."""
+    directory = openldap(slapd)
+    map_group(directory, slapd.group_dn("devs"), tools, "maintainer")
+    sync.run(actor=SYSTEM, directory=directory)
+    return directory
+
+
+def lower(corp: Directory) -> None:
+    corp.mappings.update(role="member")
+
+
+def lent(team: Team, user: User) -> Token:
+    """A token of a program, made with the person's own."""
+    program = make_service_account(team)
+    _, text = make_token(user)
+    own = tokens.recognise(text)
+    assert own is not None
+    token, _ = tokens.issue(actor=own, owner=program, name="job", verbs=[Verb.READ])
+    return token
+
+
+def run(corp: Directory, *, accept: bool = False) -> DirectorySync:
+    corp.refresh_from_db()
+    return sync.run(actor=SYSTEM, directory=corp, accept_removals=accept)
+
+
+def place(user: User) -> str:
+    return Membership.objects.get(user=user).role
+
+
+@pytest.mark.parametrize("way", ["sync", "sign-in"])
+def test_it_is_taken_with_the_tokens_that_were_lent(slapd: Slapd, corp: Directory, tools: Team, way: str) -> None:
+    bob = User.objects.get(username="bob")
+    assert place(bob) == "maintainer"
+    token = lent(tools, bob)
+    lower(corp)
+    if way == "sync":
+        assert run(corp, accept=True).memberships_removed >= 1
+    else:
+        enter("bob", slapd.password_of("bob"))
+    assert place(bob) == "member"
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+
+
+def test_a_plan_tells_it_and_changes_nothing(corp: Directory) -> None:
+    bob = User.objects.get(username="bob")
+    lower(corp)
+    corp.refresh_from_db()
+    planned = sync.plan(actor=SYSTEM, directory=corp)
+    assert "member of tools, not maintainer" in str(planned.differences)
+    assert place(bob) == "maintainer"
+
+
+def test_many_of_them_pause_the_sync(slapd: Slapd, corp: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accounts.services.directories.sync import removing
+
+    monkeypatch.setattr(removing, "_FEW", 0)
+    lower(corp)
+    run(corp)
+    corp.refresh_from_db()
+    assert corp.paused_at is not None
+    assert place(User.objects.get(username="bob")) == "maintainer"
