@@ -74,7 +74,7 @@ def sign_in_program(*, username: str, password: str, address: str) -> Actor:
     user, is_new = _verified(username, password, address)
     actor = second_factors.admit_password_alone(user.actor(Method.PASSWORD))
     if is_new:
-        sign_in_limits.note_program(actor, user)
+        sign_in_limits.note_program(actor=actor, user=user)
     return actor
 
 

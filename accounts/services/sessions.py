@@ -92,7 +92,7 @@ def note_sign_in(*, actor: Actor, user: User, session: BrowserSession, second_fa
         audit.record(actor=actor, action="sign-in", subject=user, **detail)
 
 
-def note_password(actor: Actor, user: User) -> None:
+def note_password(*, actor: Actor, user: User) -> None:
     """Write that a right password was given where more is asked for: somebody else may have it."""
     audit.record(actor=actor, action="sign-in.password", subject=user)
 

@@ -49,7 +49,7 @@ def write_down(user: User | None, address: str, code: str) -> None:
     )
 
 
-def note_program(actor: Actor, user: User) -> None:
+def note_program(*, actor: Actor, user: User) -> None:
     """Write that a program signed in by a password; an installer goes on where it cannot be written."""
     try:
         with transaction.atomic():

@@ -53,7 +53,7 @@ class SignIn(View):
             return _refused(_page(request, form, status=422), refusal)
         _end_present(request)
         if second_factors.has_one(user) or second_factors.is_required(user):
-            sessions.note_password(actor, user)
+            sessions.note_password(actor=actor, user=user)
         if second_factors.has_one(user):
             half_session.begin(request, user, "code", _next(request))
             return HttpResponseRedirect(reverse("account:sign-in-code"))

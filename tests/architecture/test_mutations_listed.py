@@ -7,7 +7,8 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 
-from tests.mutations import MUTATIONS, NOT_MUTATIONS
+from tests.mutations import MUTATIONS
+from tests.not_mutations import NOT_MUTATIONS
 
 PACKAGES = ("accounts.services", "indexapp.services", "webhooks.services")
 
