@@ -5,11 +5,10 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, Method, TokenScope
@@ -22,6 +21,7 @@ from accounts.models.tokens import end_of
 from accounts.services import token_use
 from accounts.services.directories import standing
 from tpi_site.kit.errors import Unauthenticated
+from tpi_site.kit.one_row import one_row
 from tpi_site.kit.request_context import current
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,7 @@ def _is_over(row: _Stored, now: datetime) -> bool:
     return row.revoked_at is not None or (ends_at is not None and ends_at <= now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(NamedTuple):
     """What is asked of a token's row; a model's instance costs more to make than all the rest."""
 
     pk: int
@@ -83,8 +82,7 @@ class _Stored:
         return end_of(self.kind, self.created_at, self.expires_at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     token: _Stored
     owner_id: int
     username: str
@@ -113,9 +111,7 @@ _MOMENTS, _LISTS, _OWNER = slice(6, 10), slice(10, 13), slice(13, 21)
 
 def _read(key_id: str) -> _Known | None:
     """The token with its owner, by one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL, [key_id])
-        found = cursor.fetchone()
+    found = one_row(_SQL, [key_id])
     if found is None:
         return None
     lists = ([] if text == "[]" else json.loads(text) for text in found[_LISTS])
