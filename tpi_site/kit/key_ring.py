@@ -1,0 +1,151 @@
+"""The key ring: the keys under which secrets and the data keys of blobs are wrapped before they are written down.
+
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce.  What something is wrapped for is bound in as associated data, so
+that a wrapped text copied elsewhere opens nothing there.  The ring is a JSON file
+``{"current": <key id>, "keys": {<key id>: <base64 of 32 bytes>}}``, perhaps with ``"created": {<key id>: <ISO 8601>}`` and
+``"naming": <base64 of 32 bytes>``: the current key wraps, and each text names the key that opens it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+VERSION = "s1"
+_NONCE = 12  # bytes
+_KEY = 32  # bytes
+
+
+class KeyRingBroken(Exception):
+    """The key ring cannot be read; the sentence says what is wrong and names no key."""
+
+
+class WrapBroken(Exception):
+    """A wrapped text was changed, is for another purpose, or its key is not in the ring."""
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """Keys by their ids, the id of the one that wraps, and the key that names objects."""
+
+    current: str
+    keys: Mapping[str, bytes]
+    created: Mapping[str, datetime] = field(default_factory=dict)
+    naming: bytes = b""
+
+    def __repr__(self) -> str:
+        """Keep the keys out of tracebacks and logs."""
+        return f"KeyRing(current={self.current!r})"
+
+    def wrap(self, secret: bytes, purpose: str) -> str:
+        """``secret`` under the current key, as printable text that names it: ``s1.<key id>.<base64>``."""
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = nonce + AESGCM(self.keys[self.current]).encrypt(nonce, secret, _bound(purpose))
+        return f"{VERSION}.{self.current}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def unwrap(self, text: str, purpose: str) -> bytes:
+        """What :meth:`wrap` was given; raises WrapBroken."""
+        version, _, rest = text.partition(".")
+        key_id, _, encoded = rest.partition(".")
+        key = self.keys.get(key_id)
+        if version != VERSION or key is None:
+            raise WrapBroken(f"It is wrapped with the key '{key_id[:40]}', which is not in the key ring.")
+        try:
+            raw = base64.urlsafe_b64decode(encoded)
+            return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(purpose))
+        except (InvalidTag, binascii.Error, ValueError):
+            raise WrapBroken("It was changed, or wrapped for something else.") from None
+
+    def name_of(self, digest: str) -> str:
+        """64 hex digits that only a holder of the ring can tell from a content's digest (HMAC-SHA256)."""
+        return hmac.digest(self.naming, digest.encode("ascii"), sha256).hex()
+
+
+def key_id_of(wrapped: str) -> str:
+    """The id of the key that opens the text; empty where it names none."""
+    return wrapped.split(".")[1] if wrapped.count(".") > 1 else ""
+
+
+def _bound(purpose: str) -> bytes:
+    return f"tpi:{purpose}".encode()
+
+
+def key_ring() -> KeyRing:
+    """The key ring that ``TPI_KEYRING`` names; made (mode 0600) when a file of the installation's own is not there yet."""
+    scheme, _, place = settings.TPI_KEYRING.partition(":")
+    if scheme == "env":
+        return _parsed(os.environ.get(place, ""))
+    return _from_file(Path(place))
+
+
+@lru_cache(maxsize=4)
+def _from_file(path: Path) -> KeyRing:
+    try:
+        text = path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        text = _make(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyRingBroken(f"The key ring {path} cannot be read: {error}.") from None
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> KeyRing:
+    try:
+        found = json.loads(text)
+        keys = {str(name): base64.b64decode(key, validate=True) for name, key in found["keys"].items()}
+        created = {str(name): datetime.fromisoformat(moment) for name, moment in found.get("created", {}).items()}
+        naming = base64.b64decode(found.get("naming", ""), validate=True) or _naming_of(keys)
+        ring = KeyRing(str(found["current"]), keys, created, naming)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise KeyRingBroken("The key ring is not JSON with 'current' and 'keys'.") from None
+    if ring.current not in keys or any(len(key) != _KEY for key in (naming, *keys.values())):
+        raise KeyRingBroken("The key ring's current key is missing, or a key has not 32 bytes.")
+    return ring
+
+
+def _naming_of(keys: Mapping[str, bytes]) -> bytes:
+    """The naming key of a ring that was made before rings had one, or that names none."""
+    return hmac.digest(next(iter(keys.values()), b""), b"tpi naming", sha256)
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(_KEY)).decode()
+
+
+def _make(path: Path) -> str:
+    """Write a new ring so that of two first starts at once both read the same one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    candidate = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    key_id = secrets.token_hex(4)
+    ring = {
+        "current": key_id,
+        "keys": {key_id: _new_key()},
+        "created": {key_id: datetime.now(UTC).isoformat(timespec="seconds")},
+        "naming": _new_key(),
+    }
+    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, json.dumps(ring).encode("ascii"))
+        os.fsync(descriptor)
+        os.link(candidate, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(descriptor)
+        candidate.unlink()
+    return path.read_text(encoding="ascii")
