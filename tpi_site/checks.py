@@ -15,13 +15,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
 from django.core.exceptions import ImproperlyConfigured
 
-from indexapp.storage import storage_for
+from indexapp.storage import store_for
 from tpi_site.kit import sealing
 from tpi_site.settings import env
 
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _CACHE_SCHEMES = ("redis", "rediss", "unix")
-_LATER = ("TPI_ENCRYPT", "TPI_ROLE")
+_LATER = ("TPI_ROLE",)
 _KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
 
 
@@ -78,7 +78,7 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
 def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
     """E007 to E010, E012 and E013: where state is kept, and how much may be asked."""
     try:
-        storage_for(settings.TPI_STORAGE_URL)
+        store_for(settings.TPI_STORAGE_URL)
     except ImproperlyConfigured as error:
         yield Error(str(error), hint="See docs/settings.md.", id="tpi.E007")
     except OSError as error:

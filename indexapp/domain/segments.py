@@ -1,9 +1,9 @@
 """Bytes sealed in segments, so that any part can be opened without the rest.
 
-The layout is that of Tink's AES-GCM-HKDF streaming: a header of ``length (1) | salt (32) | nonce prefix (7)``, then segments of
-:data:`SEGMENT` bytes (the first is shorter by the header), each closed by a tag of 16 bytes.  The key of a stream is
-HKDF-SHA256 (RFC 5869) of its data key with the salt; the nonce of a segment is ``prefix | number (4, big-endian) | 1 for the last
-one``.  So no segment opens at another place, in another stream, or as the end of a stream that was cut off.
+The layout is that of Tink's AES-GCM-HKDF streaming: a header of ``length (1) | salt (32) | nonce prefix (7)``, then segments
+of :data:`SEGMENT` bytes (the first is shorter by the header), each closed by a tag of 16 bytes.  The key of a stream is
+HKDF-SHA256 (RFC 5869) of its data key with the salt; the nonce of a segment is ``prefix | number (4, big-endian) | 1 for
+the last one``.  So no segment opens at another place, in another stream, or as the end of a stream that was cut off.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class StreamCipher:
     def _nonce(self, number: int, is_last: bool) -> bytes:  # noqa: FBT001  private, by position
         return self._prefix + struct.pack(">IB", number, is_last)
 
-    def seal(self, plain: bytes | memoryview, number: int, *, is_last: bool) -> bytes:
+    def seal(self, plain: bytes | bytearray | memoryview, number: int, *, is_last: bool) -> bytes:
         """Segment ``number`` (from 0) with its tag."""
         return self._aead.encrypt(self._nonce(number, is_last), plain, None)
 

@@ -8,6 +8,7 @@ from django.db import models
 
 from indexapp.models.indexes import Index
 from indexapp.models.querysets import FileQuerySet, ProjectQuerySet, ReleaseQuerySet
+from indexapp.storage import StoredBlob
 
 
 class Project(models.Model):
@@ -105,18 +106,28 @@ class Description(models.Model):
 
 
 class Blob(models.Model):
-    """Bytes in the storage, once per content, whatever number of files they are of."""
+    """Bytes in the storage, once per content, whatever number of files they are of.
+
+    ``sealed_key`` is the object's key, wrapped with a key of the key ring; empty where the bytes lie plain.
+    """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.BigIntegerField()
     object_name = models.CharField(max_length=200)
+    sealed_key = models.CharField(max_length=200, blank=True, db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["object_name"], name="blob_by_object")]
 
     def __str__(self) -> str:
         return self.sha256
+
+    @property
+    def place(self) -> StoredBlob:
+        """Where the storage keeps the bytes, and what opens them."""
+        return StoredBlob(self.object_name, self.size, self.sealed_key)
 
 
 class File(models.Model):

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from indexapp.models import Blob
-from indexapp.storage import Spool, default_storage
+from indexapp.storage import Spool, StoredBlob, default_storage
 from tpi_site.kit import locking
 
 _BATCH = 1000
@@ -29,30 +29,43 @@ class Stored:
     """Bytes that the storage keeps, perhaps without a row yet; ``is_new`` when this upload brought them."""
 
     sha256: str
-    size: int
-    object_name: str
+    place: StoredBlob
     is_new: bool
 
+    @property
+    def object_name(self) -> str:
+        """Under which name the storage keeps them."""
+        return self.place.object_name
 
-def store(sha256: str, size: int, spool: Spool) -> Stored:
+
+def store(sha256: str, spool: Spool) -> Stored:
     """Put the spooled bytes under their digest; call it before the transaction."""
-    storage = default_storage()
-    name = storage.object_name(sha256)
-    return Stored(sha256, size, name, is_new=storage.put(name, spool))
+    put = default_storage().put(sha256, spool)
+    return Stored(sha256, put.blob, is_new=put.is_new)
 
 
 def claim(*stored: Stored) -> dict[str, int]:
     """The keys of the rows of the stored bytes by digest; call it once, inside the transaction that refers to them."""
     wanted = {each.sha256: each for each in stored}
-    for sha256 in sorted(wanted):  # one order for all, so that no two uploads wait for each other
-        locking.hold(f"blob:{sha256}")
-        if not default_storage().exists(wanted[sha256].object_name):
-            raise BlobVanishedError(sha256)
+    for each in sorted(
+        wanted.values(), key=lambda one: one.object_name
+    ):  # one order for all, so that none waits for another
+        _hold(each.object_name)
+        if not default_storage().exists(each.object_name):
+            raise BlobVanishedError(each.sha256)
     return _rows(list(wanted.values()))
 
 
-_INSERT = "INSERT INTO indexapp_blob (sha256, size, object_name, created_at) VALUES {} ON CONFLICT (sha256) DO NOTHING"
-_SELECT = "SELECT sha256, id FROM indexapp_blob WHERE sha256 IN ({})"
+def _hold(object_name: str) -> None:
+    """Until the end of the transaction nobody else refers to this object, or removes it."""
+    locking.hold(f"blob:{object_name}")
+
+
+_INSERT = (
+    "INSERT INTO indexapp_blob (sha256, size, object_name, sealed_key, created_at) VALUES {}"
+    " ON CONFLICT (sha256) DO NOTHING"
+)
+_SELECT = "SELECT sha256, id, object_name, sealed_key FROM indexapp_blob WHERE sha256 IN ({})"
 
 
 def _rows(stored: list[Stored]) -> dict[str, int]:
@@ -61,32 +74,50 @@ def _rows(stored: list[Stored]) -> dict[str, int]:
     Two statements of our own, because every upload comes here while it holds the lock that the others wait for.
     """
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    values = [value for each in stored for value in (each.sha256, each.size, each.object_name, now)]
-    digests = [each.sha256 for each in stored]
+    values = [
+        value
+        for each in stored
+        for value in (each.sha256, each.place.size, each.object_name, each.place.sealed_key, now)
+    ]
+    digests = {each.sha256: each for each in stored}
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT.format(", ".join(["(%s, %s, %s, %s)"] * len(stored))), values)
-        cursor.execute(_SELECT.format(", ".join(["%s"] * len(stored))), digests)
-        return dict(cursor.fetchall())
+        cursor.execute(_INSERT.format(", ".join(["(%s, %s, %s, %s, %s)"] * len(stored))), values)
+        cursor.execute(_SELECT.format(", ".join(["%s"] * len(stored))), list(digests))
+        found = cursor.fetchall()
+    for sha256, key, object_name, sealed_key in found:
+        _correct(key, digests[sha256], object_name, sealed_key)
+    return {sha256: key for sha256, key, *_ in found}
+
+
+def _correct(key: int, stored: Stored, object_name: str, sealed_key: str) -> None:
+    """Let a row that was there before speak of the object that was put.
+
+    It may be another one (sealed, where the old one lies plain), or the same name put anew with a key of its own.
+    """
+    place = stored.place
+    is_other_object = object_name != place.object_name
+    if is_other_object or (stored.is_new and sealed_key != place.sealed_key):
+        Blob.objects.filter(pk=key).update(object_name=place.object_name, sealed_key=place.sealed_key)
 
 
 def discard(stored: Stored) -> None:
     """Take back bytes that a refused upload brought, unless another file has come to need them."""
     if stored.is_new:
-        _forget(stored.object_name, stored.sha256)
+        _forget(stored.object_name)
 
 
-def _forget(object_name: str, sha256: str) -> bool:
+def _forget(object_name: str) -> bool:
     with transaction.atomic():
-        locking.hold(f"blob:{sha256}")
-        if _is_claimed(object_name, sha256):
+        _hold(object_name)
+        if _is_claimed(object_name):
             return False
         default_storage().delete(object_name)
     return True
 
 
-def _is_claimed(object_name: str, sha256: str) -> bool:
-    """Whether a row speaks of these bytes; found by the digest, which has an index."""
-    return Blob.objects.filter(sha256=sha256, object_name=object_name).exists()
+def _is_claimed(object_name: str) -> bool:
+    """Whether a row speaks of these bytes."""
+    return Blob.objects.filter(object_name=object_name).exists()
 
 
 def sweep(*, older_than: datetime) -> int:
@@ -99,9 +130,8 @@ def sweep(*, older_than: datetime) -> int:
     storage = default_storage()
     swept = 0
     for name in storage.names():
-        sha256 = name.replace("/", "")
-        if not _is_claimed(name, sha256) and _is_older(name, older_than):
-            swept += _forget(name, sha256)
+        if not _is_claimed(name) and _is_older(name, older_than):
+            swept += _forget(name)
     storage.sweep_incoming(older_than=older_than)
     return swept
 
@@ -109,15 +139,15 @@ def sweep(*, older_than: datetime) -> int:
 def _give_up_rows() -> None:
     unused = Blob.objects.filter(files=None, metadata_of=None)
     last = 0
-    while batch := list(unused.filter(pk__gt=last).order_by("pk").values_list("pk", "sha256")[:_BATCH]):
-        for last, sha256 in batch:
+    while batch := list(unused.filter(pk__gt=last).order_by("pk").values_list("pk", "object_name")[:_BATCH]):
+        for last, object_name in batch:
             with transaction.atomic():
-                locking.hold(f"blob:{sha256}")
+                _hold(object_name)
                 unused.filter(pk=last).delete()
 
 
 def _is_older(name: str, moment: datetime) -> bool:
     try:
-        return default_storage().put_at(name) < moment
+        return default_storage().stat(name).put_at < moment
     except FileNotFoundError:  # a refused upload took it back meanwhile
         return False

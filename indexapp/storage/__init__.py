@@ -9,26 +9,27 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from indexapp.storage.filesystem import FilesystemStorage
-from indexapp.storage.protocol import BlobStorage, Spool
+from indexapp.storage.blobs import BlobDamaged, BlobStorage, Put, StoredBlob
+from indexapp.storage.filesystem import FilesystemStore
+from indexapp.storage.protocol import ObjectStore, Spool, StorageUnavailable
 
 
-def storage_for(url: str) -> BlobStorage:
-    """The storage that ``url`` names; raises ImproperlyConfigured for a scheme that this version does not know."""
+def store_for(url: str) -> ObjectStore:
+    """The store that ``url`` names; raises ImproperlyConfigured for a scheme that this version does not know."""
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return FilesystemStorage(Path(unquote(parts.path)))
+        return FilesystemStore(Path(unquote(parts.path)))
     raise ImproperlyConfigured("TPI_STORAGE_URL must be file:///an/absolute/folder.")
 
 
 @lru_cache(maxsize=1)
-def _cached(url: str) -> BlobStorage:
-    return storage_for(url)
+def _cached(url: str, encrypting: bool) -> BlobStorage:  # noqa: FBT001  a key of the cache
+    return BlobStorage(store_for(url), encrypting=encrypting)
 
 
 def default_storage() -> BlobStorage:
     """The installation's storage, one object per process."""
-    return _cached(settings.TPI_STORAGE_URL)
+    return _cached(settings.TPI_STORAGE_URL, settings.TPI_ENCRYPT)
 
 
 def forget_default() -> None:
@@ -36,4 +37,15 @@ def forget_default() -> None:
     _cached.cache_clear()
 
 
-__all__ = ["BlobStorage", "Spool", "default_storage", "forget_default", "storage_for"]
+__all__ = [
+    "BlobDamaged",
+    "BlobStorage",
+    "ObjectStore",
+    "Put",
+    "Spool",
+    "StorageUnavailable",
+    "StoredBlob",
+    "default_storage",
+    "forget_default",
+    "store_for",
+]

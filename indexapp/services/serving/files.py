@@ -11,6 +11,7 @@ from indexapp.models import File, Project
 from indexapp.services.serving import project_pages
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
+from indexapp.storage import StoredBlob
 
 _MOST = 20_000
 
@@ -22,10 +23,14 @@ class ServedFile:
     project: tuple[int, str]
     member: ServedIndex
     is_quarantined: bool
-    object_name: str
-    size: int
+    stored: StoredBlob
     sha256: str
     checked_at: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.stored.size
 
 
 _files: OrderedDict[tuple[int, str], ServedFile] = OrderedDict()
@@ -72,8 +77,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         (row.project_id, row.project.normalized_name),
         member,
         row.project.status == Project.Status.QUARANTINED,
-        blob.object_name,
-        blob.size,
+        blob.place,
         blob.sha256,
         watermark.serial,
     )

@@ -86,14 +86,14 @@ def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Insp
 
 
 def _keep(incoming: Incoming, inspected: Inspected) -> Kept:
-    file = blobs.store(incoming.digest.sha256, incoming.spool.size, incoming.spool)
+    file = blobs.store(incoming.digest.sha256, incoming.spool)
     if not inspected.has_static_metadata:
         return Kept(file, None)
     raw = inspected.raw_metadata
     try:
         with default_storage().spool() as spool:
             spool.file.write(raw)
-            return Kept(file, blobs.store(hashlib.sha256(raw).hexdigest(), len(raw), spool))
+            return Kept(file, blobs.store(hashlib.sha256(raw).hexdigest(), spool))
     except Exception:
         _discard(Kept(file, None))
         raise

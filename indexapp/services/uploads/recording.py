@@ -53,7 +53,7 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
             return Accepted(is_new=False)
         admission.require_open(index, held)
         admission.require_only_sdist(held, inspected.name.kind, filename)
-        admission.require_room(index, held, kept.file.size)
+        admission.require_room(index, held, kept.file.place.size)
         is_new_release = held.release_id is None
         release = (
             _new_release(project, inspected) if held.release_id is None else Release.objects.get(pk=held.release_id)
@@ -134,7 +134,7 @@ def _write_file(
         filename=incoming.filename,
         kind=inspected.name.kind,
         python_tag=inspected.name.python_tag,
-        size=kept.file.size,
+        size=kept.file.place.size,
         sha256=digest.sha256,
         blake2b_256=digest.blake2_256,
         md5=digest.md5,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import quote
 
 from django.conf import settings
@@ -16,13 +18,14 @@ from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
-from indexapp.storage import default_storage
+from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage
 from indexapp.views.machine.messages import LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
 from tpi_site.kit.edge import problem_answer
 from tpi_site.kit.errors import Forbidden, NotFound, Unavailable
 
+log = logging.getLogger(__name__)
 _TYPE = "application/octet-stream"
 _SENT = {200, 206}
 _SMALL = 256 * 1024
@@ -76,7 +79,7 @@ def _answer(question: Question, served: ServedFile) -> Reply:
         headers.append(("Vary", "Authorization"))
     if if_none_match(question.if_none_match, etag):
         return Reply(304, headers)
-    if settings.TPI_ACCEL_LOCATION:
+    if settings.TPI_ACCEL_LOCATION and not served.stored.sealed_key:
         return _hand_over(served, headers)
     try:
         spans = _spans(question, served, etag)
@@ -107,7 +110,7 @@ def _unsatisfiable(question: Question, error: UnsatisfiableRange) -> Reply:
 
 def _hand_over(served: ServedFile, headers: list[tuple[str, str]]) -> Reply:
     """Let nginx send the bytes, ranges included, from where the storage keeps them."""
-    location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.object_name)}"
+    location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.stored.object_name)}"
     return Reply(200, [("Content-Type", _TYPE), ("X-Accel-Redirect", location), *headers], b"")
 
 
@@ -134,20 +137,35 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
     storage = default_storage()
     try:
         if span.length <= _SMALL:
-            return b"".join(storage.read(served.object_name, span.start, span.length))
-        path = storage.local_path(served.object_name)
+            return b"".join(storage.read(served.stored, span.start, span.length))
+        path = storage.plain_path(served.stored)
         if path is not None:
             path.stat()
             return LocalFile(path, span.start, span.length)
-        return storage.read(served.object_name, span.start, span.length)
+        return _begun(storage.read(served.stored, span.start, span.length))
     except FileNotFoundError:
         raise Unavailable(
             "The bytes of this file are missing from the storage; the operators must restore them.", code="blob-missing"
         ) from None
+    except BlobDamaged:
+        log.exception("The bytes of %s were refused: they are not what was uploaded.", served.sha256)
+        raise Unavailable(
+            "The bytes of this file are damaged in the storage; the operators must restore them ('manage.py fsck').",
+            code="blob-damaged",
+        ) from None
+    except StorageUnavailable:
+        raise Unavailable(
+            "The storage does not answer; try again in a moment. The operators see why in /readyz.", code="storage-away"
+        ) from None
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, the first of which is there already: what is damaged or away is refused before the answer begins."""
+    return chain([next(pieces, b"")], pieces)
 
 
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:
     for head, span in frame.parts:
         yield head
-        yield from default_storage().read(served.object_name, span.start, span.length)
+        yield from default_storage().read(served.stored, span.start, span.length)
     yield frame.closing

@@ -10,7 +10,7 @@ import pytest
 
 from indexapp.models import File
 from indexapp.services import releases
-from indexapp.storage import default_storage
+from indexapp.storage import BlobDamaged, default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.sdists import build_sdist
 from tests.builders.wheels import build_wheel
@@ -191,14 +191,42 @@ def test_missing_bytes_are_the_operators_to_restore(cast: Cast, file: File, read
     assert (answer.status, answer.code) == (503, "blob-missing")
 
 
-def test_a_web_server_in_front_sends_the_bytes(
-    cast: Cast, built: Built, file: File, reader: WsgiClient, settings: Any
-) -> None:
+def test_a_web_server_in_front_sends_the_bytes_that_lie_plain(cast: Cast, reader: WsgiClient, settings: Any) -> None:
+    settings.TPI_ENCRYPT = False
+    file = published(cast.index, LARGE)
+    settings.TPI_ENCRYPT = True
     settings.TPI_ACCEL_LOCATION = "/protected"
     answer = reader.get(address(file), Range="bytes=0-3")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["X-Accel-Redirect"] == f"/protected/{file.blob.object_name}"
     assert reader.get(address(file), If_None_Match=f'"{file.sha256}"').status == 304
+
+
+def test_sealed_bytes_are_opened_here_and_not_by_the_web_server(
+    file: File, built: Built, reader: WsgiClient, settings: Any
+) -> None:
+    settings.TPI_ACCEL_LOCATION = "/protected"
+    answer = reader.get(address(file))
+    assert "X-Accel-Redirect" not in answer.headers
+    assert answer.body == built.content
+
+
+@pytest.mark.parametrize("place", [300, -1])
+def test_damaged_bytes_are_refused_and_named(
+    built: Built, file: File, reader: WsgiClient, place: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = default_storage().objects.local_path(file.blob.object_name)
+    assert path is not None
+    kept = bytearray(path.read_bytes())
+    kept[place] ^= 1
+    path.write_bytes(kept)
+    if place < 0 and built is LARGE:  # the first segments are good, and leave; then the answer breaks off
+        with pytest.raises(BlobDamaged):
+            reader.get(address(file))
+        return
+    answer = reader.get(address(file))
+    assert (answer.status, answer.code) == (503, "blob-damaged")
+    assert file.sha256 in caplog.text
 
 
 def test_the_server_may_lack_sendfile(cast: Cast, machine: WsgiClient) -> None:

@@ -42,9 +42,9 @@ def test_a_wheel_becomes_project_release_file_and_two_blobs(cast: Cast) -> None:
     assert file.sha256 == hashlib.sha256(built.content).hexdigest()
     assert file.blake2b_256 == hashlib.blake2b(built.content, digest_size=32).hexdigest()
     assert file.md5 == hashlib.md5(built.content).hexdigest()
-    assert b"".join(default_storage().read(file.blob.object_name)) == built.content
+    assert b"".join(default_storage().read(file.blob.place)) == built.content
     assert file.metadata_blob is not None
-    metadata = b"".join(default_storage().read(file.metadata_blob.object_name))
+    metadata = b"".join(default_storage().read(file.metadata_blob.place))
     assert metadata.startswith(b"Metadata-Version: 2.4\nName: Acme.Tool\n")
     assert hashlib.sha256(metadata).hexdigest() == file.metadata_sha256
 

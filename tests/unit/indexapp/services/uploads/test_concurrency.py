@@ -46,7 +46,7 @@ def answers(found: list[Any]) -> list[Answer]:
 def consistent() -> None:
     """No row lacks its bytes, and sizes add up."""
     for file in File.objects.select_related("blob", "metadata_blob"):
-        content = b"".join(default_storage().read(file.blob.object_name))
+        content = b"".join(default_storage().read(file.blob.place))
         assert len(content) == file.size
         assert file.metadata_blob is None or default_storage().exists(file.metadata_blob.object_name)
     for project in Project.objects.all():

@@ -1,0 +1,203 @@
+"""Contents by their digest, sealed or not, on any object store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from indexapp.domain import segments
+from indexapp.domain.segments import Place, SegmentBroken, StreamCipher, StreamKey
+from indexapp.storage import sealed_files
+from indexapp.storage.names import name_of
+from indexapp.storage.protocol import ObjectState, ObjectStore, Readable, Spool
+from indexapp.storage.sealed_files import BEFORE, HEAD, SealedSpool
+from tpi_site.kit.key_ring import key_ring
+
+_PIECE = 256 * 1024
+_AT_ONCE = 8
+"""Sealed segments that are read in one go: 1 MiB."""
+
+
+class BlobDamaged(Exception):
+    """What the store keeps under this name is not what was put there; no byte of it that was not proved has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Where a content is: its object, its plain size, and the wrapped key that opens it; plain bytes have none."""
+
+    object_name: str
+    size: int
+    sealed_key: str = ""
+
+    @property
+    def stored_size(self) -> int:
+        """Bytes of the object."""
+        return sealed_files.stored_size(self.size) if self.sealed_key else self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The outcome of putting a content; ``is_new`` when it was not there before, or not whole."""
+
+    blob: StoredBlob
+    is_new: bool
+
+
+class BlobStorage:
+    """The installation's contents.
+
+    With ``encrypting`` new ones are sealed and named so that a name tells nothing of the content; what was put before is read
+    as it lies.
+    """
+
+    def __init__(self, objects: ObjectStore, *, encrypting: bool) -> None:
+        self.objects = objects
+        self.encrypting = encrypting
+
+    @contextmanager
+    def spool(self) -> Iterator[Spool]:
+        """Room for incoming bytes; sealed before they reach the disk."""
+        with self.objects.spool() as inner:
+            yield SealedSpool(inner) if self.encrypting else inner
+
+    def object_name(self, sha256: str) -> str:
+        """The name under which a content with this digest (64 hex digits) is put now."""
+        return name_of(key_ring().name_of(sha256) if self.encrypting else sha256)
+
+    def put(self, sha256: str, spool: Spool) -> Put:
+        """Keep the spooled bytes durably; the same content twice is the same as once."""
+        name, size = self.object_name(sha256), spool.size
+        if not isinstance(spool, SealedSpool):
+            return Put(StoredBlob(name, size), self.objects.put(name, spool))
+        blob = StoredBlob(name, size, spool.finish(name, key_ring()))
+        if self.objects.put(name, spool.inner):
+            return Put(blob, is_new=True)
+        there = self._whole(name, size)
+        if there is not None:
+            return Put(there, is_new=False)
+        self.objects.replace(name, spool.inner)  # nobody could ever have read it
+        return Put(blob, is_new=True)
+
+    def _whole(self, name: str, size: int) -> StoredBlob | None:
+        """The object of this name if its head opens and its size is right; its key may be known to no row yet."""
+        with suppress(FileNotFoundError, SegmentBroken):
+            before = _read_all(self.objects.open(name, 0, BEFORE), BEFORE)
+            blob = StoredBlob(name, size, sealed_files.wrapped_key_in(before))
+            sealed_files.require_head(_key_of(blob), before)
+            if self.objects.stat(name).size == blob.stored_size:
+                return blob
+        return None
+
+    def exists(self, object_name: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.objects.stat(object_name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def stat(self, object_name: str) -> ObjectState:
+        """See the object store."""
+        return self.objects.stat(object_name)
+
+    def read(self, blob: StoredBlob, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The plain bytes from ``start``, ``length`` of them or all, in pieces.
+
+        Raises FileNotFoundError at once, and BlobDamaged when the next piece is not what was put, before it is given.
+        """
+        length = max(0, min(blob.size - start, blob.size if length is None else length))
+        if not blob.sealed_key:
+            return _plain_pieces(self.objects.open(blob.object_name, start, length), blob, length)
+        places = list(segments.places(blob.size, start, length)) if length or not blob.size else []
+        key = _opened(blob)
+        if start == 0:
+            stream = self.objects.open(blob.object_name)
+        else:
+            sealed = sum(place.sealed_length for place in places)
+            first = places[0].offset if places else 0
+            stream = self.objects.open(blob.object_name, HEAD + first, sealed)
+        return _opened_pieces(stream, blob, key, places, start, length)
+
+    def plain_path(self, blob: StoredBlob) -> Path | None:
+        """Where the plain bytes lie on this machine's disk, for sendfile and X-Accel-Redirect; None if nowhere."""
+        return None if blob.sealed_key else self.objects.local_path(blob.object_name)
+
+    def delete(self, object_name: str) -> None:
+        """Forget the object; unknown names are no error."""
+        self.objects.delete(object_name)
+
+    def names(self) -> Iterator[str]:
+        """Every object's name, for maintenance."""
+        return self.objects.names()
+
+    def sweep_incoming(self, *, older_than: datetime) -> int:
+        """See the object store."""
+        return self.objects.sweep_incoming(older_than=older_than)
+
+
+def _key_of(blob: StoredBlob) -> StreamKey:
+    return sealed_files.opened(key_ring(), blob.object_name, blob.sealed_key)
+
+
+def _opened(blob: StoredBlob) -> StreamKey:
+    try:
+        return _key_of(blob)
+    except SegmentBroken as error:
+        raise BlobDamaged(f"{blob.object_name}: {error}") from None
+
+
+def _read_all(stream: Readable, size: int) -> bytes:
+    try:
+        return _exactly(stream, size)
+    finally:
+        stream.close()
+
+
+def _exactly(stream: Readable, size: int) -> bytes:
+    """``size`` bytes, or fewer where the object ends."""
+    piece = stream.read(size)
+    while len(piece) < size and (more := stream.read(size - len(piece))):
+        piece += more
+    return piece
+
+
+def _plain_pieces(stream: Readable, blob: StoredBlob, length: int) -> Iterator[bytes]:
+    left = length
+    try:
+        while left > 0:
+            piece = stream.read(min(_PIECE, left))
+            if not piece:
+                raise BlobDamaged(f"{blob.object_name}: it ends {left} bytes early")
+            left -= len(piece)
+            yield piece
+    finally:
+        stream.close()
+
+
+def _opened_pieces(
+    stream: Readable, blob: StoredBlob, key: StreamKey, places: list[Place], start: int, length: int
+) -> Iterator[bytes]:
+    """The plain bytes segment by segment, cut to what was asked for."""
+    cipher, end = StreamCipher(key), start + length
+    try:
+        if start == 0:
+            sealed_files.require_head(key, _exactly(stream, BEFORE))
+        for first in range(0, len(places), _AT_ONCE):
+            batch = places[first : first + _AT_ONCE]
+            sealed = memoryview(_exactly(stream, sum(place.sealed_length for place in batch)))
+            for place in batch:
+                mine, sealed = sealed[: place.sealed_length], sealed[place.sealed_length :]
+                plain = cipher.open(mine, place.number, is_last=place.is_last)
+                yield _cut(plain, start - place.plain_start, end - place.plain_start)
+    except SegmentBroken as error:
+        raise BlobDamaged(f"{blob.object_name}: {error}") from None
+    finally:
+        stream.close()
+
+
+def _cut(plain: bytes, start: int, end: int) -> bytes:
+    return plain if start <= 0 and end >= len(plain) else plain[max(0, start) : end]

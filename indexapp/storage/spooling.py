@@ -1,0 +1,97 @@
+"""Room for incoming bytes on this machine's disk.
+
+They go to an unnamed file (``O_TMPFILE``), which the kernel frees when its last descriptor closes, so that an aborted upload,
+a refusal or ``kill -9`` leaves nothing behind.  Where the file system has no unnamed files, a named one is used, which the
+daily sweep takes when its process died.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_NO_UNNAMED_FILES = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
+
+
+class _WholeWrites(io.FileIO):
+    """An unbuffered file whose ``write`` takes all or raises: a bare one may take a part when the disk fills up."""
+
+    def write(self, piece: Any, /) -> int:
+        """Write all of ``piece``; raises OSError when that cannot be done."""
+        view = memoryview(piece).cast("B")
+        done = 0
+        while done < len(view):
+            done += super().write(view[done:]) or 0
+        return done
+
+
+class DiskSpool:
+    """A file that has no name yet, or one under ``tmp/`` where unnamed files are not to be had."""
+
+    def __init__(self, file: BinaryIO, path: Path | None) -> None:
+        self.file = file
+        self.path = path
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        self.file.flush()
+        return os.fstat(self.file.fileno()).st_size
+
+    def link_to(self, target: Path) -> None:
+        """Give the bytes a second, lasting name; raises FileExistsError."""
+        if self.path is not None:
+            os.link(self.path, target)
+            return
+        # linkat() with AT_SYMLINK_FOLLOW is what turns the descriptor's /proc entry into a name; Python calls it only
+        # when a directory descriptor is given.
+        root = os.open("/", os.O_RDONLY)
+        try:
+            os.link(f"/proc/self/fd/{self.file.fileno()}", target, src_dir_fd=root, follow_symlinks=True)
+        finally:
+            os.close(root)
+
+
+class SpoolFolder:
+    """Makes spools in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def spool(self) -> Iterator[DiskSpool]:
+        """Room for bytes; what was not given a name is gone afterwards."""
+        descriptor, path = self._open_unnamed()
+        with _WholeWrites(descriptor, "w+b") as file:
+            try:
+                yield DiskSpool(file, path)
+            finally:
+                if path is not None:
+                    path.unlink(missing_ok=True)
+
+    def _open_unnamed(self) -> tuple[int, Path | None]:
+        try:
+            return os.open(self.folder, os.O_TMPFILE | os.O_RDWR, 0o600), None
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED_FILES:
+                raise
+        path = self.folder / secrets.token_hex(16)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), path
+
+    def sweep(self, *, older_than: datetime) -> int:
+        """Remove named spools that nobody has written to since ``older_than``; returns how many."""
+        swept = 0
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # its upload ended meanwhile
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < older_than:
+                    path.unlink()
+                    swept += 1
+        return swept
