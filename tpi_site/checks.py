@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
 from django.core.exceptions import ImproperlyConfigured
 
-from indexapp.storage import store_for
+from indexapp.storage.addresses import store_for
 from tpi_site.kit import sealing
 from tpi_site.settings import env
 
@@ -78,7 +78,7 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
 def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
     """E007 to E010, E012 and E013: where state is kept, and how much may be asked."""
     try:
-        store_for(settings.TPI_STORAGE_URL)
+        store_for(settings.TPI_STORAGE_URL, settings.TPI_DATA_DIR / "tmp")
     except ImproperlyConfigured as error:
         yield Error(str(error), hint="See docs/settings.md.", id="tpi.E007")
     except OSError as error:

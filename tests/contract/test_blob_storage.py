@@ -12,6 +12,7 @@ import pytest
 
 from indexapp.domain.segments import FIRST, REST, SEGMENT
 from indexapp.storage import BlobDamaged, BlobStorage, ObjectStore, Put, StoredBlob
+from indexapp.storage.memory import MemoryStore
 from indexapp.storage.sealed_files import BEFORE
 from tests.contract.test_object_stores import read as read_object
 
@@ -249,3 +250,16 @@ def test_a_missing_object_is_said_at_once(storage: BlobStorage, start: int) -> N
     assert not storage.exists(blob.object_name)
     with pytest.raises(FileNotFoundError):
         storage.read(blob, start, 10)
+
+
+def test_an_object_that_another_node_wrote_over_opens_with_the_key_in_its_head(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    """Two uploads of one content meet in a store that lets the second win; the row may speak of the first."""
+    here, elsewhere = BlobStorage(store, encrypting=True), BlobStorage(MemoryStore(tmp_path / "m"), encrypting=True)
+    blob = put(here, CONTENT).blob
+    other = put(elsewhere, CONTENT).blob
+    overwrite(here, blob.object_name, read_object(elsewhere.objects, other.object_name))
+    assert other.sealed_key != blob.sealed_key
+    assert whole(here, blob) == CONTENT
+    assert b"".join(here.read(blob, FIRST + 5, 10)) == CONTENT[FIRST + 5 : FIRST + 15]

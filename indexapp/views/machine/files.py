@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator
-from itertools import chain
 from urllib.parse import quote
 
 from django.conf import settings
@@ -142,7 +141,7 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         if path is not None:
             path.stat()
             return LocalFile(path, span.start, span.length)
-        return _begun(storage.read(served.stored, span.start, span.length))
+        return storage.read(served.stored, span.start, span.length)
     except FileNotFoundError:
         raise Unavailable(
             "The bytes of this file are missing from the storage; the operators must restore them.", code="blob-missing"
@@ -157,11 +156,6 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         raise Unavailable(
             "The storage does not answer; try again in a moment. The operators see why in /readyz.", code="storage-away"
         ) from None
-
-
-def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces, the first of which is there already: what is damaged or away is refused before the answer begins."""
-    return chain([next(pieces, b"")], pieces)
 
 
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:

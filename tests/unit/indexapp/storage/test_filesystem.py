@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from indexapp.storage import store_for
+from indexapp.storage.addresses import store_for
 from indexapp.storage.filesystem import FilesystemStore
 from tests.contract.stores import refuse_unnamed_files
 
@@ -123,9 +123,9 @@ def test_a_write_that_only_fits_in_part_is_an_error(tmp_path: Path) -> None:
 
 def test_a_storage_is_named_by_url(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
-    storage = store_for(f"file://{str(folder).replace(' ', '%20')}")
+    storage = store_for(f"file://{str(folder).replace(' ', '%20')}", tmp_path)
     assert isinstance(storage, FilesystemStore)
     assert storage.root == folder
     for url in ("ftp://tpi.example/x", "file://host/x", "file:relative", ""):
         with pytest.raises(ImproperlyConfigured):
-            store_for(url)
+            store_for(url, tmp_path)
