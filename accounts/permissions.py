@@ -164,13 +164,18 @@ _NAMED = (
     *("request", "alarm", "audit", "auditsink"),
 )
 
+_LONGEST_NUMBER = 18
+"""Digits that a number of the database surely holds."""
+
 
 def audit_search(text: str) -> Q:
-    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id.
+    """Entries of whoever has the whole name ``text``, about whatever has it, of the request with that id, or of that number.
 
     Of a token's key id: what was done with the token, and to it while it is kept.
     """
     found = Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+        found |= Q(pk=int(text))
     if len(text) != KEY_ID_LENGTH:
         return found
     tokens = list(Token.objects.filter(key_id=text).only("pk", "key_id", "name"))

@@ -134,7 +134,7 @@ class AuditSinkScreen(Screen):
 
     def history_url(self, row: AuditSink) -> str:
         """What was done to the stream."""
-        return marks.list_url(AuditEntry, object=f"auditsink:{row.name}")
+        return marks.list_url(AuditEntry, object_type="auditsink", object_name=row.name)
 
     @admin.display(description="State")
     def state(self, row: AuditSink) -> SafeString:

@@ -264,7 +264,7 @@ class DirectoryScreen(OperationsScreen):
 
     def history_url(self, row: Directory) -> str:
         """What was done to the directory."""
-        return marks.list_url(AuditEntry, object=f"directory:{row.name}")
+        return marks.list_url(AuditEntry, object_type="directory", object_name=row.name)
 
     def related(self, request: HttpRequest, row: Directory) -> list[tuple[str, str]]:
         """Its groups and its syncs, and the way to one group more."""

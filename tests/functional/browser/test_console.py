@@ -104,6 +104,24 @@ def test_a_filter_opens_chooses_and_is_taken_back(visit: Visit) -> None:
     expect(page.get_by_role("link", name="Next")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_audit_log_is_narrowed_by_fields_with_the_keyboard_alone(visit: Visit, width: int) -> None:
+    page = visit("/admin/accounts/auditentry/?q=acme-suspect", "admin", width=width)
+    person = page.get_by_label("Person", exact=True)
+    if width == 360:
+        expect(person).not_to_be_visible()
+        page.locator(".filter-form > summary").press("Enter")
+    person.press_sequentially("nobody")
+    page.get_by_label("Outcome", exact=True).select_option("done")
+    person.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(person).to_have_value("nobody")
+    expect(page.get_by_label("Outcome", exact=True)).to_have_value("done")
+    page.goto(page.url.replace("before=", "before=nonsense"))
+    expect(page.locator(".filter-fields .errorlist")).to_be_visible()
+    _check(page, f"audit-fields-{width}")
+
+
 def test_the_menu_folds_on_a_small_screen(visit: Visit) -> None:
     page = visit("/admin/", "admin", width=360)
     link = page.get_by_role("link", name="Audit entries")
