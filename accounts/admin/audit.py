@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.audit_filters import AuditFilter, export_filters
 from accounts.admin.rows import managed_teams
 from accounts.models import AuditEntry
-from accounts.services import audit_filters
+from accounts.services import audit_chain, audit_filters
 from tpi_site.kit.admin import ReadOnlyScreen, actor_of, marks
 
 
@@ -33,8 +33,10 @@ class AuditScreen(ReadOnlyScreen):
     ordering = ("-pk",)
     list_defer = ("detail",)
     fieldsets = (
-        (None, {"fields": ("time", "action", "result", "reason", "object")}),
-        ("By whom", {"fields": ("actor_name", "method", "token_key_id", "address", "request_id")}),
+        (None, {"fields": ("number", "exact_time", "action", "result", "reason")}),
+        ("To what", {"fields": ("object_type", "object_name", "object_id")}),
+        ("By whom", {"fields": ("actor_name", "actor_id", "method", "token_key_id", "address", "request_id")}),
+        ("Place in the chain", {"fields": ("position", "hash", "previous_hash")}),
         ("Detail", {"fields": ("particulars",)}),
     )
 
@@ -80,6 +82,34 @@ class AuditScreen(ReadOnlyScreen):
         """When it happened."""
         return marks.when(row.at)
 
+    @admin.display(description="Number")
+    def number(self, row: AuditEntry) -> int:
+        """Its id, by which a search finds it."""
+        return int(row.pk)
+
+    @admin.display(description="Time")
+    def exact_time(self, row: AuditEntry) -> SafeString:
+        """When it happened, as it is stored and hashed."""
+        return marks.exactly(row.at)
+
+    @admin.display(description="Position")
+    def position(self, row: AuditEntry) -> str:
+        """Which entry of the chain it is."""
+        place = _place(row)
+        return str(place.position) if place else "none yet: it is chained within about a second"
+
+    @admin.display(description="Hash")
+    def hash(self, row: AuditEntry) -> SafeString | str:
+        """What the chain holds of it, hexadecimal as in exports."""
+        place = _place(row)
+        return marks.mono(place.hash.hex()) if place else marks.NOTHING
+
+    @admin.display(description="Hash before")
+    def previous_hash(self, row: AuditEntry) -> SafeString | str:
+        """The hash of the entry before, which this one's covers."""
+        place = _place(row)
+        return marks.mono(place.previous.hex()) if place else marks.NOTHING
+
     @admin.display(description="Object")
     def object(self, row: AuditEntry) -> str:
         """What was acted upon, by the name it had then."""
@@ -94,3 +124,11 @@ class AuditScreen(ReadOnlyScreen):
     def particulars(self, row: AuditEntry) -> SafeString | str:
         """What the service noted."""
         return marks.block(row.detail)
+
+
+def _place(row: Any) -> audit_chain.Place | None:
+    """The entry's place in the chain, asked for once for a page."""
+    if not hasattr(row, "place_in_chain"):
+        row.place_in_chain = audit_chain.place_of(row.pk)
+    place: audit_chain.Place | None = row.place_in_chain
+    return place

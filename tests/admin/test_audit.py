@@ -14,13 +14,14 @@ from django.test import Client
 from accounts.admin.audit_filters import AuditFields
 from accounts.api import audit as api
 from accounts.domain.instance_roles import InstanceRole, roles_to_mask
-from accounts.models import AuditCheckpoint, AuditEntry, AuditSink, User
-from accounts.services import audit, audit_checkpoints
+from accounts.domain.verbs import Verb
+from accounts.models import AuditCheckpoint, AuditEntry, AuditLink, AuditSink, User
+from accounts.services import audit, audit_chain, audit_checkpoints, token_recognition
 from tests.admin.conftest import SignIn
 from tests.admin.screens import address, do, errors
 from tests.evidence import collecting
 from tests.factories.audit import entries
-from tests.factories.people import SYSTEM, make_user
+from tests.factories.people import SYSTEM, make_token, make_user
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +179,37 @@ def test_an_entry_is_found_by_its_number(root: Client) -> None:
     assert root.get(f"/api/v1/audit/?q={entry.pk}").json()["results"][0]["object_name"] == "a"
     for number in ("9" * 19, "9" * 300, "١"):
         assert not root.get(address(AuditEntry, "changelist"), {"q": number}).context["cl"].result_list
+
+
+def _facts(root: Client, entry: AuditEntry) -> dict[str, str]:
+    page = root.get(address(entry)).content.decode()
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    return {html.unescape(term): re.sub("<[^>]*>", "", told) for term, told in found}
+
+
+def test_the_page_of_an_entry_tells_what_is_hashed_and_its_place_in_the_chain(
+    root: Client, administrator: User
+) -> None:
+    audit.record(actor=SYSTEM, action="test.first")
+    token, text = make_token(administrator, [Verb.READ])
+    holder = token_recognition.recognise(text)
+    assert holder is not None
+    audit.record(actor=holder.at(address="192.0.2.7", request_id="abc"), action="test.second", subject=administrator)
+    audit_chain.link_all()
+    entry = AuditEntry.objects.get(action="test.second")
+    facts = _facts(root, entry)
+    link, before = (AuditLink.objects.get(entry_id=number) for number in (entry.pk, entry.pk - 1))
+    assert facts["Position"] == str(link.position)
+    assert facts["Hash"] == bytes(link.hash).hex()
+    assert facts["Hash before"] == bytes(before.hash).hex()
+    assert facts["Time"] == f"{entry.at:%Y-%m-%d %H:%M:%S.%f} UTC"
+    assert (facts["Number"], facts["Actor id"], facts["Object id"]) == (str(entry.pk), *[str(administrator.pk)] * 2)
+    assert (facts["Token key id"], facts["Request id"], facts["Object type"]) == (token.key_id, "abc", "user")
+
+
+def test_the_first_entry_follows_zeros_and_one_that_waits_says_so(root: Client) -> None:
+    audit.record(actor=SYSTEM, action="test.waits")
+    entry = AuditEntry.objects.order_by("pk")[0]
+    assert _facts(root, entry)["Position"].startswith("none yet")
+    audit_chain.link_all()
+    assert _facts(root, entry)["Hash before"] == "0" * 64
