@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from accounts.domain.actors import Actor
 from accounts.domain.token_format import KEY_ID_LENGTH
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, AuditEntry, Directory, Membership, Team, Token, User
+from accounts.models import Alarm, AuditEntry, AuditSink, Directory, Membership, Team, Token, User
 from accounts.models.placing import teams_of, teams_under
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -147,6 +147,11 @@ def service_accounts_of(actor: Actor) -> QuerySet[User]:
 def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
     """The audit log, for who reads everything."""
     return AuditEntry.objects.all() if actor.reads_everything else AuditEntry.objects.none()
+
+
+def audit_sinks_visible_to(actor: Actor) -> QuerySet[AuditSink]:
+    """Where the audit log is streamed to, for who reads everything."""
+    return AuditSink.objects.all() if actor.reads_everything else AuditSink.objects.none()
 
 
 def alarms_visible_to(actor: Actor) -> QuerySet[Alarm]:

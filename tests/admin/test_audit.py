@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 
 from accounts.admin.audit_filters import AuditFields
@@ -79,6 +80,23 @@ def test_an_auditor_reads_log_and_checkpoints_and_changes_nothing(sign_in: SignI
     assert browser.get(address(AuditSink, "changelist")).status_code == 200
     assert browser.get(address(AuditSink, "add")).status_code == 403
     assert browser.get("/api/v1/audit/export/?format=jsonl").status_code == 200
+
+
+def test_an_auditor_reads_a_stream_without_its_secret_and_is_offered_nothing(root: Client, sign_in: SignIn) -> None:
+    sink = AuditSink.objects.create(name="siem", kind="http", address="https://siem.tpi.example/", secret="sealed-text")
+    auditor = make_user("auditor")
+    User.objects.filter(pk=auditor.pk).update(instance_roles=roles_to_mask([InstanceRole.AUDITOR]))
+    browser = sign_in(auditor)
+    assert "siem" in browser.get(address(AuditSink, "changelist")).content.decode()
+    answer = browser.get(address(sink))
+    assert answer.context["tools"] == []
+    facts = _facts(browser, sink)
+    assert (facts["Signing secret"], facts["Enabled"], facts["Action prefixes"]) == ("kept encrypted", "yes", "none")
+    assert "sealed-text" not in answer.content.decode()
+    assert "new_secret" in root.get(address(sink)).content.decode()
+    assert browser.post(address(sink), {"address": "https://x.tpi.example/"}).status_code == 403
+    assert browser.post(address(sink, "do", "test"), {"confirmed": "yes"}).status_code in (302, 403, 404)
+    assert AuditSink.objects.get().address == sink.address
 
 
 def _exported(root: Client, query: str) -> list[str]:
@@ -181,7 +199,7 @@ def test_an_entry_is_found_by_its_number(root: Client) -> None:
         assert not root.get(address(AuditEntry, "changelist"), {"q": number}).context["cl"].result_list
 
 
-def _facts(root: Client, entry: AuditEntry) -> dict[str, str]:
+def _facts(root: Client, entry: Model) -> dict[str, str]:
     page = root.get(address(entry)).content.decode()
     found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
     return {html.unescape(term): re.sub("<[^>]*>", "", told) for term, told in found}
