@@ -13,10 +13,11 @@ from django.utils import timezone
 from accounts.domain.instance_roles import InstanceRole, roles_to_mask
 from accounts.models import AuditEntry, Membership, Team, Token, User
 from accounts.services import tokens
+from indexapp.services import indexes
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, do, do_many, errors, members_row
 from tests.evidence import collecting
-from tests.factories.people import PASSWORD, make_directory, make_service_account, make_user
+from tests.factories.people import PASSWORD, SYSTEM, make_directory, make_service_account, make_user
 from tests.factories.requests import seen_from
 
 
@@ -270,6 +271,11 @@ def test_who_only_looks_reads_words_for_yes_no_and_none(red: Side, sign_in: Sign
     assert facts["Parts for the instance"] == "operator, billing"
     assert facts["First name"] == "&lt;b&gt;"
     assert set(_facts(browser, red.index).values()) & {"yes", "no"}
+
+
+def test_who_only_looks_reads_the_members_of_a_group(red: Side, blue: Side, sign_in: SignIn) -> None:
+    group = indexes.create(actor=SYSTEM, name="both", kind="group", members=["red-index", "blue-index"])
+    assert _facts(_auditors(sign_in), group)["Members"] == "red-index, blue-index"
 
 
 def test_what_a_directory_says_is_in_words_too(root: Client) -> None:

@@ -26,9 +26,12 @@ def in_words(field: AdminReadonlyField) -> str:
 
 
 def _held(field: AdminReadonlyField) -> tuple[bool, Any]:
-    """Whether the column is a flag, and the value."""
+    """Whether the column is a flag, and the value; of what only the form has, the value that the form begins with."""
+    name, form = field.field["field"], field.form
+    if name in form.base_fields and name in form.initial and not hasattr(form.instance, name):
+        return False, form.initial[name]
     try:
-        column, _, value = lookup_field(field.field["field"], field.form.instance, field.model_admin)
+        column, _, value = lookup_field(name, form.instance, field.model_admin)
     except (AttributeError, ValueError, ObjectDoesNotExist):
         return False, None
     return isinstance(column, BooleanField), value
