@@ -20,9 +20,10 @@ from accounts.admin.directory_syncs import sync_mark
 from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Directory, DirectorySync, GroupMapping
+from accounts.permissions import require_operator
 from accounts.services.directories import checks, removal, settings
 from accounts.services.directories.sync import asking
-from tpi_site.kit.admin import ConfirmedAction, TypedName, marks
+from tpi_site.kit.admin import ConfirmedAction, TypedName, actor_of, marks
 from tpi_site.kit.admin.actions import Tool
 
 _MOST_GROUPS = 200
@@ -228,6 +229,7 @@ class DirectoryScreen(OperationsScreen):
         row = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
         if row is None:
             return self.missing(request)
+        require_operator(actor_of(request), "test directories")
         form = TestForm(request.POST if request.method == "POST" else None)
         found = (
             checks.check(row, form.cleaned_data["username"]) if form.is_bound and form.is_valid() else checks.Outcome()
@@ -259,12 +261,13 @@ class DirectoryScreen(OperationsScreen):
         ]
 
     def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
-        """The test first."""
-        return [Tool("Test", self._url("test", quote(row.pk))), *super().tools(request, row)]
+        """The test first, which is an act and none of those who only look."""
+        test = [Tool("Test", self._url("test", quote(row.pk)))] if actor_of(request).may_operate else []
+        return [*test, *super().tools(request, row)]
 
     def history_url(self, row: Directory) -> str:
         """What was done to the directory."""
-        return marks.list_url(AuditEntry, object=f"directory:{row.name}")
+        return marks.list_url(AuditEntry, object_type="directory", object_name=row.name)
 
     def related(self, request: HttpRequest, row: Directory) -> list[tuple[str, str]]:
         """Its groups and its syncs, and the way to one group more."""

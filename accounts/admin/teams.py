@@ -245,7 +245,7 @@ class TeamScreen(Screen):
 
     def history_url(self, row: Team) -> str:
         """What was done to the team."""
-        return marks.list_url(AuditEntry, object=f"team:{row.name}")
+        return marks.list_url(AuditEntry, object_type="team", object_name=row.name)
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
         """The list of members, for large teams, service accounts, and the groups of directories that give places."""

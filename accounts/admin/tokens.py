@@ -204,7 +204,7 @@ class TokenScreen(Screen):
 
     def history_url(self, row: Token) -> str:
         """What was done with the token."""
-        return marks.list_url(AuditEntry, object=f"token:{row}")
+        return marks.list_url(AuditEntry, object_type="token", object_name=row)
 
     @admin.display(description="State")
     def state(self, row: Token) -> SafeString:

@@ -163,7 +163,7 @@ class RoleScreen(Screen):
 
     def history_url(self, row: Role) -> str:
         """What was done to the role."""
-        return marks.list_url(AuditEntry, object=f"role:{row}")
+        return marks.list_url(AuditEntry, object_type="role", object_name=row)
 
     def related(self, request: HttpRequest, row: Role) -> list[tuple[str, str]]:
         """What the role is on."""

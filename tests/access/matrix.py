@@ -121,20 +121,20 @@ def _rest() -> dict[str, Row]:
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
         "api:audit-sinks": Row(
             {
-                "GET": (ADMINISTRATOR, None),
+                "GET": (SEES_ALL, None),
                 "POST": (ADMINISTRATOR, {"name": "new", "kind": "file", "address": "new.jsonl"}),
             }
         ),
         "api:audit-sink": Row(
             {
-                "GET": (ADMINISTRATOR, None),
+                "GET": (SEES_ALL, None),
                 "PATCH": (ADMINISTRATOR, {"enabled": False}),
                 "DELETE": (ADMINISTRATOR, None),
             },
             {"sink": "{sink}"},
         ),
         "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
-        "api:user-left-behind": Row({"GET": (ADMINISTRATOR, None)}, {"username": "bystander"}),
+        "api:user-left-behind": Row({"GET": (SEES_ALL, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
             {
@@ -368,7 +368,7 @@ CONSOLE = {
     "accounts_auditcheckpoint": Screen(SEES_ALL, SEES_ALL, has_history=False),
     "accounts_auditsink": Screen(
         SEES_ALL,
-        ADMINISTRATOR,
+        SEES_ALL,
         adds=ADMINISTRATOR,
         changes=ADMINISTRATOR,
         actions={"test": ADMINISTRATOR, "delete": ADMINISTRATOR},
@@ -383,7 +383,7 @@ CONSOLE = {
             **dict.fromkeys(("plan", "sync", "accept-removals"), OPERATES),
             **dict.fromkeys(("disable", "enable", "delete"), ADMINISTRATOR),
         },
-        more={"test": WATCHERS},
+        more={"test": OPERATES},
     ),
     "accounts_groupmapping": Screen(WATCHERS, WATCHERS, adds=ADMINISTRATOR, actions={"delete": ADMINISTRATOR}),
     "accounts_directorysync": Screen(WATCHERS, WATCHERS, has_history=False),

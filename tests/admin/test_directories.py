@@ -272,6 +272,17 @@ def test_a_job_of_somebody_who_lost_the_right_does_nothing(root: Client, adminis
     assert not DirectorySync.objects.exists()
 
 
+def test_an_auditor_looks_and_does_not_test(sign_in: SignIn) -> None:
+    person, row = make_user("auditor"), silent_directory()
+    User.objects.filter(pk=person.pk).update(instance_roles=InstanceRole.AUDITOR.bit)
+    auditor = sign_in(User.objects.get(pk=person.pk))
+    answer = auditor.get(address(row))
+    assert answer.status_code == 200
+    assert answer.context["tools"] == []
+    assert auditor.get(address(row, "test")).status_code == 403
+    assert auditor.post(address(row, "test"), {"username": "alice"}).status_code == 403
+
+
 def test_an_operator_looks_tests_and_syncs_and_does_not_configure(
     operator: Client, slapd: Slapd, django_capture_on_commit_callbacks: Any
 ) -> None:

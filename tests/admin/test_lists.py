@@ -215,7 +215,7 @@ def shelf(red: Side, sign_in: SignIn) -> Client:
         (Index, "q=red", ["red-index"]),
         (Index, "kind=group", []),
         (AuditEntry, "q=red-team", ["test: team.change red-team"]),
-        (AuditEntry, "object=team:red-team", ["test: team.change red-team"]),
+        (AuditEntry, "object_type=team&object_name=red-team", ["test: team.change red-team"]),
         (Change, "kind=file-deleted", []),
         (Change, "project=red-index/none", []),
     ],

@@ -207,6 +207,7 @@ def test_what_an_account_leaves_behind(rest: AsPerson) -> None:
     found = rest("administrator").get("users/ann/left-behind/").json
     assert [(row["kind"], row["name"]) for row in found["results"]] == [("team", "devs"), ("token", "CI")]
     assert found["next"] is None
+    assert rest("auditor").get("users/ann/left-behind/").json == found
     refused(rest("team_admin").get("users/ann/left-behind/"), 403, "administrator-needed")
     refused(rest("administrator").get("users/nobody/left-behind/"), 404, "user-unknown")
 
