@@ -114,6 +114,51 @@ def test_what_cannot_work_is_said_at_the_form(root: Client) -> None:
     assert Directory.objects.get().hosts == "127.0.0.1:1"
 
 
+def _wrong(answer: Any) -> dict[str, str]:
+    """What each field of the form is told, by the label that people see."""
+    form = answer.context["adminform"].form
+    return {
+        str(form[name].label): " ".join(sentences) for name, sentences in form.errors.items() if name in form.fields
+    }
+
+
+def test_all_that_is_wrong_is_said_at_once_and_each_at_its_field(root: Client) -> None:
+    wrong = {
+        "hosts": "ldaps://x",
+        "bind_dn": "",
+        "user_base": "",
+        "user_filter": "uid=*",
+        "timeout": "0",
+        "page_size": "x",
+    }
+    answer = root.post(address(Directory, "add"), FIELDS | {"name": "Not a slug", "nesting": ""} | wrong)
+    told = _wrong(answer)
+    assert set(told) == {
+        "Name",
+        "Hosts",
+        "Bind account",
+        "Base of people",
+        "Filter of people",
+        "Time limit",
+        "Page size",
+    }
+    assert "is not a host" in told["Hosts"]
+    assert "bind directly" in told["Bind account"]
+    assert not answer.context["adminform"].form.non_field_errors()
+    assert not Directory.objects.exists()
+
+
+def test_a_password_that_would_go_elsewhere_is_asked_for_at_its_field(root: Client) -> None:
+    row = silent_directory()
+    moved = {"hosts": "127.0.0.1:2", "ca_certificates": "PEM", "group_filter": "(cn=%)"}
+    answer = root.post(address(row), FIELDS | moved)
+    told = _wrong(answer)
+    assert set(told) == {"Bind account's password", "Filter of groups"}
+    assert told["Bind account's password"].endswith("by what changed: Hosts, CA certificates.")
+    assert "ca_certificates" not in errors(answer)
+    assert root.post(address(row), FIELDS | {"hosts": "127.0.0.1:2", "new_bind_password": "again"}).status_code == 302
+
+
 def test_one_from_the_environment_is_only_shown(root: Client) -> None:
     row = silent_directory(origin="environment")
     page = root.get(address(row)).content.decode()
