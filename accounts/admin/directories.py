@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
@@ -211,6 +211,10 @@ class DirectoryScreen(OperationsScreen):
         """Change the directory."""
         if values := service_values(given):
             settings.change(actor=actor, directory=row, **values)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Directory) -> HttpResponseRedirect:
+        """To the new directory's page, where its test is."""
+        return HttpResponseRedirect(self._row_url(quote(obj.pk)))
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: the test."""

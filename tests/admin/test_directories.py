@@ -80,6 +80,8 @@ def test_a_directory_is_made_and_its_password_is_never_shown(root: Client) -> No
     answer = root.post(address(Directory, "add"), FIELDS | {"name": "corp", "nesting": "", "new_bind_password": SECRET})
     assert answer.status_code == 302, errors(answer)
     row = Directory.objects.get(name="corp")
+    assert answer.headers["Location"] == address(row)
+    assert address(row, "test") in root.get(address(row)).content.decode()
 
     assert settings_of(row).bind_password == SECRET
     assert (row.nesting, row.verify_certificate, row.only_mapped) == ("walk", True, False)
