@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -52,6 +53,22 @@ def test_a_maintainer_looks_and_changes_no_team_nor_account(red: Side, sign_in: 
     assert User.objects.get(pk=program.pk).first_name == ""
     assert Team.objects.get(pk=red.team.pk).title == ""
     assert "red-member" not in browser.get(address(Membership, "changelist")).content.decode()
+
+
+def test_a_new_team_stands_below_one_of_the_persons_own(red: Side, sign_in: SignIn, administrator: User) -> None:
+    browser, form = sign_in(red.admin), address(Team, "add")
+
+    def offered() -> Any:
+        return browser.get(form).context["adminform"].form
+
+    assert offered().initial["parent"] == red.team
+    assert 'value="red-team"' in browser.get(form).content.decode()
+    answer = browser.post(form, {"name": "top", "parent": "", **NO_MEMBERS})
+    assert list(answer.context["adminform"].form.errors) == ["parent"]
+    make_team("second", admins=[red.admin])
+    assert offered().initial["parent"] is None
+    assert not Team.objects.filter(name="top").exists()
+    assert sign_in(administrator).post(form, {"name": "top", "parent": "", **NO_MEMBERS}).status_code == 302
 
 
 def test_a_team_is_put_below_one_that_one_manages_too(red: Side, blue: Side, sign_in: SignIn) -> None:
