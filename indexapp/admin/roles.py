@@ -155,8 +155,8 @@ class RoleScreen(Screen):
         return parts_for(request, "index", "project")
 
     def may_add(self, request: HttpRequest) -> bool:
-        """Everybody, on what they administer."""
-        return True
+        """Who administers an index or a project."""
+        return reach_for(request).has_some
 
     def may_change(self, request: HttpRequest) -> bool:
         """Everybody, on what they administer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.factories.cast import ROLES
@@ -27,6 +28,8 @@ OF_INDEX = ADMINS | SEES_ALL
 INSIDE = MAINTAINERS | WATCHERS
 SECURES = ADMINISTRATOR | {"security_officer"}
 OPERATES = ADMINISTRATOR | {"operator"}
+
+NOW = datetime.now(tz=UTC)
 
 Who = frozenset[str]
 Body = Mapping[str, Any] | None
@@ -303,6 +306,8 @@ class Screen:
     changes: Who = NOBODY
     actions: Mapping[str, Who] = field(default_factory=dict)
     """Who is offered the confirmation of each action; the one named 'delete' has an address of its own besides."""
+    before: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the scene's row must have, by the action that is else offered to nobody."""
     more: Mapping[str, Who] = field(default_factory=dict)
     """Addresses that only this screen has, by the last part of their names."""
     has_history: bool = True
@@ -313,7 +318,12 @@ def _job() -> Screen:
 
 
 def _artefact() -> Screen:
-    return Screen(INSIDE, OF_INDEX, actions={"yank": ADMINS, "unyank": ADMINS, "delete": ADMINS})
+    return Screen(
+        INSIDE,
+        OF_INDEX,
+        actions={"yank": ADMINS, "unyank": ADMINS, "delete": ADMINS},
+        before={"unyank": {"is_yanked": True}},
+    )
 
 
 SUFFIXES = ("changelist", "add", "change", "delete", "history", "do")
@@ -335,6 +345,7 @@ CONSOLE = {
             "remove-factor": SECURES,
             "delete": ADMINISTRATOR,
         },
+        before={"enable": {"is_active": False}, "demote": {"is_superuser": True}},
         more={"leftbehind": SEES_ALL},
     ),
     "accounts_serviceaccount": Screen(
@@ -342,17 +353,16 @@ CONSOLE = {
         MAINTAINERS | SEES_ALL,
         adds=ADMINS,
         changes=ADMINS,
-        # A maintainer's page has no such buttons, but its address asks the question; the service refuses the answer.
-        actions=dict.fromkeys(("disable", "enable", "delete"), MAINTAINERS),
+        actions=dict.fromkeys(("disable", "enable", "delete"), ADMINS),
+        before={"enable": {"is_active": False}},
     ),
     "accounts_team": Screen(
         INSIDE, MAINTAINERS | SEES_ALL, adds=ADMINS, changes=ADMINS, actions={"delete": ADMINISTRATOR}
     ),
-    # Who manages no team finds none to choose in the form.
     "accounts_membership": Screen(
         INSIDE,
         OF_INDEX,
-        adds=MAINTAINERS | OPERATES,
+        adds=ADMINS,
         changes=ADMINS,
         actions={"delete": ADMINS},
         has_history=False,
@@ -362,7 +372,8 @@ CONSOLE = {
         INSIDE,
         SEES_ALL,
         adds=MAINTAINERS | OPERATES,
-        actions={"revoke": SECURES, "rotate": ADMINISTRATOR},
+        # The text of another person's token is nobody's to see.
+        actions={"revoke": SECURES, "rotate": NOBODY},
     ),
     "accounts_auditentry": Screen(INSIDE, SEES_ALL, has_history=False),
     "accounts_auditcheckpoint": Screen(SEES_ALL, SEES_ALL, has_history=False),
@@ -383,6 +394,7 @@ CONSOLE = {
             **dict.fromkeys(("plan", "sync", "accept-removals"), OPERATES),
             **dict.fromkeys(("disable", "enable", "delete"), ADMINISTRATOR),
         },
+        before={"accept-removals": {"paused_at": NOW}, "enable": {"enabled": False}},
         more={"test": WATCHERS},
     ),
     "accounts_groupmapping": Screen(WATCHERS, WATCHERS, adds=ADMINISTRATOR, actions={"delete": ADMINISTRATOR}),
@@ -394,6 +406,7 @@ CONSOLE = {
         adds=ADMINISTRATOR,
         changes=ADMINS | OPERATES,
         actions={"make-default": ADMINISTRATOR, "delete": ADMINISTRATOR},
+        before={"make-default": {"is_default": False}},
     ),
     "indexapp_project": Screen(
         INSIDE,
@@ -403,14 +416,14 @@ CONSOLE = {
             **dict.fromkeys(("archive", "deprecate", "delete"), ADMINS),
             **dict.fromkeys(("quarantine", "clear"), ADMINS | SECURES),
         },
+        before={"clear": {"status": "quarantined"}},
     ),
     "indexapp_release": _artefact(),
     "indexapp_file": _artefact(),
-    # Who administers no index finds none to choose in the form.
     "indexapp_role": Screen(
         INSIDE,
         OF_INDEX,
-        adds=MAINTAINERS | OPERATES,
+        adds=ADMINS,
         changes=ADMINS,
         actions={"delete": ADMINS},
     ),

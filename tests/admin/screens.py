@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,12 @@ def errors(response: HttpResponse) -> str:
         return _sentences(response.context["form"])
     forms = [form for inline in response.context["inline_admin_formsets"] for form in inline.formset]
     return " ".join(map(_sentences, [response.context["adminform"].form, *forms]))
+
+
+def refusal(response: HttpResponse) -> str:
+    """What somebody is told who is not offered what they ask for, so that no page shows it."""
+    assert response.status_code in {400, 403, 404, 409}
+    return str(json.loads(response.content)["detail"])
 
 
 def _sentences(form: BaseForm) -> str:
