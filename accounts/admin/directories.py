@@ -9,13 +9,13 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from accounts.admin.directory_forms import DirectoryForm, NewDirectoryForm
+from accounts.admin.directory_forms import DirectoryForm, NewDirectoryForm, service_values
 from accounts.admin.directory_syncs import sync_mark
 from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
@@ -206,15 +206,16 @@ class DirectoryScreen(OperationsScreen):
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Directory:
         """Make the directory."""
-        values = _values(given)
-        if not values.get("nesting"):
-            values.pop("nesting", None)
-        return settings.create(actor=actor, **values)
+        return settings.create(actor=actor, **service_values(given))
 
     def change_row(self, actor: Actor, row: Directory, given: Mapping[str, Any]) -> None:
         """Change the directory."""
-        if values := _values(given):
+        if values := service_values(given):
             settings.change(actor=actor, directory=row, **values)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Directory) -> HttpResponseRedirect:
+        """To the new directory's page, where its test is."""
+        return HttpResponseRedirect(self._row_url(quote(obj.pk)))
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: the test."""
@@ -322,11 +323,3 @@ class DirectoryScreen(OperationsScreen):
     def has_password(self, row: Directory) -> str:
         """Whether there is one."""
         return "kept encrypted" if row.bind_password else "none"
-
-
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the service takes of a form's values."""
-    values = dict(given)
-    if password := values.pop("new_bind_password", ""):
-        values["bind_password"] = password
-    return values

@@ -96,7 +96,7 @@ COUNTS = {
     "role": 10,
     "prefix": 10,
     "token": 7,
-    "membership": 7,
+    "membership": 8,
     "change": 10,
     "audit": 8,
     "user": 5,

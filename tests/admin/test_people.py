@@ -15,7 +15,7 @@ from accounts.models import AuditEntry, Membership, Team, Token, User
 from accounts.services import tokens
 from indexapp.services import indexes
 from tests.admin.conftest import SignIn
-from tests.admin.screens import Side, address, do, do_many, errors, members_row
+from tests.admin.screens import Side, address, do, do_many, errors, members_row, refusal
 from tests.evidence import collecting
 from tests.factories.people import PASSWORD, SYSTEM, make_directory, make_service_account, make_user
 from tests.factories.requests import seen_from
@@ -235,7 +235,7 @@ def test_a_rotated_token_is_shown_once_and_the_old_one_goes_on(browser: Client, 
 def test_an_administrator_does_not_rotate_anothers_token(root: Client, red: Side) -> None:
     assert "/do/rotate/" not in root.get(address(red.token)).content.decode()
     answer = root.post(address(red.token, "do", "rotate"), {"confirmed": "yes", "overlap": "0"})
-    assert "issued by its owner" in errors(answer)
+    assert "issued by its owner" in refusal(answer)
     assert Token.objects.filter(replaces=red.token).count() == 0
 
 
