@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from accounts.domain.actors import Actor
 from accounts.models import Membership, Team, User
 from accounts.permissions import holds_place, reaches_people, teams_visible_to
-from accounts.services import account_ends, audit, generations, nesting, token_lineage, unseen_names
+from accounts.services import account_ends, audit, generations, nesting, second_factors, token_lineage, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset({"title", "description", "parent"})
@@ -118,11 +118,20 @@ def delete(*, actor: Actor, team: Team) -> None:
 
 
 def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership:
-    """Take ``user`` into the team or change their place in it."""
+    """Take ``user`` into the team or change their place in it.
+
+    A team's admin gives no place for which the person would need a second factor that they have not, because such a
+    place needs nobody's consent and would end their sessions.
+    """
     _require_manager(actor, team)
     if role not in Place.values:
         raise Invalid(f"'{role}' is not a place in a team; use {', '.join(Place.values)}.", code="role-unknown")
     _require_person(user)
+    if not actor.may_administer_instance and second_factors.would_shut_out(user, role):
+        raise Conflict(
+            f"Ask '{user.username}' to set up a second factor first; whoever is admin of a team must have one here.",
+            code="second-factor-missing",
+        )
     with transaction.atomic():
         token_lineage.hold()
         membership, _ = Membership.objects.update_or_create(
