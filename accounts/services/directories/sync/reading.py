@@ -13,7 +13,7 @@ from accounts.models import DirectorySync, GroupMapping, Membership, User
 from accounts.services import audit, generations
 from accounts.services.directories import departures, people, places, taking_back
 from accounts.services.directories.sync import progress, staging
-from accounts.services.directories.sync.staging import Given
+from accounts.services.directories.sync.staging import Given, Named
 
 if TYPE_CHECKING:
     from ldap.ldapobject import LDAPObject
@@ -35,7 +35,20 @@ def read_people(connection: LDAPObject, settings: DirectorySettings, sync: Direc
                 generations.bump_access()
         with transaction.atomic():
             staging.note_people(sync, (entry for entry in entries if not entry.disabled))
+            staging.note_otherwise_named(sync, _otherwise_named(sync, entries))
             progress.move(sync, "found", "added", "changed", "memberships_added", "differences")
+
+
+def _otherwise_named(sync: DirectorySync, entries: list[DirectoryEntry]) -> list[Named]:
+    """Those of the page whose account has another DN or name than the entry; one query."""
+    named = {entry.key: _named(entry) for entry in entries}
+    rows = User.objects.filter(directory=sync.directory, directory_key__in=named).order_by()
+    known = {Named(*row) for row in rows.values_list("directory_key", "directory_dn", "username")}
+    return [named[person.key] for person in known if person != named[person.key]]
+
+
+def _named(entry: DirectoryEntry) -> Named:
+    return Named(entry.key, entry.dn, entry.username)
 
 
 class _Page:
@@ -49,7 +62,7 @@ class _Page:
         accounts = rows.filter(directory_key__in=[entry.key for entry in entries]).order_by("pk")
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
-        self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)
+        self._wanted = staging.mappings_of(sync, map(_named, entries), given)
         self._back: dict[str, User] = {}
         self._changed = False
 
@@ -80,7 +93,7 @@ class _Page:
         return not entry.disabled and entry.key not in self._accounts and bool(self._mappings(entry))
 
     def _mappings(self, entry: DirectoryEntry) -> list[GroupMapping]:
-        return self._wanted[entry.dn, entry.username]
+        return self._wanted[entry.key]
 
     def _known(self, entry: DirectoryEntry) -> people.Outcome | None:
         """What is to be done for somebody who has an account, unless an administrator has ended it."""

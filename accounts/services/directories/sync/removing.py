@@ -143,13 +143,14 @@ def _people(sync: DirectorySync, given: Given, users: list[User]) -> list[_Perso
     better = {user.pk for user in users if user.directory_seen_at is not None and user.directory_seen_at > read_at}
     gone = staging.gone(sync, users) - better
     held = places.held([user.pk for user in users], sync.directory)
-    wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, given)
+    named = (staging.Named(user.directory_key, user.directory_dn, user.username) for user in users)
+    wanted = staging.mappings_of(sync, named, given)
     return [
         _Person(
             user,
             is_gone=user.pk in gone and user.is_active,
             is_known_better=user.pk in better,
-            mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_dn, user.username],
+            mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_key],
             held=held.get(user.pk, {}),
         )
         for user in users

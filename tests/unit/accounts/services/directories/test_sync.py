@@ -363,3 +363,33 @@ def test_lists_of_groups_from_before_a_mapping_are_read_anew(
 
     assert (done.pk, done.state, done.memberships_removed) == (interrupted.pk, "done", 0)
     assert people_in(rings) == {"carol"}
+
+
+def long_name(slapd: Slapd, uid: str) -> None:
+    """Give a person a DN for which a row has no room."""
+    under = slapd.people_dn
+    for letter in "abc":
+        name = letter * 200
+        under = slapd.rename(slapd.add_person(name), f"uid={name}", under=under)
+    slapd.rename(slapd.person_dn(uid), f"uid={uid}", under=under)
+
+
+def test_a_name_that_is_longer_than_the_row_has_room_for_costs_nobody_the_team(
+    slapd: Slapd, corp: Directory, tools: Team
+) -> None:
+    long_name(slapd, "alice")
+    for _ in range(2):
+        done = run(corp)
+        assert (done.memberships_removed, people_in(tools)) == (0, {"alice", "bob"})
+    assert done.memberships_added == 0
+    slapd.set_members("team-a", [])
+    assert run(corp).memberships_removed == 1
+    assert people_in(tools) == {"bob"}
+
+
+def test_a_plan_knows_people_who_are_called_otherwise_now(slapd: Slapd, corp: Directory) -> None:
+    run(corp)
+    long_name(slapd, "alice")
+    slapd.set_attribute(slapd.rename(slapd.person_dn("bob"), "uid=robert"), "uid", "robert")
+    told = sync.plan(actor=SYSTEM, directory=corp)
+    assert (told.changed, told.memberships_added, told.memberships_removed) == (2, 0, 0)
