@@ -12,6 +12,8 @@ from accounts.domain.directory_entries import DirectoryEntry
 from accounts.models import DirectorySync, GroupMapping, SyncedMember, User
 
 _BATCH = 1000
+_UNREADABLE = "odd:"
+"""Begins what names a person of whose entry nothing could be made."""
 _KEYED = "key:"
 """Begins what names a person whose groups are found by the lasting key."""
 Given = Mapping[int, list[GroupMapping]]
@@ -45,6 +47,12 @@ def note_members(sync: DirectorySync, group: int, members: Iterable[str]) -> Non
 def note_people(sync: DirectorySync, entries: Iterable[DirectoryEntry]) -> None:
     """These are there and not locked out."""
     rows = [SyncedMember(sync=sync, entry=by_key(entry.key)) for entry in entries]
+    SyncedMember.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def note_unreadable(sync: DirectorySync, keys: Iterable[str]) -> None:
+    """Of the entries of these, named by the lasting keys of their accounts, nothing could be made."""
+    rows = [SyncedMember(sync=sync, entry=_marked(_UNREADABLE, key)) for key in keys]
     SyncedMember.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -120,7 +128,11 @@ def _names(person: Named) -> tuple[str, str]:
 
 
 def _keyed(key: str) -> str:
-    return _KEYED + digest(key)[: 64 - len(_KEYED)]
+    return _marked(_KEYED, key)
+
+
+def _marked(mark: str, key: str) -> str:
+    return mark + digest(key)[: 64 - len(mark)]
 
 
 def gone(sync: DirectorySync, users: list[User]) -> set[int]:
@@ -128,3 +140,10 @@ def gone(sync: DirectorySync, users: list[User]) -> set[int]:
     entries = {by_key(user.directory_key): user.pk for user in users}
     seen = SyncedMember.objects.filter(sync=sync, entry__in=entries, group__isnull=True)
     return set(entries.values()) - {entries[entry] for entry in seen.values_list("entry", flat=True)}
+
+
+def unreadable(sync: DirectorySync, users: list[User]) -> set[int]:
+    """The keys of those of the accounts whose entries are there and could not be read; one query."""
+    entries = {_marked(_UNREADABLE, user.directory_key): user.pk for user in users}
+    seen = SyncedMember.objects.filter(sync=sync, entry__in=entries, group__isnull=True)
+    return {entries[entry] for entry in seen.values_list("entry", flat=True)}
