@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.domain.verbs import Verb
-from accounts.models import Directory, DirectorySync, Membership, Team, Token, User
+from accounts.models import AuditEntry, Directory, DirectorySync, Membership, Team, Token, User
 from accounts.services import tokens
 from accounts.services.directories import sync
 from tests.factories.directories import map_group, openldap
@@ -70,6 +70,8 @@ def test_it_is_taken_with_the_tokens_that_were_lent(slapd: Slapd, corp: Director
     assert place(bob) == "member"
     token.refresh_from_db()
     assert token.revoked_at is not None
+    entry = AuditEntry.objects.filter(action="team.set-member", detail__member="bob").latest("pk")
+    assert entry.detail["tokens_revoked"] == [token.key_id]
 
 
 def test_a_plan_tells_it_and_changes_nothing(corp: Directory) -> None:
