@@ -22,35 +22,15 @@ from accounts.services import passwords
 from accounts.services.directories import sync
 from accounts.services.directories.sync import progress, reading, removing
 from tests import evidence
-from tests.factories.directories import map_group, openldap
+from tests.factories.directories import map_group
 from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
+from tests.unit.accounts.services.directories.syncing import people_in, run
 from tpi_site.kit.errors import Conflict, Forbidden
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
-
-
-@pytest.fixture
-def corp(slapd: Slapd, tools: Team) -> Directory:
-    directory = openldap(slapd)
-    map_group(directory, slapd.group_dn("devs"), tools)
-    return directory
-
-
-def run(directory: Directory, **given: bool) -> DirectorySync:
-    directory.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=directory, **given)
-
-
-def people_in(team: Team) -> set[str]:
-    return set(team.memberships.values_list("user__username", flat=True))
 
 
 def test_members_of_mapped_groups_get_accounts_and_places(slapd: Slapd, corp: Directory, tools: Team) -> None:

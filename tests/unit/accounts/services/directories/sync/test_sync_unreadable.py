@@ -10,28 +10,16 @@ import pytest
 
 from accounts.clients import ldap_entries
 from accounts.domain.directory_entries import DirectoryEntry, UnreadableEntry
-from accounts.models import Directory, DirectorySync, Team, Token, User
+from accounts.models import Directory, Team, Token, User
 from accounts.services.directories import sync
-from tests.factories.directories import map_group, openldap
-from tests.factories.people import SYSTEM, make_team, make_token
+from tests.factories.people import SYSTEM, make_token
+from tests.unit.accounts.services.directories.syncing import people_in, run
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 Sent = Callable[[Callable[[DirectoryEntry], list[Any]]], None]
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
-
-
-@pytest.fixture
-def corp(slapd: Slapd, tools: Team) -> Directory:
-    directory = openldap(slapd)
-    map_group(directory, slapd.group_dn("devs"), tools)
-    return directory
 
 
 @pytest.fixture
@@ -47,15 +35,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
         monkeypatch.setattr(ldap_entries, "people", people)
 
     return arrange
-
-
-def run(directory: Directory) -> DirectorySync:
-    directory.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=directory, accept_removals=True)
-
-
-def people_in(team: Team) -> set[str]:
-    return set(team.memberships.values_list("user__username", flat=True))
 
 
 def test_who_has_no_name_any_more_is_told_and_keeps_everything(slapd: Slapd, corp: Directory, tools: Team) -> None:
