@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from accounts.domain.actors import Actor
 from accounts.domain.token_format import KEY_ID_LENGTH
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, AuditEntry, Directory, Membership, Team, Token, User
+from accounts.models import Alarm, AuditEntry, AuditSink, Directory, Membership, Team, Token, User
 from accounts.models.placing import teams_of, teams_under
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -149,6 +149,11 @@ def audit_visible_to(actor: Actor) -> QuerySet[AuditEntry]:
     return AuditEntry.objects.all() if actor.reads_everything else AuditEntry.objects.none()
 
 
+def audit_sinks_visible_to(actor: Actor) -> QuerySet[AuditSink]:
+    """Where the audit log is streamed to, for who reads everything."""
+    return AuditSink.objects.all() if actor.reads_everything else AuditSink.objects.none()
+
+
 def alarms_visible_to(actor: Actor) -> QuerySet[Alarm]:
     """The alarms, for who runs the installation or reads everything."""
     return Alarm.objects.all() if actor.sees_operation else Alarm.objects.none()
@@ -164,13 +169,18 @@ _NAMED = (
     *("request", "alarm", "audit", "auditsink"),
 )
 
+_LONGEST_NUMBER = 18
+"""Digits that a number of the database surely holds."""
+
 
 def audit_search(text: str) -> Q:
-    """Entries of whoever has the whole name ``text``, about whatever has it, or of the request with that id.
+    """Entries of whoever has the whole name ``text``, about whatever has it, of the request with that id, or of that number.
 
     Of a token's key id: what was done with the token, and to it while it is kept.
     """
     found = Q(actor_name=text) | Q(object_type__in=_NAMED, object_name=text) | Q(request_id=text)
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+        found |= Q(pk=int(text))
     if len(text) != KEY_ID_LENGTH:
         return found
     tokens = list(Token.objects.filter(key_id=text).only("pk", "key_id", "name"))

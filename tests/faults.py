@@ -68,7 +68,7 @@ CASES: dict[str, dict[str, Names]] = {
             "test_a_name_never_becomes_a_filter",
             "test_an_empty_password_is_no_password",
         ),
-        f"{_DIRECTORIES}/test_sync.py": (
+        f"{_DIRECTORIES}/sync/test_sync.py": (
             "test_a_directory_that_goes_away_ends_the_sync_with_a_sentence_and_takes_nothing",
             "test_who_is_gone_loses_account_and_tokens_and_leaves_what_they_own",
             "test_a_changed_entry_is_mirrored",

@@ -7,31 +7,29 @@ when the supervisor itself is killed, so that nothing keeps the port.  Django is
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
+from tpi_site import counters
 from tpi_site.lifeline import end_with
 
 _LONGEST_PAUSE = 30.0
 _STEADY = 10.0
 _TICK = 0.2
-_METRICS = "tpi-metrics-"
 
 
 @dataclass
 class Part:
-    """One child process with its history of failures."""
+    """One child process with its history of failures; it inherits the descriptor ``held``."""
 
     name: str
     command: list[str]
+    held: int
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     not_before: float = 0.0
@@ -41,7 +39,12 @@ class Part:
     def start(self) -> None:
         """Start the child in the supervisor's session, tied to the supervisor's life."""
         tie = partial(end_with, os.getpid(), signal.SIGTERM)
-        self.process = subprocess.Popen(self.command, preexec_fn=tie, start_new_session=True)  # noqa: PLW1509  one thread
+        self.process = subprocess.Popen(
+            self.command,
+            preexec_fn=tie,  # noqa: PLW1509  one thread
+            start_new_session=True,
+            pass_fds=[self.held],
+        )
         self.started_at = time.monotonic()
 
     def watch(self) -> None:
@@ -78,12 +81,12 @@ class Part:
             self.process.wait()
 
 
-def parts() -> list[Part]:
-    """The web server first: it migrates before it listens."""
+def parts(held: int) -> list[Part]:
+    """The web server first: it migrates before it listens; all hold the descriptor ``held`` for as long as they live."""
     python = sys.executable
     return [
-        Part("web server", [python, "-m", "tpi_site.web"]),
-        Part("job cluster", [python, "-m", "tpi_site.jobs"]),
+        Part("web server", [python, "-m", "tpi_site.web"], held),
+        Part("job cluster", [python, "-m", "tpi_site.jobs"], held),
     ]
 
 
@@ -124,27 +127,15 @@ class Supervisor:
         return 0
 
 
-def _remove_abandoned_folders() -> None:
-    """Remove the folders of counters that supervisors who were killed have left."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_METRICS}*"):
-        owner = folder.name.removeprefix(_METRICS).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(folder, ignore_errors=True)  # another user's cannot be removed, and is not ours to remove
-
-
 def main() -> int:
     """Set up the environment that the children share and supervise them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
     # glibc gives every thread a heap of its own, and none gives back what a large page once took from it.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.umask(0o077)
-    _remove_abandoned_folders()
-    metrics = tempfile.mkdtemp(prefix=f"{_METRICS}{os.getpid()}-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-    try:
-        return Supervisor(parts(), float(os.environ.get("TPI_DRAIN_SECONDS") or 30)).run()
-    finally:
-        shutil.rmtree(metrics, ignore_errors=True)
+    with counters.folder() as (path, descriptor):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
+        return Supervisor(parts(descriptor), float(os.environ.get("TPI_DRAIN_SECONDS") or 30)).run()
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class AlarmScreen(OperationsScreen):
 
     def history_url(self, row: Alarm) -> str:
         """What was done about it."""
-        return marks.list_url(AuditEntry, object=f"alarm:{row}")
+        return marks.list_url(AuditEntry, object_type="alarm", object_name=row)
 
     @admin.display(description="State")
     def state(self, row: Alarm) -> SafeString:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
 from accounts.models import AuditCheckpoint, AuditEntry, AuditSink
+from accounts.permissions import audit_sinks_visible_to
 from accounts.services import audit_delivery, audit_sinks
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, Screen, actor_of, marks
 from tpi_site.kit.admin.fields import LinesField
@@ -69,7 +70,7 @@ def _for_service(given: Mapping[str, Any]) -> dict[str, Any]:
 
 @admin.register(AuditSink)
 class AuditSinkScreen(Screen):
-    """Streams of the audit log, for administrators."""
+    """Streams of the audit log; auditors and security officers look, administrators configure."""
 
     section, place, area = "Evidence", 30, "evidence"
     administrators_only = True
@@ -112,17 +113,24 @@ class AuditSinkScreen(Screen):
     )
 
     def rows(self, request: HttpRequest) -> QuerySet[AuditSink]:
-        """All, for administrators."""
-        found: QuerySet[AuditSink] = AuditSink.objects.all()
-        return found if actor_of(request).may_administer_instance else found.none()
+        """All, for who may open the screen."""
+        return audit_sinks_visible_to(actor_of(request))
 
     def may_add(self, request: HttpRequest) -> bool:
         """Administrators."""
         return bool(actor_of(request).may_administer_instance)
 
     def may_change(self, request: HttpRequest) -> bool:
-        """Whoever sees it."""
-        return True
+        """Administrators."""
+        return bool(actor_of(request).may_administer_instance)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The parts of the form; where it only shows, the secret is a word on whether there is one."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        shown = {"new_secret": "has_secret"}
+        return [(title, {"fields": [shown.get(name, name) for name in part["fields"]]}) for title, part in fieldsets]
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> AuditSink:
         """Create the stream."""
@@ -134,7 +142,7 @@ class AuditSinkScreen(Screen):
 
     def history_url(self, row: AuditSink) -> str:
         """What was done to the stream."""
-        return marks.list_url(AuditEntry, object=f"auditsink:{row.name}")
+        return marks.list_url(AuditEntry, object_type="auditsink", object_name=row.name)
 
     @admin.display(description="State")
     def state(self, row: AuditSink) -> SafeString:
@@ -147,6 +155,11 @@ class AuditSinkScreen(Screen):
     def behind(self, row: AuditSink) -> int:
         """Entries of the log that it has not got."""
         return audit_delivery.lag(row)
+
+    @admin.display(description="Signing secret")
+    def has_secret(self, row: AuditSink) -> str:
+        """Whether there is one."""
+        return "kept encrypted" if row.secret else "none"
 
     @admin.display(description="Last success")
     def last_ok(self, row: AuditSink) -> SafeString | str:

@@ -9,20 +9,21 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from accounts.admin.directory_forms import DirectoryForm, NewDirectoryForm
+from accounts.admin.directory_forms import DirectoryForm, NewDirectoryForm, service_values
 from accounts.admin.directory_syncs import sync_mark
 from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry, Directory, DirectorySync, GroupMapping
+from accounts.permissions import require_operator
 from accounts.services.directories import checks, removal, settings
 from accounts.services.directories.sync import asking
-from tpi_site.kit.admin import ConfirmedAction, TypedName, marks
+from tpi_site.kit.admin import ConfirmedAction, TypedName, actor_of, marks
 from tpi_site.kit.admin.actions import Tool
 
 _MOST_GROUPS = 200
@@ -205,15 +206,16 @@ class DirectoryScreen(OperationsScreen):
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Directory:
         """Make the directory."""
-        values = _values(given)
-        if not values.get("nesting"):
-            values.pop("nesting", None)
-        return settings.create(actor=actor, **values)
+        return settings.create(actor=actor, **service_values(given))
 
     def change_row(self, actor: Actor, row: Directory, given: Mapping[str, Any]) -> None:
         """Change the directory."""
-        if values := _values(given):
+        if values := service_values(given):
             settings.change(actor=actor, directory=row, **values)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Directory) -> HttpResponseRedirect:
+        """To the new directory's page, where its test is."""
+        return HttpResponseRedirect(self._row_url(quote(obj.pk)))
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: the test."""
@@ -228,6 +230,7 @@ class DirectoryScreen(OperationsScreen):
         row = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
         if row is None:
             return self.missing(request)
+        require_operator(actor_of(request), "test directories")
         form = TestForm(request.POST if request.method == "POST" else None)
         found = (
             checks.check(row, form.cleaned_data["username"]) if form.is_bound and form.is_valid() else checks.Outcome()
@@ -259,12 +262,13 @@ class DirectoryScreen(OperationsScreen):
         ]
 
     def tools(self, request: HttpRequest, row: Any) -> list[Tool]:
-        """The test first."""
-        return [Tool("Test", self._url("test", quote(row.pk))), *super().tools(request, row)]
+        """The test first, which is an act and none of those who only look."""
+        test = [Tool("Test", self._url("test", quote(row.pk)))] if actor_of(request).may_operate else []
+        return [*test, *super().tools(request, row)]
 
     def history_url(self, row: Directory) -> str:
         """What was done to the directory."""
-        return marks.list_url(AuditEntry, object=f"directory:{row.name}")
+        return marks.list_url(AuditEntry, object_type="directory", object_name=row.name)
 
     def related(self, request: HttpRequest, row: Directory) -> list[tuple[str, str]]:
         """Its groups and its syncs, and the way to one group more."""
@@ -319,11 +323,3 @@ class DirectoryScreen(OperationsScreen):
     def has_password(self, row: Directory) -> str:
         """Whether there is one."""
         return "kept encrypted" if row.bind_password else "none"
-
-
-def _values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the service takes of a form's values."""
-    values = dict(given)
-    if password := values.pop("new_bind_password", ""):
-        values["bind_password"] = password
-    return values

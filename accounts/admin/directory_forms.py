@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
 
+from accounts.domain.directory_fields import LABELS
 from accounts.domain.directory_settings import ACTIVE_DIRECTORY, LDAP, Dialect
 from accounts.models import Directory
+from accounts.services.directories import settings
 from tpi_site.kit.admin.refusals import RefusableForm
 
 _PLAIN = {"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}
@@ -65,54 +68,14 @@ _HELP = {
         "raises an alarm."
     ),
 }
-_LABELS = {
-    "place": "Order",
-    "security": "Encryption",
-    "ca_certificates": "CA certificates",
-    "verify_certificate": "Check the server's certificate",
-    "timeout": "Time limit",
-    "bind": "Who binds",
-    "bind_dn": "Bind account",
-    "user_template": "Bind name of a person",
-    "user_base": "Base of people",
-    "user_filter": "Filter of people",
-    "name_attribute": "Name attributes",
-    "group_base": "Base of groups",
-    "group_filter": "Filter of groups",
-    "nesting": "Groups within groups",
-    "only_mapped": "Only people of mapped groups",
-    "removal_limit": "Most removals",
-}
-_FIELDS = (
-    "title",
-    "kind",
-    "enabled",
-    "place",
-    "hosts",
-    "security",
-    "ca_certificates",
-    "verify_certificate",
-    "timeout",
-    "bind",
-    "bind_dn",
-    "user_template",
-    "user_base",
-    "user_filter",
-    "name_attribute",
-    "group_base",
-    "group_filter",
-    "nesting",
-    "only_mapped",
-    "page_size",
-    "removal_limit",
-)
+_FIELDS = tuple(name for name in LABELS if name != "bind_password")
 
 
 class DirectoryForm(RefusableForm):
     """What can be changed about a directory; the bind password is written and never shown."""
 
     new_bind_password = forms.CharField(
-        label="Bind account's password",
+        label=LABELS["bind_password"],
         required=False,
         strip=False,
         max_length=1024,
@@ -123,7 +86,7 @@ class DirectoryForm(RefusableForm):
     class Meta:
         model = Directory
         fields: ClassVar[tuple[str, ...]] = _FIELDS
-        labels: ClassVar = _LABELS
+        labels: ClassVar = LABELS
         help_texts: ClassVar = _HELP
         widgets: ClassVar = {
             "hosts": forms.TextInput(attrs=_PLAIN),
@@ -132,12 +95,39 @@ class DirectoryForm(RefusableForm):
             "group_filter": forms.TextInput(attrs=_PLAIN),
         }
 
+    def clean(self) -> dict[str, Any] | None:
+        """Everything that is wrong at once, each thing at its field."""
+        values = super().clean() or {}
+        if not self.refusal:  # which has come after this was asked
+            self._mark_faults({name: value for name, value in values.items() if name not in self.errors})
+        return values
+
+    def _mark_faults(self, values: dict[str, Any]) -> None:
+        row = Directory(name=values.pop("name", "new")) if self.instance.pk is None else self.instance
+        changed = (
+            values if self.instance.pk is None else {key: values[key] for key in self.changed_data if key in values}
+        )
+        for fault in settings.faults(row, service_values(changed), by_person=True):
+            field = "new_bind_password" if fault.field == "bind_password" else fault.field
+            if field in self.fields and field not in self.errors:
+                self.add_error(field, fault.sentence)
+
+
+def service_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the service takes of the form's values; an empty password changes nothing, an empty nesting is the usual one."""
+    values = dict(given)
+    if password := values.pop("new_bind_password", ""):
+        values["bind_password"] = password
+    if not values.get("nesting", True):
+        del values["nesting"]
+    return values
+
 
 class NewDirectoryForm(DirectoryForm):
     """A new directory."""
 
     nesting = forms.ChoiceField(
-        label=_LABELS["nesting"],
+        label=LABELS["nesting"],
         required=False,
         choices=[("", "As is usual for the kind"), *Directory.Nesting.choices],
         help_text=_HELP["nesting"],

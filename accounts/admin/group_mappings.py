@@ -107,7 +107,7 @@ class GroupMappingScreen(OperationsScreen):
 
     def history_url(self, row: GroupMapping) -> str:
         """What was done to it."""
-        return marks.list_url(AuditEntry, object=f"groupmapping:{row}")
+        return marks.list_url(AuditEntry, object_type="groupmapping", object_name=row)
 
     @admin.display(description="Group")
     def group(self, row: GroupMapping) -> SafeString | str:

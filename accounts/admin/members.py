@@ -166,8 +166,8 @@ class MembershipScreen(Screen):
         return found if actor.reads_everything else found.filter(team__in=managed_teams(actor))
 
     def may_add(self, request: HttpRequest) -> bool:
-        """Everybody, to the teams they manage."""
-        return True
+        """Admins of a team."""
+        return managed_teams(actor_of(request)).exists()
 
     def may_change(self, request: HttpRequest) -> bool:
         """Everybody, in the teams they manage."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -148,6 +148,11 @@ def _others(actor: Actor, user: User) -> bool:
     return actor.user_id != user.pk
 
 
+def _as_shown(fields: Sequence[str]) -> list[str]:
+    """The fields of a page that is no form: what only the form has is told in words."""
+    return ["parts_held" if name == "parts" else name for name in fields]
+
+
 @admin.register(User)
 class UserScreen(LeftBehindPage, Screen):
     """Accounts of people and programs."""
@@ -280,6 +285,8 @@ class UserScreen(LeftBehindPage, Screen):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Where a directory has the person, it stands first, and says why some of the rest is only shown."""
         fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None and not self.has_change_permission(request, obj):
+            fieldsets = [(title, {**part, "fields": _as_shown(part["fields"])}) for title, part in fieldsets]
         if obj is None or obj.directory is None:
             return fieldsets
         return (("Directory", {"fields": ("origin",), "description": _MIRRORED}), *fieldsets)
@@ -345,6 +352,11 @@ class UserScreen(LeftBehindPage, Screen):
         if row.kind == User.Kind.SERVICE:
             words.append("service account")
         return format_html_join(" ", "{}", ((marks.badge(word, "accent"),) for word in words)) or marks.badge("user")
+
+    @admin.display(description="Parts for the instance")
+    def parts_held(self, row: User) -> str:
+        """The parts in words, for who may only look."""
+        return ", ".join(role_words(roles_from_mask(row.instance_roles))) or "none"
 
     @admin.display(description="Since")
     def since(self, row: User) -> SafeString | str:

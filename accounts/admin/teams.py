@@ -55,7 +55,7 @@ def parent_field() -> NamedField:
 
 
 class NewTeamForm(ParentedForm):
-    """A new team."""
+    """A new team; who is no administrator of the instance makes it below a team of theirs."""
 
     parent = parent_field()
 
@@ -67,6 +67,13 @@ class NewTeamForm(ParentedForm):
             "title": "What people call the team.",
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not self.actor.may_administer_instance:
+            self.fields["parent"].required = True
+            choices = list(managed_teams(self.actor).order_by("name")[:2])
+            self.initial["parent"] = choices[0] if len(choices) == 1 else None
 
 
 class TeamForm(ParentedForm):
@@ -245,7 +252,7 @@ class TeamScreen(Screen):
 
     def history_url(self, row: Team) -> str:
         """What was done to the team."""
-        return marks.list_url(AuditEntry, object=f"team:{row.name}")
+        return marks.list_url(AuditEntry, object_type="team", object_name=row.name)
 
     def related(self, request: HttpRequest, row: Team) -> list[tuple[str, str]]:
         """The list of members, for large teams, service accounts, and the groups of directories that give places."""

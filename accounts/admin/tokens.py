@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -29,7 +28,6 @@ from accounts.services.service_accounts import may_manage_service_account
 from accounts.services.token_policy import SOON
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, WithinFilter, choice_filter
-from tpi_site.kit.errors import Refusal
 
 
 def conditions() -> dict[str, tuple[str, Q]]:
@@ -170,21 +168,14 @@ class TokenScreen(Screen):
         """Show the text in this very answer: it must not rest in a session or an address."""
         return self._shown_once(request, obj, obj.text)
 
-    def do_view(self, request: HttpRequest, object_id: str, action_name: str) -> HttpResponse:
+    def carry_out(
+        self, request: HttpRequest, action: ConfirmedAction, row: Any, given: Mapping[str, Any]
+    ) -> HttpResponse:
         """As for every action, but what a rotation makes is shown in the answer."""
-        action = next(found for found in self.confirmed_actions if found.name == "rotate")
-        row = self.get_object(request, unquote(object_id)) if action_name == action.name else None
-        if row is None or not self._may(request, action):
-            return super().do_view(request, object_id, action_name)
-        form = self._bound_form(request, action, [row])
-        if form.is_bound and form.is_valid():
-            try:
-                made, text = _rotate(actor_of(request), row, form.cleaned_data)
-            except Refusal as refusal:
-                form.add_error(None, refusal.detail)
-            else:
-                return self._shown_once(request, made, text)
-        return self._page(request, action, [row], form, self._row_url(object_id))
+        if action.name != "rotate":
+            return super().carry_out(request, action, row, given)
+        made, text = _rotate(actor_of(request), row, given)
+        return self._shown_once(request, made, text)
 
     def _shown_once(self, request: HttpRequest, obj: Token, text: str) -> HttpResponse:
         context = {
@@ -204,7 +195,7 @@ class TokenScreen(Screen):
 
     def history_url(self, row: Token) -> str:
         """What was done with the token."""
-        return marks.list_url(AuditEntry, object=f"token:{row}")
+        return marks.list_url(AuditEntry, object_type="token", object_name=row)
 
     @admin.display(description="State")
     def state(self, row: Token) -> SafeString:

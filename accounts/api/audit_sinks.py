@@ -110,7 +110,7 @@ _EXAMPLE = OpenApiExample(
 
 @extend_schema(tags=["Audit"])
 class SinkViewSet(Resource):
-    """Receivers of the audit log, for administrators."""
+    """Receivers of the audit log; auditors and security officers see them, administrators change them."""
 
     model = AuditSink
     ordering = "name"
@@ -118,9 +118,9 @@ class SinkViewSet(Resource):
     filterset_class = SinkFilter
 
     def rows(self) -> QuerySet[AuditSink]:
-        """All, for administrators; everybody else is refused."""
-        permissions.require_administrator(self.actor, _DEED)
-        return AuditSink.objects.all()
+        """All, for who reads everything; everybody else is refused."""
+        permissions.require_reader_of_everything(self.actor, _DEED)
+        return permissions.audit_sinks_visible_to(self.actor)
 
     def get_serializer_context(self) -> dict[str, Any]:
         """With the log's end, which is asked for once for all rows, and not where there are none."""
@@ -154,7 +154,7 @@ class SinkViewSet(Resource):
     @extend_schema(summary="Change a receiver", request=SinkChangeSerializer, responses=SinkSerializer)
     def partial_update(self, request: Request, sink: str) -> Response:
         """What is named is changed; a failing one is tried again at once."""
-        row = self._one(sink)
+        row = self._one_to_change(sink)
         audit_sinks.change(actor=self.actor, sink=row, **self.changes(SinkChangeSerializer))
         row.refresh_from_db()
         return self.shown(row)
@@ -162,16 +162,20 @@ class SinkViewSet(Resource):
     @extend_schema(summary="Delete a receiver", responses={204: None})
     def destroy(self, request: Request, sink: str) -> Response:
         """Nothing more is sent there."""
-        audit_sinks.delete(actor=self.actor, sink=self._one(sink))
+        audit_sinks.delete(actor=self.actor, sink=self._one_to_change(sink))
         return gone()
 
     @extend_schema(summary="Send a test", request=NoBodySerializer, responses={204: None})
     def test(self, request: Request, sink: str) -> Response:
         """One line that says that it is a test is sent now; 503 tells why that failed."""
-        row = self._one(sink)
+        row = self._one_to_change(sink)
         self.body(NoBodySerializer)
         audit_sinks.test(actor=self.actor, sink=row)
         return gone()
+
+    def _one_to_change(self, name: str) -> AuditSink:
+        permissions.require_administrator(self.actor, _CHANGE)
+        return self._one(name)
 
     def _one(self, name: str) -> AuditSink:
         found = self.rows().filter(name=name).first()

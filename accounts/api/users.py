@@ -188,8 +188,8 @@ class UserViewSet(Resource):
 
     @extend_schema(summary="List what an account leaves behind", responses=LeftBehindListSerializer)
     def left_behind(self, request: Request, username: str) -> Response:
-        """What is in the account's name and may need somebody else, for administrators."""
-        permissions.require_administrator(self.actor, "see what an account leaves behind")
+        """What is in the account's name and may need somebody else, for who reads everything."""
+        permissions.require_reader_of_everything(self.actor, "see what an account leaves behind")
         things = left_behind.report(user_for(self.actor, username))
         return Response({"results": [asdict(thing) for thing in things], "next": None})
 

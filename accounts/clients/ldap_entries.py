@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from accounts.clients.ldap_connection import search_fault
-from accounts.domain.directory_entries import DirectoryEntry, account_name
+from accounts.domain.directory_entries import DirectoryEntry, UnreadableEntry, account_name
 from accounts.domain.directory_settings import DirectorySettings
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ _LOCKS = ("userAccountControl", "accountExpires", "pwdAccountLockedTime", "nsAcc
 _DISABLED_BIT = 0x2  # ACCOUNTDISABLE of [MS-ADTS] 2.2.16
 _LOCKED_FOR_EVER = b"000001010000Z"  # draft-behera-ldap-password-policy: only an administrator opens it again
 _NEVER = {0, 0x7FFFFFFFFFFFFFFF}
+_UUID_BYTES = 16
+_LONGEST_KEY = 64  # characters of the account's row
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)  # of Windows' file times
 
 
@@ -29,20 +31,31 @@ def wanted(settings: DirectorySettings) -> list[str]:
 
 
 def entry(found: Found, settings: DirectorySettings) -> DirectoryEntry | None:
-    """The person, or None for an entry without a lasting key or without a name."""
+    """The person, or None for an entry of which nobody can be made."""
+    one = read(found, settings)
+    return one if isinstance(one, DirectoryEntry) else None
+
+
+def read(found: Found, settings: DirectorySettings) -> DirectoryEntry | UnreadableEntry:
+    """The person, or what is wrong with the entry; whatever a directory holds, it is one of the two."""
     dn, given = found
     attributes = {name.lower(): values for name, values in given.items()}
-    key, name = _key(attributes, settings), _text(attributes, settings.names[0])
+    key, name = _key(attributes, settings), account_name(_text(attributes, settings.names[0]))
     if not key or not name:
-        return None
+        why = "has no name" if key else "has no lasting key that can be kept"
+        return UnreadableEntry(dn, why, key, name)
+    try:
+        is_locked_out = is_disabled(attributes)
+    except (ArithmeticError, LookupError, ValueError):
+        return UnreadableEntry(dn, "does not say whether it is disabled", key, name)
     return DirectoryEntry(
         key=key,
         dn=dn,
-        username=account_name(name),
+        username=name,
         email=_text(attributes, "mail")[:254],
         first_name=_text(attributes, "givenName")[:150],
         last_name=_text(attributes, "sn")[:150],
-        disabled=is_disabled(attributes),
+        disabled=is_locked_out,
     )
 
 
@@ -53,12 +66,14 @@ def _text(attributes: Attributes, name: str) -> str:
 
 
 def _key(attributes: Attributes, settings: DirectorySettings) -> str:
+    """The lasting key; empty too where only a part of it could be kept, which might be somebody else's."""
     for name in settings.dialect.keys:
         values = attributes.get(name.lower())
         if values:
-            if name == "objectGUID" and len(values[0]) == 16:  # noqa: PLR2004  bytes of a UUID
-                return str(uuid.UUID(bytes_le=bytes(values[0])))
-            return _text(attributes, name)[:64]
+            if name == "objectGUID":
+                return str(uuid.UUID(bytes_le=bytes(values[0]))) if len(values[0]) == _UUID_BYTES else ""
+            key = _text(attributes, name)
+            return key if len(key) <= _LONGEST_KEY else ""
     return ""
 
 
@@ -109,7 +124,7 @@ def pages(
             return
 
 
-def people(connection: LDAPObject, settings: DirectorySettings) -> Iterator[list[DirectoryEntry]]:
+def people(connection: LDAPObject, settings: DirectorySettings) -> Iterator[list[DirectoryEntry | UnreadableEntry]]:
     """Everybody below the base, page by page."""
     for page in pages(connection, settings.user_base, settings.people, wanted(settings), settings.page_size):
-        yield [one for found in page if (one := entry(found, settings)) is not None]
+        yield [read(found, settings) for found in page]

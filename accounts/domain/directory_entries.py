@@ -23,6 +23,16 @@ class DirectoryEntry:
     disabled: bool = False
 
 
+@dataclass(frozen=True)
+class UnreadableEntry:
+    """An entry of which nobody can be made; ``key`` and ``username`` are empty where they are what is wrong."""
+
+    dn: str
+    why: str
+    key: str = ""
+    username: str = ""
+
+
 def account_name(text: str) -> str:
     """The user name of a directory as accounts here are named: one Unicode form (NFKC) and lower case.
 

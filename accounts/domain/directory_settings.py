@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tpi_site.kit.errors import Invalid
@@ -109,32 +110,62 @@ def _split_host(text: str) -> tuple[str, str | None]:
     return match[1], match[3]
 
 
-def require_sound(settings: DirectorySettings) -> None:
-    """Refuse what could not work, in the words of the first thing that is wrong."""
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one field of a directory, in one sentence; ``code`` is that of the refusal."""
+
+    field: str
+    sentence: str
+    code: str = "directory-invalid"
+
+
+def faults(settings: DirectorySettings) -> list[Fault]:
+    """All that could not work."""
+    return [*_host_faults(settings), *_bind_faults(settings), *_search_faults(settings)]
+
+
+def _host_faults(settings: DirectorySettings) -> Iterator[Fault]:
     if not settings.hosts.split():
-        raise Invalid("Name at least one host of the directory.", code="directory-host")
-    _ = settings.uris
-    if not all(map(_ATTRIBUTE.match, settings.names)):
-        raise Invalid("Name attributes by their names, with commas between them: uid.", code="directory-attribute")
-    for text, what in ((settings.user_filter, "people"), (settings.group_filter, "groups")):
-        _require_filter(text, what)
+        yield Fault("hosts", "Name at least one host of the directory.", "directory-host")
+    try:
+        _ = settings.uris
+    except Invalid as refusal:
+        yield Fault("hosts", refusal.detail, refusal.code)
+
+
+def _bind_faults(settings: DirectorySettings) -> Iterator[Fault]:
     if settings.direct and settings.user_template.count(USER) != 1:
-        raise Invalid(
+        yield Fault(
+            "user_template",
             f"Say how a name becomes a bind name, with {USER} once: uid={USER},ou=people,dc=corp or {USER}@corp.example.",
-            code="directory-template",
+            "directory-template",
         )
     if not settings.direct and not settings.bind_dn:
-        raise Invalid("Name the account that searches for people, or let people bind directly.", code="directory-bind")
+        sentence = "Name the account that searches for people, or let people bind directly."
+        yield Fault("bind_dn", sentence, "directory-bind")
     if settings.bind_dn and not settings.bind_password:
-        raise Invalid("Give the bind account's password; a bind without one is anonymous.", code="directory-bind")
+        sentence = "Give the bind account's password; a bind without one is anonymous."
+        yield Fault("bind_password", sentence, "directory-bind")
+
+
+def _search_faults(settings: DirectorySettings) -> Iterator[Fault]:
     if not settings.user_base:
-        raise Invalid("Name the entry below which people are, for example ou=people,dc=corp.", code="directory-base")
+        sentence = "Name the entry below which people are, for example ou=people,dc=corp."
+        yield Fault("user_base", sentence, "directory-base")
+    if not all(map(_ATTRIBUTE.match, settings.names)):
+        sentence = "Name attributes by their names, with commas between them: uid."
+        yield Fault("name_attribute", sentence, "directory-attribute")
+    for name, text, what in (
+        ("user_filter", settings.user_filter, "people"),
+        ("group_filter", settings.group_filter, "groups"),
+    ):
+        if sentence := _wrong_filter(text, what):
+            yield Fault(name, sentence, "directory-filter")
 
 
-def _require_filter(text: str, what: str) -> None:
+def _wrong_filter(text: str, what: str) -> str:
     if text and not (text.startswith("(") and text.endswith(")") and text.count("(") == text.count(")")):
-        raise Invalid(f"The filter of {what} is not an RFC 4515 filter in brackets.", code="directory-filter")
+        return f"The filter of {what} is not an RFC 4515 filter in brackets."
     if "%" in text:
-        raise Invalid(
-            f"The filter of {what} holds for everybody and takes no user name; leave '%' out.", code="directory-filter"
-        )
+        return f"The filter of {what} holds for everybody and takes no user name; leave '%' out."
+    return ""

@@ -1,11 +1,22 @@
 """The audit log becomes evidence: append-only by triggers, chained, with signed checkpoints."""
 
-import accounts.models.audit
 import django.core.validators
 from django.db import migrations, models
 
 APPEND_ONLY = ("accounts_auditentry", "accounts_auditlink", "accounts_auditcheckpoint")
 REFUSAL = "The audit log is append-only."
+
+
+class DetailField(models.JSONField):
+    """The model's field as this migration needs it: JSON in a column of text."""
+
+    def db_type(self, connection):
+        return "text"
+
+    def deconstruct(self):
+        """The model's field to whoever compares the migrations with the models."""
+        name, _, arguments, options = super().deconstruct()
+        return name, "accounts.models.audit.DetailField", arguments, options
 
 
 def guard(apps, editor):
@@ -166,7 +177,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="auditentry",
             name="detail",
-            field=accounts.models.audit.DetailField(blank=True, default=dict),
+            field=DetailField(blank=True, default=dict),
         ),
         migrations.AddIndex(
             model_name="auditentry",

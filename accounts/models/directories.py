@@ -172,7 +172,8 @@ class SyncedMember(models.Model):
     """What a sync has read: that somebody is directly in a group, or, without a group, that they are there at all.
 
     ``entry`` is the SHA-256 of the person's normalised name in the directory, or of their lasting key where there is no
-    group; ``group`` is the group's number in the sync, which knows what each of them gives.  Kept while the sync runs, so
+    group, which begins with ``key:`` where the groups too are found by it; ``group`` is the group's number in the sync,
+    which knows what each of them gives.  Kept while the sync runs, so
     that no list of members has to be in memory.
     """
 

@@ -34,6 +34,24 @@ class Waiting:
     since: datetime | None
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an entry stands in the chain, its hash, and the hash before; that of the first is :data:`GENESIS`."""
+
+    position: int
+    hash: bytes
+    previous: bytes
+
+
+def place_of(entry_id: int) -> Place | None:
+    """The place of an entry; None while it waits for one."""
+    link = AuditLink.objects.filter(entry_id=entry_id).first()
+    if link is None:
+        return None
+    before = AuditLink.objects.filter(position=link.position - 1).first()
+    return Place(link.position, bytes(link.hash), bytes(before.hash) if before else GENESIS)
+
+
 def link_all() -> int:
     """Chain all entries that are committed by now; returns how many."""
     done = 0

@@ -36,6 +36,15 @@ def is_required(user: User, session: BrowserSession | None = None) -> bool:
     return bool(user.instance_roles) or (_TEAM_ADMINS.filter(user=user).exists() if known is None else known)
 
 
+def would_shut_out(user: User, place: str) -> bool:
+    """Whether the policy would ask a factor of the person for that place in a team alone, and they have none.
+
+    Sessions without one would end, and programs with their password be refused, for a place that nobody has to accept.
+    """
+    counts = settings.TPI_SECOND_FACTOR == "privileged" and place == Membership.Place.ADMIN
+    return counts and not is_required(user) and not has_one(user)
+
+
 def has_one(user: User) -> bool:
     """Whether an authenticator of the account is in use."""
     return Authenticator.objects.filter(user=user, confirmed_at__isnull=False).exists()

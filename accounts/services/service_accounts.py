@@ -100,8 +100,10 @@ def delete(*, actor: Actor, user: User) -> None:
     team = _team_of(user)
     _require_admin(actor, team)
     with transaction.atomic():
-        account_ends.end_credentials(user)
-        audit.record(actor=actor, object_type="user", action="service-account.delete", subject=user, team=team.name)
+        ended = audit.listed("tokens_revoked", account_ends.end_credentials(user))
+        audit.record(
+            actor=actor, object_type="user", action="service-account.delete", subject=user, team=team.name, **ended
+        )
         user.delete()
         generations.bump_access()
 

@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from accounts.domain.actors import Actor
 from accounts.models import Membership, Team, User
 from accounts.permissions import holds_place, reaches_people, teams_visible_to
-from accounts.services import account_ends, audit, generations, nesting, token_lineage, unseen_names
+from accounts.services import account_ends, audit, generations, nesting, second_factors, token_lineage, unseen_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset({"title", "description", "parent"})
@@ -66,14 +66,14 @@ def change(*, actor: Actor, team: Team, **values: Any) -> Team:
             token_lineage.hold()
         nesting.lock()
         moves = "parent" in values and values["parent"] != Team.objects.get(pk=team.pk).parent
-        ended = _move(actor, team, values["parent"]) if moves else 0
+        ended = _move(actor, team, values["parent"]) if moves else []
         before = {name: _plain(getattr(team, name)) for name in values}
         for name, value in values.items():
             setattr(team, name, value)
         _full_clean(team)
         team.save(update_fields=list(values))
         after = {name: _plain(value) for name, value in values.items()}
-        detail: dict[str, Any] = {"tokens_revoked": ended} if ended else {}
+        detail = audit.listed("tokens_revoked", ended) if ended else {}
         audit.record(actor=actor, action="team.change", subject=team, before=before, after=after, **detail)
         if moves:
             generations.bump_access()
@@ -84,8 +84,8 @@ def _plain(value: Any) -> Any:
     return value.name if isinstance(value, Team) else value
 
 
-def _move(actor: Actor, team: Team, parent: Team | None) -> int:
-    """Put the team there; tells how many tokens ended that people of the teams it leaves have lent to its programs."""
+def _move(actor: Actor, team: Team, parent: Team | None) -> list[str]:
+    """Put the team there; gives the key ids of ended tokens that people of the teams it leaves have lent its programs."""
     for other in (Team.objects.get(pk=team.pk).parent, parent):
         if other is not None:
             _require_manager(actor, other)
@@ -95,7 +95,7 @@ def _move(actor: Actor, team: Team, parent: Team | None) -> int:
         User.objects.filter(pk__in=above.order_by().values("user"), tokens__children__isnull=False).distinct()
     )
     nesting.put(team, parent)
-    return sum(account_ends.end_lent_tokens(person) for person in people)
+    return [key_id for person in people for key_id in account_ends.end_lent_tokens(person)]
 
 
 def delete(*, actor: Actor, team: Team) -> None:
@@ -118,11 +118,20 @@ def delete(*, actor: Actor, team: Team) -> None:
 
 
 def set_member(*, actor: Actor, team: Team, user: User, role: str) -> Membership:
-    """Take ``user`` into the team or change their place in it."""
+    """Take ``user`` into the team or change their place in it.
+
+    A team's admin gives no place for which the person would need a second factor that they have not, because such a
+    place needs nobody's consent and would end their sessions.
+    """
     _require_manager(actor, team)
     if role not in Place.values:
         raise Invalid(f"'{role}' is not a place in a team; use {', '.join(Place.values)}.", code="role-unknown")
     _require_person(user)
+    if not actor.may_administer_instance and second_factors.would_shut_out(user, role):
+        raise Conflict(
+            f"Ask '{user.username}' to set up a second factor first; whoever is admin of a team must have one here.",
+            code="second-factor-missing",
+        )
     with transaction.atomic():
         token_lineage.hold()
         membership, _ = Membership.objects.update_or_create(
@@ -194,9 +203,9 @@ def remove_member(*, actor: Actor, team: Team, user: User) -> None:
 
 
 def _ended(user: User) -> dict[str, Any]:
-    """For the audit entry: how many tokens ended with the place, if any did."""
+    """For the audit entry: which tokens ended with the place, if any did."""
     ended = account_ends.end_lent_tokens(user)
-    return {"tokens_revoked": ended} if ended else {}
+    return audit.listed("tokens_revoked", ended) if ended else {}
 
 
 def _refuse_removal(team: Team, user: User) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 
 from django.db import connection
@@ -33,7 +32,9 @@ _LINES = f"""
         UNION
         SELECT token.id, line.owner FROM accounts_token token JOIN line ON {_MADE_WITH} {_OWN_SUCCESSORS}
     )
-    SELECT line.id, line.owner FROM line JOIN accounts_token token ON token.id = line.id WHERE token.revoked_at IS NULL
+    SELECT line.id, line.owner, token.key_id FROM line JOIN accounts_token token ON token.id = line.id
+    WHERE token.revoked_at IS NULL
+    ORDER BY line.id
 """  # noqa: S608  constants of ours
 _BATCH = 500
 
@@ -66,18 +67,21 @@ def end_line(token: Token, *, with_successors: bool) -> list[str]:
     return keys
 
 
-def end_lines_of(owners: list[int]) -> dict[int, int]:
-    """Revoke the tokens of these accounts with all that came of them, in two queries; how many by whose they came of."""
+def end_lines_of(owners: list[int]) -> dict[int, list[str]]:
+    """Revoke the tokens of these accounts with all that came of them, in two queries; their key ids by whose they came of."""
     if not owners:
         return {}
     places = ", ".join(["%s"] * len(owners))
     with connection.cursor() as cursor:
         cursor.execute(_LINES.format(owners=places), owners)
         found = cursor.fetchall()
-    keys = sorted({key for key, _ in found})
+    keys = sorted({key for key, _, _ in found})
     for start in range(0, len(keys), _BATCH):
         Token.objects.filter(pk__in=keys[start : start + _BATCH]).update(revoked_at=timezone.now())
-    return Counter(owner for _, owner in found)
+    ended: dict[int, list[str]] = {}
+    for _, owner, key_id in found:
+        ended.setdefault(owner, []).append(key_id)
+    return ended
 
 
 def shorten_line(token: Token, end: datetime) -> None:

@@ -95,7 +95,7 @@ def change(*, actor: Actor, user: User, **values: Any) -> User:
         before = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
         ended = _write(actor, user, values)
         after = {name: instance_parts.plain(name, getattr(user, name)) for name in values}
-        detail: dict[str, Any] = {"tokens_revoked": ended} if ended else {}
+        detail = audit.listed("tokens_revoked", ended) if ended else {}
         audit.record(actor=actor, action="user.change", subject=user, before=before, after=after, **detail)
         generations.bump_access()
     return user
@@ -128,8 +128,8 @@ def _require_may_change(actor: Actor, user: User, values: dict[str, Any]) -> Non
         raise Conflict("You cannot disable or demote yourself; ask another administrator.", code="self-lockout")
 
 
-def _write(actor: Actor, user: User, values: dict[str, Any]) -> int:
-    """Write the values and what follows from them; tells how many tokens ended.  A program's tokens only rest."""
+def _write(actor: Actor, user: User, values: dict[str, Any]) -> list[str]:
+    """Write the values and what follows from them; gives the key ids of tokens that ended.  A program's tokens only rest."""
     administered, was_active, was_superuser = last_administrator.administers(user), user.is_active, user.is_superuser
     fields = instance_parts.derived(user, values)
     for name, value in fields.items():
@@ -141,7 +141,7 @@ def _write(actor: Actor, user: User, values: dict[str, Any]) -> int:
     user.save(update_fields=list(fields))
     if was_active and not user.is_active and user.kind == User.Kind.PERSON:
         return account_ends.end_credentials(user)
-    return account_ends.end_lent_tokens(user) if was_superuser and not user.is_superuser else 0
+    return account_ends.end_lent_tokens(user) if was_superuser and not user.is_superuser else []
 
 
 def change_own(*, actor: Actor, user: User, first_name: str, last_name: str, email: str) -> User:
@@ -208,7 +208,7 @@ def delete(*, actor: Actor, user: User) -> None:
         if last_administrator.administers(user):
             last_administrator.require_another(user)
         ended = account_ends.end_credentials(user)
-        audit.record(actor=actor, action="user.delete", subject=user, tokens_revoked=ended)
+        audit.record(actor=actor, action="user.delete", subject=user, **audit.listed("tokens_revoked", ended))
         user.delete()
         generations.bump_access()
 

@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb, from_mask
 from accounts.models import AuditEntry, Team, User
 from indexapp.admin.filters import IndexFilter, ProjectFilter
-from indexapp.admin.rows import administered_projects, parts_for, places, reach_for
+from indexapp.admin.rows import administered_indexes, administered_projects, parts_for, places, reach_for
 from indexapp.domain import names
 from indexapp.models import Index, Project, Role
 from indexapp.services import role_holders, roles
@@ -62,7 +62,18 @@ class NewRoleForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["index"].queryset = places(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
+        own = places(self.actor).order_by("name")
+        self.fields["index"].queryset = own  # type: ignore[attr-defined]  # a choice of rows
+        self._preset(own)
+
+    def _preset(self, own: QuerySet[Index]) -> None:
+        """Where there is one index to choose it is chosen; who administers no whole index names a project."""
+        choices = list(own[:2])
+        if len(choices) == 1:
+            self.initial.setdefault("index", choices[0].pk)
+        if not administered_indexes(self.actor).exists():
+            self.fields["project"].required = True
+            self.fields["project"].help_text = "The name of the project that you administer; the role is on it alone."
 
     def clean(self) -> dict[str, Any] | None:
         """One holder, who is looked for when all else is right; a project that the actor administers."""
@@ -71,10 +82,16 @@ class NewRoleForm(RefusableForm):
             self.add_error(None, "Name either a user or a team, and only one of them.")
         name, index = values.get("project", ""), values.get("index")
         values["project"] = self._project(index, name) if name and index else None
+        if index and not name and not administered_indexes(self.actor).filter(pk=index.pk).exists():
+            self._ask_for_project(index)
         holder = None if self.errors or index is None else self._holder(index, values)
         values["user"] = holder if isinstance(holder, User) else None
         values["team"] = holder if isinstance(holder, Team) else None
         return values
+
+    def _ask_for_project(self, index: Index) -> None:
+        if "project" not in self.errors:
+            self.add_error("project", f"Name a project: you do not administer the whole index '{index.name}'.")
 
     def _holder(self, index: Index, values: Mapping[str, Any]) -> User | Team | None:
         """An error of the form and no refusal, so that what is written of the attempt stays."""
@@ -138,8 +155,8 @@ class RoleScreen(Screen):
         return parts_for(request, "index", "project")
 
     def may_add(self, request: HttpRequest) -> bool:
-        """Everybody, on what they administer."""
-        return True
+        """Who administers an index or a project."""
+        return reach_for(request).has_some
 
     def may_change(self, request: HttpRequest) -> bool:
         """Everybody, on what they administer."""
@@ -163,7 +180,7 @@ class RoleScreen(Screen):
 
     def history_url(self, row: Role) -> str:
         """What was done to the role."""
-        return marks.list_url(AuditEntry, object=f"role:{row}")
+        return marks.list_url(AuditEntry, object_type="role", object_name=row)
 
     def related(self, request: HttpRequest, row: Role) -> list[tuple[str, str]]:
         """What the role is on."""

@@ -40,6 +40,11 @@ class Reach:
         """Whether there is an index that the actor administers as a whole."""
         return self.everywhere or bool(self.indexes)
 
+    @property
+    def has_some(self) -> bool:
+        """Whether there is an index or a project that the actor administers."""
+        return self.has_indexes or self.projects is not None
+
     def whole_indexes(self) -> QuerySet[Index]:
         """Indexes that the actor administers as a whole."""
         return Index.objects.all() if self.everywhere else Index.objects.filter(pk__in=self.indexes)

@@ -2,7 +2,6 @@
 
 import django.core.validators
 import django.db.models.deletion
-import indexapp.models.indexes
 from django.conf import settings
 from django.db import migrations, models
 
@@ -133,7 +132,12 @@ class Migration(migrations.Migration):
                                 "Use lower-case letters, digits and hyphens, beginning and ending with a letter or digit.",
                                 code="name-invalid",
                             ),
-                            indexapp.models.indexes.validate_index_name,
+                            django.core.validators.RegexValidator(
+                                "^(?!(?:account|admin|api|files|help|hooks|integrity|legacy|livez|metrics"
+                                "|packages|project|pypi|readyz|rss|search|simple|static)\\Z)",
+                                "'%(value)s' is an address of the site itself; choose another name.",
+                                code="name-reserved",
+                            ),
                         ],
                     ),
                 ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 
 from accounts.models.users import SLUG
@@ -35,10 +35,12 @@ RESERVED_INDEX_NAMES = frozenset(
 """First path segments that the site uses itself."""
 
 
-def validate_index_name(name: str) -> None:
-    """Refuse a name that the site's own addresses use."""
-    if name in RESERVED_INDEX_NAMES:
-        raise ValidationError(f"'{name}' is an address of the site itself; choose another name.", code="name-reserved")
+NOT_RESERVED = RegexValidator(
+    rf"^(?!(?:{'|'.join(sorted(RESERVED_INDEX_NAMES))})\Z)",
+    "'%(value)s' is an address of the site itself; choose another name.",
+    code="name-reserved",
+)
+"""Refuses a name that the site's own addresses use; of Django's making, so that a migration can write it down."""
 
 
 class Index(models.Model):
@@ -68,7 +70,7 @@ class Index(models.Model):
         UPLOADERS = "uploaders", "Who may upload to the index"
         MEMBERS = "members", "Anyone who is signed in"
 
-    name = models.CharField(max_length=64, unique=True, validators=[SLUG, validate_index_name])
+    name = models.CharField(max_length=64, unique=True, validators=[SLUG, NOT_RESERVED])
     title = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.HOSTED)
     is_default = models.BooleanField(default=False)

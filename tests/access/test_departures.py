@@ -70,7 +70,7 @@ def test_who_goes_out_of_a_team_keeps_nothing_that_came_of_it(
     assert asked.status in (401, 403)
     action = {"disabled": "user.change", "demoted": "team.set-member"}.get(way, "team.remove-member")
     entry = AuditEntry.objects.filter(action=action).latest("pk")
-    assert entry.detail["tokens_revoked"] == (2 if way == "disabled" else 1)
+    assert entry.detail["number_of_tokens_revoked"] == (2 if way == "disabled" else 1)
 
 
 def test_who_still_looks_after_the_program_by_a_team_above_keeps_what_they_lent(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django.utils import timezone
@@ -38,6 +39,7 @@ from indexapp.services import roles
 from tests.access import matrix
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
+from tests.factories.factors import with_factor
 from tests.factories.people import join, make_token, make_user
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
@@ -267,6 +269,7 @@ def test_page_opens_for_whom_its_row_names(route: str, cast: Cast, scene: dict[s
 def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
     """The id of the row that each screen is asked for."""
     Client().force_login(User.objects.get(username="bystander"))
+    with_factor(User.objects.get(username="bystander"))
     ended = {"func": "math.floor", "started": timezone.now(), "stopped": timezone.now()}
     waiting = SignedPackage.dumps({"id": "c" * 32, "name": "waits", "func": "math.floor"})
     rows = {
@@ -299,17 +302,20 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
 
 
 BOTH = ("GET", "POST")
+NOTHING: Mapping[str, Any] = {}
 
 
-def _requests(name: str, pk: Any) -> Iterator[tuple[str, str, matrix.Who]]:
-    """The method, the address and those who are let through, for everything that one may ask of a screen.
+def _requests(name: str, pk: Any) -> Iterator[tuple[str, str, matrix.Who, Mapping[str, Any]]]:
+    """The method, the address, those who are let through and what the row must have, for all that one may ask of a screen.
 
     What asks for a confirmation answers an empty POST as it answers a GET, so that one of them is enough.
     """
 
-    def asked(suffix: str, who: matrix.Who, *keys: Any, methods: Iterable[str] = BOTH) -> Iterator[Any]:
+    def asked(
+        suffix: str, who: matrix.Who, *keys: Any, methods: Iterable[str] = BOTH, before: Mapping[str, Any] = NOTHING
+    ) -> Iterator[Any]:
         address = reverse(f"admin:{name}_{suffix}", args=keys)
-        yield from ((method, address, who) for method in methods)
+        yield from ((method, address, who, before) for method in methods)
 
     row = matrix.CONSOLE[name]
     yield from asked("changelist", row.lists, methods=["GET"])
@@ -319,14 +325,18 @@ def _requests(name: str, pk: Any) -> Iterator[tuple[str, str, matrix.Who]]:
     yield from asked("history", row.opens if row.has_history else matrix.NOBODY, pk, methods=["GET"])
     yield from asked("delete", row.actions.get("delete", matrix.NOBODY), pk, methods=["POST"])
     for action, who in {**row.actions, "no-such-action": matrix.NOBODY}.items():
-        yield from asked("do", who, pk, action, methods=["POST"])
+        yield from asked("do", who, pk, action, methods=["POST"], before=row.before.get(action, NOTHING))
     for suffix, who in row.more.items():
         yield from asked(suffix, who, pk)
 
 
-def _click(browser: Client, method: str, address: str) -> tuple[int, str]:
+def _click(
+    browser: Client, method: str, address: str, rows: QuerySet[Any], before: Mapping[str, Any]
+) -> tuple[int, str]:
     """The answer to a request, whose effects are undone; a form that is sent empty leads back to its row."""
     with transaction.atomic():
+        if before:
+            rows.update(**before)
         fields = {"_continue": "1"} if method == "POST" else {}
         answer = browser.generic(method, address, urlencode(fields), FORM, headers={"accept": "text/html"})
         transaction.set_rollback(True)
@@ -354,8 +364,9 @@ def test_console_screen_does_for_each_what_its_row_says(name: str, cast: Cast, s
         browser = Client()
         if role != "anonymous":
             browser.force_login(cast.user(role))
-        for method, address, who in _requests(name, shown[name]):
-            status, location = _click(browser, method, address)
+        rows = apps.get_model(*name.rsplit("_", 1))._base_manager.filter(pk=shown[name])
+        for method, address, who, before in _requests(name, shown[name]):
+            status, location = _click(browser, method, address, rows, before)
             let_through = _is_let_through(status, location, elsewhere)
             if not (let_through if role in who else _is_refused(role, status, location, changelist)):
                 wrong.append(f"{method} {address} by {role}: {status} {location}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from accounts.domain.instance_roles import InstanceRole
 from accounts.domain.verbs import Verb
 from accounts.models import Membership, User
 from accounts.services import audit
@@ -36,6 +37,20 @@ def sign_in() -> SignIn:
 def administrator(db: None) -> User:
     """An administrator of the instance."""
     return make_user("root", is_superuser=True)
+
+
+@pytest.fixture
+def root(administrator: User, sign_in: SignIn) -> Client:
+    """The browser of an administrator of the instance."""
+    return sign_in(administrator)
+
+
+@pytest.fixture
+def operator(sign_in: SignIn) -> Client:
+    """The browser of an operator."""
+    person = make_user("operator")
+    User.objects.filter(pk=person.pk).update(instance_roles=InstanceRole.OPERATOR.bit)
+    return sign_in(User.objects.get(pk=person.pk))
 
 
 @pytest.fixture

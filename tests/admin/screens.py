@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +12,9 @@ from django.forms import BaseForm
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django_q.models import OrmQ
 
-from accounts.models import AuditEntry, Membership, Team, Token, User
+from accounts.models import AuditEntry, DirectorySync, Membership, Team, Token, User
 from indexapp.models import Change, File, Index, Project, Release, ReservedPrefix, Role
 
 
@@ -62,6 +65,34 @@ NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 """An empty table of a team's members."""
 
 
+DIRECTORY = {
+    "title": "Head office",
+    "kind": "ldap",
+    "enabled": "on",
+    "place": "0",
+    "hosts": "127.0.0.1:1",
+    "security": "ldaps",
+    "ca_certificates": "",
+    "verify_certificate": "on",
+    "timeout": "5",
+    "bind": "account",
+    "bind_dn": "cn=tpi,dc=tpi",
+    "new_bind_password": "",
+    "user_template": "",
+    "user_base": "ou=people,dc=tpi",
+    "user_filter": "",
+    "name_attribute": "",
+    "group_base": "",
+    "group_filter": "",
+    "nesting": "walk",
+    "page_size": "500",
+    "removal_limit": "20",
+}
+"""What the form of a directory sends."""
+SECRET = "the service's password"
+"""The bind password of directories that answer nobody."""
+
+
 def address(row: Model | type[Model], view: str = "change", *arguments: str) -> str:
     """The console's page of a row, or of its model with ``changelist`` and ``add``."""
     options = row._meta
@@ -94,6 +125,12 @@ def errors(response: HttpResponse) -> str:
     return " ".join(map(_sentences, [response.context["adminform"].form, *forms]))
 
 
+def refusal(response: HttpResponse) -> str:
+    """What somebody is told who is not offered what they ask for, so that no page shows it."""
+    assert response.status_code in {400, 403, 404, 409}
+    return str(json.loads(response.content)["detail"])
+
+
 def _sentences(form: BaseForm) -> str:
     return " ".join(" ".join(map(str, found)) for found in form.errors.values())
 
@@ -102,3 +139,21 @@ def members_row(number: int, *, total: int, initial: int = 0, **fields: object) 
     """One row of the members' table, with the counts that say how many there are."""
     counts = {"memberships-TOTAL_FORMS": total, "memberships-INITIAL_FORMS": initial}
     return {**counts, **{f"memberships-{number}-{name}": value for name, value in fields.items()}}
+
+
+def buttons(browser: Client, row: Model) -> set[str]:
+    """The actions that a row's page offers."""
+    return set(re.findall(r"/do/([a-z-]+)/", browser.get(address(row)).content.decode()))
+
+
+def asked(browser: Client, row: Model, action: str, capture: Any, **fields: str) -> Any:
+    """The answer, and the arguments of the job that waits."""
+    with capture(execute=True):
+        answer = do(browser, row, action, **fields)
+    [waiting] = OrmQ.objects.all()
+    job = waiting.task
+    waiting.delete()
+    assert job["func"] == "accounts.tasks.sync_directory"
+    assert messages(answer)[0].startswith("Directory 'corp' was put on the queue")
+    assert answer.redirect_chain[-1][0] == f"{address(DirectorySync, 'changelist')}?directory=corp"
+    return job["args"]

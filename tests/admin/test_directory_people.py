@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Directory, GroupMapping, Membership, Team, User
 from tests.admin.conftest import SignIn
-from tests.admin.screens import NO_MEMBERS, Side, address, do, do_many, errors, messages
+from tests.admin.screens import NO_MEMBERS, Side, address, do, do_many, errors, messages, refusal
 from tests.factories.directories import silent_directory
 from tests.factories.people import join, make_service_account, make_team, make_user
 
@@ -129,7 +129,7 @@ def test_a_place_of_a_directory_is_only_shown_and_not_taken_away(
     assert 'name="role"' not in page
     assert "Take out" not in page
     join(ann, devs)
-    assert "would bring them back" in errors(do(browser, row, "delete"))
+    assert "would bring them back" in refusal(do(browser, row, "delete"))
     assert "would bring them back" in " ".join(messages(do_many(browser, "delete", row)))
     assert Membership.objects.filter(user=ann).count() == 2
     listed = browser.get(address(Membership, "changelist")).content.decode()

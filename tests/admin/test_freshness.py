@@ -34,6 +34,7 @@ def root(administrator: User, sign_in: SignIn) -> Client:
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_acts_on_accounts_need_a_proof(root: Client, red: Side, action: str, method: str) -> None:
     with_factor(red.member)
+    User.objects.filter(pk=red.member.pk).update(is_superuser=action == "demote")
     page = address(red.member, "do", action)
     fields = {"confirmed": "yes", "password1": "an entirely new phrase", "password2": "an entirely new phrase"}
     before = list(User.objects.values())

@@ -18,6 +18,9 @@ from tests.factories.publishing import make_group
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:", re.IGNORECASE)
 _EVIL = '<script>alert(1)</script><b onclick="x">'
 
+_NOT_YET = {"unyank", "clear", "rotate"}
+"""What is not asked of the rows as they are made, nor of who does not own the token."""
+
 
 @pytest.fixture
 def root(administrator: User, sign_in: SignIn) -> Client:
@@ -30,7 +33,7 @@ def _pages(side: Side) -> list[str]:
     pages += ["/admin/django_q/ormq/", "/admin/django_q/success/", "/admin/django_q/schedule/"]
     for screen, row in side.rows.items():
         pages += [address(row), address(type(row), "changelist")]
-        pages += [address(row, "do", action) for action in ACTIONS.get(screen, [])]
+        pages += [address(row, "do", action) for action in ACTIONS.get(screen, []) if action not in _NOT_YET]
         if screen in ("team", "index", "project", "role", "prefix", "token", "membership"):
             pages.append(address(type(row), "add"))
     return pages

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from accounts.domain.instance_roles import InstanceRole, roles_to_mask
 from accounts.models import AuditEntry, Membership, Team, Token, User
 from accounts.services import tokens
+from indexapp.services import indexes
 from tests.admin.conftest import SignIn
-from tests.admin.screens import Side, address, do, do_many, errors, members_row
+from tests.admin.screens import Side, address, do, do_many, errors, members_row, refusal
 from tests.evidence import collecting
-from tests.factories.people import PASSWORD, make_service_account, make_user
+from tests.factories.people import PASSWORD, SYSTEM, make_directory, make_service_account, make_user
 from tests.factories.requests import seen_from
 
 
@@ -231,7 +235,7 @@ def test_a_rotated_token_is_shown_once_and_the_old_one_goes_on(browser: Client, 
 def test_an_administrator_does_not_rotate_anothers_token(root: Client, red: Side) -> None:
     assert "/do/rotate/" not in root.get(address(red.token)).content.decode()
     answer = root.post(address(red.token, "do", "rotate"), {"confirmed": "yes", "overlap": "0"})
-    assert "issued by its owner" in errors(answer)
+    assert "issued by its owner" in refusal(answer)
     assert Token.objects.filter(replaces=red.token).count() == 0
 
 
@@ -241,3 +245,40 @@ def test_a_revoked_token_ends_at_once(browser: Client, red: Side) -> None:
 
     assert red.token.revoked_at is not None
     assert red.token.revoked_at <= timezone.now() + timedelta(seconds=1)
+
+
+def _auditors(sign_in: SignIn) -> Client:
+    auditor = make_user("auditor")
+    User.objects.filter(pk=auditor.pk).update(instance_roles=roles_to_mask([InstanceRole.AUDITOR]))
+    return sign_in(auditor)
+
+
+def _facts(browser: Client, row: Model) -> dict[str, str]:
+    page = browser.get(address(row)).content.decode()
+    assert "icon-no" not in page
+    assert "icon-yes" not in page
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL))
+
+
+def test_who_only_looks_reads_words_for_yes_no_and_none(red: Side, sign_in: SignIn) -> None:
+    browser = _auditors(sign_in)
+    facts = _facts(browser, red.member)
+    assert (facts["Enabled"], facts["Administrator"], facts["Break-glass account"]) == ("yes", "no", "no")
+    assert facts["Parts for the instance"] == "none"
+    roles = [InstanceRole.OPERATOR, InstanceRole.BILLING]
+    User.objects.filter(pk=red.member.pk).update(instance_roles=roles_to_mask(roles), first_name="<b>")
+    facts = _facts(browser, red.member)
+    assert facts["Parts for the instance"] == "operator, billing"
+    assert facts["First name"] == "&lt;b&gt;"
+    assert set(_facts(browser, red.index).values()) & {"yes", "no"}
+
+
+def test_who_only_looks_reads_the_members_of_a_group(red: Side, blue: Side, sign_in: SignIn) -> None:
+    group = indexes.create(actor=SYSTEM, name="both", kind="group", members=["red-index", "blue-index"])
+    assert _facts(_auditors(sign_in), group)["Members"] == "red-index, blue-index"
+
+
+def test_what_a_directory_says_is_in_words_too(root: Client) -> None:
+    ann = make_user("ann")
+    User.objects.filter(pk=ann.pk).update(directory=make_directory(), directory_key="a")
+    assert _facts(root, ann)["Enabled"] == "yes"

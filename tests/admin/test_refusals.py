@@ -12,7 +12,7 @@ from accounts.domain.verbs import Verb
 from accounts.models import Team, Token, User
 from indexapp.models import Index, Project, Release, ReservedPrefix, Role
 from tests.admin.conftest import SignIn
-from tests.admin.screens import INDEX, NO_MEMBERS, Side, address, do, errors, members_row
+from tests.admin.screens import INDEX, NO_MEMBERS, Side, address, do, errors, members_row, refusal
 from tests.evidence import rows
 from tests.factories.people import PASSWORD, make_user
 from tests.factories.publishing import give, make_group, make_index, make_project
@@ -119,7 +119,7 @@ def test_a_group_cannot_contain_itself(root: Client) -> None:
 @pytest.mark.parametrize("action", ["disable", "demote", "delete"])
 def test_nobody_locks_themselves_out(root: Client, administrator: User, action: str) -> None:
     before = _left_alone()
-    assert "You cannot" in errors(do(root, administrator, action))
+    assert "You cannot" in refusal(do(root, administrator, action))
     assert _left_alone() == before
     assert User.objects.get(pk=administrator.pk).is_active
 
@@ -138,9 +138,9 @@ def test_a_projects_own_admin_can_neither_quarantine_nor_clear_it(red: Side, sig
     keeper = make_user("keeper")
     give(keeper, [Verb.ADMINISTER], red.index, red.project)
     browser = sign_in(keeper)
-    assert "Only who administers the whole index" in errors(do(browser, red.project, "quarantine"))
+    assert "Only who administers the whole index" in refusal(do(browser, red.project, "quarantine"))
     Project.objects.filter(pk=red.project.pk).update(status="quarantined")
-    assert "Only who administers the whole index" in errors(do(browser, red.project, "clear"))
+    assert "Only who administers the whole index" in refusal(do(browser, red.project, "clear"))
 
     page = browser.get(address(red.project)).content.decode()
     assert "/do/quarantine/" not in page

@@ -124,13 +124,25 @@ def test_a_project_admin_grants_on_the_project_alone(red: Side, sign_in: SignIn)
     make_project(red.index, "not-the-keepers")
     browser, form = sign_in(keeper), address(Role, "add")
 
+    assert browser.get(form).context["adminform"].form.initial["index"] == red.index.pk
     for project in ("", "not-the-keepers"):
         fields = {"index": red.index.pk, "project": project, "user": "red-member", "rights": ["read"]}
-        assert browser.post(form, fields).status_code == 200
+        answer = browser.post(form, fields)
+        assert list(answer.context["adminform"].form.errors) == ["project"]
     fields = {"index": red.index.pk, "project": "Red_Project", "user": "red-member", "rights": ["yank"]}
     answer = browser.post(form, fields)
     assert answer.status_code == 302, errors(answer)
     assert Role.objects.get(user=red.member).project == red.project
+
+
+def test_a_whole_index_is_granted_only_by_who_administers_it(red: Side, blue: Side, sign_in: SignIn) -> None:
+    give(red.admin, [Verb.ADMINISTER], blue.index, blue.project)
+    browser, form = sign_in(red.admin), address(Role, "add")
+    shown = browser.get(form).context["adminform"].form
+    assert {index.name for index in shown.fields["index"].queryset} == {"red-index", "blue-index"}
+    assert not shown.fields["project"].required
+    fields = {"index": blue.index.pk, "project": "", "user": "red-member", "rights": ["read"]}
+    assert "whole index 'blue-index'" in errors(browser.post(form, fields))
 
 
 def test_members_come_only_into_teams_that_one_manages(browser: Client, blue: Side) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
 
+from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Membership, ServiceAccount, Team, Token, User
+from indexapp.models import Role
 from tests.admin.conftest import SignIn
-from tests.admin.screens import NO_MEMBERS, Side, address, do, errors, messages
+from tests.admin.screens import NO_MEMBERS, Side, address, do, errors, messages, refusal
 from tests.factories.people import join, make_service_account, make_team, make_user
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +55,22 @@ def test_a_maintainer_looks_and_changes_no_team_nor_account(red: Side, sign_in: 
     assert User.objects.get(pk=program.pk).first_name == ""
     assert Team.objects.get(pk=red.team.pk).title == ""
     assert "red-member" not in browser.get(address(Membership, "changelist")).content.decode()
+
+
+def test_a_new_team_stands_below_one_of_the_persons_own(red: Side, sign_in: SignIn, administrator: User) -> None:
+    browser, form = sign_in(red.admin), address(Team, "add")
+
+    def offered() -> Any:
+        return browser.get(form).context["adminform"].form
+
+    assert offered().initial["parent"] == red.team
+    assert 'value="red-team"' in browser.get(form).content.decode()
+    answer = browser.post(form, {"name": "top", "parent": "", **NO_MEMBERS})
+    assert list(answer.context["adminform"].form.errors) == ["parent"]
+    make_team("second", admins=[red.admin])
+    assert offered().initial["parent"] is None
+    assert not Team.objects.filter(name="top").exists()
+    assert sign_in(administrator).post(form, {"name": "top", "parent": "", **NO_MEMBERS}).status_code == 302
 
 
 def test_a_team_is_put_below_one_that_one_manages_too(red: Side, blue: Side, sign_in: SignIn) -> None:
@@ -105,3 +124,28 @@ def test_a_teams_page_leads_to_its_own_service_accounts(red: Side, sign_in: Sign
     browser = sign_in(red.admin)
     assert f'href="{listed}"' in _text(browser, address(red.team))
     assert [row.username for row in browser.get(listed).context["cl"].result_list] == ["svc-red"]
+
+
+@pytest.mark.parametrize("action", ["disable", "delete"])
+def test_a_maintainer_is_not_asked_what_would_be_refused(red: Side, sign_in: SignIn, action: str) -> None:
+    keeper, program = make_user("keeper"), make_service_account(red.team)
+    join(keeper, red.team, role="maintainer")
+    browser, row = sign_in(keeper), ServiceAccount.objects.get(pk=program.pk)
+    assert "not for you" in refusal(browser.get(address(row, "do", action)))
+    assert "Only an admin of the team" in refusal(do(browser, row, action))
+    ticked = {"action": "disable", "_selected_action": [row.pk]}
+    listed = browser.post(address(ServiceAccount, "changelist"), ticked, follow=True)
+    assert "not for you" in messages(listed)[0]
+    assert "not for you" in refusal(sign_in(red.admin).get(address(row, "do", "enable")))
+    assert User.objects.get(pk=program.pk).is_active
+
+
+def test_who_has_nothing_to_choose_is_offered_no_form(sign_in: SignIn) -> None:
+    keeper, operator = make_user("keeper"), make_user("operator")
+    join(keeper, make_team("plain"), role="maintainer")
+    User.objects.filter(pk=operator.pk).update(instance_roles=InstanceRole.OPERATOR.bit)
+    for person in (keeper, User.objects.get(pk=operator.pk)):
+        browser = sign_in(person)
+        for model in (Membership, Role):
+            assert browser.get(address(model, "add")).status_code == 403
+            assert address(model, "add") not in browser.get(address(model, "changelist")).content.decode()

@@ -106,10 +106,24 @@ def test_what_contradicts_is_refused(rest: AsPerson) -> None:
 
 def test_others_are_refused_alike_whether_it_exists_or_not(rest: AsPerson) -> None:
     AuditSink.objects.create(**FILE)
-    for role in ("auditor", "team_admin"):
-        person = rest(role)
-        existing, absent = (refused(person.get(f"audit/sinks/{name}/"), 403) for name in ("kept", "nope"))
-        assert existing["detail"] == absent["detail"]
+    person = rest("team_admin")
+    existing, absent = (refused(person.get(f"audit/sinks/{name}/"), 403) for name in ("kept", "nope"))
+    assert existing["detail"] == absent["detail"]
+
+
+@pytest.mark.parametrize("role", ["auditor", "security_officer"])
+def test_who_reads_everything_reads_them_without_secrets_and_changes_none(rest: AsPerson, role: str) -> None:
+    rest("administrator").post("audit/sinks/", FILE)
+    AuditSink.objects.update(secret="sealed-text")
+    person = rest(role)
+    assert person.names("audit/sinks/") == ["kept"]
+    answer = person.get("audit/sinks/kept/")
+    assert answer.json["has_secret"]
+    assert b"sealed-text" not in answer.body
+    for name in ("kept", "nope"):
+        refused(person.patch(f"audit/sinks/{name}/", {"enabled": False}), 403, "administrator-needed")
+        refused(person.delete(f"audit/sinks/{name}/"), 403, "administrator-needed")
+        refused(person.post(f"audit/sinks/{name}/test/"), 403, "administrator-needed")
 
 
 def test_the_list_costs_the_same_for_few_and_for_many(rest: AsPerson) -> None:

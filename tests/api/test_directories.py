@@ -85,6 +85,19 @@ def test_an_unsound_directory_is_refused(rest: AsPerson, body: dict[str, Any], c
     assert not Directory.objects.exists()
 
 
+def test_all_that_is_wrong_is_told_at_once(rest: AsPerson) -> None:
+    administrator, body = rest("administrator"), {"hosts": "ldaps://x", "bind_dn": "", "user_filter": "uid=*"}
+    told = refused(
+        administrator.post("directories/", {"name": "corp", **silent_values(), **body}), 400, "directory-invalid"
+    )
+    assert set(told["errors"]) == {"hosts", "bind_dn", "user_filter"}
+    assert told["errors"]["user_filter"][0] in told["detail"]
+    silent_directory()
+    moved = {"hosts": "127.0.0.1:2", "ca_certificates": "PEM"}
+    told = refused(administrator.patch("directories/corp/", moved), 400, "directory-password-again")
+    assert list(told["errors"]) == ["bind_password"]
+
+
 def test_what_contradicts_is_refused(rest: AsPerson) -> None:
     administrator = rest("administrator")
     silent_directory()
@@ -207,6 +220,7 @@ def test_what_an_account_leaves_behind(rest: AsPerson) -> None:
     found = rest("administrator").get("users/ann/left-behind/").json
     assert [(row["kind"], row["name"]) for row in found["results"]] == [("team", "devs"), ("token", "CI")]
     assert found["next"] is None
+    assert rest("auditor").get("users/ann/left-behind/").json == found
     refused(rest("team_admin").get("users/ann/left-behind/"), 403, "administrator-needed")
     refused(rest("administrator").get("users/nobody/left-behind/"), 404, "user-unknown")
 

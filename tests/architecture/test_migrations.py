@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
+
+from tests.architecture.source import APPS, ROOT
 
 
 @pytest.mark.django_db
@@ -11,3 +15,25 @@ def test_the_migrations_are_those_of_the_models() -> None:
     said = StringIO()
     call_command("makemigrations", "accounts", "indexapp", "webhooks", check=True, dry_run=True, stdout=said)
     assert "No changes detected" in said.getvalue()
+
+
+def test_migrations_stand_alone() -> None:
+    """What they need of the product is written in them, so that it may change and they go on doing what they did."""
+    paths = sorted(ROOT.glob("*/migrations/*.py"))
+    assert len(paths) > len(APPS)
+    borrowed = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in paths
+        for module in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if module.partition(".")[0] in ("", *APPS)
+    }
+    assert borrowed == set()
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """The modules that the source imports, anywhere in it; a relative one begins with a dot."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")

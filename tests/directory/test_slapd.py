@@ -9,6 +9,7 @@ import pytest
 from ldap.controls import SimplePagedResultsControl
 from ldap.ldapobject import LDAPObject
 
+from tests.servers import processes
 from tests.servers.ldap_client import connect
 from tests.servers.slapd import SIZE_LIMIT, Slapd
 
@@ -179,6 +180,7 @@ def test_a_crowd_has_nested_groups_a_ring_and_the_memberships_that_the_overlay_w
 def test_a_paused_server_lets_its_clients_wait(slapd: Slapd) -> None:
     patient = _sign_in(slapd, "alice")
     slapd.pause()
+    assert processes.is_paused(slapd.pid)
     asked = patient.search(slapd.person_dn("alice"), ldap.SCOPE_BASE)
     with pytest.raises(ldap.TIMEOUT):
         patient.result(asked, timeout=0.1)

@@ -51,7 +51,31 @@ def test_a_killed_supervisor_takes_everything_along_and_a_restart_works_at_once(
     running.wait_until_whole()
     wait_until(lambda: all_gone(before), 30, lambda: "processes of the killed installation live on")
     assert "Address already in use" not in running.log
-    assert len(list(running.folder.glob("tpi-metrics-*"))) == 1
+
+
+def test_an_upload_that_outlives_its_supervisor_finds_the_folder_of_the_counters(running: TpiServer) -> None:
+    built = Cargo("outliving", "1.0", 500_000).build()
+    half_sent, told = threading.Event(), threading.Event()
+    earlier = running.counters()
+    [mine] = [name for name in earlier if name.startswith(f"tpi-metrics-{running.pid}-")]
+    with Session(running.url, basic(running.token)) as session:
+        sender = threading.Thread(target=traffic.send_in_halves, args=(session, built, half_sent, told))
+        sender.start()
+        half_sent.wait()
+        running.kill("supervisor")
+        running.start_without_waiting()
+        try:
+            wait_until(
+                lambda: bool(running.counters() - earlier), 20, lambda: f"nothing starts:\n{running.log[-3000:]}"
+            )
+            assert mine in running.counters(), "the next supervisor took the folder away"
+        finally:
+            told.set()
+            sender.join()
+        assert session.connection.getresponse().status == 200
+    running.wait_until_whole()
+    running.stop()
+    assert running.counters() == set()
 
 
 @pytest.mark.parametrize("role", ["master", "worker", "jobs", "job process"])

@@ -40,7 +40,7 @@ class Authority:
     ) -> ServerCertificate:
         """A server's certificate for DNS names and IP addresses, good for a day, or out of date since yesterday."""
         key = ec.generate_private_key(ec.SECP256R1())
-        alternatives = [x509.DNSName(name) for name in names]
+        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         shift = -2 * _DAY if is_expired else dt.timedelta()
         builder = self._builder(_name([*names, *addresses][0]), key, shift)

@@ -104,6 +104,19 @@ def revoke(user: str, index: str) -> None:
         roles.revoke(actor=internal("test"), role=role)
 
 
+def team(name: str, members: list[str], title: str = "") -> None:
+    """A new team with members and a service account."""
+    from accounts.domain.actors import internal
+    from accounts.models import User
+    from accounts.services import service_accounts, teams
+
+    actor = internal("test")
+    row = teams.create(actor=actor, name=name, title=title)
+    for username in members:
+        teams.set_member(actor=actor, team=row, user=User.objects.get(username=username), role="maintainer")
+    service_accounts.create(actor=actor, team=row, name=f"svc-{name}")
+
+
 def map_group(directory: str, group_dn: str, team: str, verbs: list[str], index: str = "main") -> None:
     """A new team of the group's members, which holds verbs on an index."""
     from accounts.domain.actors import internal

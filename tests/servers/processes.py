@@ -8,6 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.ports import wait_until
+
+_PAUSE_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class Member:
@@ -48,10 +52,14 @@ def descendants(pid: int) -> list[int]:
 def is_running(pid: int) -> bool:
     """Whether the process is there and no zombie."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return _state(Path(f"/proc/{pid}")) not in ("Z", "X")
     except OSError:
         return False
-    return state not in ("Z", "X")
+
+
+def _state(folder: Path) -> str:
+    """The state's letter, of a process or of one of its threads; see proc(5)."""
+    return (folder / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _command(pid: int) -> str:
@@ -79,3 +87,17 @@ def kill(pid: int, number: int = signal.SIGKILL) -> None:
     """Send a signal to a process of ours that may just have ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def pause(pid: int) -> None:
+    """SIGSTOP; returns when every thread stands still, for the kernel stops them one by one and after the call."""
+    kill(pid, signal.SIGSTOP)
+    wait_until(lambda: is_paused(pid), _PAUSE_SECONDS, lambda: f"process {pid} goes on")
+
+
+def is_paused(pid: int) -> bool:
+    """Whether all threads of the process were stopped."""
+    try:
+        return all(_state(thread) == "T" for thread in Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # a thread has just ended
+        return False

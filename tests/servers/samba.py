@@ -90,7 +90,7 @@ class Samba(Accounts):
     def pause(self) -> None:
         """Connections are still taken by the kernel, and nothing answers until ``resume``."""
         self._is_changed = True
-        self._controller.signal(signal.SIGSTOP)
+        self._controller.pause()
 
     def resume(self) -> None:
         """Answer again, first what was asked meanwhile."""

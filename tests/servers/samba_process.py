@@ -127,6 +127,11 @@ class DomainController:
         assert self._process is not None, "Samba is stopped"
         processes.kill(self._process.pid, number)
 
+    def pause(self) -> None:
+        """Stop the running process where it is; SIGCONT lets it go on."""
+        assert self._process is not None, "Samba is stopped"
+        processes.pause(self._process.pid)
+
     def signed_in(self) -> LDAPObject:
         """A connection of the Administrator."""
         connection = connect(self.uri, ca_file=self.ca_file)

@@ -148,7 +148,7 @@ class Slapd(Entries):
     def pause(self) -> None:
         """Connections are still taken by the kernel, and nothing answers until ``resume``."""
         self._is_changed = True
-        processes.kill(self._running().pid, signal.SIGSTOP)
+        processes.pause(self._running().pid)
 
     def resume(self) -> None:
         """Answer again, first what was asked meanwhile."""

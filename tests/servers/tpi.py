@@ -194,5 +194,9 @@ class TpiServer:
         """Names of half-received files."""
         return {path.name for path in self._files("tmp")}
 
+    def counters(self) -> set[str]:
+        """Names of the folders in which processes count."""
+        return {path.name for path in self.folder.glob("tpi-metrics-*")}
+
     def _files(self, folder: str) -> list[Path]:
         return [path for path in (self.data / "files" / folder).rglob("*") if path.is_file()]

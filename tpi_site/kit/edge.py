@@ -78,7 +78,11 @@ def reason_phrase(sentence: str) -> str:
 
 def answer_for(refusal: Refusal, accept: str = "") -> Answer:
     """The machine answer for ``refusal``; ``accept`` is the request's Accept header."""
-    return problem_answer(STATUS[refusal.kind], refusal.code, refusal.detail, accept, _extra_headers(refusal))
+    members: dict[str, Any] = {}
+    if isinstance(refusal, errors.InvalidFields):
+        members["errors"] = {name: [sentence] for name, sentence in refusal.fields.items()}
+    headers = _extra_headers(refusal)
+    return problem_answer(STATUS[refusal.kind], refusal.code, refusal.detail, accept, headers, **members)
 
 
 def problem_answer(

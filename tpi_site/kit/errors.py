@@ -7,6 +7,7 @@ This module imports nothing, so that the framework-free ``domain`` packages can 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -50,6 +51,14 @@ class Refusal(Exception):
 
 class Invalid(Refusal):
     """The input breaks a rule; the sentence names the rule."""
+
+
+class InvalidFields(Invalid):
+    """Fields of the input each break a rule: ``fields`` has a sentence for each, by the field's name."""
+
+    def __init__(self, fields: Mapping[str, str], *, code: str | None = None) -> None:
+        super().__init__("; ".join(f"{name}: {sentence}" for name, sentence in fields.items()), code=code)
+        self.fields = dict(fields)
 
 
 class Unauthenticated(Refusal):

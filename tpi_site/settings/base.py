@@ -129,6 +129,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "tpi_site.kit.page_context.page_context",
             ],
+            "libraries": {"console": "tpi_site.kit.admin.tags"},
         },
     },
 ]

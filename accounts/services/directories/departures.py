@@ -39,7 +39,8 @@ def shut_out(*, actor: Actor, user: User, reason: str) -> None:
     if not stays:
         user.is_active, user.ended_by = False, User.Ended.DIRECTORY
         user.save(update_fields=["is_active", "ended_by"])
-    audit.record(actor=actor, action="user.end", subject=user, reason=reason, tokens_revoked=ended, stays_enabled=stays)
+    tokens = audit.listed("tokens_revoked", ended)
+    audit.record(actor=actor, action="user.end", subject=user, reason=reason, stays_enabled=stays, **tokens)
 
 
 def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> None:
@@ -66,8 +67,8 @@ def leave(users: list[User], directory: Directory, removal: FormerDirectory) -> 
                 action="user.end",
                 subject=user,
                 reason=f"The directory '{directory.name}' was removed.",
-                tokens_revoked=tokens.get(user.pk, 0),
                 memberships_ended=memberships.get(user.pk, 0),
+                **audit.listed("tokens_revoked", tokens.get(user.pk, ())),
             )
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError
-
 from accounts.domain.actors import internal
-from accounts.domain.directory_settings import require_sound
 from accounts.models import Directory
 from accounts.services.directories import settings
 from tpi_site.kit.errors import Invalid
@@ -50,21 +47,8 @@ def made_in_console(names: Iterable[str]) -> list[str]:
 
 def faults(name: str, values: Mapping[str, Any]) -> list[str]:
     """What keeps the values from being a directory, a sentence for each field; nothing is read or written."""
-    plain = {field: value for field, value in values.items() if field != "bind_password"}
-    row = Directory(name=name, **plain)
-    found = []
-    try:
-        row.full_clean(validate_unique=False, validate_constraints=False, exclude=["bind_password"])
-    except ValidationError as error:
-        found = [f"{variable(name, field)}: {' '.join(told)}" for field, told in error.message_dict.items()]
-    if found:
-        return found
-    try:
-        settings.require_limits(row)
-        require_sound(settings.plain_settings(row, str(values.get("bind_password", ""))))
-    except Invalid as refusal:
-        return [refusal.detail]
-    return []
+    found = settings.faults(Directory(name=name), values, by_person=False)
+    return [f"{variable(name, fault.field)}: {fault.sentence}" for fault in found]
 
 
 def variable(name: str, field: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from accounts.domain.actors import Actor, internal
 from accounts.domain.instance_roles import InstanceRole, role_words, roles_from_mask
@@ -88,18 +89,21 @@ def take(directory: Directory, user: User, mappings: Iterable[GroupMapping], hel
     """Take what no group gives any more; tells how many memberships ended or were lowered."""
     rows, parts = surplus(user, mappings, held)
     lost = {row.pk: row for row in rows}
+    notes: list[tuple[str, Team, dict[str, Any]]] = []
     for row in Membership.objects.filter(pk__in=lost).select_related("team") if rows else ():
         place = lost[row.pk]
         if place.lowered_to:
             row.role = place.lowered_to
             row.save(update_fields=["role"])
-            _note(directory, "team.set-member", row.team, user, role=row.role)
+            notes.append(("team.set-member", row.team, {"role": row.role}))
         else:
             row.delete()
-            _note(directory, "team.remove-member", row.team, user)
+            notes.append(("team.remove-member", row.team, {}))
         did.append(place.loss)
-    if looks_after(rows):
-        account_ends.end_lent_tokens(user)
+    if looks_after(rows) and (ended := account_ends.end_lent_tokens(user)):
+        notes[-1][2].update(audit.listed("tokens_revoked", ended))
+    for action, team, detail in notes:
+        _note(directory, action, team, user, **detail)
     if parts:
         _set_parts(directory, user, did, drop=parts)
     return len(rows)
@@ -204,7 +208,7 @@ def _acting(directory: Directory) -> Actor:
     return internal(f"directory {directory.name}")
 
 
-def _note(directory: Directory, action: str, team: Team, user: User, **detail: str) -> None:
+def _note(directory: Directory, action: str, team: Team, user: User, **detail: Any) -> None:
     audit.record(
         actor=_acting(directory),
         action=action,

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.domain import directory_fields, directory_settings
 from accounts.domain.actors import Actor
-from accounts.domain.directory_settings import DirectorySettings, require_sound
+from accounts.domain.directory_settings import DirectorySettings, Fault
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import Directory, GroupMapping, Membership, Team
 from accounts.permissions import require_person
 from accounts.services import audit, last_administrator
 from accounts.services.directories import switching
-from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, InvalidFields, NotFound
 from tpi_site.kit.sealing import seal, unseal
 
-EDITABLE = frozenset(
-    {
-        "title",
-        "kind",
-        "place",
-        "enabled",
-        "hosts",
-        "security",
-        "ca_certificates",
-        "verify_certificate",
-        "timeout",
-        "bind",
-        "bind_dn",
-        "bind_password",
-        "user_template",
-        "user_base",
-        "user_filter",
-        "name_attribute",
-        "group_base",
-        "group_filter",
-        "nesting",
-        "only_mapped",
-        "page_size",
-        "removal_limit",
-    }
-)
+EDITABLE = frozenset(directory_fields.LABELS)
 ADMINISTRATOR = "administrator"
 """As an instance role of a mapping: who is in the group administers the instance."""
 _MOST = 32_767
@@ -90,7 +68,7 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
     directory = Directory(name=name, origin=origin)
     if "nesting" not in values and values.get("kind") == Directory.Kind.ACTIVE_DIRECTORY:
         values["nesting"] = Directory.Nesting.CHAIN
-    _set(directory, values)
+    _set(actor, directory, values)
     with transaction.atomic():
         if (present := Directory.objects.filter(name=name).first()) is not None:
             require_kept(present)
@@ -113,17 +91,11 @@ def change(*, actor: Actor, directory: Directory, origin: str = "", **values: An
         require_changed_here(actor, directory)
         require_kept(directory)
         was_enabled = directory.enabled
-        leads_elsewhere = _leads_elsewhere(directory, values) if actor.user_id is not None else []
         if not values.get("enabled", True):
             _see_to_administrators(actor, directory)
         moved = {"origin": origin} if origin else {}
         before = {name: getattr(directory, name) for name in (*values, *moved) if name != "bind_password"}
-        _set(directory, values)
-        if leads_elsewhere:
-            raise Invalid(
-                f"Enter the bind account's password again: it is sent to where {', '.join(leads_elsewhere)} now leads.",
-                code="directory-password-again",
-            )
+        _set(actor, directory, values)
         if directory.enabled != was_enabled:
             (switching.on if directory.enabled else switching.off)(directory)
         directory.origin = origin or directory.origin
@@ -147,13 +119,6 @@ def _see_to_administrators(actor: Actor, directory: Directory) -> None:
         last_administrator.require_one_outside(directory)
     else:
         last_administrator.ring_if_none_outside(directory)
-
-
-def _leads_elsewhere(directory: Directory, values: dict[str, Any]) -> list[str]:
-    """Which of the new values would take the bind password that is kept to another place."""
-    if not directory.bind_password or values.get("bind_password"):
-        return []
-    return [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
 
 
 _WHERE_PASSWORDS_GO = ("hosts", "security", "ca_certificates", "verify_certificate", "bind_dn")
@@ -276,28 +241,67 @@ def _as_mapped(directory: Directory, group_dn: str) -> str:
     return next((name for name in known if normal_dn(name) == wanted), group_dn)
 
 
-def _set(directory: Directory, values: dict[str, Any]) -> None:
+def _set(actor: Actor, directory: Directory, values: dict[str, Any]) -> None:
     if unknown := set(values) - EDITABLE:
         raise Invalid(f"A directory has no {', '.join(sorted(unknown))}.", code="field-fixed")
+    if found := faults(directory, values, by_person=actor.user_id is not None):
+        codes = {fault.code for fault in found}
+        code = codes.pop() if len(codes) == 1 else "directory-invalid"
+        raise InvalidFields({fault.field: fault.sentence for fault in found}, code=code)
     for name, value in values.items():
-        sealed = seal(value, _purpose(directory.name)) if name == "bind_password" else value
-        setattr(directory, name, sealed)
-    try:
-        directory.full_clean(validate_unique=False, validate_constraints=False)
-        directory.clean_fields()
-    except ValidationError as error:
-        problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
-        raise Invalid(problems, code="directory-invalid") from None
-    require_limits(directory)
-    require_sound(settings_of(directory))
+        setattr(directory, name, _kept(directory, name, value))
 
 
-def require_limits(directory: Directory) -> None:
-    """Refuse numbers that the table does not take."""
+def _kept(directory: Directory, name: str, value: Any) -> Any:
+    return seal(value, _purpose(directory.name)) if name == "bind_password" else value
+
+
+def faults(directory: Directory, values: Mapping[str, Any], *, by_person: bool) -> list[Fault]:
+    """What keeps ``directory`` from being given the values, one fault for each field; nothing is changed.
+
+    People, unlike variables of the environment, give the bind password again where it would be sent elsewhere.
+    """
+    changed = copy.copy(directory)
+    for name, value in values.items():
+        if name != "bind_password":
+            setattr(changed, name, value)
+    wrong = _out_of_limits(changed)
+    plain = _field_faults(changed, exclude={fault.field for fault in wrong})
+    if not any(fault.field == "kind" for fault in plain):
+        password = values.get("bind_password", unseal(directory.bind_password, _purpose(directory.name)))
+        wrong += directory_settings.faults(plain_settings(changed, str(password)))
+    wrong += plain
+    if by_person and (places := _leads_elsewhere(directory, values)):
+        sentence = f"Enter the bind account's password again; it would be sent elsewhere by what changed: {places}."
+        wrong.append(Fault("bind_password", sentence, "directory-password-again"))
+    return list({fault.field: fault for fault in reversed(wrong)}.values())[::-1]
+
+
+def _leads_elsewhere(directory: Directory, values: Mapping[str, Any]) -> str:
+    """The fields whose new values would take the bind password that is kept to another place."""
+    if not directory.bind_password or values.get("bind_password"):
+        return ""
+    moved = [name for name in _WHERE_PASSWORDS_GO if name in values and values[name] != getattr(directory, name)]
+    return ", ".join(directory_fields.LABELS[name] for name in moved)
+
+
+def _out_of_limits(directory: Directory) -> list[Fault]:
+    """Numbers that the table does not take."""
+    found = []
     if not 1 <= directory.removal_limit <= 100:  # noqa: PLR2004  a percentage
-        raise Invalid("The limit of removals is a percentage, from 1 to 100.", code="directory-limit")
-    if not (1 <= directory.timeout <= _MOST and 1 <= directory.page_size <= _MOST):
-        raise Invalid(f"The time limit and the size of a page are numbers from 1 to {_MOST}.", code="directory-limit")
+        sentence = "The limit of removals is a percentage, from 1 to 100."
+        found.append(Fault("removal_limit", sentence, "directory-limit"))
+    numbers = [name for name in ("timeout", "page_size") if not 1 <= getattr(directory, name) <= _MOST]
+    return [*found, *(Fault(name, f"This is a number from 1 to {_MOST}.", "directory-limit") for name in numbers)]
+
+
+def _field_faults(directory: Directory, exclude: set[str]) -> list[Fault]:
+    """What a field by itself does not take."""
+    try:
+        directory.full_clean(exclude={*exclude, "bind_password"}, validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        return [Fault(name, " ".join(sentences)) for name, sentences in error.message_dict.items()]
+    return []
 
 
 def _shown(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -102,6 +103,53 @@ def test_a_filter_opens_chooses_and_is_taken_back(visit: Visit) -> None:
 
     expect(page.locator("#result_list tbody tr")).to_have_count(50)
     expect(page.get_by_role("link", name="Next")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_audit_log_is_narrowed_by_fields_with_the_keyboard_alone(visit: Visit, width: int) -> None:
+    page = visit("/admin/accounts/auditentry/?q=acme-suspect", "admin", width=width)
+    person = page.get_by_label("Person", exact=True)
+    if width == 360:
+        expect(person).not_to_be_visible()
+        page.locator(".filter-form > summary").press("Enter")
+    person.press_sequentially("nobody")
+    page.get_by_label("Outcome", exact=True).select_option("done")
+    person.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+    expect(person).to_have_value("nobody")
+    expect(page.get_by_label("Outcome", exact=True)).to_have_value("done")
+    page.goto(page.url.replace("before=", "before=nonsense"))
+    expect(page.locator(".filter-fields .errorlist")).to_be_visible()
+    _check(page, f"audit-fields-{width}")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_export_buttons_stand_together_and_give_what_the_fields_let_through(visit: Visit, width: int) -> None:
+    page = visit("/admin/accounts/auditentry/?object_name=acme-suspect&outcome=done&actor=", "admin", width=width)
+    buttons = page.locator(".page-head .tools a.button")
+    expect(buttons).to_have_text(["Export these as CSV", "Export these as JSON"])
+    boxes = [box for box in (button.bounding_box() for button in buttons.all()) if box]
+    assert len(boxes) == 2
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    assert min(box["height"] for box in boxes) >= 24
+    shown = page.locator("#result_list tbody tr").count()
+    with page.expect_download() as download:
+        buttons.last.click()
+    lines = [json.loads(line) for line in download.value.path().read_text().splitlines()]
+    assert len(lines) == shown
+    assert {(line["object_name"], line["outcome"]) for line in lines} == {("acme-suspect", "done")}
+
+
+def test_rows_of_the_audit_log_scroll_inside_their_box_and_stay_low_on_a_small_screen(visit: Visit) -> None:
+    page = visit(
+        "/admin/accounts/auditentry/?action_prefix=file.upload&object_name=lib_01-1.0-py3-none-any.whl", "admin"
+    )
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert _overhang(page) <= 0
+    assert page.locator(".results").evaluate("box => box.scrollWidth > box.clientWidth")
+    row = page.locator("#result_list tbody tr").first.bounding_box()
+    assert row is not None
+    assert row["height"] < 100
 
 
 def test_the_menu_folds_on_a_small_screen(visit: Visit) -> None:

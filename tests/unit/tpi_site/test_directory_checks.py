@@ -73,6 +73,15 @@ def test_a_value_that_makes_no_directory(told: Any, field: str, value: str, word
     assert "secret" not in sentence
 
 
+def test_each_field_that_is_wrong_is_told_with_its_variable(told: Any) -> None:
+    sentences = [sentence for _, sentence in told("corp", HOSTS="ldaps://x", BIND_DN="", USER_FILTER="uid=*")]
+    assert [sentence.split(": ")[1] for sentence in sentences] == [
+        "TPI_LDAP_CORP_HOSTS",
+        "TPI_LDAP_CORP_BIND_DN",
+        "TPI_LDAP_CORP_USER_FILTER",
+    ]
+
+
 def test_a_name_that_no_directory_can_have(told: Any) -> None:
     [(number, sentence)] = told("Corp Berlin")
     assert number == "tpi.E014"

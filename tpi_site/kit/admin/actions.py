@@ -59,7 +59,8 @@ class ConfirmedAction:
     """Something that a service does to a row once a person has confirmed it.
 
     ``perform`` receives the actor, the row and the form's values; ``done`` is the participle of the message ('archived');
-    ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button;
+    ``permission`` names the screen's ``has_…_permission``; ``offered`` tells whether a row's page shows the button and
+    whether anybody is asked the question;
     ``extent`` says of one row how much it is about;
     ``is_bulk`` whether lists offer it for ticked rows; after ``removes`` the row's page is gone; before one that
     ``needs_fresh_sign_in`` (unless told, one that removes) the person shows again that it is them; ``leads_to`` is the

@@ -84,6 +84,10 @@ class Confirmations(ModelAdmin):
         if form.is_bound and form.is_valid():
             self._do_many(request, action, rows, form.cleaned_data)
             return None
+        if not any(action.offered(actor_of(request), row) for row in rows):
+            text = f"'{action.label}' is not for what was ticked as it is now, or not for you."
+            self.message_user(request, text, messages.WARNING)
+            return None
         return self._page(request, action, rows, form, self._list_url())
 
     def _do_many(
@@ -117,22 +121,33 @@ class Confirmations(ModelAdmin):
         return self._confirm_one(request, object_id, self.deletion)
 
     def _confirm_one(self, request: HttpRequest, object_id: str, action: ConfirmedAction) -> HttpResponse:
-        if action.asks_for_proof and (interruption := freshness.interruption(request)):
-            return interruption
+        """Only who is offered the action is asked; a late answer is the service's to judge, and its refusal an error."""
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return self.missing(request)
-        name, form = str(row), self._bound_form(request, action, [row])
-        if form.is_bound and form.is_valid():
+        form, is_offered = self._bound_form(request, action, [row]), action.offered(actor_of(request), row)
+        is_answered = form.is_bound and form.is_valid()
+        if not is_offered and not is_answered:
+            raise NotFound(f"'{action.label}' is not for '{row}' as it is now, or not for you; look at its page.")
+        if action.asks_for_proof and (interruption := freshness.interruption(request)):
+            return interruption
+        if is_answered:
             try:
-                action.perform(actor_of(request), row, form.cleaned_data)
+                return self.carry_out(request, action, row, form.cleaned_data)
             except Refusal as refusal:
+                if not is_offered:
+                    raise
                 form.add_error(None, refusal.detail)
-            else:
-                self.message_user(request, self._success(action, [name]), messages.SUCCESS)
-                there = self._list_url() if action.removes else self._row_url(object_id)
-                return HttpResponseRedirect(action.leads_to(row) or there)
         return self._page(request, action, [row], form, self._row_url(object_id))
+
+    def carry_out(
+        self, request: HttpRequest, action: ConfirmedAction, row: Any, given: Mapping[str, Any]
+    ) -> HttpResponse:
+        """Do it, say so, and go on."""
+        name, there = str(row), self._list_url() if action.removes else self._row_url(quote(row.pk))
+        action.perform(actor_of(request), row, given)
+        self.message_user(request, self._success(action, [name]), messages.SUCCESS)
+        return HttpResponseRedirect(action.leads_to(row) or there)
 
     def missing(self, request: HttpRequest) -> HttpResponse:
         """Say the same of what is not there and of what is not the actor's."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from django.contrib.admin import SimpleListFilter
+from django import forms
+from django.contrib.admin import ListFilter, SimpleListFilter
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -90,3 +91,52 @@ class WithinFilter(SimpleListFilter):
         """The rows that belong to it."""
         value = self.value()
         return queryset.filter(self.condition(value)) if value and "\x00" not in value else queryset
+
+
+class FormFilter(ListFilter):
+    """Fields above the list, all of which a row has to fit; each is a parameter of the address.
+
+    While one of them is wrong, the list is empty and the field says why: a filter that was passed over would show too much.
+    """
+
+    title = "Filters"
+    template = "admin/filter_form.html"
+    form_class: ClassVar[type[forms.Form]]
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        given = {name: params.pop(name)[-1] for name in self.names() if name in params}
+        self.form = self.form_class(given)
+        self.is_used = any(given.values())
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The parameters of the address that are the form's."""
+        return list(cls.form_class.base_fields)
+
+    def expected_parameters(self) -> list[str | None]:
+        """As :meth:`names`."""
+        return [*self.names()]
+
+    def has_output(self) -> bool:
+        """Always: the form is there to be filled in."""
+        return True
+
+    def choices(self, changelist: Any) -> Any:
+        """No choices, but the parameters of the address that are not the form's and that it keeps."""
+        names = self.names()
+        return ({"name": name, "value": value} for name, value in changelist.params.items() if name not in names)
+
+    def chosen(self) -> Mapping[str, Any]:
+        """The values of the fields that are filled in."""
+        if not self.form.is_valid():
+            return {}
+        return {name: value for name, value in self.form.cleaned_data.items() if value not in ("", None)}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that fit."""
+        return self.narrowed(queryset, self.chosen()) if self.form.is_valid() else queryset.none()
+
+    def narrowed(self, rows: QuerySet[Any], chosen: Mapping[str, Any]) -> QuerySet[Any]:
+        """The rows that fit ``chosen``."""
+        raise NotImplementedError

@@ -100,7 +100,7 @@ class OpenEndedList(ChangeList):
     @property
     def is_narrowed(self) -> bool:
         """Whether a search or a filter hides rows."""
-        return bool(self.query or self.has_active_filters)
+        return bool(self.query or (self.has_active_filters and any(map(any, self.get_filters_params().values()))))
 
     @property
     def empty_text(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.admin.utils import quote
@@ -31,6 +31,12 @@ def when(moment: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%F %T}", f"{moment:%F %H:%M}"
     )
+
+
+def exactly(moment: datetime) -> SafeString:
+    """A time in UTC to the microsecond, as it is stored."""
+    moment = moment.astimezone(UTC)
+    return format_html('<time datetime="{}">{} UTC</time>', moment.isoformat(), f"{moment:%F %T.%f}")
 
 
 def size(count: int | None) -> SafeString | str:

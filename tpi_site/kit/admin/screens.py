@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 from tpi_site.kit.admin import entrance, freshness
 from tpi_site.kit.admin.confirmations import Confirmations
 from tpi_site.kit.admin.entrance import actor_of
+from tpi_site.kit.admin.filters import FormFilter
 from tpi_site.kit.admin.lists import OpenEndedList
 from tpi_site.kit.admin.refusals import RefusableForm, RefusalsAsFormErrors
 
@@ -252,7 +253,9 @@ class Screen(Confirmations, RefusalsAsFormErrors):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only the screen's filters filter: a free lookup on any column could guess digests letter by letter."""
-        return lookup in {getattr(entry, "parameter_name", None) for entry in self.list_filter}
+        forms_of = (entry for entry in self.list_filter if isinstance(entry, type) and issubclass(entry, FormFilter))
+        single = {getattr(entry, "parameter_name", None) for entry in self.list_filter}
+        return lookup in single.union(*(entry.names() for entry in forms_of))
 
     @property
     def media(self) -> forms.Media:

@@ -18,6 +18,8 @@ from tpi_site.kit.errors import Conflict
 _SILENT = timedelta(minutes=10)
 """After so long without a sign of life a sync on another machine is taken for dead."""
 _MOST_DIFFERENCES = 1000
+PASSED_OVER = "passed_over"
+"""In the sync's cursor: how many entries could not be read."""
 READ_AT = "read_at"
 """In the sync's cursor: when the reading of groups began, in seconds."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.clients import ldap_entries
-from accounts.domain.directory_entries import DirectoryEntry
+from accounts.domain.directory_entries import DirectoryEntry, UnreadableEntry
 from accounts.domain.directory_settings import DirectorySettings
 from accounts.models import DirectorySync, GroupMapping, Membership, User
 from accounts.services import audit, generations
 from accounts.services.directories import departures, people, places, taking_back
 from accounts.services.directories.sync import progress, staging
-from accounts.services.directories.sync.staging import Given
+from accounts.services.directories.sync.staging import Given, Named
 
 if TYPE_CHECKING:
     from ldap.ldapobject import LDAPObject
@@ -23,7 +24,9 @@ def read_people(connection: LDAPObject, settings: DirectorySettings, sync: Direc
     """Make the account of each person equal to the entry, and give what their groups give; nothing is taken yet."""
     staging.forget_people(sync)
     may_end_administering = any(places.give_auditors(mappings) for mappings in given.values())
-    for entries in ldap_entries.people(connection, settings):
+    sync.cursor[progress.PASSED_OVER] = 0
+    for found in ldap_entries.people(connection, settings):
+        entries, odd = _told_apart(found)
         with transaction.atomic():
             if may_end_administering:
                 departures.hold_for_ends()  # before the rows are held, as everywhere
@@ -34,8 +37,65 @@ def read_people(connection: LDAPObject, settings: DirectorySettings, sync: Direc
             elif changed:
                 generations.bump_access()
         with transaction.atomic():
+            _pass_over(sync, odd)
             staging.note_people(sync, (entry for entry in entries if not entry.disabled))
-            progress.move(sync, "found", "added", "changed", "memberships_added", "differences")
+            staging.note_otherwise_named(sync, _otherwise_named(sync, entries))
+            progress.move(sync, "found", "added", "changed", "memberships_added", "differences", "cursor")
+
+
+def _told_apart(
+    found: list[DirectoryEntry | UnreadableEntry],
+) -> tuple[list[DirectoryEntry], list[UnreadableEntry]]:
+    """The people of a page, and what is none; of entries with one lasting key the first is the person."""
+    people: dict[str, DirectoryEntry] = {}
+    odd = []
+    for entry in found:
+        if isinstance(entry, UnreadableEntry):
+            odd.append(entry)
+        elif people.setdefault(entry.key, entry) is not entry:
+            odd.append(UnreadableEntry(entry.dn, "has the lasting key of another entry", entry.key, entry.username))
+    return list(people.values()), odd
+
+
+def _pass_over(sync: DirectorySync, odd: list[UnreadableEntry]) -> None:
+    """Tell of entries that cannot be read, and note whose they are, so that nothing is taken from these people.
+
+    One without a name whom no account belongs to is no person that could sign in, and not worth a line.
+    """
+    if not odd:
+        return
+    by_key, by_dn = _accounts_of(sync, odd)
+    known = set()
+    for entry in odd:
+        user = by_key.get(entry.key) if entry.key else by_dn.get(entry.dn[:500])
+        if user is None and not entry.username:
+            continue
+        if user is not None:
+            known.add(user.directory_key)
+        sync.cursor[progress.PASSED_OVER] += 1
+        name = entry.username if user is None else user.username
+        progress.tell(sync, name, [f"passed over: the entry {entry.why}"])
+    staging.note_unreadable(sync, known)
+
+
+def _accounts_of(sync: DirectorySync, odd: list[UnreadableEntry]) -> tuple[dict[str, User], dict[str, User]]:
+    """The accounts that such entries may belong to, by lasting key and, for entries without one, by DN; one query."""
+    keys = [entry.key for entry in odd if entry.key]
+    names = [entry.dn[:500] for entry in odd if not entry.key]
+    found = list(User.objects.filter(Q(directory_key__in=keys) | Q(directory_dn__in=names), directory=sync.directory))
+    return {user.directory_key: user for user in found}, {user.directory_dn: user for user in found}
+
+
+def _otherwise_named(sync: DirectorySync, entries: list[DirectoryEntry]) -> list[Named]:
+    """Those of the page whose account has another DN or name than the entry; one query."""
+    named = {entry.key: _named(entry) for entry in entries}
+    rows = User.objects.filter(directory=sync.directory, directory_key__in=named).order_by()
+    known = {Named(*row) for row in rows.values_list("directory_key", "directory_dn", "username")}
+    return [named[person.key] for person in known if person != named[person.key]]
+
+
+def _named(entry: DirectoryEntry) -> Named:
+    return Named(entry.key, entry.dn, entry.username)
 
 
 class _Page:
@@ -49,7 +109,7 @@ class _Page:
         accounts = rows.filter(directory_key__in=[entry.key for entry in entries]).order_by("pk")
         self._accounts = {user.directory_key: user for user in accounts}
         self._held = places.held([user.pk for user in self._accounts.values()], sync.directory)
-        self._wanted = staging.mappings_of(sync, {(entry.dn, entry.username) for entry in entries}, given)
+        self._wanted = staging.mappings_of(sync, map(_named, entries), given)
         self._back: dict[str, User] = {}
         self._changed = False
 
@@ -80,7 +140,7 @@ class _Page:
         return not entry.disabled and entry.key not in self._accounts and bool(self._mappings(entry))
 
     def _mappings(self, entry: DirectoryEntry) -> list[GroupMapping]:
-        return self._wanted[entry.dn, entry.username]
+        return self._wanted[entry.key]
 
     def _known(self, entry: DirectoryEntry) -> people.Outcome | None:
         """What is to be done for somebody who has an account, unless an administrator has ended it."""

@@ -52,15 +52,16 @@ def _exceeds(gone: int, everything: int, percent: int) -> bool:
 class _Person:
     user: User
     is_gone: bool
-    is_known_better: bool
-    """Whether the person has signed in since the sync began to read, and was made equal with the directory then."""
+    is_left_alone: bool
+    """Whether the person has signed in since the sync began to read, and was made equal with the directory then; or
+    their entry is there and could not be read."""
     mappings: list[GroupMapping]
     held: places.Held
 
     @property
     def surplus(self) -> tuple[list[places.HeldPlace], int]:
         """The places and the parts that would go."""
-        return ([], 0) if self.is_known_better else places.surplus(self.user, self.mappings, self.held)
+        return ([], 0) if self.is_left_alone else places.surplus(self.user, self.mappings, self.held)
 
     @property
     def loses(self) -> bool:
@@ -141,15 +142,17 @@ def _people(sync: DirectorySync, given: Given, users: list[User]) -> list[_Perso
     """What is known of each of them."""
     read_at = progress.read_at(sync)
     better = {user.pk for user in users if user.directory_seen_at is not None and user.directory_seen_at > read_at}
-    gone = staging.gone(sync, users) - better
+    alone = better | staging.unreadable(sync, users)
+    gone = staging.gone(sync, users) - alone
     held = places.held([user.pk for user in users], sync.directory)
-    wanted = staging.mappings_of(sync, {(user.directory_dn, user.username) for user in users}, given)
+    named = (staging.Named(user.directory_key, user.directory_dn, user.username) for user in users)
+    wanted = staging.mappings_of(sync, named, given)
     return [
         _Person(
             user,
             is_gone=user.pk in gone and user.is_active,
-            is_known_better=user.pk in better,
-            mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_dn, user.username],
+            is_left_alone=user.pk in alone,
+            mappings=[] if user.pk in gone and user.is_active else wanted[user.directory_key],
             held=held.get(user.pk, {}),
         )
         for user in users

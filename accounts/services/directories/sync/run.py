@@ -121,7 +121,8 @@ def _pause(sync: DirectorySync, total: removing.Count) -> None:
 
 
 def _sentence(sync: DirectorySync) -> str:
+    odd = sync.cursor.get(progress.PASSED_OVER)
     return (
         f"{sync.found} people found; {sync.added} accounts made, {sync.changed} changed, {sync.removed} shut out; "
         f"{sync.memberships_added} memberships given, {sync.memberships_removed} ended."
-    )
+    ) + (f" Passed over: {odd}, whose entries cannot be read." if odd else "")

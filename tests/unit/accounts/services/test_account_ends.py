@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from accounts.domain.token_format import parse_token
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, Directory, Membership, Team, Token, User, VerifiedPassword
 from accounts.services import passwords, teams, token_rotation, tokens, users
@@ -24,6 +25,12 @@ from tests.factories.people import (
 )
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
+
+
+def key_id(text: str) -> str:
+    parts = parse_token(text)
+    assert parts is not None
+    return parts.key_id
 
 
 def _end(user: User) -> None:
@@ -58,7 +65,8 @@ def test_tokens_made_with_the_persons_end_and_those_of_the_team_go_on(cast: Cast
     assert tokens.recognise(by_hand) is not None
     assert not VerifiedPassword.objects.exists()
     ended = AuditEntry.objects.filter(action__in=["user.change", "user.delete", "user.end"]).latest("pk")
-    assert ended.detail["tokens_revoked"] == 4
+    assert ended.detail["number_of_tokens_revoked"] == 4
+    assert ended.detail["tokens_revoked"] == [key_id(one) for one in (text, of_child, of_grandchild, of_successor)]
     assert Token.objects.get(pk=child.pk).revoked_at is not None
 
 
@@ -111,7 +119,7 @@ def test_who_looks_after_a_program_no_more_loses_what_they_lent_it(
 
     assert tokens.recognise(lent) is None
     assert tokens.recognise(kept) is not None
-    assert AuditEntry.objects.latest("pk").detail["tokens_revoked"] == 1
+    assert AuditEntry.objects.latest("pk").detail["tokens_revoked"] == [key_id(lent)]
 
 
 def _lent(person: User, program: User) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounts.domain.verbs import ALL_VERBS, Verb
@@ -9,6 +11,7 @@ from indexapp.models import Role
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
+from tests.factories.factors import with_factor
 from tests.factories.people import make_team
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -100,3 +103,26 @@ def test_a_deleted_team_leaves_its_members_names_in_the_log_and_no_rights(cast: 
     assert not Role.objects.filter(team_id=team_id).exists()
     assert sorted(found.audit[0].detail["members"]) == ["maintainer", "member", "team_admin"]
     assert found.audit[0].object_name == "tools"
+
+
+def test_an_admin_of_a_team_shuts_nobody_out_by_a_place_that_needs_a_second_factor(cast: Cast, settings: Any) -> None:
+    settings.TPI_SECOND_FACTOR = "privileged"
+    actor = cast.actor("team_admin")
+    with refused("second-factor-missing"):
+        teams.invite(actor=actor, team=cast.team, username="outsider", role="admin")
+    assert not Membership.objects.filter(team=cast.team, user=cast.outsider).exists()
+    teams.invite(actor=actor, team=cast.team, username="outsider", role="maintainer")
+    with refused("second-factor-missing"):
+        teams.set_member(actor=actor, team=cast.team, user=cast.outsider, role="admin")
+    with_factor(cast.outsider)
+    teams.set_member(actor=actor, team=cast.team, user=cast.outsider, role="admin")
+    assert Membership.objects.get(team=cast.team, user=cast.outsider).role == "admin"
+
+
+def test_a_second_factor_is_not_asked_first_where_the_place_changes_nothing(cast: Cast, settings: Any) -> None:
+    for settings.TPI_SECOND_FACTOR in ("off", "administrators", "everybody"):
+        teams.set_member(actor=cast.actor("team_admin"), team=cast.team, user=cast.outsider, role="admin")
+        teams.set_member(actor=cast.actor("team_admin"), team=cast.team, user=cast.outsider, role="member")
+    settings.TPI_SECOND_FACTOR = "privileged"
+    teams.set_member(actor=cast.actor("administrator"), team=cast.team, user=cast.outsider, role="admin")
+    teams.set_member(actor=cast.actor("team_admin"), team=cast.team, user=cast.outsider, role="admin")

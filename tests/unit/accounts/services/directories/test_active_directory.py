@@ -11,7 +11,7 @@ from accounts.services import passwords
 from accounts.services.directories import sync
 from accounts.services.directories.checks import check
 from tests.factories.directories import active_directory, host, map_group
-from tests.factories.people import SYSTEM, make_team, make_token
+from tests.factories.people import SYSTEM, make_token
 from tpi_site.kit.errors import Throttled, Unauthenticated
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ def enter(name: str, password: str) -> str:
 def forget_sign_ins() -> None:
     VerifiedPassword.objects.all().delete()
     SignInMark.objects.all().delete()
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
 
 
 @pytest.fixture

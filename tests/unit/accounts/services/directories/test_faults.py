@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accounts.models import Alarm, Directory, DirectorySync, Membership, Team, Token, User, VerifiedPassword
+from accounts.models import Alarm, Membership, Team, Token, User, VerifiedPassword
 from accounts.services import passwords, tokens
-from accounts.services.directories import sign_in, sync
+from accounts.services.directories import sign_in
 from accounts.services.directories.sync import group_reading, reading
 from tests import evidence
 from tests.factories.directories import host, map_group, openldap
-from tests.factories.people import SYSTEM, make_team, make_token
+from tests.factories.people import make_token
+from tests.unit.accounts.services.directories.syncing import run
 from tpi_site.kit.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -24,16 +25,6 @@ pytestmark = pytest.mark.django_db
 def enter(slapd: Slapd, name: str) -> User:
     actor = passwords.verify(username=name, password=slapd.password_of(name), address="192.0.2.1")
     return User.objects.get(pk=actor.user_id)
-
-
-def run(directory: Directory) -> DirectorySync:
-    directory.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=directory)
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
 
 
 def test_a_certificate_that_has_ended_stops_syncs_and_takes_nothing(slapd: Slapd, tools: Team) -> None:

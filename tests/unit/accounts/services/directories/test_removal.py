@@ -142,8 +142,9 @@ def test_accounts_end_with_all_they_had_through_it(client: Client) -> None:
     assert User.objects.get(pk=program.pk).is_active
     assert not Alarm.objects.filter(ended_at=None).exists()
     ends = {entry.object_name: entry.detail for entry in found.audit if entry.action == "user.end"}
-    assert ends[ann.username]["tokens_revoked"] == 3
-    assert (ends[ben.username]["tokens_revoked"], ends[ben.username]["memberships_ended"]) == (1, 1)
+    assert ends[ann.username]["number_of_tokens_revoked"] == 3
+    assert child.key_id in ends[ann.username]["tokens_revoked"]
+    assert (ends[ben.username]["number_of_tokens_revoked"], ends[ben.username]["memberships_ended"]) == (1, 1)
     assert found.actions[-2:] == ["directory.removed", "alarm.end"]
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from accounts.clients.ldap_connection import DirectoryFault
 from accounts.models import Alarm, Directory, Generation, User, VerifiedPassword
-from accounts.services import alarms
+from accounts.services import alarms, generations
 from accounts.services.directories import settings, standing
 from tests.factories.directories import silent_directory
 from tests.factories.people import SYSTEM, make_token, make_user
@@ -92,3 +94,29 @@ def test_remembered_passwords_are_forgotten_and_rights_are_read_again(corp: Dire
         switch(corp, enabled=enabled)
         assert Generation.objects.get(name="access").value != before
     assert not VerifiedPassword.objects.exists()
+
+
+def upgrade() -> None:
+    import_module("accounts.migrations.0011_switched_off_directories").forwards(apps, None)
+
+
+def test_people_of_a_directory_that_is_off_before_the_upgrade_end_after_the_grace(
+    corp: Directory, alice: User, machine: WsgiClient, settings: Any
+) -> None:
+    settings.TPI_DIRECTORY_GRACE_HOURS = 10
+    Directory.objects.update(enabled=False)
+    generations.bump_access()
+    client = machine.signed(bearer(make_token(alice)[1]))
+    assert client.get("/api/v1/users/").status == 200
+    upgrade()
+    assert client.get("/api/v1/users/").status == 200
+    passed(11)
+    assert client.get("/api/v1/users/").code == "directory-lapsed"
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_the_upgrade_leaves_directories_in_use_and_those_that_were_away_before(corp: Directory, enabled: bool) -> None:
+    Directory.objects.update(enabled=enabled, failing_since=None if enabled else timezone.now(), failure="Away.")
+    before = Directory.objects.values().get()
+    upgrade()
+    assert Directory.objects.values().get() == before

@@ -22,35 +22,15 @@ from accounts.services import passwords
 from accounts.services.directories import sync
 from accounts.services.directories.sync import progress, reading, removing
 from tests import evidence
-from tests.factories.directories import map_group, openldap
+from tests.factories.directories import map_group
 from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
+from tests.unit.accounts.services.directories.syncing import people_in, run
 from tpi_site.kit.errors import Conflict, Forbidden
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
-
-
-@pytest.fixture
-def corp(slapd: Slapd, tools: Team) -> Directory:
-    directory = openldap(slapd)
-    map_group(directory, slapd.group_dn("devs"), tools)
-    return directory
-
-
-def run(directory: Directory, **given: bool) -> DirectorySync:
-    directory.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=directory, **given)
-
-
-def people_in(team: Team) -> set[str]:
-    return set(team.memberships.values_list("user__username", flat=True))
 
 
 def test_members_of_mapped_groups_get_accounts_and_places(slapd: Slapd, corp: Directory, tools: Team) -> None:
@@ -363,3 +343,33 @@ def test_lists_of_groups_from_before_a_mapping_are_read_anew(
 
     assert (done.pk, done.state, done.memberships_removed) == (interrupted.pk, "done", 0)
     assert people_in(rings) == {"carol"}
+
+
+def long_name(slapd: Slapd, uid: str) -> None:
+    """Give a person a DN for which a row has no room."""
+    under = slapd.people_dn
+    for letter in "abc":
+        name = letter * 200
+        under = slapd.rename(slapd.add_person(name), f"uid={name}", under=under)
+    slapd.rename(slapd.person_dn(uid), f"uid={uid}", under=under)
+
+
+def test_a_name_that_is_longer_than_the_row_has_room_for_costs_nobody_the_team(
+    slapd: Slapd, corp: Directory, tools: Team
+) -> None:
+    long_name(slapd, "alice")
+    for _ in range(2):
+        done = run(corp)
+        assert (done.memberships_removed, people_in(tools)) == (0, {"alice", "bob"})
+    assert done.memberships_added == 0
+    slapd.set_members("team-a", [])
+    assert run(corp).memberships_removed == 1
+    assert people_in(tools) == {"bob"}
+
+
+def test_a_plan_knows_people_who_are_called_otherwise_now(slapd: Slapd, corp: Directory) -> None:
+    run(corp)
+    long_name(slapd, "alice")
+    slapd.set_attribute(slapd.rename(slapd.person_dn("bob"), "uid=robert"), "uid", "robert")
+    told = sync.plan(actor=SYSTEM, directory=corp)
+    assert (told.changed, told.memberships_added, told.memberships_removed) == (2, 0, 0)

@@ -7,29 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accounts.models import BrowserSession, Directory, DirectorySync, Team, User, VerifiedPassword
+from accounts.models import BrowserSession, Directory, Team, User, VerifiedPassword
 from accounts.services import passwords, sessions, tokens
-from accounts.services.directories import sync
 from accounts.services.directories.sync import removing
-from tests.factories.directories import map_group, openldap
-from tests.factories.people import SYSTEM, make_team, make_token
+from tests.factories.directories import map_group
+from tests.factories.people import make_team, make_token
+from tests.unit.accounts.services.directories.syncing import run
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
-
-
-@pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
-
-
-@pytest.fixture
-def corp(slapd: Slapd, tools: Team) -> Directory:
-    directory = openldap(slapd)
-    map_group(directory, slapd.group_dn("devs"), tools)
-    return directory
 
 
 @pytest.fixture(params=["count", "remove"])
@@ -47,11 +35,6 @@ def between(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(removing, request.param, after)
 
     return arrange
-
-
-def run(directory: Directory) -> DirectorySync:
-    directory.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=directory, accept_removals=True)
 
 
 def enter(slapd: Slapd, name: str) -> User:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.domain.verbs import Verb
-from accounts.models import Directory, DirectorySync, Membership, Team, Token, User
+from accounts.models import AuditEntry, Directory, Membership, Team, Token, User
 from accounts.services import tokens
 from accounts.services.directories import sync
-from tests.factories.directories import map_group, openldap
-from tests.factories.people import SYSTEM, make_service_account, make_team, make_token
+from tests.factories.people import SYSTEM, make_service_account, make_token
 from tests.unit.accounts.services.directories.signing_in import enter
+from tests.unit.accounts.services.directories.syncing import run
 
 if TYPE_CHECKING:
     from tests.servers.slapd import Slapd
@@ -21,17 +21,11 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 @pytest.fixture
-def tools(db: None) -> Team:
-    return make_team("tools")
-
-
-@pytest.fixture
-def corp(slapd: Slapd, tools: Team) -> Directory:
-    """Alice is a maintainer of the tools by one group, and in another that is mapped to a plain membership."""
-    directory = openldap(slapd)
-    map_group(directory, slapd.group_dn("devs"), tools, "maintainer")
-    sync.run(actor=SYSTEM, directory=directory)
-    return directory
+def corp(corp: Directory) -> Directory:
+    """Alice and bob are maintainers of the tools by its groups."""
+    corp.mappings.update(role="maintainer")
+    run(corp)
+    return corp
 
 
 def lower(corp: Directory) -> None:
@@ -48,11 +42,6 @@ def lent(team: Team, user: User) -> Token:
     return token
 
 
-def run(corp: Directory, *, accept: bool = False) -> DirectorySync:
-    corp.refresh_from_db()
-    return sync.run(actor=SYSTEM, directory=corp, accept_removals=accept)
-
-
 def place(user: User) -> str:
     return Membership.objects.get(user=user).role
 
@@ -64,12 +53,14 @@ def test_it_is_taken_with_the_tokens_that_were_lent(slapd: Slapd, corp: Director
     token = lent(tools, bob)
     lower(corp)
     if way == "sync":
-        assert run(corp, accept=True).memberships_removed >= 1
+        assert run(corp, accept_removals=True).memberships_removed >= 1
     else:
         enter("bob", slapd.password_of("bob"))
     assert place(bob) == "member"
     token.refresh_from_db()
     assert token.revoked_at is not None
+    entry = AuditEntry.objects.filter(action="team.set-member", detail__member="bob").latest("pk")
+    assert entry.detail["tokens_revoked"] == [token.key_id]
 
 
 def test_a_plan_tells_it_and_changes_nothing(corp: Directory) -> None:

@@ -1,0 +1,30 @@
+"""The addresses that installers and upload clients ask."""
+
+from __future__ import annotations
+
+from tests.access.matrix.who import EVERYBODY, FILE, INDEX, PATH, READERS, UPLOADERS, Row, reads
+
+
+def machine() -> dict[str, Row]:
+    rows = {}
+    for prefix, index in (("default-", {}), ("", INDEX)):
+        project = {**index, "project": "acme-tool"}
+        rows |= {
+            f"index:{prefix}root": Row({"GET": (READERS, None)}, index, suffix="/"),
+            f"index:{prefix}page": reads(READERS, **project),
+            f"index:{prefix}file": reads(READERS, **index, **PATH),
+            f"index:{prefix}project-json": reads(READERS, **project),
+            f"index:{prefix}release-json": reads(READERS, **project, version="1.0"),
+            f"index:{prefix}provenance": Row(
+                {"GET": (READERS, None)},
+                {**project, "version": "1.0", **FILE},
+                answers={"GET": 404},  # the file was published without one
+            ),
+            f"index:{prefix}listing": reads(READERS, **project),
+            # The address tells everybody what it is for; uploading is another matter.
+            f"index:{prefix}upload": Row(
+                {"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index, answers={"POST": 400}
+            ),
+        }
+    rows["index:package"] = reads(READERS, **INDEX, **PATH)
+    return rows

@@ -1,0 +1,140 @@
+"""The addresses of the REST API but those of directories."""
+
+from __future__ import annotations
+
+from tests.access.matrix.who import (
+    ADMINISTRATOR,
+    ADMINS,
+    EVERYBODY,
+    FILE,
+    INDEX,
+    MAINTAINERS,
+    OF_TEAM,
+    PROJECT,
+    READERS,
+    RELEASE,
+    SECURES,
+    SEES_ALL,
+    SIGNED_IN,
+    UPLOADERS,
+    Row,
+    reads,
+)
+
+_REASON = {"reason": "a test"}
+
+
+def rest() -> dict[str, Row]:
+    rows = {
+        "api:root": reads(EVERYBODY),
+        "api:schema": reads(EVERYBODY),
+        "api:docs": reads(EVERYBODY),
+        "api:users": Row(
+            {"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"username": "new", "password": "pine-cone-42"})}
+        ),
+        "api:user": Row(
+            {
+                "GET": (SEES_ALL, None),
+                "PATCH": (ADMINISTRATOR, {"email": "a@tpi.example"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            {"username": "bystander"},
+        ),
+        "api:user-password": Row(
+            {"POST": (ADMINISTRATOR, {"password": "pine-cone-42"})}, {"username": "bystander"}, by_password=True
+        ),
+        "api:user-sessions": Row({"DELETE": (ADMINISTRATOR, None)}, {"username": "bystander"}),
+        "api:teams": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
+        "api:team": Row(
+            {
+                "GET": (OF_TEAM, None),
+                "PATCH": (ADMINS, {"title": "Tools"}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            {"team": "tools"},
+            answers={"DELETE": 409},  # it has a service account
+        ),
+        "api:members": Row(
+            {"GET": (OF_TEAM, None), "POST": (ADMINS, {"user": "bystander", "role": "member"})},
+            {"team": "tools"},
+        ),
+        "api:member": Row(
+            {
+                "GET": (OF_TEAM, None),
+                "PATCH": (ADMINS, {"role": "maintainer"}),
+                "DELETE": (ADMINS | {"member"}, None),
+            },
+            {"team": "tools", "username": "member"},
+        ),
+        "api:service-accounts": Row({"GET": (OF_TEAM, None), "POST": (ADMINS, {"name": "svc-new"})}, {"team": "tools"}),
+        "api:service-account": Row(
+            {"GET": (OF_TEAM, None), "PATCH": (ADMINS, {"is_active": False}), "DELETE": (ADMINS, None)},
+            {"team": "tools", "username": "svc-build"},
+        ),
+        # A token of another person is nobody's to rotate, since its text would be in the answer.
+        "api:token-rotate": Row({"POST": (frozenset(), {})}, {"id": "{token}"}, denied=404),
+        "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
+        "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
+        "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
+        "api:audit": reads(SEES_ALL),
+        "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
+        "api:audit-entry": reads(SEES_ALL, id="{audit}"),
+        "api:audit-sinks": Row(
+            {
+                "GET": (SEES_ALL, None),
+                "POST": (ADMINISTRATOR, {"name": "new", "kind": "file", "address": "new.jsonl"}),
+            }
+        ),
+        "api:audit-sink": Row(
+            {
+                "GET": (SEES_ALL, None),
+                "PATCH": (ADMINISTRATOR, {"enabled": False}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            {"sink": "{sink}"},
+        ),
+        "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
+        "api:user-left-behind": Row({"GET": (SEES_ALL, None)}, {"username": "bystander"}),
+        "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
+        "api:index": Row(
+            {
+                "GET": (READERS | {"operator"}, None),
+                "PATCH": (ADMINS | {"operator"}, {"max_file_size": 1000}),
+                "DELETE": (ADMINISTRATOR, None),
+            },
+            INDEX,
+            answers={"DELETE": 409},  # it holds a project
+        ),
+        "api:index-make-default": Row({"POST": (ADMINISTRATOR, {})}, INDEX),
+        "api:projects": Row({"GET": (READERS, None), "POST": (UPLOADERS, {"name": "brand-new"})}, INDEX),
+        "api:project": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, PROJECT),
+        "api:project-archive": Row({"POST": (ADMINS, {})}, PROJECT),
+        "api:project-deprecate": Row({"POST": (ADMINS, _REASON)}, PROJECT),
+        "api:project-quarantine": Row({"POST": (ADMINS | SECURES, _REASON)}, PROJECT),
+        "api:project-clear": Row({"POST": (ADMINS, {})}, PROJECT),
+        "api:releases": reads(READERS, **PROJECT),
+        "api:release": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, RELEASE),
+        "api:release-yank": Row({"POST": (ADMINS, _REASON)}, RELEASE),
+        "api:release-unyank": Row({"POST": (ADMINS, {})}, RELEASE),
+        "api:roles": Row(
+            {
+                "GET": (SIGNED_IN, None),
+                "POST": (ADMINS, {"index": "main", "user": "bystander", "verbs": ["read"]}),
+            }
+        ),
+        "api:role": Row({"GET": (ADMINS | SEES_ALL, None), "DELETE": (ADMINS, None)}, {"id": "{role}"}, denied=404),
+        # About a member of the team; about others only ADMINS | SEES_ALL may ask, which the tests of explanations say.
+        "api:rights": Row({"GET": (OF_TEAM, None)}, suffix="?user=member&index=main&verb=read"),
+        "api:prefixes": Row(
+            {"GET": (SIGNED_IN, None), "POST": (MAINTAINERS, {"prefix": "new", "team": "tools", "index": "main"})}
+        ),
+        "api:prefix": Row({"GET": (OF_TEAM, None), "DELETE": (MAINTAINERS, None)}, {"id": "{prefix}"}, denied=404),
+        "api:changes": reads(SIGNED_IN),
+        "api:nothing": Row({}, suffix="no-such-thing/"),
+    }
+    for below, kwargs in (("project", PROJECT), ("release", RELEASE)):
+        rows[f"api:{below}-files"] = reads(READERS, **kwargs)
+        rows[f"api:{below}-file"] = Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, {**kwargs, **FILE})
+        rows[f"api:{below}-file-yank"] = Row({"POST": (ADMINS, _REASON)}, {**kwargs, **FILE})
+        rows[f"api:{below}-file-unyank"] = Row({"POST": (ADMINS, {})}, {**kwargs, **FILE})
+    return rows
