@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 from tpi_site.kit.errors import Invalid
 
@@ -47,6 +48,7 @@ def roles_to_mask(roles: Iterable[InstanceRole]) -> int:
     return sum(role.bit for role in frozenset(roles))
 
 
+@lru_cache(maxsize=256)
 def roles_from_mask(mask: int) -> frozenset[InstanceRole]:
     """The roles of a stored mask; unknown bits, of a later version, give nothing."""
     return frozenset(role for role in InstanceRole if mask & role.bit) if mask else NO_ROLES

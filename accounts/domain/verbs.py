@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import lru_cache
 
 from tpi_site.kit.errors import Invalid
 
@@ -54,6 +55,7 @@ def to_mask(verbs: Iterable[Verb]) -> int:
     return sum(verb.bit for verb in frozenset(verbs))
 
 
+@lru_cache(maxsize=256)
 def from_mask(mask: int) -> frozenset[Verb]:
     """The verbs of a stored mask; unknown bits, of a later version, grant nothing."""
     return frozenset(verb for verb in Verb if mask & verb.bit)

@@ -114,8 +114,8 @@ def _read(key_id: str) -> _Known | None:
     found = one_row(_SQL, [key_id])
     if found is None:
         return None
-    lists = ([] if text == "[]" else json.loads(text) for text in found[_LISTS])
-    token = _Stored(*found[:6], *map(_moment, found[_MOMENTS]), *lists)
+    lists = [[] if text == "[]" else json.loads(text) for text in found[_LISTS]]
+    token = _Stored(*found[:6], *[_moment(value) for value in found[_MOMENTS]], *lists)
     owner_id, username, is_superuser, instance_roles, is_break_glass, is_active, removal, failing_since = found[_OWNER]
     return _Known(
         token,
@@ -125,7 +125,7 @@ def _read(key_id: str) -> _Known | None:
         instance_roles,
         username if is_break_glass else "",
         bool(is_active) and removal is None,
-        standing.has_been_away_too_long(_moment(failing_since)),
+        failing_since is not None and standing.has_been_away_too_long(_moment(failing_since)),
     )
 
 

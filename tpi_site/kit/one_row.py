@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def one_row(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
@@ -13,6 +13,7 @@ def one_row(sql: str, parameters: list[Any]) -> tuple[Any, ...] | None:
     SQLite answers a lookup by key in a quarter of the time that the cursor's wrappers take, so its driver is asked directly;
     not where statements are logged or counted, which is done by those wrappers.
     """
+    connection = connections[DEFAULT_DB_ALIAS]  # once: the proxy of this name looks it up for every attribute
     if connection.vendor != "sqlite" or connection.queries_logged or connection.execute_wrappers:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 from urllib.parse import quote
 
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
 
 _SQL = (
     "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
@@ -61,10 +61,11 @@ _watch_lock = Lock()
 def _file_watch() -> FileWatch | None:
     """The process's watch, where the database is a file that Django's own connection has not open in a transaction."""
     global _watch  # noqa: PLW0603  one per process, made when first needed, after the server forked
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
+    database = connections[DEFAULT_DB_ALIAS]  # once: the proxy looks it up for every attribute
+    if database.vendor != "sqlite" or database.in_atomic_block:
         return None
     if _watch is None:
-        path = Path(str(connection.settings_dict["NAME"]))
+        path = Path(str(database.settings_dict["NAME"]))
         if not path.is_file():
             return None
         with _watch_lock:
