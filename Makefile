@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 JOBS ?= 2
 APT_TEST := postgresql-15 nginx chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev \
-	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind
+	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind \
+	ceph-mon ceph-osd radosgw ceph-common
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
 
 .PHONY: serve test check bench format lock clean install install-test soak translations

@@ -26,7 +26,7 @@ class DjangoStore:
     """See :class:`~indexapp.storage.protocol.ObjectStore`."""
 
     def __init__(self, storage: Storage, spools: Path) -> None:
-        self._storage = storage
+        self.storage = storage
         self._incoming = SpoolFolder(spools)
 
     def spool(self) -> AbstractContextManager[DiskSpool]:
@@ -74,9 +74,10 @@ class DjangoStore:
 
     def names(self) -> Iterator[str]:
         """See the protocol."""
-        if not self._ask("exists", ""):
+        try:
+            folders, _ = self._ask("listdir", "")
+        except FileNotFoundError:  # nothing was ever put
             return
-        folders, _ = self._ask("listdir", "")
         for folder in folders:
             _, files = self._ask("listdir", folder)
             for file in files:
@@ -95,7 +96,7 @@ class DjangoStore:
     def _ask(self, method: str, *arguments: Any) -> Any:
         """What the storage answers; its library's own errors, whatever they are, mean that nothing is known."""
         try:
-            return getattr(self._storage, method)(*arguments)
+            return getattr(self.storage, method)(*arguments)
         except FileNotFoundError:
             raise
         except Exception as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,19 @@ _WHOLE = 64 * 2**20
 """Up to so many bytes an object is put by one request."""
 _PART = 32 * 2**20
 """Bytes of a part of a larger one; 10,000 parts are the most that S3 takes, so this is for objects up to 312 GiB."""
-_CONNECT, _READ = 3, 20  # seconds
-_ATTEMPTS = 3
+_CONNECT, _READ = 3.0, 20.0  # seconds
+_ATTEMPTS = 2
+"""How often a request is sent at most, so that who asks a server that does not answer waits for less than a minute."""
+_MOST = 3600.0
+_OPTIONS = (
+    "addressing_style",
+    "attempts",
+    "connect_timeout",
+    "endpoint_url",
+    "read_timeout",
+    "region_name",
+    "verify",
+)
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _THERE = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 
@@ -40,39 +52,49 @@ def backend(bucket: str, prefix: str, options: dict[str, str]) -> S3Storage:
     from botocore.config import Config
     from storages.backends.s3 import S3Storage
 
-    known = {"endpoint_url", "region_name", "addressing_style", "verify", "use_ssl"}
-    if unknown := set(options) - known:
+    if unknown := set(options) - set(_OPTIONS):
         raise ValueError(
-            f"An s3 address knows the options {', '.join(sorted(known))}, and not {', '.join(sorted(unknown))}."
+            f"An s3 address knows the options {', '.join(_OPTIONS)}, and not {', '.join(sorted(unknown))}."
         )
     config = Config(
-        connect_timeout=_CONNECT,
-        read_timeout=_READ,
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        connect_timeout=_number(options, "connect_timeout", _CONNECT),
+        read_timeout=_number(options, "read_timeout", _READ),
+        retries={"mode": "standard", "total_max_attempts": int(_number(options, "attempts", _ATTEMPTS))},
         signature_version="s3v4",
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         max_pool_connections=32,
-        s3={"addressing_style": options.pop("addressing_style", "auto"), "payload_signing_enabled": True},
+        s3={"addressing_style": options.get("addressing_style", "auto"), "payload_signing_enabled": True},
     )
-    return S3Storage(bucket_name=bucket, location=prefix, client_config=config, **options)
+    given = {name: options[name] for name in ("endpoint_url", "region_name", "verify") if name in options}
+    return S3Storage(bucket_name=bucket, location=prefix, client_config=config, **given)
+
+
+def _number(options: dict[str, str], name: str, otherwise: float) -> float:
+    try:
+        number = float(options.get(name, otherwise))
+    except ValueError:
+        number = 0
+    if not 0 < number <= _MOST:
+        raise ValueError(f"The option {name} of an s3 address must be a number from 1 to {_MOST:.0f}.")
+    return number
 
 
 class S3Store:
     """See :class:`~indexapp.storage.protocol.ObjectStore`."""
 
     def __init__(self, storage: S3Storage, spools: Path, *, whole: int = _WHOLE, part: int = _PART) -> None:
-        self._storage = storage
+        self.storage = storage
         self._bucket = storage.bucket_name
         self._prefix = f"{storage.location.strip('/')}/".lstrip("/")
         self._incoming = SpoolFolder(spools)
-        self._breaker = Breaker()
+        self.breaker = Breaker()
         self._whole, self._part = whole, part
 
-    @property
+    @cached_property
     def _client(self) -> Any:
-        """One client for each thread, as boto3 wants it."""
-        return self._storage.connection.meta.client
+        """One client for all threads: of boto3's objects it is the one that they may share, and it takes long to make."""
+        return self.storage.connection.meta.client
 
     def _place(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + required(name)}
@@ -82,23 +104,23 @@ class S3Store:
         """The client; what it raises becomes FileNotFoundError, FileExistsError or StorageUnavailable."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        self._breaker.require_closed()
+        self.breaker.require_closed()
         try:
             yield self._client
         except ClientError as error:
             self._tell(error)
         except BotoCoreError as error:
-            self._breaker.failed(str(error))
+            self.breaker.failed(str(error))
             raise StorageUnavailable(str(error)) from error
-        self._breaker.answered()
+        self.breaker.answered()
 
     def _tell(self, error: Any) -> None:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if status >= 500 or code == "SlowDown":  # noqa: PLR2004  a fault of the server's
-            self._breaker.failed(str(error))
+            self.breaker.failed(str(error))
             raise StorageUnavailable(str(error)) from error
-        self._breaker.answered()
+        self.breaker.answered()
         if code in _MISSING:
             raise FileNotFoundError(str(error)) from None
         if code == "InvalidRange":
@@ -166,15 +188,26 @@ class S3Store:
             asked["Range"] = f"bytes={start}-{end}"
         try:
             with self._asking() as client:
-                return _Body(client.get_object(**asked)["Body"], self._breaker, length)
+                return _Body(client.get_object(**asked)["Body"], self.breaker, length)
         except _EndsBeforeError:
-            return _Body(None, self._breaker, 0)
+            return _Body(None, self.breaker, 0)
 
     def stat(self, name: str) -> ObjectState:
         """See the protocol."""
-        with self._asking() as client:
-            head = client.head_object(**self._place(name))
+        try:
+            with self._asking() as client:
+                head = client.head_object(**self._place(name))
+        except FileNotFoundError:
+            self._require_bucket()  # the answer to HEAD has no body that would say what is missing
+            raise
         return ObjectState(head["ContentLength"], head["LastModified"])
+
+    def _require_bucket(self) -> None:
+        try:
+            with self._asking() as client:
+                client.head_bucket(Bucket=self._bucket)
+        except FileNotFoundError:
+            raise StorageUnavailable(f"There is no bucket {self._bucket}.") from None
 
     def delete(self, name: str) -> None:
         """See the protocol."""
@@ -214,7 +247,7 @@ class _Body:
 
     def __init__(self, body: Any, breaker: Breaker, length: int | None) -> None:
         self._body = body
-        self._breaker = breaker
+        self.breaker = breaker
         self._left = length
 
     def read(self, size: int, /) -> bytes:
@@ -226,7 +259,7 @@ class _Body:
         try:
             piece: bytes = self._body.read(size if self._left is None else min(size, self._left))
         except (BotoCoreError, HTTPClientError, OSError) as error:
-            self._breaker.failed(str(error))
+            self.breaker.failed(str(error))
             raise StorageUnavailable(str(error)) from error
         if self._left is not None:
             self._left -= len(piece)

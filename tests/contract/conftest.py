@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.contract.stores import store
+from tests.contract.stores import store, the_first_wins
 
-__all__ = ["store"]
+__all__ = ["store", "the_first_wins"]

@@ -60,7 +60,7 @@ def test_putting_twice_is_putting_once(store: ObjectStore) -> None:
     assert read(store, name) == b"first"
 
 
-def test_one_of_many_who_put_the_same_name_is_the_first(store: ObjectStore) -> None:
+def test_one_of_many_who_put_the_same_name_is_the_first(store: ObjectStore, the_first_wins: bool) -> None:
     name, outcomes = name_of(b"raced"), []
 
     def one(number: int) -> None:
@@ -71,8 +71,9 @@ def test_one_of_many_who_put_the_same_name_is_the_first(store: ObjectStore) -> N
         thread.start()
     for thread in threads:
         thread.join()
-    [(_, winner)] = [outcome for outcome in outcomes if outcome[0]]
-    assert read(store, name) == b"%d" % winner
+    winners = [number for is_new, number in outcomes if is_new]
+    assert len(winners) == 1 or not the_first_wins
+    assert read(store, name) in {b"%d" % winner for winner in winners}
 
 
 def test_a_replaced_object_has_the_new_bytes(store: ObjectStore) -> None:
@@ -141,10 +142,13 @@ def test_missing_objects_are_said_at_once(store: ObjectStore, ask: str) -> None:
         question(name_of(b"nowhere"))
 
 
+NO_NAMES = ["", "../../etc/passwd", "ab/cd", "AB/" + "0" * 62, "ab/" + "0" * 62 + "\n"]
+
+
 @pytest.mark.parametrize("ask", ["open", "stat", "delete"])
-@pytest.mark.parametrize("name", ["", "../../etc/passwd", "ab/cd", "AB/" + "0" * 62, "ab/" + "0" * 62 + "\n"])
-def test_names_that_are_none_reach_no_place(store: ObjectStore, name: str, ask: str) -> None:
+def test_names_that_are_none_reach_no_place(store: ObjectStore, ask: str) -> None:
     question: Callable[[str], object] = getattr(store, ask)
-    with pytest.raises(ValueError) as caught:
-        question(name)
-    assert caught.value.args == (name,)
+    for name in NO_NAMES:
+        with pytest.raises(ValueError) as caught:
+            question(name)
+        assert caught.value.args == (name,)

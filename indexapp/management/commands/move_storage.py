@@ -1,0 +1,70 @@
+"""``manage.py move_storage``: copy the files to another storage while the installation goes on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from indexapp.services import moving
+from indexapp.services.moving import Progress
+from indexapp.storage import ObjectStore, StorageUnavailable, addresses
+
+_EVERY = {True: 0.2, False: 30.0}
+"""Seconds between two lines on a terminal, and elsewhere."""
+
+
+class Command(BaseCommand):
+    """May be broken off and begun again; what is there already is not sent a second time."""
+
+    help = "Copy every file to another storage and prove each copy; then tell which setting to change."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("to", help="an address as TPI_STORAGE_URL takes it")
+        parser.add_argument("--from", dest="source", default="", help="where to copy from, instead of TPI_STORAGE_URL")
+        parser.add_argument("--dry-run", action="store_true", help="count what would be copied")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source, target = options["source"] or settings.TPI_STORAGE_URL, options["to"]
+        if source == target:
+            raise CommandError("Both addresses are the same; give the address of another storage.")
+        self._next = 0.0
+        try:
+            progress = moving.copy_all(
+                _store(source), _store(target), is_rehearsal=options["dry_run"], report=self._show
+            )
+        except StorageUnavailable as error:
+            raise CommandError(f"A storage went away; run the same command again to go on. It said: {error}") from None
+        self._conclude(progress, target, is_rehearsal=options["dry_run"])
+
+    def _show(self, progress: Progress) -> None:
+        is_terminal = self.stderr.isatty()
+        if (now := time.monotonic()) < self._next:
+            return
+        self._next = now + _EVERY[is_terminal]
+        line = f"{progress.done} of {progress.total} files, {progress.copied_bytes / 2**20:.0f} MiB copied"
+        self.stderr.write(f"\r{line}" if is_terminal else line, ending="" if is_terminal else "\n")
+
+    def _conclude(self, progress: Progress, target: str, *, is_rehearsal: bool) -> None:
+        verb = "Would copy" if is_rehearsal else "Copied"
+        self.stdout.write(
+            f"{verb} {progress.copied} files ({progress.copied_bytes} bytes); {progress.already_there} were there already."
+        )
+        if progress.damaged:
+            names = "\n".join(progress.damaged)
+            raise CommandError(f"{len(progress.damaged)} files are missing or damaged and were not copied:\n{names}")
+        if not is_rehearsal:
+            self.stdout.write(
+                f"Now set TPI_STORAGE_URL={target}, restart, and run this command once more with --from and the old address, "
+                "for what was uploaded meanwhile."
+            )
+
+
+def _store(address: str) -> ObjectStore:
+    try:
+        return addresses.store_for(address, settings.TPI_DATA_DIR / "tmp")
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from None
