@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 JOBS ?= 2
-APT_TEST := postgresql-15 nginx chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev \
+APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev \
 	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind \
 	ceph-mon ceph-osd radosgw ceph-common
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup

@@ -30,11 +30,11 @@ def livez(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with 'ok' or what is wrong with it; 503 when one fails.
 
-    Directories are told of and fail nothing: a node that stopped serving tokens because the directory is away would make
-    two outages of one.
+    Directories and the shared cache are told of and fail nothing: nodes that stopped serving because what they all share,
+    and can do without, is away would make two outages of one.
     """
     found = parts()
-    healthy = all(state == "ok" for state in found.values())
+    healthy = all(state == "ok" for name, state in found.items() if name not in _DISPENSABLE)
     status = 200 if healthy else 503
     answer: dict[str, object] = {"status": "ok" if healthy else "failing", "parts": found}
     if healthy and (told := _directories()):
@@ -107,6 +107,7 @@ def _cache() -> str:
     return "ok"
 
 
+_DISPENSABLE = frozenset({"cache"})
 _PROBES: dict[str, Callable[[], str]] = {
     "database": _database,
     "migrations": _migrations,

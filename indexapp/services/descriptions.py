@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from indexapp.services import readme_process
 from indexapp.services.readme_process import Kind
+from tpi_site.kit import shared_cache
 from tpi_site.kit.errors import Unavailable
 
 _RULES = 2
@@ -31,7 +32,7 @@ def rendered(content_type: str, raw: str) -> SafeString:
         return SafeString("")
     digest = hashlib.sha256(f"{content_type}\x00{raw}".encode("utf-8", "replace")).hexdigest()
     key = f"description:{_RULES}:{digest}"
-    html = caches["descriptions"].get(key)
+    html = _kept(key)
     if html is None:
         html = _render_once(key, content_type, raw)
     return SafeString(html)  # sanitised, or escaped, by what made it
@@ -43,14 +44,33 @@ def _render_once(key: str, content_type: str, raw: str) -> str:
     if not lock.acquire(timeout=_PATIENCE):
         return _plain(raw)
     try:
-        html = caches["descriptions"].get(key) or _html(content_type, raw) or _plain(raw)
-        caches["descriptions"].set(key, html, _KEPT_SECONDS)
+        html = _kept(key) or _html(content_type, raw) or _plain(raw)
+        _keep(key, html)
     except Unavailable:  # shown as written this time, and not kept
         return _plain(raw)
     finally:
         _rendering.pop(key, None)
         lock.release()
     return html
+
+
+def _kept(key: str) -> str | None:
+    """What was rendered before, as far as the cache that the nodes share can be asked."""
+    try:
+        html: str | None = caches["descriptions"].get(key)
+    except Exception as error:
+        if not shared_cache.is_away(error):
+            raise
+        return None
+    return html
+
+
+def _keep(key: str, html: str) -> None:
+    try:
+        caches["descriptions"].set(key, html, _KEPT_SECONDS)
+    except Exception as error:
+        if not shared_cache.is_away(error):
+            raise
 
 
 def is_renderable(content_type: str, raw: str) -> bool:

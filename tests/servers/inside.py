@@ -41,6 +41,24 @@ def user(name: str, password: str) -> None:
     users.create(actor=internal("test"), username=name, password=password)
 
 
+def set_password(name: str, password: str) -> None:
+    """Another password for a user."""
+    from accounts.domain.actors import internal
+    from accounts.models import User
+    from accounts.services import users
+
+    users.set_password(actor=internal("test"), user=User.objects.get(username=name), password=password)
+
+
+def disable(name: str) -> None:
+    """Shut a user out."""
+    from accounts.domain.actors import internal
+    from accounts.models import User
+    from accounts.services import users
+
+    users.change(actor=internal("test"), user=User.objects.get(username=name), is_active=False)
+
+
 def index(name: str, **values: Any) -> None:
     """A new index."""
     from accounts.domain.actors import internal
@@ -205,6 +223,49 @@ def enqueue_a_job() -> str:
 
     job: str = async_task("math.sqrt", 4.0)
     return job
+
+
+def enqueue_jobs(count: int) -> list[str]:
+    """So many of those."""
+    return [enqueue_a_job() for _ in range(count)]
+
+
+def enqueue_a_slow_job(seconds: float) -> str:
+    """A job that takes so long."""
+    from django_q.tasks import async_task
+
+    job: str = async_task("time.sleep", seconds)
+    return job
+
+
+def schedule_at_once(rounds: int) -> None:
+    """Two schedulers at the same moment, so often, with a schedule (``race``) that is always due."""
+    from concurrent.futures import ThreadPoolExecutor
+    from datetime import timedelta
+    from threading import Barrier
+
+    from django.db import connections
+    from django.utils import timezone
+    from django_q.models import Schedule
+    from django_q.scheduler import scheduler
+
+    barrier = Barrier(2)
+
+    def one() -> None:
+        connections["default"].ensure_connection()
+        barrier.wait()
+        scheduler()
+        connections.close_all()
+
+    row = Schedule.objects.create(
+        name="race", func="math.sqrt", args="4.0", schedule_type=Schedule.HOURLY, next_run=timezone.now()
+    )
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(rounds):
+            Schedule.objects.filter(pk=row.pk).update(next_run=timezone.now() - timedelta(minutes=1))
+            for done in [pool.submit(one), pool.submit(one)]:
+                done.result()
+    row.delete()
 
 
 def job_has_run(job: str) -> bool:

@@ -1,10 +1,18 @@
-"""Locks that last as long as the transaction."""
+"""Locks over all processes and nodes of an installation: as long as the transaction, or as long as a block."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connection
+
+_LOOK_AGAIN = 0.1  # seconds
 
 
 def hold(name: str) -> None:
@@ -16,6 +24,51 @@ def hold(name: str) -> None:
         raise RuntimeError(f"The lock {name} was asked for outside a transaction.")
     if connection.vendor != "postgresql":
         return
-    key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(name)])
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Take the lock ``name`` for the block, over any number of transactions; waits for whoever has it.
+
+    It ends with the process that has it, however that ends.  Where the database is a file, so is the lock, in the data
+    folder.
+    """
+    with _database_lock(name) if connection.vendor == "postgresql" else _file_lock(name):
+        yield
+
+
+@contextmanager
+def _database_lock(name: str) -> Iterator[None]:
+    """PostgreSQL's lock of the session, tried again and again.
+
+    Who waited for it in a statement would hold a snapshot, and the holder's ``CREATE INDEX CONCURRENTLY`` waits for
+    everybody who holds one.
+    """
+    while not _answer("SELECT pg_try_advisory_lock(%s)", name):
+        time.sleep(_LOOK_AGAIN)
+    try:
+        yield
+    finally:
+        _answer("SELECT pg_advisory_unlock(%s)", name)
+
+
+def _answer(statement: str, name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [_key(name)])
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def _file_lock(name: str) -> Iterator[None]:
+    descriptor = os.open(settings.TPI_DATA_DIR / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -18,6 +18,7 @@ TPI_URL = env.text("TPI_URL").rstrip("/")
 TPI_WORKERS = env.integer("TPI_WORKERS", 2, minimum=1)
 TPI_THREADS = env.integer("TPI_THREADS", 8, minimum=1)
 TPI_DRAIN_SECONDS = env.integer("TPI_DRAIN_SECONDS", 30, minimum=1)
+TPI_JOB_LEASE_SECONDS = env.integer("TPI_JOB_LEASE_SECONDS", 60, minimum=4)
 TPI_ANONYMOUS_READ = env.switch("TPI_ANONYMOUS_READ", default=False)
 TPI_MAX_FILE_SIZE = env.integer("TPI_MAX_FILE_SIZE", 4 * 2**30, minimum=1)
 TPI_ORPHAN_GRACE_HOURS = env.integer("TPI_ORPHAN_GRACE_HOURS", 24, minimum=1)
@@ -195,6 +196,7 @@ STORAGES = {
 Q_CLUSTER = {
     "name": "tpi",
     "orm": "default",
+    "broker_class": "tpi_site.kit.job_broker.LeasingBroker",
     "workers": 1,
     "recycle": 200,
     "timeout": 1800,

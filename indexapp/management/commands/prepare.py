@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -15,16 +16,25 @@ from accounts.services import audit_keys
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
-from tpi_site.kit import schedules, static_files
+from tpi_site.kit import locking, schedules, static_files
 
 
 class Command(BaseCommand):
-    """Idempotent; quick when there is nothing to do."""
+    """Idempotent; quick when there is nothing to do; of several nodes that start at once, one after the other."""
 
     help = "Migrate, create the administrator, the default index and a first token, and print how to begin."
 
+    requires_system_checks = ()  # its own, below, when there is a data folder
+
     def handle(self, *args: Any, **options: Any) -> None:
+        with suppress(OSError):  # which the checks tell of
+            settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check(fail_level=ERROR)
+        with locking.alone("prepare"):
+            started = self._prepare()
+        self.stdout.write(welcome(started))
+
+    def _prepare(self) -> first_start.FirstStart:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
@@ -33,4 +43,4 @@ class Command(BaseCommand):
         started = first_start.run()
         environment.write(settings.TPI_DIRECTORIES)
         audit_keys.prepare()
-        self.stdout.write(welcome(started))
+        return started

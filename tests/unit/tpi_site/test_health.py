@@ -50,7 +50,7 @@ def test_the_shared_cache_is_asked_where_there_is_one(machine: WsgiClient, setti
 def test_a_shared_cache_that_is_away(machine: WsgiClient) -> None:
     with away():
         answer = machine.get("/readyz")
-    assert answer.status == 503
+    assert answer.status == 200, "all nodes share it, and would all be taken out"
     assert answer.json["parts"].pop("cache") == "The shared cache cannot be reached."
     assert answer.json["parts"].pop("database") == "ok"
 

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from indexapp.services import descriptions, readme_process
 from indexapp.services.descriptions import rendered
+from tests.servers import shared_cache
 from tpi_site.kit.errors import Unavailable
 
 
@@ -122,3 +123,8 @@ def test_when_the_renderer_is_busy_the_text_is_shown_as_written_and_not_remember
             descriptions.is_renderable("text/x-rst", "*busy*")
     monkeypatch.undo()
     assert "<em>busy</em>" in rendered("text/x-rst", "*busy*")
+
+
+def test_a_shared_cache_that_is_away_costs_no_rendering() -> None:
+    with shared_cache.away():
+        assert "<em>x</em>" in rendered("text/markdown", "*x*")

@@ -1,0 +1,83 @@
+"""Two nodes behind HAProxy, on one PostgreSQL, one Redis and one folder for the files, each with a data folder of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.servers.haproxy import HAProxy
+from tests.servers.postgres import Postgres
+from tests.servers.redis import Redis
+from tests.servers.tpi import TpiServer
+
+
+def shared_secrets() -> dict[str, str]:
+    """What all nodes of an installation are given alike."""
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    ring = {"current": "a", "keys": {"a": base64.b64encode(secrets.token_bytes(32)).decode()}}
+    return {
+        "TPI_SECRET_KEY": secrets.token_urlsafe(48),
+        "TPI_TOKEN_PEPPER": secrets.token_urlsafe(48),
+        "TPI_KEYRING": "env:CLUSTER_KEYRING",
+        "CLUSTER_KEYRING": json.dumps(ring),
+        "TPI_AUDIT_KEY": key.decode(),
+        "TPI_ADMIN_PASSWORD": "a long enough password",
+    }
+
+
+class Cluster:
+    """A context manager; ``settings`` are further variables of both nodes."""
+
+    def __init__(self, *, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = dict(settings or {})
+        self._stack = ExitStack()
+        self.nodes: list[TpiServer] = []
+        self.first_logs: list[str] = []
+
+    def __enter__(self) -> Self:
+        with self._stack as stack:
+            self.database = stack.enter_context(Postgres())
+            self.redis = stack.enter_context(Redis())
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tpi-shared-")))
+            settings = shared_secrets() | {
+                "TPI_DATABASE_URL": self.database.url,
+                "TPI_CACHE_URL": self.redis.url,
+                "TPI_STORAGE_URL": f"file://{self.folder / 'files'}",
+                "TPI_TRUSTED_PROXIES": "127.0.0.0/8",
+                "TPI_WORKERS": "1",
+            }
+            self.nodes = [TpiServer(settings=settings | self._settings) for _ in range(2)]
+            for node in self.nodes:
+                stack.callback(node.close)
+            self.proxy = HAProxy([node.port for node in self.nodes])
+            for node in self.nodes:  # both at once, on an empty database
+                node.start_without_waiting()
+            for node in self.nodes:
+                node.wait_until_alive()
+            self.first_logs = [node.log for node in self.nodes]
+            stack.enter_context(self.proxy)
+            self.proxy.wait_until(node0="UP", node1="UP")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Where clients come."""
+        return self.proxy.url
+
+    def ask(self, statement: str) -> list[str]:
+        """What the database says."""
+        return self.database.ask(statement, "tpi")
