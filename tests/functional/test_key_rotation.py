@@ -14,8 +14,8 @@ from threading import Event
 
 import pytest
 
-from tests.functional.artefacts import Artefact, build, fresh_name
-from tests.functional.client_tools import Home
+from tests.functional.artefacts import build, fresh_name
+from tests.functional.client_tools import Artefact, Home
 from tests.functional.conftest import make_cast
 from tests.functional.installers import Pip
 from tests.functional.publishers import Uv
@@ -73,8 +73,15 @@ def test_a_rotation_and_a_removal_without_a_restart(server: TpiServer, home: Hom
             done += 1
         return done
 
-    with ThreadPoolExecutor(1) as pool:
-        downloads = pool.submit(download_on)
+    def upload_on() -> list[Artefact]:
+        done: list[Artefact] = []
+        while not ended.is_set() or not done:
+            done.append(build(tmp_path, fresh_name(), kinds="wheel"))
+            Uv().publish(home, done[-1], f"{server.url}/legacy/", cast.owner).require_success()
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        downloads, uploads = pool.submit(download_on), pool.submit(upload_on)
         try:
             for _ in range(2):
                 old = current(server)
@@ -90,7 +97,8 @@ def test_a_rotation_and_a_removal_without_a_restart(server: TpiServer, home: Hom
     later = build(tmp_path, fresh_name(), kinds="wheel")
     Uv().publish(home, later, f"{server.url}/legacy/", cast.owner).require_success()
     with Session(server.url, cast.headers) as session:
-        assert session.download(address(session, later)).body == later.files[0].read_bytes()
+        for each in (*uploads.result(), later):
+            assert session.download(address(session, each)).body == each.files[0].read_bytes()
 
 
 def test_a_rotation_that_is_killed_half_way_is_finished(server: TpiServer) -> None:

@@ -74,8 +74,8 @@ def _rewrap_column(column: SealedColumn, ring: KeyRing, outcome: Outcome, on_pro
 
 
 def _write(column: SealedColumn, changes: list[tuple[str, int, str]]) -> None:
-    quoted = connection.ops.quote_name
-    table, field = quoted(column.model._meta.db_table), quoted(column.model._meta.get_field(column.field).column)
+    fields = column.model._meta
+    table, field = connection.ops.quote_name(fields.db_table), connection.ops.quote_name(column.field)
     statement = f"UPDATE {table} SET {field} = %s WHERE id = %s AND {field} = %s"  # noqa: S608  names of our own models
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(statement, changes)

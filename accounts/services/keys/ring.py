@@ -6,6 +6,8 @@ alone: no text under a key that is being removed can appear after the texts were
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from accounts.domain.actors import Actor
@@ -25,7 +27,7 @@ def add_key(*, actor: Actor) -> str:
         locking.hold(rings.LOCK)
         before = rings.key_ring()
         ring = rings.with_new_key(before)
-        _note(actor, "keys.add", ring.current, {"before": before.current, "after": ring.current})
+        _note(actor, "keys.add", ring.current, before=before.current, after=ring.current)
         rings.replace_file(ring)  # last: a new key without its audit entry must not be
     return ring.current
 
@@ -38,7 +40,7 @@ def remove_key(*, actor: Actor, key_id: str) -> None:
         locking.hold(rings.LOCK)
         ring = rings.key_ring()
         require_unused(ring, key_id)
-        _note(actor, "keys.remove", key_id, {})
+        _note(actor, "keys.remove", key_id)
         rings.replace_file(rings.without_key(ring, key_id))
 
 
@@ -68,5 +70,5 @@ def _require_file(instead: str) -> None:
         )
 
 
-def _note(actor: Actor, action: str, key_id: str, detail: dict[str, str]) -> None:
+def _note(actor: Actor, action: str, key_id: str, **detail: Any) -> None:
     audit.record(actor=actor, action=action, object_type="keyring", object_name=key_id, **detail)

@@ -19,7 +19,10 @@ _REST = len(VERSION) + 2  # where the key's id begins, counted from one
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """``field`` of ``model`` holds wrapped texts; ``purpose`` says of the value of ``bound_to`` what they are wrapped for."""
+    """``field`` of ``model``, whose column has the same name, holds wrapped texts.
+
+    ``purpose`` says of the value of ``bound_to`` what they are wrapped for.
+    """
 
     words: str
     model: type[Model]
