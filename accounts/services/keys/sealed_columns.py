@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Model, QuerySet, Value
-from django.db.models.functions import StrIndex, Substr
+from django.db.models.functions import Concat, StrIndex, Substr
 
 from accounts.models import AuditSink, Authenticator, Directory
 from accounts.services import audit_senders, one_time_codes
@@ -29,6 +29,8 @@ class SealedColumn:
     field: str
     bound_to: str
     purpose: Callable[[Any], str]
+    is_all_sealed: bool = False
+    """Whether an empty field says that something lies plain, not that there is nothing."""
 
     def rows(self) -> QuerySet[Any]:
         """The rows that hold a wrapped text."""
@@ -38,9 +40,13 @@ class SealedColumn:
         """The rows whose text another key than ``current`` wraps."""
         return self.rows().exclude(**{f"{self.field}__startswith": f"{VERSION}.{current}."})
 
+    def plain(self) -> int:
+        """How many rows hold no wrapped text."""
+        return self.model._base_manager.filter(**{self.field: ""}).count()  # noqa: SLF001  as above
+
     def by_key(self) -> dict[str, int]:
         """How many texts each key wraps, by its id; one statement."""
-        rest = Substr(self.field, _REST)
+        rest = Concat(Substr(self.field, _REST), Value("."))  # also where a broken text has no point
         key_id = Substr(rest, 1, StrIndex(rest, Value(".")) - 1)
         found = self.rows().order_by().values_list(key_id).annotate(Count("pk"))
         return dict(found)
