@@ -17,12 +17,15 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Declare what runs by the clock, what is measured, and what the app puts into the console."""
         from accounts.services import left_behind
+        from accounts.services.keys import sealed_columns
 
         _declare_jobs()
         _declare_figures()
         _keep_evidence()
         _enter_console()
         left_behind.register(left_behind.identity)
+        for column in sealed_columns.OURS:
+            sealed_columns.register(column)
 
 
 def _declare_jobs() -> None:

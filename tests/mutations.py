@@ -7,7 +7,7 @@ are missing in it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accounts.domain.actors import Actor
@@ -27,6 +27,8 @@ from accounts.services import (
 )
 from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
+from accounts.services.keys import rewrapping
+from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
 from tests.builders.wheels import build_wheel
@@ -35,6 +37,7 @@ from tests.factories.directories import map_group, silent_directory, silent_valu
 from tests.factories.factors import begun, code_of, with_factor
 from tests.factories.people import PASSWORD, SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
+from tpi_site.kit import key_ring
 
 
 class World:
@@ -62,11 +65,20 @@ class World:
         self.sink = AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
         self.directory = silent_directory()
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
+        self.spare_key = _spare_key()
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     def person(self, actor: Actor) -> User:
         """The actor as a row; somebody else for nobody."""
         return self.newcomer if actor.user_id is None else User.objects.get(pk=actor.user_id)
+
+
+def _spare_key() -> str:
+    """A key of the ring that wraps nothing."""
+    ring = key_ring.key_ring()
+    larger = key_ring.with_new_key(ring)
+    key_ring.replace_file(replace(larger, current=ring.current))
+    return larger.current
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,21 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
         f"operator {SECURES}",
+    ),
+    "accounts.services.keys.ring.add_key": Mutation(
+        lambda world, actor: key_rings.add_key(actor=actor),
+        "keys.add",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.ring.remove_key": Mutation(
+        lambda world, actor: key_rings.remove_key(actor=actor, key_id=world.spare_key),
+        "keys.remove",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.rewrapping.rewrap_all": Mutation(
+        lambda world, actor: rewrapping.rewrap_all(actor=actor),
+        "keys.rewrap",
+        ADMINISTRATOR,
     ),
     "accounts.services.audit_export.export": Mutation(
         lambda world, actor: audit_export.export(actor=actor, form="csv"),

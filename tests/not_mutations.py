@@ -5,6 +5,7 @@ from __future__ import annotations
 NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
+    "accounts.services.keys.status.status": "asks",
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.refusals.note": "writes the evidence of what was refused",
     "accounts.services.directories.departures.end": "a part of a sync and of a sign-in, whose actor is the directory",

@@ -10,6 +10,7 @@ from accounts.api.audit import AuditViewSet
 from accounts.api.audit_sinks import SinkViewSet
 from accounts.api.directories import DirectoryViewSet
 from accounts.api.directory_jobs import DirectoryJobViewSet
+from accounts.api.encryption import EncryptionViewSet
 from accounts.api.group_mappings import MappingViewSet
 from accounts.api.members import MemberViewSet
 from accounts.api.service_accounts import ServiceAccountViewSet
@@ -54,6 +55,7 @@ urlpatterns = [
     path("alarms/", AlarmViewSet.at(get="list"), name="alarms"),
     path("alarms/<int:id>/", AlarmViewSet.at(get="retrieve"), name="alarm"),
     path("alarms/<int:id>/end/", AlarmViewSet.at(post="end"), name="alarm-end"),
+    path("encryption/", EncryptionViewSet.at(get="retrieve"), name="encryption"),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
     path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
     path("audit/sinks/", SinkViewSet.at(**_ROWS), name="audit-sinks"),

@@ -61,6 +61,7 @@ def create(
             raise Conflict(f"There is a sink '{name}' already; choose another name.", code="sink-exists")
         if not from_the_beginning:
             sink.cursor = _newest()
+        sink.secret = sealing.resealed(sink.secret, PURPOSE)
         sink.save(force_insert=True)
         audit.record(actor=actor, action="audit-sink.create", subject=sink, after=_described(sink))
     return sink

@@ -31,9 +31,9 @@ def begin(*, actor: Actor, user: User) -> int:
         raise Conflict(
             "A service account signs in with tokens alone and needs no second factor.", code="service-account"
         )
-    secret = sealing.seal(one_time_codes.make_secret(), purpose(user))
     with transaction.atomic():
         locking.hold(purpose(user))
+        secret = sealing.seal(one_time_codes.make_secret(), purpose(user))
         Authenticator.objects.filter(user=user, confirmed_at=None).delete()
         row = Authenticator.objects.create(user=user, secret=secret)
         audit.record(actor=actor, action="factor.begin", subject=user)

@@ -102,7 +102,12 @@ def _fail(user: User, counts: dict[str, int], names: dict[str, int]) -> NoReturn
 
 def purpose(user: User) -> str:
     """What an authenticator's secret is sealed for."""
-    return f"authenticator:{user.pk}"
+    return purpose_for(user.pk)
+
+
+def purpose_for(user_id: int) -> str:
+    """As :func:`purpose`, by the account's number."""
+    return f"authenticator:{user_id}"
 
 
 def recovery_digest(user: User, code: str) -> str:

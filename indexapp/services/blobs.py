@@ -7,17 +7,22 @@ lock, and whoever comes second sees what the first did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.services.keys.sealed_columns import SealedColumn
 from indexapp.models import Blob
-from indexapp.storage import Spool, StoredBlob, default_storage
+from indexapp.storage import BlobDamaged, Spool, StoredBlob, default_storage
+from indexapp.storage.sealed_files import purpose
 from tpi_site.kit import locking
+from tpi_site.kit.key_ring import LOCK
 
 _BATCH = 1000
+SEALED = SealedColumn("blobs", Blob, "sealed_key", "object_name", purpose, is_all_sealed=True)
+"""Where the keys of the objects are, for the rotation."""
 
 
 class BlobVanishedError(Exception):
@@ -40,20 +45,36 @@ class Stored:
 
 def store(sha256: str, spool: Spool) -> Stored:
     """Put the spooled bytes under their digest; call it before the transaction."""
-    put = default_storage().put(sha256, spool)
+    rows = Blob.objects.filter(sha256=sha256).values_list("sealed_key", flat=True)
+    put = default_storage().put(sha256, spool, lambda: rows.first() or "")
     return Stored(sha256, put.blob, is_new=put.is_new)
 
 
 def claim(*stored: Stored) -> dict[str, int]:
     """The keys of the rows of the stored bytes by digest; call it once, inside the transaction that refers to them."""
     wanted = {each.sha256: each for each in stored}
+    _hold_keys(list(wanted.values()))
     for each in sorted(
         wanted.values(), key=lambda one: one.object_name
     ):  # one order for all, so that none waits for another
         _hold(each.object_name)
         if not default_storage().exists(each.object_name):
             raise BlobVanishedError(each.sha256)
-    return _rows(list(wanted.values()))
+    return _rows([_under_current_key(each) for each in wanted.values()])
+
+
+def _hold_keys(stored: list[Stored]) -> None:
+    """Keep the ring's keys where they are until the end of the transaction."""
+    if any(each.place.sealed_key for each in stored):
+        locking.hold_shared(LOCK)
+
+
+def _under_current_key(stored: Stored) -> Stored:
+    """What is put under a key that was removed since is put once more."""
+    try:
+        return replace(stored, place=default_storage().under_current_key(stored.place))
+    except BlobDamaged:
+        raise BlobVanishedError(stored.sha256) from None
 
 
 def _hold(object_name: str) -> None:
@@ -92,11 +113,14 @@ def _rows(stored: list[Stored]) -> dict[str, int]:
 def _correct(key: int, stored: Stored, object_name: str, sealed_key: str) -> None:
     """Let a row that was there before speak of the object that was put.
 
-    It may be another one (sealed, where the old one lies plain), or the same name put anew with a key of its own.
+    It may be another one (sealed, where the old one lies plain), or the same name put anew with a key of its own, by this
+    upload or by one that died since.
     """
     place = stored.place
-    is_other_object = object_name != place.object_name
-    if is_other_object or (stored.is_new and sealed_key != place.sealed_key):
+    is_same = object_name == place.object_name and (
+        sealed_key == place.sealed_key or default_storage().is_same_key(place, sealed_key)
+    )
+    if not is_same:
         Blob.objects.filter(pk=key).update(object_name=place.object_name, sealed_key=place.sealed_key)
 
 

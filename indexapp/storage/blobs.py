@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from indexapp.storage import sealed_files
 from indexapp.storage.names import name_of
 from indexapp.storage.protocol import ObjectState, ObjectStore, Readable, Spool
 from indexapp.storage.sealed_files import BEFORE, HEAD, SealedSpool
-from tpi_site.kit.key_ring import key_ring
+from tpi_site.kit.key_ring import WrapBroken, key_ring
 
 log = logging.getLogger(__name__)
 _PIECE = 256 * 1024
@@ -71,29 +71,57 @@ class BlobStorage:
         """The name under which a content with this digest (64 hex digits) is put now."""
         return name_of(key_ring().name_of(sha256) if self.encrypting else sha256)
 
-    def put(self, sha256: str, spool: Spool) -> Put:
-        """Keep the spooled bytes durably; the same content twice is the same as once."""
+    def put(self, sha256: str, spool: Spool, known_key: Callable[[], str] = str) -> Put:
+        """Keep the spooled bytes durably; the same content twice is the same as once.
+
+        ``known_key`` tells the wrapped key that a row has for it, or nothing: the head of an object keeps the key that
+        wrapped it first, which may have left the ring since.
+        """
         name, size = self.object_name(sha256), spool.size
         if not isinstance(spool, SealedSpool):
             return Put(StoredBlob(name, size), self.objects.put(name, spool))
         blob = StoredBlob(name, size, spool.finish(name, key_ring()))
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
-        there = self._whole(name, size)
+        there = self._whole(name, size, lambda: (known_key(), blob.sealed_key))
         if there is not None:
             return Put(there, is_new=False)
         self.objects.replace(name, spool.inner)  # nobody could ever have read it
         return Put(blob, is_new=True)
 
-    def _whole(self, name: str, size: int) -> StoredBlob | None:
-        """The object of this name if its head opens and its size is right; its key may be known to no row yet."""
+    def _whole(self, name: str, size: int, others: Callable[[], Iterable[str]] = tuple) -> StoredBlob | None:
+        """The object of this name if its size is right and its head opens, with the key it names or one of ``others``."""
         with suppress(FileNotFoundError, SegmentBroken):
             before = _read_all(self.objects.open(name, 0, BEFORE), BEFORE)
-            blob = StoredBlob(name, size, sealed_files.wrapped_key_in(before))
-            sealed_files.require_head(_key_of(blob), before)
-            if self.objects.stat(name).size == blob.stored_size:
+            blob = self._opening(name, size, before, [sealed_files.wrapped_key_in(before)])
+            blob = blob or self._opening(name, size, before, others())
+            if blob is not None and self.objects.stat(name).size == blob.stored_size:
                 return blob
         return None
+
+    def _opening(self, name: str, size: int, before: bytes, keys: Iterable[str]) -> StoredBlob | None:
+        for blob in (StoredBlob(name, size, wrapped) for wrapped in keys if wrapped):
+            with suppress(SegmentBroken):
+                sealed_files.require_head(_key_of(blob), before)
+                return blob
+        return None
+
+    def under_current_key(self, blob: StoredBlob) -> StoredBlob:
+        """``blob`` with its key wrapped by the ring's current one; raises BlobDamaged where no key of the ring opens it."""
+        if not blob.sealed_key:
+            return blob
+        try:
+            wrapped = key_ring().rewrapped(blob.sealed_key, sealed_files.purpose(blob.object_name))
+        except WrapBroken as error:
+            raise BlobDamaged(f"{blob.object_name}: its key: {error}") from None
+        return replace(blob, sealed_key=wrapped)
+
+    def is_same_key(self, blob: StoredBlob, wrapped: str) -> bool:
+        """Whether ``wrapped`` is the key of ``blob`` too, perhaps wrapped by another key of the ring."""
+        try:
+            return _key_of(blob).to_bytes() == _key_of(replace(blob, sealed_key=wrapped)).to_bytes()
+        except SegmentBroken:
+            return False
 
     def exists(self, object_name: str) -> bool:
         """Whether there is such an object."""

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from indexapp.domain import segments
 from indexapp.domain.segments import SegmentBroken, StreamCipher, StreamKey
 from indexapp.storage.protocol import Spool
-from tpi_site.kit.key_ring import KeyRing, WrapBroken
+from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_id_of
 
 HEAD = 256
 _MAGIC = b"TPI1"
@@ -86,8 +86,13 @@ class SealedSpool:
         return self._sealed.size
 
     def finish(self, object_name: str, ring: KeyRing) -> str:
-        """Write the last segment and the head for ``object_name``; returns the wrapped key."""
+        """Write the last segment and the head for ``object_name``; returns the wrapped key.
+
+        Once more, perhaps after a rotation, the key is wrapped with what is current then, and the head stays as it is.
+        """
         if self._wrapped:  # put before, and perhaps being read already
+            if key_id_of(self._wrapped) != ring.current:
+                self._wrapped = ring.wrap(self.key.to_bytes(), purpose(object_name))
             return self._wrapped
         self._sealed.finish()
         wrapped = ring.wrap(self.key.to_bytes(), purpose(object_name))

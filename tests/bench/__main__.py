@@ -19,7 +19,7 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import files, growth, identity, memory, peers, rights, starting
+from tests.bench.lines import files, growth, identity, keys, memory, peers, rights, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -139,6 +139,11 @@ def asking(table: Table, scale: Scale, folder: Path) -> None:
     rights.measure_rights(table, few, many, scale.people, scale.effort.rounds)
 
 
+def rotating(table: Table, scale: Scale, folder: Path) -> None:
+    """Keys wrapped anew."""
+    keys.measure_rotation(table, Installation(folder, "keys"), scale.giant // 2**14)
+
+
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "start": start,
     "reads": reads,
@@ -146,6 +151,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "growth": growing,
     "people": people,
     "rights": asking,
+    "keys": rotating,
     "peers": others,
 }
 

@@ -67,6 +67,45 @@ def index(name: str, **values: Any) -> None:
     indexes.create(actor=internal("test"), name=name, **values)
 
 
+def sealed_blobs(number: int) -> int:
+    """Rows of blobs, without objects, whose keys are wrapped as they should be; returns how many."""
+    from hashlib import sha256
+
+    from indexapp.models import Blob
+    from indexapp.storage.sealed_files import purpose
+    from tpi_site.kit.key_ring import key_ring
+
+    ring = key_ring()
+    digests = [sha256(str(each).encode()).hexdigest() for each in range(number)]
+    rows = [
+        Blob(sha256=each, size=1, object_name=each, sealed_key=ring.wrap(bytes.fromhex(each), purpose(each)))
+        for each in digests
+    ]
+    return len(Blob.objects.bulk_create(rows, batch_size=500))
+
+
+def wrapped_with() -> dict[str, int]:
+    """How many texts each key wraps."""
+    from collections import Counter
+
+    from accounts.services.keys import sealed_columns
+
+    found: Counter[str] = Counter()
+    for column in sealed_columns.columns():
+        found.update(column.by_key())
+    return dict(found)
+
+
+def opening_blobs() -> int:
+    """How many blobs have a key that the ring opens; all must."""
+    from indexapp.models import Blob
+    from indexapp.storage.sealed_files import purpose
+    from tpi_site.kit.key_ring import key_ring
+
+    ring = key_ring()
+    return sum(bool(ring.unwrap(blob.sealed_key, purpose(blob.object_name))) for blob in Blob.objects.iterator())
+
+
 def cast() -> dict[str, str]:
     """Tokens of those who appear in the functional tests, and the indexes they use: ``second``, and ``both`` as a group."""
     index("second")

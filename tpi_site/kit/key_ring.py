@@ -12,6 +12,7 @@ import base64
 import binascii
 import hmac
 import json
+import logging
 import os
 import secrets
 from collections.abc import Mapping
@@ -25,7 +26,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
+log = logging.getLogger(__name__)
 VERSION = "s1"
+LOCK = "key-ring"
+"""Held with others while a wrapped text is written, alone while the ring changes (:mod:`tpi_site.kit.locking`)."""
 _NONCE = 12  # bytes
 _KEY = 32  # bytes
 
@@ -70,6 +74,10 @@ class KeyRing:
         except (InvalidTag, binascii.Error, ValueError):
             raise WrapBroken("It was changed, or wrapped for something else.") from None
 
+    def rewrapped(self, text: str, purpose: str) -> str:
+        """``text`` under the current key, or as it is when that wraps it already; raises WrapBroken."""
+        return text if key_id_of(text) == self.current else self.wrap(self.unwrap(text, purpose), purpose)
+
     def name_of(self, digest: str) -> str:
         """64 hex digits that only a holder of the ring can tell from a content's digest (HMAC-SHA256)."""
         return hmac.digest(self.naming, digest.encode("ascii"), sha256).hex()
@@ -85,22 +93,52 @@ def _bound(purpose: str) -> bytes:
 
 
 def key_ring() -> KeyRing:
-    """The key ring that ``TPI_KEYRING`` names; made (mode 0600) when a file of the installation's own is not there yet."""
+    """The key ring that ``TPI_KEYRING`` names; made (mode 0600) when a file of the installation's own is not there yet.
+
+    A file that was replaced is read again at once, so that rotation needs no restart.
+    """
     scheme, _, place = settings.TPI_KEYRING.partition(":")
     if scheme == "env":
         return _parsed(os.environ.get(place, ""))
     return _from_file(Path(place))
 
 
-@lru_cache(maxsize=4)
+_State = tuple[int, int, int]
+_read: dict[Path, tuple[_State, KeyRing]] = {}
+
+
 def _from_file(path: Path) -> KeyRing:
+    known = _read.get(path)
     try:
-        text = path.read_text(encoding="ascii")
+        state = _state(path)
+        if known is not None and known[0] == state:
+            return known[1]
+        ring = _parsed(path.read_text(encoding="ascii"))
     except FileNotFoundError:
-        text = _make(path)
-    except (OSError, UnicodeDecodeError) as error:
+        if known is not None:  # never another one in place of a ring that was here: what it sealed would be lost
+            return known[1]
+        ring = _parsed(_make(path))
+        state = _state(path)
+    except (OSError, UnicodeDecodeError, KeyRingBroken) as error:
+        if known is not None:
+            log.warning("The key ring %s cannot be read again; the keys read before serve on: %s", path, error)
+            return known[1]
+        if isinstance(error, KeyRingBroken):
+            raise
         raise KeyRingBroken(f"The key ring {path} cannot be read: {error}.") from None
-    return _parsed(text)
+    _read[path] = (state, ring)
+    return ring
+
+
+def _state(path: Path) -> _State:
+    found = path.stat()
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def forget() -> None:
+    """Empty this process's memory of ring files."""
+    _read.clear()
+    _parsed.cache_clear()
 
 
 @lru_cache(maxsize=4)
@@ -123,29 +161,85 @@ def _naming_of(keys: Mapping[str, bytes]) -> bytes:
     return hmac.digest(next(iter(keys.values()), b""), b"tpi naming", sha256)
 
 
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(_KEY)).decode()
+def as_json(ring: KeyRing) -> str:
+    """The ring as it is written down: it holds the keys themselves."""
+    return json.dumps(
+        {
+            "current": ring.current,
+            "keys": {key_id: base64.b64encode(key).decode() for key_id, key in ring.keys.items()},
+            "created": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in ring.created.items()},
+            "naming": base64.b64encode(ring.naming).decode(),
+        }
+    )
+
+
+def with_new_key(ring: KeyRing) -> KeyRing:
+    """The ring with one more key, which is current; objects keep their names."""
+    key_id = secrets.token_hex(4)
+    while key_id in ring.keys:
+        key_id = secrets.token_hex(4)
+    keys = {**ring.keys, key_id: secrets.token_bytes(_KEY)}
+    return KeyRing(key_id, keys, {**ring.created, key_id: datetime.now(UTC)}, ring.naming)
+
+
+def without_key(ring: KeyRing, key_id: str) -> KeyRing:
+    """The ring without a key that is not current; objects keep their names."""
+    keys = {name: key for name, key in ring.keys.items() if name != key_id}
+    created = {name: moment for name, moment in ring.created.items() if name != key_id}
+    return KeyRing(ring.current, keys, created, ring.naming)
+
+
+def is_file() -> bool:
+    """Whether the product can write the ring: it is a file, not a variable."""
+    return settings.TPI_KEYRING.startswith("file:")
+
+
+def replace_file(ring: KeyRing) -> None:
+    """Write ``ring`` in place of the installation's; whoever reads sees the old one or the new one, also after a crash."""
+    path = Path(settings.TPI_KEYRING.partition(":")[2])
+    candidate = _written_beside(path, as_json(ring))
+    try:
+        candidate.replace(path)
+    finally:
+        candidate.unlink(missing_ok=True)
+    _make_durable(path.parent)
+
+
+def _written_beside(path: Path, text: str) -> Path:
+    candidate = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        candidate.unlink()
+        raise
+    return candidate
+
+
+def _make_durable(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _make(path: Path) -> str:
     """Write a new ring so that of two first starts at once both read the same one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    candidate = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     key_id = secrets.token_hex(4)
-    ring = {
-        "current": key_id,
-        "keys": {key_id: _new_key()},
-        "created": {key_id: datetime.now(UTC).isoformat(timespec="seconds")},
-        "naming": _new_key(),
-    }
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    keys = {key_id: secrets.token_bytes(_KEY)}
+    candidate = _written_beside(
+        path, as_json(KeyRing(key_id, keys, {key_id: datetime.now(UTC)}, secrets.token_bytes(_KEY)))
+    )
     try:
-        os.write(descriptor, json.dumps(ring).encode("ascii"))
-        os.fsync(descriptor)
         os.link(candidate, path)
     except FileExistsError:
         pass
     finally:
-        os.close(descriptor)
         candidate.unlink()
+    _make_durable(path.parent)
     return path.read_text(encoding="ascii")

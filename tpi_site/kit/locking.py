@@ -20,12 +20,21 @@ def hold(name: str) -> None:
 
     SQLite's immediate transactions already are the only writer, so nothing needs to be taken there.
     """
+    _take(name, "pg_advisory_xact_lock")
+
+
+def hold_shared(name: str) -> None:
+    """As :func:`hold`, beside others that hold it so; waits for, and keeps off, whoever holds it alone."""
+    _take(name, "pg_advisory_xact_lock_shared")
+
+
+def _take(name: str, function: str) -> None:
     if not connection.in_atomic_block:
         raise RuntimeError(f"The lock {name} was asked for outside a transaction.")
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(name)])
+        cursor.execute(f"SELECT {function}(%s)", [_key(name)])
 
 
 def _key(name: str) -> int:

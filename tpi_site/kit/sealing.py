@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from django.db import connection
+
+from tpi_site.kit import locking
 from tpi_site.kit.errors import Unavailable
-from tpi_site.kit.key_ring import KeyRing, KeyRingBroken, WrapBroken, key_ring
+from tpi_site.kit.key_ring import LOCK, KeyRing, KeyRingBroken, WrapBroken, key_ring
 
 
 def seal(secret: str, purpose: str) -> str:
-    """``secret`` sealed for ``purpose``, as printable text that names the key; empty stays empty."""
-    return key_ring().wrap(secret.encode(), purpose) if secret else ""
+    """``secret`` sealed for ``purpose``, as printable text that names the key; empty stays empty.
+
+    Call it inside the transaction that writes it: no key is removed until that has ended.
+    """
+    if not secret:
+        return ""
+    if connection.in_atomic_block:
+        locking.hold_shared(LOCK)
+    return key_ring().wrap(secret.encode(), purpose)
+
+
+def resealed(sealed: str, purpose: str) -> str:
+    """What was sealed before the transaction that is to write it, sealed with what is current now."""
+    return seal(unseal(sealed, purpose), purpose)
 
 
 def unseal(sealed: str, purpose: str) -> str:
@@ -25,4 +40,4 @@ def unseal(sealed: str, purpose: str) -> str:
         ) from None
 
 
-__all__ = ["KeyRing", "KeyRingBroken", "key_ring", "seal", "unseal"]
+__all__ = ["KeyRing", "KeyRingBroken", "key_ring", "resealed", "seal", "unseal"]

@@ -18,7 +18,7 @@ from accounts.permissions import require_person
 from accounts.services import audit, last_administrator
 from accounts.services.directories import switching
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, InvalidFields, NotFound
-from tpi_site.kit.sealing import seal, unseal
+from tpi_site.kit.sealing import resealed, seal, unseal
 
 EDITABLE = frozenset(directory_fields.LABELS)
 ADMINISTRATOR = "administrator"
@@ -40,7 +40,7 @@ _MORE = ("user_template", "user_filter", "name_attribute", "group_base", "group_
 
 def settings_of(directory: Directory) -> DirectorySettings:
     """The row as the clients take it, with the bind account's password in clear."""
-    return plain_settings(directory, unseal(directory.bind_password, _purpose(directory.name)))
+    return plain_settings(directory, unseal(directory.bind_password, purpose(directory.name)))
 
 
 def plain_settings(directory: Directory, password: str) -> DirectorySettings:
@@ -58,7 +58,8 @@ def spellings_of(directory: Directory) -> int:
     return len(DirectorySettings(**given).names)
 
 
-def _purpose(name: str) -> str:
+def purpose(name: str) -> str:
+    """What the bind password of the directory with this name is sealed for."""
     return f"directory:{name}"
 
 
@@ -73,6 +74,7 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
         if (present := Directory.objects.filter(name=name).first()) is not None:
             require_kept(present)
             raise Conflict(f"There is a directory named '{name}' already.", code="directory-exists")
+        directory.bind_password = resealed(directory.bind_password, purpose(directory.name))
         directory.save()
         audit.record(actor=actor, action="directory.create", subject=directory, after=_shown(values))
     return directory
@@ -253,7 +255,7 @@ def _set(actor: Actor, directory: Directory, values: dict[str, Any]) -> None:
 
 
 def _kept(directory: Directory, name: str, value: Any) -> Any:
-    return seal(value, _purpose(directory.name)) if name == "bind_password" else value
+    return seal(value, purpose(directory.name)) if name == "bind_password" else value
 
 
 def faults(directory: Directory, values: Mapping[str, Any], *, by_person: bool) -> list[Fault]:
@@ -268,7 +270,7 @@ def faults(directory: Directory, values: Mapping[str, Any], *, by_person: bool) 
     wrong = _out_of_limits(changed)
     plain = _field_faults(changed, exclude={fault.field for fault in wrong})
     if not any(fault.field == "kind" for fault in plain):
-        password = values.get("bind_password", unseal(directory.bind_password, _purpose(directory.name)))
+        password = values.get("bind_password", unseal(directory.bind_password, purpose(directory.name)))
         wrong += directory_settings.faults(plain_settings(changed, str(password)))
     wrong += plain
     if by_person and (places := _leads_elsewhere(directory, values)):

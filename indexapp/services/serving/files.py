@@ -12,6 +12,7 @@ from indexapp.services.serving import project_pages
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import StoredBlob
+from tpi_site.kit.key_ring import key_id_of, key_ring
 
 _MOST = 20_000
 
@@ -44,7 +45,7 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     """
     key = (index.pk, path)
     served = _files.get(key)
-    if served is not None and served.checked_at == watermark.serial:
+    if served is not None and served.checked_at == watermark.serial and _has_key(served.stored):
         return served
     served = _look_up(index, path, watermark)
     with _lock:
@@ -55,6 +56,11 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
             while len(_files) > _MOST:
                 _files.popitem(last=False)
     return served
+
+
+def _has_key(stored: StoredBlob) -> bool:
+    """Whether the key ring still has what wraps the key; since a rotation the row may name another."""
+    return not stored.sealed_key or key_id_of(stored.sealed_key) in key_ring().keys
 
 
 def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:

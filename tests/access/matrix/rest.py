@@ -76,6 +76,7 @@ def rest() -> dict[str, Row]:
         "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
+        "api:encryption": reads(SEES_ALL),
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),

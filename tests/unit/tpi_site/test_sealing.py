@@ -21,7 +21,7 @@ def ring(settings, tmp_path: Path) -> Path:
 def _write(path: Path, current: str, **keys: bytes) -> None:
     encoded = {name: base64.b64encode(key).decode() for name, key in keys.items()}
     path.write_text(json.dumps({"current": current, "keys": encoded}))
-    key_ring._from_file.cache_clear()
+    key_ring.forget()
 
 
 def test_a_sealed_secret_opens_again_and_does_not_show_itself(ring: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_ring_may_come_from_the_environment(settings, monkeypatch: pytest.Monk
 )
 def test_a_broken_ring_is_told(ring: Path, text: str) -> None:
     ring.write_text(text)
-    key_ring._from_file.cache_clear()
+    key_ring.forget()
 
     with pytest.raises(sealing.KeyRingBroken):
         sealing.key_ring()

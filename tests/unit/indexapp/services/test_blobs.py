@@ -3,8 +3,10 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,6 +18,8 @@ from tests import evidence
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.publishing import make_index, published, upload
+from tpi_site.kit import key_ring
+from tpi_site.kit.key_ring import key_id_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -155,3 +159,74 @@ def test_many_rows_are_given_up_in_batches(cast: Cast, monkeypatch: pytest.Monke
         blobs.claim(store(b"%d" % number))
     assert blobs.sweep(older_than=FUTURE) == 5
     assert not Blob.objects.exists()
+
+
+def rotated() -> str:
+    """A rotation after which the key that was current is removed; that key's id."""
+    old = key_ring.key_ring().current
+    call_command("rotate_keys")
+    call_command("rotate_keys", remove=old)
+    return old
+
+
+@pytest.fixture
+def _own_ring(settings: Any, tmp_path: Path) -> None:
+    settings.TPI_KEYRING = f"file:{tmp_path / 'keyring.json'}"
+
+
+def claimed(stored: Stored) -> Blob:
+    with transaction.atomic():
+        return Blob.objects.get(pk=blobs.claim(stored)[stored.sha256])
+
+
+@pytest.mark.usefixtures("_own_ring")
+def test_an_upload_that_began_before_a_rotation_is_written_under_the_new_key(cast: Cast) -> None:
+    stored = store(b"content")
+    call_command("rotate_keys", new_key=True)
+    row = claimed(stored)
+    assert key_id_of(row.sealed_key) == key_ring.key_ring().current != key_id_of(stored.place.sealed_key)
+    assert b"".join(default_storage().read(row.place)) == b"content"
+
+
+@pytest.mark.usefixtures("_own_ring")
+def test_an_upload_whose_key_was_removed_meanwhile_is_put_once_more(cast: Cast) -> None:
+    digest = hashlib.sha256(b"content").hexdigest()
+    with default_storage().spool() as spool:
+        spool.file.write(b"content")
+        stored = blobs.store(digest, spool)
+        rotated()
+        with pytest.raises(BlobVanishedError), transaction.atomic():
+            blobs.claim(stored)
+        again = blobs.store(digest, spool)
+    row = claimed(again)
+    assert b"".join(default_storage().read(row.place)) == b"content"
+
+
+@pytest.mark.usefixtures("_own_ring")
+def test_the_same_content_again_keeps_its_object_though_the_head_names_a_removed_key(cast: Cast) -> None:
+    row = claimed(store(b"content"))
+    before = evidence.files()
+    rotated()
+    again = store(b"content")
+    assert not again.is_new
+    assert claimed(again).pk == row.pk
+    row.refresh_from_db()
+    assert b"".join(default_storage().read(row.place)) == b"content"
+    assert {name: each for name, each in evidence.files().items() if name in before} == before
+
+
+@pytest.mark.usefixtures("_own_ring")
+def test_a_row_whose_key_is_not_the_objects_takes_the_objects(cast: Cast) -> None:
+    """An upload that put the object anew, as the old one was damaged, and died before its row."""
+    row = claimed(store(b"content"))
+    lost = row.sealed_key
+    default_storage().delete(row.object_name)
+    store(b"content")
+    again = store(b"content")
+    assert not again.is_new
+    claimed(again)
+    row.refresh_from_db()
+    assert row.sealed_key != lost
+    rotated()
+    row.refresh_from_db()
+    assert b"".join(default_storage().read(row.place)) == b"content"

@@ -1,0 +1,85 @@
+"""``manage.py rotate_keys``: a new key, everything sealed wrapped anew under it, and old keys removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.domain.actors import Actor, internal
+from accounts.services.keys import rewrapping, ring
+from tpi_site.kit import key_ring as rings
+from tpi_site.kit.errors import Refusal
+from tpi_site.kit.key_ring import KeyRingBroken
+
+
+class Command(BaseCommand):
+    """Started again after a kill it goes on where it was, without another new key."""
+
+    help = (
+        "Add a key to the key ring and wrap everything sealed anew under it, or finish a rotation; --remove an old key."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--remove", metavar="KEY", help="take this key out of the ring; nothing may be wrapped with it"
+        )
+        parser.add_argument(
+            "--new-key",
+            action="store_true",
+            help="add a key even where texts under others are left",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actor = internal("manage.py")
+        try:
+            if options["remove"]:
+                self._remove(actor, options["remove"])
+            else:
+                self._rotate(actor, is_new_wanted=options["new_key"])
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from None
+        except KeyRingBroken as broken:
+            raise CommandError(str(broken)) from None
+
+    def _remove(self, actor: Actor, key_id: str) -> None:
+        if not rings.is_file():
+            ring.require_unused(rings.key_ring(), key_id)
+            self.stdout.write(
+                f"Nothing is wrapped with the key '{key_id}'; leave it out of the variable on every node."
+            )
+            return
+        ring.remove_key(actor=actor, key_id=key_id)
+        self.stdout.write(f"The key '{key_id}' is removed; keep a copy as long as backups that need it.")
+
+    def _rotate(self, actor: Actor, *, is_new_wanted: bool) -> None:
+        waiting = rewrapping.waiting()
+        if is_new_wanted or not waiting:
+            if not rings.is_file():
+                self.stdout.write("Set this key ring on every node, restart, and run this command again:")
+                self.stdout.write(rings.as_json(rings.with_new_key(rings.key_ring())))
+                return
+            self.stdout.write(f"The new key '{ring.add_key(actor=actor)}' is current.")
+            waiting = rewrapping.waiting()
+        else:
+            self.stdout.write(
+                f"Finishing a rotation: {waiting} texts are wrapped with other keys than the current one."
+            )
+        self._rewrap(actor, waiting)
+
+    def _rewrap(self, actor: Actor, total: int) -> None:
+        seen = 0
+
+        def show(more: int) -> None:
+            nonlocal seen
+            seen += more
+            self.stdout.write(f"{seen} of {max(total, seen)} ({100 * seen // max(total, seen)} %)")
+            self.stdout.flush()
+
+        outcome = rewrapping.rewrap_all(actor=actor, on_progress=show)
+        self.stdout.write(f"{outcome.rewrapped} texts are wrapped anew with the key '{outcome.current}'.")
+        if outcome.unopenable:
+            raise CommandError(
+                f"{outcome.unopenable} texts open with no key of the ring and stay as they are; restore the key they were "
+                "sealed with and run this again."
+            )

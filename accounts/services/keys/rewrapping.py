@@ -1,0 +1,81 @@
+"""Wrapping all that is sealed anew under the ring's current key, while the installation works.
+
+Nothing is remembered of how far it got: what another key wraps is still to be done, so that a run which was killed is
+finished by the next one.  A text that somebody replaced meanwhile is left as they wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from accounts.domain.actors import Actor
+from accounts.services import audit
+from accounts.services.keys import sealed_columns
+from accounts.services.keys.rights import require_administrator
+from accounts.services.keys.sealed_columns import SealedColumn
+from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_ring
+
+_BATCH = 500
+
+Progress = Callable[[int], None]
+"""Told how many texts were seen since it was told last."""
+
+
+@dataclass
+class Outcome:
+    """How many texts were wrapped anew, and which could not be opened, as ``<table> <number>``."""
+
+    current: str
+    rewrapped: int = 0
+    unopenable: int = 0
+
+
+def waiting() -> int:
+    """How many texts another key than the current one wraps."""
+    current = key_ring().current
+    return sum(column.rows_under_others(current).count() for column in sealed_columns.columns())
+
+
+def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None) -> Outcome:
+    """Wrap every sealed text that another key wraps under the current one; what cannot be opened stays and is counted."""
+    require_administrator(actor)
+    ring = key_ring()
+    outcome = Outcome(ring.current)
+    for column in sealed_columns.columns():
+        _rewrap_column(column, ring, outcome, on_progress)
+    audit.record(
+        actor=actor,
+        action="keys.rewrap",
+        object_type="keyring",
+        object_name=ring.current,
+        rewrapped=outcome.rewrapped,
+        unopenable=outcome.unopenable,
+    )
+    return outcome
+
+
+def _rewrap_column(column: SealedColumn, ring: KeyRing, outcome: Outcome, on_progress: Progress) -> None:
+    rows = column.rows_under_others(ring.current).values_list("pk", column.field, column.bound_to)
+    last = 0
+    while batch := list(rows.filter(pk__gt=last)[:_BATCH]):
+        last = batch[-1][0]
+        changes = []
+        for key, text, bound_to in batch:
+            try:
+                changes.append((ring.rewrapped(text, column.purpose(bound_to)), key, text))
+            except WrapBroken:
+                outcome.unopenable += 1
+        _write(column, changes)
+        outcome.rewrapped += len(changes)
+        on_progress(len(batch))
+
+
+def _write(column: SealedColumn, changes: list[tuple[str, int, str]]) -> None:
+    fields = column.model._meta
+    table, field = connection.ops.quote_name(fields.db_table), connection.ops.quote_name(column.field)
+    statement = f"UPDATE {table} SET {field} = %s WHERE id = %s AND {field} = %s"  # noqa: S608  names of our own models
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, changes)

@@ -1,0 +1,82 @@
+"""What an auditor asks about encryption at rest, without any key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts import permissions
+from accounts.domain.actors import Actor
+from accounts.models import AuditEntry
+from accounts.services.keys import sealed_columns
+from tpi_site.kit.key_ring import KeyRing, key_ring
+
+NOT_ENCRYPTED = (
+    "names, versions and sizes of projects and files, and their metadata, in the database",
+    "the search index",
+    "accounts, rights, the audit log and the change log, in the database and its exports",
+    "pages and files in the memory of the processes",
+)
+"""What lies open for who reads the database or the memory."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the ring, or one that the ring has not and that something is wrapped with."""
+
+    id: str
+    is_current: bool
+    is_in_ring: bool
+    created_at: datetime | None
+    wraps: dict[str, int]
+    """How many texts of each kind."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """``coverage`` is the percentage of blobs that lie sealed, of 0 to 100; 100 where there are none."""
+
+    is_sealing: bool
+    algorithms: dict[str, str]
+    ring_source: str
+    keys: list[Key]
+    plain: dict[str, int]
+    coverage: float
+    last_rotation_at: datetime | None
+    not_encrypted: tuple[str, ...] = NOT_ENCRYPTED
+
+
+ALGORITHMS = {
+    "content": "AES-256-GCM in segments of 128 KiB, each proving its place, under HKDF-SHA256 of a data key for each blob",
+    "data keys and secrets": "AES-256-GCM under a key of the key ring, with the purpose bound in",
+    "object names": "HMAC-SHA256 of the content's SHA-256",
+}
+
+
+def status(*, actor: Actor) -> Status:
+    """Keys, coverage and what is not encrypted; one grouped statement for each kind of sealed text."""
+    permissions.require_reader_of_everything(actor, "read how the installation is encrypted")
+    ring = key_ring()
+    counts = {column.words: column.by_key() for column in sealed_columns.columns()}
+    plain = {column.words: column.plain() for column in sealed_columns.columns() if column.is_all_sealed}
+    total = sum(plain.values()) + sum(sum(counts[words].values()) for words in plain)
+    last = AuditEntry.objects.filter(action="keys.rewrap").order_by("-pk").values_list("at", flat=True).first()
+    coverage = 100.0 * (total - sum(plain.values())) / total if total else 100.0
+    source = settings.TPI_KEYRING.partition(":")[0]
+    return Status(settings.TPI_ENCRYPT, ALGORITHMS, source, _keys(ring, counts), plain, round(coverage, 2), last)
+
+
+def _keys(ring: KeyRing, counts: dict[str, dict[str, int]]) -> list[Key]:
+    ids = [*ring.keys, *sorted({key_id for found in counts.values() for key_id in found} - set(ring.keys))]
+    return [
+        Key(
+            key_id,
+            key_id == ring.current,
+            key_id in ring.keys,
+            ring.created.get(key_id),
+            {words: found[key_id] for words, found in counts.items() if key_id in found},
+        )
+        for key_id in ids
+    ]
