@@ -90,19 +90,18 @@ def test_ten_thousand_deletions_and_new_uploads_race_with_collections(main: Inde
     """Each reads what it published at once: a collection with no grace at all never takes it."""
     release = make_release(make_project(main))
     template = make_file(release, "template-1.0-py3-none-any.whl")
-    contents = [b"content %d" % number for number in range(CONTENTS)]
+    contents = [b"content %d" % number for number in range(CONTENTS + 2 * WRITERS)]
     done = Event()
-    collected = 0
+    collected: list[int] = []
 
     def write(writer: int) -> int:
         for _ in range(-(-ITERATIONS // WRITERS // CONTENTS)):
-            _publish_and_delete(template, contents, f"writer{writer}")
+            _publish_and_delete(template, contents[2 * writer :][:CONTENTS], f"writer{writer}")
         return writer
 
     def collect_all_the_time() -> int:
-        nonlocal collected
         while not done.is_set():
-            collected += collect(1)
+            collected.append(collect(1))
         return -1
 
     def write_all() -> int:
@@ -114,7 +113,7 @@ def test_ten_thousand_deletions_and_new_uploads_race_with_collections(main: Inde
 
     calls: list[Callable[[], int]] = [collect_all_the_time, collect_all_the_time, write_all]
     assert together(calls) == [-1, -1, WRITERS]
-    assert collected > 0
+    assert sum(collected) > 0
 
 
 def _publish_and_delete(template: File, contents: list[bytes], distribution: str) -> None:
