@@ -53,7 +53,7 @@ class FileScreen(ReadOnlyScreen):
     ordering = ("-pk",)
     fieldsets = (
         (None, {"fields": ("filename", "project", "release", "index")}),
-        ("State", {"fields": ("mark", "yank_reason")}),
+        ("State", {"fields": ("mark", "yank_reason", "damage")}),
         ("Upload", {"fields": ("time", "uploaded_by", "comment")}),
         ("Content", {"fields": ("kind", "python_tag", "requires_python", "bytes", "sha256", "blake2b", "md5_digest")}),
     )
@@ -122,6 +122,12 @@ class FileScreen(ReadOnlyScreen):
     def mark(self, row: File) -> SafeString | str:
         """Whether it is yanked."""
         return yank_mark(row)
+
+    @admin.display(description="Damage", empty_value="none known")
+    def damage(self, row: File) -> SafeString | str:
+        """What is wrong with its stored bytes or its metadata's; it is not served meanwhile."""
+        found = (blob.damage for blob in (row.blob, row.metadata_blob) if blob and blob.damaged_at)
+        return next(found, "")
 
     @admin.display(description="Uploaded")
     def time(self, row: File) -> SafeString | str:

@@ -23,6 +23,8 @@ class ChangeKind(Enum):
     FILE_YANKED = "file-yanked"
     FILE_UNYANKED = "file-unyanked"
     FILE_DELETED = "file-deleted"
+    FILE_DAMAGED = "file-damaged"
+    FILE_REPAIRED = "file-repaired"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

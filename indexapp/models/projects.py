@@ -109,17 +109,25 @@ class Blob(models.Model):
     """Bytes in the storage, once per content, whatever number of files they are of.
 
     ``sealed_key`` is the object's key, wrapped with a key of the key ring; empty where the bytes lie plain.
+    ``damaged_at`` is since when the bytes are known not to be those that were put, and ``damage`` says what is wrong: they
+    are not served.  ``unreferenced_since`` is when garbage collection first found no file of it.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
     size = models.BigIntegerField()
     object_name = models.CharField(max_length=200)
     sealed_key = models.CharField(max_length=200, blank=True, db_default="")
+    damaged_at = models.DateTimeField(null=True, blank=True)
+    damage = models.CharField(max_length=200, blank=True, db_default="")
+    unreferenced_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering: ClassVar = ["id"]
-        indexes: ClassVar = [models.Index(fields=["object_name"], name="blob_by_object")]
+        indexes: ClassVar = [
+            models.Index(fields=["object_name"], name="blob_by_object"),
+            models.Index(fields=["id"], name="blob_damaged", condition=models.Q(damaged_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.sha256

@@ -1,14 +1,15 @@
 """Blobs between the storage and the database.
 
 Order matters: bytes are put before the transaction that speaks of them, so that a row never lacks its bytes; what stays
-without a file (a crash in between, a deletion) is swept later.  A sweep and a new upload of the same bytes meet at one
-lock, and whoever comes second sees what the first did.
+without a file (a crash in between, a deletion) is collected later (:mod:`indexapp.services.garbage`).  A collection and a
+new upload of the same bytes meet at one lock, and whoever comes second sees what the first did.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from itertools import islice
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -20,7 +21,7 @@ from indexapp.storage.sealed_files import purpose
 from tpi_site.kit import locking
 from tpi_site.kit.key_ring import LOCK
 
-_BATCH = 1000
+_BATCH = 500
 SEALED = SealedColumn("blobs", Blob, "sealed_key", "object_name", purpose, is_all_sealed=True)
 """Where the keys of the objects are, for the rotation."""
 
@@ -57,7 +58,7 @@ def claim(*stored: Stored) -> dict[str, int]:
     for each in sorted(
         wanted.values(), key=lambda one: one.object_name
     ):  # one order for all, so that none waits for another
-        _hold(each.object_name)
+        hold(each.object_name)
         if not default_storage().exists(each.object_name):
             raise BlobVanishedError(each.sha256)
     return _rows([_under_current_key(each) for each in wanted.values()])
@@ -77,7 +78,7 @@ def _under_current_key(stored: Stored) -> Stored:
         raise BlobVanishedError(stored.sha256) from None
 
 
-def _hold(object_name: str) -> None:
+def hold(object_name: str) -> None:
     """Until the end of the transaction nobody else refers to this object, or removes it."""
     locking.hold(f"blob:{object_name}")
 
@@ -86,7 +87,9 @@ _INSERT = (
     "INSERT INTO indexapp_blob (sha256, size, object_name, sealed_key, created_at) VALUES {}"
     " ON CONFLICT (sha256) DO NOTHING"
 )
-_SELECT = "SELECT sha256, id, object_name, sealed_key FROM indexapp_blob WHERE sha256 IN ({})"
+_SELECT = (
+    "SELECT sha256, id, object_name, sealed_key, damaged_at, unreferenced_since FROM indexapp_blob WHERE sha256 IN ({})"
+)
 
 
 def _rows(stored: list[Stored]) -> dict[str, int]:
@@ -105,9 +108,21 @@ def _rows(stored: list[Stored]) -> dict[str, int]:
         cursor.execute(_INSERT.format(", ".join(["(%s, %s, %s, %s, %s)"] * len(stored))), values)
         cursor.execute(_SELECT.format(", ".join(["%s"] * len(stored))), list(digests))
         found = cursor.fetchall()
-    for sha256, key, object_name, sealed_key in found:
+    for sha256, key, object_name, sealed_key, damaged_at, unreferenced_since in found:
+        if damaged_at is not None:
+            _take_damaged(key, digests[sha256])
         _correct(key, digests[sha256], object_name, sealed_key)
+        if unreferenced_since is not None:
+            Blob.objects.filter(pk=key).update(unreferenced_since=None)
     return {sha256: key for sha256, key, *_ in found}
+
+
+def _take_damaged(key: int, stored: Stored) -> None:
+    """Let a new upload's bytes take the place of damaged ones, which it must put for that: its own were not needed yet."""
+    if not stored.is_new:
+        default_storage().delete(stored.object_name)
+        raise BlobVanishedError(stored.sha256)
+    Blob.objects.filter(pk=key).update(damaged_at=None, damage="")
 
 
 def _correct(key: int, stored: Stored, object_name: str, sealed_key: str) -> None:
@@ -127,12 +142,13 @@ def _correct(key: int, stored: Stored, object_name: str, sealed_key: str) -> Non
 def discard(stored: Stored) -> None:
     """Take back bytes that a refused upload brought, unless another file has come to need them."""
     if stored.is_new:
-        _forget(stored.object_name)
+        forget(stored.object_name)
 
 
-def _forget(object_name: str) -> bool:
+def forget(object_name: str) -> bool:
+    """Remove an object of which no row speaks; whether it went."""
     with transaction.atomic():
-        _hold(object_name)
+        hold(object_name)
         if _is_claimed(object_name):
             return False
         default_storage().delete(object_name)
@@ -144,34 +160,9 @@ def _is_claimed(object_name: str) -> bool:
     return Blob.objects.filter(object_name=object_name).exists()
 
 
-def sweep(*, older_than: datetime) -> int:
-    """Remove bytes that no file refers to and that were put before ``older_than``; returns how many blobs.
-
-    Deleting a file leaves the rows of its blobs to this, because a row that two transactions come to at once, one to
-    give it up and one to refer to it, would make either fail.
-    """
-    _give_up_rows()
-    storage = default_storage()
-    swept = 0
-    for name in storage.names():
-        if not _is_claimed(name) and _is_older(name, older_than):
-            swept += _forget(name)
-    storage.sweep_incoming(older_than=older_than)
-    return swept
-
-
-def _give_up_rows() -> None:
-    unused = Blob.objects.filter(files=None, metadata_of=None)
-    last = 0
-    while batch := list(unused.filter(pk__gt=last).order_by("pk").values_list("pk", "object_name")[:_BATCH]):
-        for last, object_name in batch:
-            with transaction.atomic():
-                _hold(object_name)
-                unused.filter(pk=last).delete()
-
-
-def _is_older(name: str, moment: datetime) -> bool:
-    try:
-        return default_storage().stat(name).put_at < moment
-    except FileNotFoundError:  # a refused upload took it back meanwhile
-        return False
+def unclaimed() -> Iterator[str]:
+    """Names of objects of which no row speaks; for maintenance, as it lists the store."""
+    names = default_storage().names()
+    while batch := list(islice(names, _BATCH)):
+        claimed = set(Blob.objects.filter(object_name__in=batch).values_list("object_name", flat=True))
+        yield from (name for name in batch if name not in claimed)

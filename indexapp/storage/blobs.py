@@ -123,6 +123,26 @@ class BlobStorage:
         except SegmentBroken:
             return False
 
+    def by_head(self, object_name: str, size: int) -> StoredBlob | None:
+        """The sealed object of this name as its own head tells, which is proved; None where it does not open or fit."""
+        return self._whole(object_name, size)
+
+    def require_opens(self, blob: StoredBlob) -> None:
+        """Raises BlobDamaged unless the key opens for the object's name and fits its head; plain bytes have neither."""
+        if not blob.sealed_key:
+            return
+        try:
+            sealed_files.require_head(_key_of(blob), _read_all(self.objects.open(blob.object_name, 0, BEFORE), BEFORE))
+        except SegmentBroken as error:
+            raise BlobDamaged(f"{blob.object_name}: {error}") from None
+
+    def restore(self, sha256: str, spool: Spool) -> StoredBlob:
+        """Keep the spooled bytes durably instead of whatever is there."""
+        name, size = self.object_name(sha256), spool.size
+        sealed_key = spool.finish(name, key_ring()) if isinstance(spool, SealedSpool) else ""
+        self.objects.replace(name, spool.inner if isinstance(spool, SealedSpool) else spool)
+        return StoredBlob(name, size, sealed_key)
+
     def exists(self, object_name: str) -> bool:
         """Whether there is such an object."""
         try:

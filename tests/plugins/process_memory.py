@@ -12,6 +12,7 @@ def forget() -> None:
     from accounts.services.directories import sign_in
     from indexapp import storage
     from indexapp.services import downloads
+    from indexapp.services.integrity import suspicions
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
 
     for cache in caches.all(initialized_only=True):
@@ -20,5 +21,16 @@ def forget() -> None:
     sign_in.forget_faults()
     token_use.forget_all()
     request_rates.forget_all()
-    for memory in (authentication, downloads, refusals, files, gate, index_map, project_pages, root_lists, watermarks):
+    for memory in (
+        authentication,
+        downloads,
+        refusals,
+        files,
+        gate,
+        index_map,
+        project_pages,
+        root_lists,
+        suspicions,
+        watermarks,
+    ):
         memory.forget_all()

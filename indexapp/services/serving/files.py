@@ -27,6 +27,7 @@ class ServedFile:
     stored: StoredBlob
     sha256: str
     checked_at: int
+    is_damaged: bool = False
 
     @property
     def size(self) -> int:
@@ -86,6 +87,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         blob.place,
         blob.sha256,
         watermark.serial,
+        is_damaged=blob.damaged_at is not None,
     )
 
 

@@ -15,6 +15,7 @@ from indexapp.domain.byte_ranges import MultipartByteranges, Span, Unsatisfiable
 from indexapp.domain.cache_control import file_cache_control
 from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
+from indexapp.services.integrity import suspicions
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage
@@ -29,6 +30,7 @@ _TYPE = "application/octet-stream"
 _SENT = {200, 206}
 _SMALL = 256 * 1024
 """Up to this many bytes one read() and one send() are cheaper than sendfile."""
+_DAMAGED = "The bytes of this file are damaged in the storage; the operators must restore them ('manage.py fsck')."
 
 
 def file(question: Question, index_name: str | None, path: str) -> Reply:
@@ -46,6 +48,8 @@ def file(question: Question, index_name: str | None, path: str) -> Reply:
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
         )
+    if served.is_damaged:
+        raise Unavailable(_DAMAGED, code="blob-damaged")
     reply = _answer(question, served)
     if settings.TPI_DOWNLOAD_LOG and reply.status in _SENT and not question.is_head and not path.endswith(".metadata"):
         _note(actor, index.name, served.project[1], path, reply.status)
@@ -141,17 +145,16 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         if path is not None:
             path.stat()
             return LocalFile(path, span.start, span.length)
-        return storage.read(served.stored, span.start, span.length)
+        return suspicions.watching(storage.read(served.stored, span.start, span.length), served.sha256)
     except FileNotFoundError:
+        suspicions.note(served.sha256)
         raise Unavailable(
             "The bytes of this file are missing from the storage; the operators must restore them.", code="blob-missing"
         ) from None
     except BlobDamaged:
         log.exception("The bytes of %s were refused: they are not what was uploaded.", served.sha256)
-        raise Unavailable(
-            "The bytes of this file are damaged in the storage; the operators must restore them ('manage.py fsck').",
-            code="blob-damaged",
-        ) from None
+        suspicions.note(served.sha256)
+        raise Unavailable(_DAMAGED, code="blob-damaged") from None
     except StorageUnavailable:
         raise Unavailable(
             "The storage does not answer; try again in a moment. The operators see why in /readyz.", code="storage-away"
@@ -161,5 +164,5 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:
     for head, span in frame.parts:
         yield head
-        yield from default_storage().read(served.stored, span.start, span.length)
+        yield from suspicions.watching(default_storage().read(served.stored, span.start, span.length), served.sha256)
     yield frame.closing

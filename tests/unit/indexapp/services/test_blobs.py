@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from indexapp.models import Blob
-from indexapp.services import blobs, projects, releases
+from indexapp.services import blobs, garbage, projects, releases
 from indexapp.services.blobs import BlobVanishedError, Stored
 from indexapp.storage import default_storage
 from tests import evidence
@@ -81,19 +81,19 @@ def test_a_sweep_takes_old_bytes_that_no_file_needs(cast: Cast, storage_folder: 
     published(cast.index)
     kept = evidence.files()
     store(b"an upload that died")
-    assert blobs.sweep(older_than=PAST) == 0
-    assert blobs.sweep(older_than=FUTURE) == 1
+    assert garbage.collect(older_than=PAST) == 0
+    assert garbage.collect(older_than=FUTURE) == 1
     assert evidence.files() == kept
-    assert blobs.sweep(older_than=FUTURE) == 0
+    assert garbage.collect(older_than=FUTURE) == 0
 
 
 def test_a_sweep_takes_old_spools_that_have_a_name(cast: Cast, storage_folder: Path) -> None:
     store(b"the folders are made with the first")
     leftover = storage_folder / "tmp" / "leftover"
     leftover.write_bytes(b"half")
-    blobs.sweep(older_than=PAST)
+    garbage.collect(older_than=PAST)
     assert leftover.exists()
-    blobs.sweep(older_than=FUTURE)
+    garbage.collect(older_than=FUTURE)
     assert not leftover.exists()
 
 
@@ -108,7 +108,7 @@ def test_after_a_deletion_a_sweep_takes_rows_and_bytes(cast: Cast, what: str) ->
             releases.delete(actor=actor, release=file.release)
         case "project":
             projects.delete(actor=actor, project=file.project)
-    assert blobs.sweep(older_than=FUTURE) == 2
+    assert garbage.collect(older_than=FUTURE) == 2
     assert not Blob.objects.exists()
     assert evidence.files() == {}
 
@@ -119,16 +119,16 @@ def test_shared_bytes_stay_until_the_last_file_is_gone(cast: Cast) -> None:
     assert here.blob_id == there.blob_id
     actor = cast.actor("administrator")
     releases.delete_file(actor=actor, file=here)
-    assert blobs.sweep(older_than=FUTURE) == 0
+    assert garbage.collect(older_than=FUTURE) == 0
     releases.delete_file(actor=actor, file=there)
-    assert blobs.sweep(older_than=FUTURE) == 2
+    assert garbage.collect(older_than=FUTURE) == 2
 
 
 def test_a_metadata_blob_that_two_files_share_stays_for_the_other(cast: Cast) -> None:
     one, two = published(cast.index), published(cast.index, build_wheel(build="1", files={"other.py": b""}))
     assert one.metadata_blob_id == two.metadata_blob_id
     releases.delete_file(actor=cast.actor("administrator"), file=one)
-    assert blobs.sweep(older_than=FUTURE) == 1
+    assert garbage.collect(older_than=FUTURE) == 1
     assert two.metadata_blob is not None
     assert default_storage().exists(two.metadata_blob.object_name)
 
@@ -139,7 +139,7 @@ def test_the_same_bytes_come_back_after_a_deletion_whether_or_not_a_sweep_came_b
         file = published(index)
         projects.delete(actor=cast.actor("administrator"), project=file.project)
         if swept:
-            blobs.sweep(older_than=FUTURE)
+            garbage.collect(older_than=FUTURE)
         other = make_index()
         again = published(other)
         assert b"".join(default_storage().read(again.blob.place)) == build_wheel().content
@@ -154,10 +154,11 @@ def test_a_new_upload_of_the_same_bytes_makes_them_young(cast: Cast) -> None:
 
 
 def test_many_rows_are_given_up_in_batches(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blobs, "_BATCH", 2)
+    for module in (blobs, garbage):
+        monkeypatch.setattr(module, "_BATCH", 2)
     for number in range(5):
         blobs.claim(store(b"%d" % number))
-    assert blobs.sweep(older_than=FUTURE) == 5
+    assert garbage.collect(older_than=FUTURE) == 5
     assert not Blob.objects.exists()
 
 

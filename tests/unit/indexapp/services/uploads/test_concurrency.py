@@ -11,7 +11,7 @@ import pytest
 from django.db.models import Sum
 
 from indexapp.models import Blob, Change, File, Index, Project, Release
-from indexapp.services import blobs, projects, releases
+from indexapp.services import garbage, projects, releases
 from indexapp.storage import default_storage
 from tests import evidence
 from tests.builders.core_metadata import Built
@@ -151,7 +151,7 @@ def test_a_sweep_takes_no_bytes_from_under_a_new_file(cast: Cast) -> None:
         gone = published(make_index(), built)
         projects.delete(actor=SYSTEM, project=gone.project)
         targets = [make_index() for _ in range(3)]
-        calls: list[Callable[[], object]] = [lambda: blobs.sweep(older_than=future)] * 2
+        calls: list[Callable[[], object]] = [lambda: garbage.collect(older_than=future)] * 2
         calls += [lambda index=index: upload(index, built) for index in targets]  # type: ignore[misc]
         found = together(calls)
         assert not [outcome for outcome in found if isinstance(outcome, Refusal)], found

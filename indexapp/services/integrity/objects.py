@@ -1,0 +1,66 @@
+"""One row against its object: there, as long as it must be, with a key that opens it, and byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+
+from indexapp.models import Blob
+from indexapp.services.integrity.faults import Code, Fault
+from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob
+from tpi_site.kit.key_ring import key_id_of, key_ring
+
+
+def examine(blob: Blob, storage: BlobStorage, *, deep: bool) -> Fault | None:
+    """The first thing that is wrong with the blob's bytes; with ``deep`` all of them are read.
+
+    Raises StorageUnavailable: of what does not answer nothing is known.
+    """
+    try:
+        return _measured(blob, storage) or _opened(blob, storage) or (_read(blob, storage) if deep else None)
+    except FileNotFoundError:
+        return _fault(Code.BLOB_MISSING, blob, f"the object {blob.object_name} is not in the storage")
+
+
+def _fault(code: Code, blob: Blob, sentence: str) -> Fault:
+    return Fault(code, blob.sha256, sentence, blob)
+
+
+def _measured(blob: Blob, storage: BlobStorage) -> Fault | None:
+    there, due = storage.stat(blob.object_name).size, blob.place.stored_size
+    if there == due:
+        return None
+    return _fault(Code.BLOB_SIZE, blob, f"the object {blob.object_name} has {there} bytes and must have {due}")
+
+
+def _opened(blob: Blob, storage: BlobStorage) -> Fault | None:
+    """Whether the key fits; where the row's does not and that in the object's head does, the row is at fault."""
+    try:
+        storage.require_opens(blob.place)
+    except BlobDamaged as error:
+        if storage.by_head(blob.object_name, blob.size) is not None:
+            return _fault(Code.KEY_WRONG, blob, "the row's wrapped key is not that of the object")
+        if _is_unknown(blob):
+            return _fault(Code.KEY_UNKNOWN, blob, f"the key '{key_id_of(blob.sealed_key)}' is not in the key ring")
+        return _fault(Code.BLOB_CORRUPT, blob, f"the object {error}")
+    return None
+
+
+def _is_unknown(blob: Blob) -> bool:
+    return key_id_of(blob.sealed_key) not in key_ring().keys
+
+
+def _read(blob: Blob, storage: BlobStorage) -> Fault | None:
+    try:
+        if digest_of(blob.place, storage) == blob.sha256:
+            return None
+    except BlobDamaged as error:
+        return _fault(Code.BLOB_CORRUPT, blob, f"the object {error}")
+    return _fault(Code.BLOB_CORRUPT, blob, f"the bytes of the object {blob.object_name} have another SHA-256")
+
+
+def digest_of(place: StoredBlob, storage: BlobStorage) -> str:
+    """The SHA-256 of the plain bytes, in hex digits."""
+    digest = hashlib.sha256()
+    for piece in storage.read(place):
+        digest.update(piece)
+    return digest.hexdigest()
