@@ -185,7 +185,7 @@ class TpiServer:
         return json.loads(done.stdout)
 
     def blobs(self) -> set[str]:
-        """The digests of all bytes that the storage keeps."""
+        """The names of all objects that the storage keeps, without their slash."""
         return {
             path.relative_to(self.data / "files/blobs").as_posix().replace("/", "") for path in self._files("blobs")
         }

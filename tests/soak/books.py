@@ -57,7 +57,7 @@ def _kept(server: TpiServer) -> Iterator[str]:
             yield "the database is damaged"
         if database.execute("PRAGMA foreign_key_check").fetchall():
             yield "a row refers to one that is not there"
-        rows = {row[0] for row in database.execute("SELECT sha256 FROM indexapp_blob")}
+        rows = {row[0].replace("/", "") for row in database.execute("SELECT object_name FROM indexapp_blob")}
         releases = "SELECT COUNT(*) FROM indexapp_release r WHERE NOT EXISTS (SELECT 1 FROM indexapp_file f WHERE f.release_id = r.id)"
         if database.execute(releases).fetchone() != (0,):
             yield "a release has no file"

@@ -80,4 +80,6 @@ def test_the_stored_kinds_never_change() -> None:
         "file-yanked",
         "file-unyanked",
         "file-deleted",
+        "file-damaged",
+        "file-repaired",
     }
