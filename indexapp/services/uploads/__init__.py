@@ -27,7 +27,7 @@ from indexapp.services.uploads.recording import Kept, record
 from indexapp.storage import default_storage
 from tpi_site.kit.errors import Invalid
 
-_ATTEMPTS = 3
+_ATTEMPTS = 10
 
 
 def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
