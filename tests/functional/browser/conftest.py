@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from tests.functional.browser import seeds
 from tests.servers.tpi import TpiServer
@@ -102,14 +103,14 @@ def sign_in(page: Page, site: TpiServer, person: str) -> None:
     page.get_by_label("User name").fill(person)
     page.get_by_label("Password").fill(password_of(site, person))
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    assert "/sign-in/" not in page.url, page.content()
+    expect(page).not_to_have_url(re.compile("/sign-in/"))
 
 
 def prove(page: Page, site: TpiServer, person: str) -> None:
     """Show again that it is them: the cookies that the tests share may be older than a quarter of an hour."""
     page.get_by_label("Your password").fill(password_of(site, person))
     page.get_by_role("main").get_by_role("button", name="Confirm").click()
-    assert "/confirm/" not in page.url, page.content()
+    expect(page).not_to_have_url(re.compile("/confirm/"))
 
 
 def password_of(site: TpiServer, person: str) -> str:

@@ -25,7 +25,8 @@ ROWS = ["indexapp/index", "indexapp/project", "indexapp/release", "accounts/user
 
 
 def _check(page: Page, name: str) -> None:
-    assert page.locator("h1").count() == 1
+    page.wait_for_load_state()
+    expect(page.locator("h1")).to_have_count(1)
     for theme, width in LOOKS:
         _dress(page, theme, width)
         assert _overhang(page) <= 0, f"wider than {width} pixels"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.functional.browser.conftest import Visit, keep_screenshot
 from tests.functional.browser.seeds import LONG
@@ -53,7 +53,7 @@ _CHECKED = [("light", 1600), ("dark", 360)]
 def test_a_page_has_no_faults(visit: Visit, name: str) -> None:
     path, person = PAGES[name]
     page = visit(path, person)
-    assert page.locator("h1").count() == 1
+    expect(page.locator("h1")).to_have_count(1)
     assert page.title() not in ("", "evil")
     for theme, width in LOOKS:
         _dress(page, theme, width)
@@ -69,7 +69,7 @@ def test_a_form_with_errors_has_no_faults(visit: Visit, form: str) -> None:
     page.locator("main form").evaluate("form => { form.noValidate = true; }")
     page.locator("main form button[type=submit]").click()
 
-    assert page.get_by_role("alert").is_visible()
+    expect(page.get_by_role("alert")).to_be_visible()
     for theme, width in _CHECKED:
         _dress(page, theme, width)
         assert _overhang(page) <= 0

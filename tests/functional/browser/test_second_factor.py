@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("browser")]
 
 
 def _check(page: Page, name: str) -> None:
-    assert page.locator("h1").count() == 1
+    page.wait_for_load_state()
+    expect(page.locator("h1")).to_have_count(1)
     for theme, width in LOOKS:
         _dress(page, theme, width)
         assert _overhang(page) <= 0, f"wider than {width} pixels"
@@ -91,7 +92,7 @@ def test_an_app_is_set_up_signs_in_and_other_browsers_are_signed_out(visit: Visi
     expect(laptop.get_by_role("status")).to_contain_text("9 recovery codes are left")
 
     page.get_by_role("link", name="Show the sessions").click()
-    assert page.get_by_text("this browser").count() == 1
+    expect(page.get_by_text("this browser")).to_have_count(1)
     page.get_by_role("button", name="End the session").first.click()
     expect(page.get_by_role("status")).to_contain_text("has ended")
     assert sorted([_is_in(phone, site), _is_in(laptop, site)]) == [False, True]
@@ -154,7 +155,7 @@ def test_who_must_have_a_factor_sets_it_up_before_the_console_opens(chromium: Br
         _press(page, "Confirm and sign in")
         _check(page, "enrolled")
         page.get_by_role("link", name="I have kept them").click()
-        assert page.url == f"{server.url}/admin/"
+        expect(page).to_have_url(f"{server.url}/admin/")
         page.context.close()
         with Session(server.url, basic(server.password, "admin")) as session:
             refused = session.get("/main/simple/")
