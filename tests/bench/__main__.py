@@ -19,12 +19,12 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import files, growth, identity, keys, memory, peers, rights, starting
+from tests.bench.lines import encryption, files, growth, identity, keys, memory, peers, rights, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
 from tests.bench.table import Table
-from tests.bench.upload_forms import digest_of, form_around, request_for, upload_head, wheels
+from tests.bench.upload_forms import request_for, wheels
 from tests.builders.wheels import write_big_wheel
 
 _BIG_FILE = 100_000_000
@@ -49,8 +49,8 @@ ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
 def reads(table: Table, scale: Scale, folder: Path) -> None:
-    """Pages and files beside B; then memory; then files handed to nginx."""
-    index = Installation(folder, "reads", ORDINARY, WIDE)
+    """Pages and files (plain ones: B and nginx send theirs from the disk too) beside B; then memory; then nginx."""
+    index = Installation(folder, "reads", ORDINARY, WIDE, TPI_ENCRYPT="off")
     with index.server:
         index.server.settle()
         small, big = _publish_files(index, folder)
@@ -72,11 +72,9 @@ def _publish_files(index: Installation, folder: Path) -> tuple[str, str]:
     """Upload a wheel of 10 kB and one of 100 MB; their file names."""
     (small,) = wheels([ORDINARY.name(1)], size=10_000, count=1, seed=1, major=300)
     big = write_big_wheel(folder, _BIG_FILE, name="acme-big")
-    before, after = form_around(big.name, digest_of(big))
-    length = len(before) + big.stat().st_size + len(after)
-    with Keepalive(index.port) as client, big.open("rb") as file:
+    with Keepalive(index.port) as client:
         client.ask(request_for(small, index.authorization))
-        client.send(upload_head(index.authorization, length), before, file, after)
+    index.publish(big, index.port)
     big.unlink()
     return small.filename, big.name
 
@@ -144,6 +142,20 @@ def rotating(table: Table, scale: Scale, folder: Path) -> None:
     keys.measure_rotation(table, Installation(folder, "keys"), scale.giant // 2**14)
 
 
+def sealing(table: Table, scale: Scale, folder: Path) -> None:
+    """Sealed bytes beside plain ones."""
+    index = Installation(folder, "sealed", SMALL)
+    wheels_of_both = encryption.Sealed(index, folder / "giants", scale.giant)
+    with index.server:
+        index.server.settle()
+        wheels_of_both.publish_sealed()
+        wheels_of_both.measure_downloads(table, scale.effort)
+    plain, names = Installation(folder, "plain", SMALL, TPI_ENCRYPT="off"), [SMALL.name(number) for number in range(40)]
+    with index.server, plain.server:
+        plain.server.settle()
+        encryption.measure_uploads(table, scale.effort, Uploads(index, names), Uploads(plain, names))
+
+
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "start": start,
     "reads": reads,
@@ -151,6 +163,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "growth": growing,
     "people": people,
     "rights": asking,
+    "encryption": sealing,
     "keys": rotating,
     "peers": others,
 }

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from tests.bench import corpus, machine
 from tests.bench.corpus import Shape
+from tests.bench.keepalive import Keepalive
 from tests.bench.load import basic
 from tests.bench.processes import PYTHON, ROOT, Server, free_port, python_environment
 from tests.bench.reference import Answers
+from tests.bench.upload_forms import digest_of, form_around, upload_head
 
 
 class Installation:
@@ -91,8 +93,15 @@ class Installation:
             connection.close()
         return f"/{index}/files/{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{filename}"
 
+    def publish(self, wheel: Path, port: int) -> None:
+        """Upload a wheel of any size to one of its servers."""
+        before, after = form_around(wheel.name, digest_of(wheel))
+        length = len(before) + wheel.stat().st_size + len(after)
+        with Keepalive(port) as client, wheel.open("rb") as file:
+            client.send(upload_head(self.authorization, length), before, file, after)
+
     def blob(self, filename: str) -> Path:
-        """Where the bytes of a published file lie."""
+        """Where the bytes of a published file lie, if they are not sealed."""
         first, second, rest = self.file_path(filename).split("/")[3:6]
         return self.blobs / first / (second + rest)
 

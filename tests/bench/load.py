@@ -97,7 +97,15 @@ def _judged(server: Server, result: dict[str, Any], used: float, expect: int) ->
     return Run(answered / seconds, result["received"] / seconds / 1e6, used / answered * 1e6)
 
 
-def get(path: str, *, authorization: str = "", accept: str = "*/*", coding: str = "identity", etag: str = "") -> bytes:
+def get(
+    path: str,
+    *,
+    authorization: str = "",
+    accept: str = "*/*",
+    coding: str = "identity",
+    etag: str = "",
+    byte_range: str = "",
+) -> bytes:
     """A GET as pip sends it, with the headers of a page or a file request."""
     headers = {
         "Host": "127.0.0.1",
@@ -111,6 +119,8 @@ def get(path: str, *, authorization: str = "", accept: str = "*/*", coding: str 
         headers["Authorization"] = authorization
     if etag:
         headers["If-None-Match"] = etag
+    if byte_range:
+        headers["Range"] = byte_range
     return head("GET", path, headers)
 
 

@@ -9,7 +9,6 @@ from tests.bench.keepalive import Keepalive
 from tests.bench.load import get
 from tests.bench.processes import forget_peak, memory, peak
 from tests.bench.table import Line, Table, Target
-from tests.bench.upload_forms import digest_of, form_around, upload_head
 from tests.builders.wheels import write_big_wheel
 
 _RESIDENT = Target(120, is_ceiling=True, unit=" MB")
@@ -31,21 +30,18 @@ def measure_giant(table: Table, installation: Installation, folder: Path, size: 
     folder.mkdir(exist_ok=True)
     label = f"{size / 2**30:g} GiB wheel"
     wheel = write_big_wheel(folder, size, name="acme-giant")
-    before, after = form_around(wheel.name, digest_of(wheel))
-    length = len(before) + wheel.stat().st_size + len(after)
-    with Keepalive(installation.port) as client, wheel.open("rb") as file:
-        rise = _Rise(installation)
-        client.send(upload_head(installation.authorization, length), before, file, after)
-        table.add(Line(f"upload of a {label}", f"+{rise.mib:.0f} MiB at most", "", rise.mib, _EXTRA))
+    rise = Rise(installation)
+    installation.publish(wheel, installation.port)
+    table.add(Line(f"upload of a {label}", f"+{rise.mib:.0f} MiB at most", "", rise.mib, _EXTRA))
     request = get(installation.file_path(wheel.name), authorization=installation.authorization)
     wheel.unlink()
     with Keepalive(installation.port) as client:
-        rise = _Rise(installation)
+        rise = Rise(installation)
         client.ask(request)
         table.add(Line(f"download of a {label}", f"+{rise.mib:.0f} MiB at most", "", rise.mib, _EXTRA))
 
 
-class _Rise:
+class Rise:
     """The highest rise of any worker's resident memory since this was made."""
 
     def __init__(self, installation: Installation) -> None:
@@ -56,4 +52,5 @@ class _Rise:
 
     @property
     def mib(self) -> float:
+        """MiB, of the worker that rose most."""
         return max(peak(pid) - before for pid, before in self._before.items())
