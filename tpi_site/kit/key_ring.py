@@ -42,7 +42,7 @@ class WrapBroken(Exception):
     """A wrapped text was changed, is for another purpose, or its key is not in the ring."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeyRing:
     """Keys by their ids, the id of the one that wraps, and the key that names objects."""
 
