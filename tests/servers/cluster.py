@@ -1,4 +1,7 @@
-"""Two nodes behind HAProxy, on one PostgreSQL, one Redis and one folder for the files, each with a data folder of its own."""
+"""Two nodes behind HAProxy, on one PostgreSQL, one Redis and one folder for the files, each with a data folder of its own.
+
+With a standby, PostgreSQL is two servers that the nodes are both told of.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,9 @@ def shared_secrets() -> dict[str, str]:
 class Cluster:
     """A context manager; ``settings`` are further variables of both nodes."""
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, settings: Mapping[str, str] | None = None, standby: bool = False) -> None:
         self._settings = dict(settings or {})
+        self._has_standby = standby
         self._stack = ExitStack()
         self.nodes: list[TpiServer] = []
         self.first_logs: list[str] = []
@@ -47,10 +51,15 @@ class Cluster:
     def __enter__(self) -> Self:
         with self._stack as stack:
             self.database = stack.enter_context(Postgres())
+            database_url = self.database.url
+            if self._has_standby:
+                self.standby = stack.enter_context(Postgres(of=self.database))
+                self.database.commit_on_standby()
+                database_url = self.database.url_with(self.standby)
             self.redis = stack.enter_context(Redis())
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tpi-shared-")))
             settings = shared_secrets() | {
-                "TPI_DATABASE_URL": self.database.url,
+                "TPI_DATABASE_URL": database_url,
                 "TPI_CACHE_URL": self.redis.url,
                 "TPI_STORAGE_URL": f"file://{self.folder / 'files'}",
                 "TPI_TRUSTED_PROXIES": "127.0.0.0/8",
@@ -77,6 +86,11 @@ class Cluster:
     def url(self) -> str:
         """Where clients come."""
         return self.proxy.url
+
+    def fail_over(self) -> None:
+        """Promote the standby, which is ``database`` from now on; the old primary is ``standby``."""
+        self.standby.promote()
+        self.database, self.standby = self.standby, self.database
 
     def ask(self, statement: str) -> list[str]:
         """What the database says."""

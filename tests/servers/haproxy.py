@@ -25,6 +25,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout http-request 20s
+    http-error status 503 content-type text/plain string "No node can serve this now; try again in a few seconds." hdr Retry-After 5
 frontend front
     bind {loopback}:{port}
     default_backend nodes

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.servers import processes
 from tests.servers.daemons import Daemon
 from tests.servers.ports import LOOPBACK, free_port
 
@@ -87,6 +88,25 @@ class Postgres(Daemon):
     def promote(self) -> None:
         """Make the standby take writes."""
         self.ask("SELECT pg_promote(true, 30)")
+
+    def url_with(self, other: Postgres) -> str:
+        """The address that names both servers, this one first."""
+        return f"postgres://{_USER}@{LOOPBACK}:{self.port},{LOOPBACK}:{other.port}/{_USER}"
+
+    def commit_on_standby(self) -> None:
+        """From now on acknowledge no commit that the standby has not written down, so that its promotion loses none."""
+        self.wait_for(lambda: self.ask("SELECT state FROM pg_stat_replication") == ["streaming"])
+        self.ask("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.ask("SELECT pg_reload_conf()")
+        self.wait_for(lambda: self.ask("SELECT sync_state FROM pg_stat_replication") == ["sync"])
+
+    def crash(self) -> None:
+        """``kill -9`` of the server and all that it has forked."""
+        assert self._process is not None
+        family = processes.descendants(self._process.pid)
+        self.stop(signal.SIGKILL)
+        for pid in family:
+            processes.kill(pid)
 
     def close(self) -> None:
         """See the base class; the folder is another user's."""

@@ -21,7 +21,7 @@ from django.shortcuts import render
 from rest_framework import exceptions as rest
 
 from tpi_site.kit import errors, shared_cache
-from tpi_site.kit.errors import Kind, Refusal, Throttled
+from tpi_site.kit.errors import Kind, Refusal, Throttled, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def _wants_plain_text(accept: str) -> bool:
 def _extra_headers(refusal: Refusal) -> dict[str, str]:
     if refusal.kind is Kind.UNAUTHENTICATED:
         return {"WWW-Authenticate": CHALLENGE}
-    if isinstance(refusal, Throttled):
+    if isinstance(refusal, Throttled | Unavailable):
         return {"Retry-After": str(refusal.retry_after)}
     return {}
 
@@ -150,10 +150,25 @@ def _from_database(error: Error) -> Refusal | None:
         return errors.Invalid(
             "A value is too long, or has characters that cannot be stored.", code="value-not-storable"
         )
-    if isinstance(error, OperationalError | InterfaceError):
+    if is_database_away(error):
         log.error("The database refused the request.", exc_info=error)
         return errors.Unavailable("The database cannot be reached at the moment; try again in a few seconds.")
     return None
+
+
+_READ_ONLY = "25006"
+"""PostgreSQL's state of a statement that would write on a server that is no primary, or no longer one."""
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether ``error`` is the database's saying that it cannot be asked now, or what came of going on after that."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OperationalError | InterfaceError) or getattr(error, "sqlstate", "") == _READ_ONLY:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 RefusalListener = Callable[[Refusal, str, str, HttpRequest | None], None]

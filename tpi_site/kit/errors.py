@@ -126,10 +126,14 @@ class Throttled(Refusal):
 
 
 class Unavailable(Refusal):
-    """The server cannot do this now; a later try may succeed."""
+    """The server cannot do this now; a later try, ``retry_after`` seconds from now, may succeed."""
 
     kind = Kind.UNAVAILABLE
     default_code = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after: int = 5, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after = retry_after
 
 
 class NoSpace(Refusal):

@@ -9,6 +9,7 @@ holds the value, as container platforms mount secrets.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,21 +104,61 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     return [word.strip() for word in text(name, ",".join(default)).split(",") if word.strip()]
 
 
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,
+}
+"""How soon a PostgreSQL server that has fallen silent is given up, where the address says nothing else; see libpq."""
+
+
 def database(name: str, default: str) -> dict[str, Any]:
-    """A database address (``sqlite:///path`` or ``postgres://user:password@host:port/name``) as Django's settings."""
+    """A database address as Django's settings: ``sqlite:///path`` or ``postgres://user:password@host:port/name``.
 
-    def parse(value: str) -> dict[str, Any]:
-        found = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
-        if found["ENGINE"] not in ("django.db.backends.sqlite3", "django.db.backends.postgresql"):
-            raise ValueError
-        return found
-
-    fallback = parse(default)
+    Of PostgreSQL there may be several hosts with commas between them; that which takes writes is used.
+    """
+    fallback = _database(default)
     try:
-        return parse(_raw(name, default) or default)
+        return _database(_raw(name, default) or default)
     except ValueError:  # dj_database_url's own errors are ValueErrors too; the value is not shown, it holds a password
         problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address."))
         return fallback
+
+
+def _database(value: str) -> dict[str, Any]:
+    value, servers = _servers(value)
+    found: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
+    if found["ENGINE"] == "django.db.backends.postgresql":
+        found["OPTIONS"] = _PATIENCE | found.get("OPTIONS", {})
+        if servers:
+            found |= servers
+            found["OPTIONS"].setdefault("target_session_attrs", "read-write")
+    elif found["ENGINE"] != "django.db.backends.sqlite3" or servers:
+        raise ValueError
+    return found
+
+
+def _servers(value: str) -> tuple[str, dict[str, str]]:
+    """The address with the first of its hosts, and the settings that name them all if there are several."""
+    scheme, _, rest = value.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, hosts = authority.rpartition("@")
+    if "," not in hosts:
+        return value, {}
+    pairs = [host.rpartition(":") if _PORT.search(host) else (host, "", "5432") for host in hosts.split(",")]
+    if not all(host and port.isdigit() for host, _, port in pairs):
+        raise ValueError
+    servers = {
+        "ENGINE": "tpi_site.kit.postgresql",
+        "HOST": ",".join(host.strip("[]") for host, _, _ in pairs),
+        "PORT": ",".join(port for _, _, port in pairs),
+    }
+    return f"{scheme}://{user}{at}{hosts.partition(',')[0]}{slash}{path}", servers
+
+
+_PORT = re.compile(r":[^\]]*\Z")
 
 
 def generated_secret(name: str, path: Path, *, minimum_length: int = 32) -> str:

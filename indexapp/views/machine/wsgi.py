@@ -82,10 +82,8 @@ def question_of(environ: Environ) -> Question:
 def answer(question: Question) -> Reply | None:
     """The reply, refusals and faults included; None when the address is no machine read."""
     try:
-        return routes.answer(question)
+        return _answer(question)
     except Exception as error:  # the edge: whatever happens becomes an answer
-        if isinstance(error, Error):
-            connection.close_if_unusable_or_obsolete()
         refusal = edge.as_refusal(error)
         accept = question.accept or ""
         if refusal is None:
@@ -96,6 +94,25 @@ def answer(question: Question) -> Reply | None:
         headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
         body = b"" if question.is_head else refused.body
         return Reply(refused.status, [*headers, *refused.headers.items()], body, refused.reason)
+
+
+def _answer(question: Question) -> Reply | None:
+    """As the routes do, by a new connection to the database where the old one turns out to be dead.
+
+    A read may be done twice; and asking first whether the connection lives, as is done for what goes on to Django, would cost
+    every page a query.
+    """
+    try:
+        return routes.answer(question)
+    except Error:
+        connection.close_if_unusable_or_obsolete()
+        if connection.connection is not None:
+            raise
+    try:
+        return routes.answer(question)
+    except Error:
+        connection.close_if_unusable_or_obsolete()
+        raise
 
 
 def send(reply: Reply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -12,7 +12,15 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from django.http import Http404
 from django.test import RequestFactory
 from hypothesis import given
@@ -54,7 +62,25 @@ def test_a_refusal_over_the_wire(refusal: errors.Refusal, status: int) -> None:
     assert problem["code"] == refusal.code == refusal.default_code
     assert answer.headers["Cache-Control"] == "no-store"
     assert ("WWW-Authenticate" in answer.headers) is (status == 401)
-    assert answer.headers.get("Retry-After") == ("7" if status == 429 else None)
+    assert answer.headers.get("Retry-After") == {429: "7", 503: "5"}.get(status)
+
+
+class _ReadOnlyError(InternalError):
+    sqlstate = "25006"
+
+
+def test_what_comes_of_a_database_that_is_away_is_no_fault_of_ours() -> None:
+    for cause in (OperationalError("the connection is lost"), InterfaceError("closed"), _ReadOnlyError("read-only")):
+        outer = InternalError("cannot execute INSERT")
+        outer.__cause__ = cause
+        later = ProgrammingError("Cannot open a new connection in an atomic block.")
+        later.__context__ = outer
+        for error in (cause, outer, later):
+            refusal = as_refusal(error)
+            assert refusal is not None
+            assert refusal.kind is Kind.UNAVAILABLE
+    assert as_refusal(InternalError("an index is broken")) is None
+    assert as_refusal(ProgrammingError("no such function")) is None
 
 
 @pytest.mark.parametrize(

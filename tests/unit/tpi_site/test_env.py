@@ -141,7 +141,35 @@ def test_a_database(monkeypatch: pytest.MonkeyPatch, value: str, engine: str, na
     assert told() == []
 
 
-@pytest.mark.parametrize("value", ["mysql://u:secret@h/d", "nonsense", "postgres://u:secret@h:port/d", "oracle://x"])
+def test_a_database_of_several_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, "postgres://u:p%40@[::1]:5433,b.tpi.example,c.tpi.example:5434/tpi?connect_timeout=2")
+    found = env.database("TPI_X", "sqlite:///x")
+    assert (found["ENGINE"], found["NAME"]) == ("tpi_site.kit.postgresql", "tpi")
+    assert (found["HOST"], found["PORT"]) == ("::1,b.tpi.example,c.tpi.example", "5433,5432,5434")
+    assert (found["USER"], found["PASSWORD"]) == ("u", "p@")
+    assert found["OPTIONS"]["connect_timeout"] == 2
+    assert found["OPTIONS"]["target_session_attrs"] == "read-write"
+    assert told() == []
+
+
+def test_a_server_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, "postgres://u@db.tpi.example/tpi")
+    options = env.database("TPI_X", "sqlite:///x")["OPTIONS"]
+    assert {"connect_timeout", "keepalives_idle", "tcp_user_timeout"} <= set(options)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mysql://u:secret@h/d",
+        "nonsense",
+        "postgres://u:secret@h:port/d",
+        "oracle://x",
+        "postgres://u:secret@a:1,b:port/d",
+        "postgres://u:secret@a,/d",
+        "mysql://u:secret@a,b/d",
+    ],
+)
 def test_what_is_no_database_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     given(monkeypatch, value)
     assert env.database("TPI_X", "sqlite:///x")["ENGINE"] == "django.db.backends.sqlite3"

@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL where several servers may be the primary; :mod:`.base` is what Django loads."""
