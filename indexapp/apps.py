@@ -27,7 +27,17 @@ class IndexConfig(AppConfig):
         left_behind.register(our_left_behind.roles)
         sealed_columns.register(blobs.SEALED)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
+        schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
+        _declare_figures()
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)
+
+
+def _declare_figures() -> None:
+    from indexapp.services import disk_room
+    from tpi_site.kit import gauges
+
+    free = "Bytes free for files and for the data folder, on the machine that is asked."
+    gauges.declare("tpi_disk_free_bytes", free, disk_room.figures, labels=["place"])

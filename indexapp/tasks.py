@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.domain.actors import internal
-from indexapp.services import garbage
+from indexapp.services import disk_room, garbage
 from indexapp.services.integrity import checking
 
 
@@ -21,3 +21,8 @@ def examine_blob(sha256: str) -> str:
     """Look closely at a content of which a reader saw something wrong; returns what is wrong with it."""
     fault = checking.check_one(actor=internal("fsck"), sha256=sha256)
     return str(fault or "")
+
+
+def watch_disks() -> bool:
+    """Ring or end the alarm of a disk that is nearly full, on the machine that runs the job."""
+    return disk_room.watch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 
@@ -14,8 +15,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.services.directories import standing
+from indexapp.services import disk_room
 from indexapp.storage import default_storage
 from tpi_site.kit import shared_cache
+
+
+class Degraded(str):
+    """What is wrong with a part without which everything but uploads goes on: a node keeps serving."""
+
+    __slots__ = ()
 
 
 @csrf_exempt
@@ -31,12 +39,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with 'ok' or what is wrong with it; 503 when one fails.
 
     Directories and the shared cache are told of and fail nothing: nodes that stopped serving because what they all share,
-    and can do without, is away would make two outages of one.
+    and can do without, is away would make two outages of one.  A full disk takes no uploads and leaves the rest as it is, so
+    the answer is 200 with the status 'degraded'.
     """
     found = parts()
-    healthy = all(state == "ok" for name, state in found.items() if name not in _DISPENSABLE)
+    serious = {name: state for name, state in found.items() if name not in _DISPENSABLE and state != "ok"}
+    healthy = all(isinstance(state, Degraded) for state in serious.values())
+    word = ("degraded" if serious else "ok") if healthy else "failing"
     status = 200 if healthy else 503
-    answer: dict[str, object] = {"status": "ok" if healthy else "failing", "parts": found}
+    answer: dict[str, object] = {"status": word, "parts": found}
     if healthy and (told := _directories()):
         answer["directories"] = told
     return JsonResponse(answer, status=status)
@@ -84,17 +95,16 @@ def _storage() -> str:
         with default_storage().spool() as spool:
             spool.file.write(b"probe")
     except OSError as error:
-        return f"The storage cannot be written: {os.strerror(error.errno or 0)}."
+        sentence = f"The storage cannot be written: {os.strerror(error.errno or 0)}."
+        return Degraded(sentence) if error.errno in (errno.ENOSPC, errno.EDQUOT) else sentence
     return "ok"
 
 
 def _disk() -> str:
     try:
-        state = os.statvfs(settings.TPI_DATA_DIR)
+        return Degraded(disk_room.shortage()) or "ok"
     except OSError as error:
         return f"The data folder cannot be looked at: {os.strerror(error.errno or 0)}."
-    free = state.f_bavail * state.f_frsize
-    return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
 
 
 def _cache() -> str:

@@ -29,6 +29,11 @@ class DjangoStore:
         self.storage = storage
         self._incoming = SpoolFolder(spools)
 
+    @property
+    def spool_folder(self) -> Path:
+        """See the protocol."""
+        return self._incoming.folder
+
     def spool(self) -> AbstractContextManager[DiskSpool]:
         """See the protocol."""
         return self._incoming.spool()

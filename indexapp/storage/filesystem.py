@@ -42,6 +42,11 @@ class FilesystemStore:
         self._has_folders = False
         self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @property
+    def spool_folder(self) -> Path:
+        """See the protocol."""
+        return self._incoming.folder
+
     def spool(self) -> AbstractContextManager[DiskSpool]:
         """See the protocol."""
         return self._incoming.spool()

@@ -29,6 +29,11 @@ class MemoryStore:
         self._objects: dict[str, _Kept] = {}
         self._lock = Lock()
 
+    @property
+    def spool_folder(self) -> Path:
+        """See the protocol."""
+        return self._incoming.folder
+
     def spool(self) -> AbstractContextManager[DiskSpool]:
         """See the protocol."""
         return self._incoming.spool()

@@ -58,6 +58,10 @@ class ObjectStore(Protocol):
     Every method but :meth:`spool` may raise StorageUnavailable, where the store is not on this machine's disk.
     """
 
+    @property
+    def spool_folder(self) -> Path:
+        """Where incoming bytes lie on this machine's disk; a store that keeps them there keeps them on the same one."""
+
     def spool(self) -> AbstractContextManager[Spool]:
         """Room for incoming bytes on this machine's disk."""
 

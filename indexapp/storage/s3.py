@@ -129,6 +129,11 @@ class S3Store:
             raise FileExistsError(str(error)) from None
         raise StorageUnavailable(str(error)) from error  # refused, or no such bucket: nothing is known of the object
 
+    @property
+    def spool_folder(self) -> Path:
+        """See the protocol."""
+        return self._incoming.folder
+
     def spool(self) -> AbstractContextManager[DiskSpool]:
         """See the protocol."""
         return self._incoming.spool()

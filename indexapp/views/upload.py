@@ -10,7 +10,7 @@ from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.domain.digests import MultiDigest
 from indexapp.models import Index
-from indexapp.services import uploads
+from indexapp.services import disk_room, uploads
 from indexapp.services.serving import gate, index_map, watermarks
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.services.uploads import admission
@@ -104,6 +104,7 @@ def _require_welcome(actor: Actor, index: Index, body: Body) -> None:
             f"File too large. The limit of the index '{index.name}' is {admission.file_size_limit(index)} bytes.",
             code="file-too-large",
         )
+    disk_room.require(body.length)
 
 
 class _Lingering(HttpResponse):

@@ -40,7 +40,7 @@ class _FromDatabase(Collector):
             family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
             try:
                 figures = gauge.read()
-            except DatabaseError:
+            except (DatabaseError, OSError):
                 continue
             for labels, figure in figures.items():
                 family.add_metric(list(labels), figure)

@@ -1,0 +1,81 @@
+"""Room on this machine's disks: for uploads while there is enough, and always for everything else.
+
+What is kept free lets the database and its log be written, so that reading, deleting and signing in go on when files have
+filled the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from accounts.services import alarms
+from indexapp.storage import default_storage
+from tpi_site.kit.errors import NoSpace
+
+ALARM = "disk-nearly-full"
+_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system on which the installation writes; ``place`` says what lies there."""
+
+    place: str
+    free: int
+
+
+def disks() -> Iterator[Disk]:
+    """The disk of incoming files (that of the files, too, where they lie on this machine), then that of the data folder.
+
+    Raises OSError where a folder cannot be looked at.
+    """
+    yield Disk("files", _free(default_storage().objects.spool_folder))
+    yield Disk("data", _free(settings.TPI_DATA_DIR))
+
+
+def _free(folder: Path) -> int:
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize
+
+
+def require(size: int) -> None:
+    """Refuse an upload whose body has ``size`` bytes where it would leave less than is to stay free."""
+    incoming, data = disks()
+    if min(incoming.free - size, data.free) < settings.TPI_MIN_FREE_MB * _MIB:
+        raise NoSpace(
+            "The server's disk is nearly full, so no files are taken now; everything that is published can be installed. Ask "
+            "an operator to make room, then try again.",
+            code="disk-nearly-full",
+        )
+
+
+def shortage() -> str:
+    """A sentence where uploads without a byte would be refused already, else empty."""
+    low = [disk for disk in disks() if disk.free < settings.TPI_MIN_FREE_MB * _MIB]
+    if not low:
+        return ""
+    found = " and ".join(f"{disk.free // _MIB} MiB on the disk of the {disk.place}" for disk in low)
+    return f"Only {found} are free, of {settings.TPI_MIN_FREE_MB} that are to stay so (TPI_MIN_FREE_MB): uploads are refused."
+
+
+def watch() -> bool:
+    """Let the alarm of this machine say that its disk is nearly full, or end it; whether it is."""
+    machine, sentence = socket.gethostname(), shortage()
+    if sentence:
+        alarms.ring(
+            ALARM, f"{machine}: {sentence} Make room, or move the files (manage.py move_storage).", subject=machine
+        )
+    else:
+        alarms.settle(ALARM, subject=machine)
+    return bool(sentence)
+
+
+def figures() -> dict[tuple[str, ...], float]:
+    """For the metrics: free bytes by place, on the machine that is asked."""
+    return {(disk.place,): float(disk.free) for disk in disks()}
