@@ -66,6 +66,7 @@ bench: install-test $(STAMP)-peers
 soak: install-test
 	$(BIN)/python -m tests.soak.kills
 	$(BIN)/python -m tests.soak.traffic
+	$(BIN)/python -m tests.soak.chaos
 
 format: $(STAMP)-test
 	$(BIN)/ruff check --fix .

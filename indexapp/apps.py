@@ -20,7 +20,8 @@ class IndexConfig(AppConfig):
         from indexapp.services import blobs, downloads
         from indexapp.services import left_behind as our_left_behind
         from indexapp.services.pages import access
-        from tpi_site.kit import companions, schedules
+        from indexapp.storage import BlobDamaged, StorageUnavailable, refusals
+        from tpi_site.kit import companions, edge, schedules
         from tpi_site.kit.admin import cards, entrance
 
         scope_indexes.register(access.scope_indexes)
@@ -29,6 +30,8 @@ class IndexConfig(AppConfig):
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         _declare_figures()
+        edge.translate(StorageUnavailable, refusals.away)
+        edge.translate(BlobDamaged, refusals.damaged)
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)

@@ -17,11 +17,12 @@ from django.views.decorators.http import require_safe
 from accounts.services.directories import standing
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
+from tpi_site import store_probe
 from tpi_site.kit import shared_cache
 
 
 class Degraded(str):
-    """What is wrong with a part without which everything but uploads goes on: a node keeps serving."""
+    """What is wrong with a part without which the most goes on, such as pages: a node keeps serving."""
 
     __slots__ = ()
 
@@ -39,8 +40,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with 'ok' or what is wrong with it; 503 when one fails.
 
     Directories and the shared cache are told of and fail nothing: nodes that stopped serving because what they all share,
-    and can do without, is away would make two outages of one.  A full disk takes no uploads and leaves the rest as it is, so
-    the answer is 200 with the status 'degraded'.
+    and can do without, is away would make two outages of one.  A full disk takes no uploads, a bucket that does not answer
+    gives no files, and both leave the rest as it is, so the answer is 200 with the status 'degraded'.
     """
     found = parts()
     serious = {name: state for name, state in found.items() if name not in _DISPENSABLE and state != "ok"}
@@ -97,7 +98,8 @@ def _storage() -> str:
     except OSError as error:
         sentence = f"The storage cannot be written: {os.strerror(error.errno or 0)}."
         return Degraded(sentence) if error.errno in (errno.ENOSPC, errno.EDQUOT) else sentence
-    return "ok"
+    there = store_probe.state()
+    return there if there == "ok" else Degraded(there)
 
 
 def _disk() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -36,6 +36,8 @@ class Load:
     outcomes: list[Outcome] = field(default_factory=list)
     """How the tools' runs ended."""
     acknowledged: list[Built] = field(default_factory=list)
+    published: list[Built] = field(default_factory=list)
+    """What tools have published."""
     failures: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,13 +98,26 @@ class Load:
             self.replies.append(reply)
         return reply
 
-    def uploads(self, name: str, url: str, token: str) -> None:
-        """Upload one new file after the other, each again and again until it is acknowledged."""
-        project = fresh_name("load")
+    def uploads(
+        self,
+        name: str,
+        url: str,
+        token: str,
+        *,
+        sizes: Sequence[int] = (20_000,),
+        pause: float = 0,
+        fresh: bool = False,
+    ) -> None:
+        """Upload one new file after the other, each again and again until it is acknowledged, all of one project.
+
+        ``fresh``: each is of a project of its own.  ``sizes`` are drawn from.
+        """
+        one_project = fresh_name("load")
 
         def step() -> None:
+            project = fresh_name("load") if fresh else one_project
             module = project.replace("-", "_")
-            content = {f"{module}/x.bin": os.urandom(20_000)}
+            content = {f"{module}/x.bin": os.urandom(secrets.choice(sizes))}
             filename, body = build_wheel(project, f"1.{secrets.randbits(40)}", files=content)
             built = Built(filename, body)
             while not self._ending.is_set():
@@ -110,6 +125,7 @@ class Load:
                 if reply is not None and reply.status == 200:
                     with self._lock:
                         self.acknowledged.append(built)
+                    self._ending.wait(pause)
                     return
                 self._ending.wait(0.1)
 
@@ -136,16 +152,21 @@ class Load:
 
         def step() -> None:
             artefact = build(home.folder, fresh_name(), kinds="wheel")
-            self._until_it_works(lambda: publisher.publish(home, artefact, f"{url}/legacy/", credentials))
+            if not self._until_it_works(lambda: publisher.publish(home, artefact, f"{url}/legacy/", credentials)):
+                return
+            with self._lock:
+                self.published += [Built(path.name, path.read_bytes()) for path in artefact.files]
             self._until_it_works(lambda: installer.install(home, [artefact.name], f"{url}/simple/", credentials)[0])
 
         self.begin(name, step)
 
-    def _until_it_works(self, run: Callable[[], Outcome]) -> None:
+    def _until_it_works(self, run: Callable[[], Outcome]) -> bool:
+        """False when the block ended before it did."""
         while not self._ending.is_set():
             outcome = run()
             with self._lock:
                 self.outcomes.append(outcome)
             if outcome.code == 0:
-                return
+                return True
             self._ending.wait(0.2)
+        return False

@@ -1,6 +1,7 @@
 """Two nodes behind HAProxy, on one PostgreSQL, one Redis and one folder for the files, each with a data folder of its own.
 
-With a standby, PostgreSQL is two servers that the nodes are both told of.
+With a standby, PostgreSQL is two servers that the nodes are both told of.  With ``disk_megabytes`` each node's data folder is
+a small disk of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.servers.haproxy import HAProxy
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
+from tests.servers.small_disk import small_disk
 from tests.servers.tpi import TpiServer
 
 
@@ -41,8 +44,11 @@ def shared_secrets() -> dict[str, str]:
 class Cluster:
     """A context manager; ``settings`` are further variables of both nodes."""
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None, standby: bool = False) -> None:
+    def __init__(
+        self, *, settings: Mapping[str, str] | None = None, standby: bool = False, disk_megabytes: int = 0
+    ) -> None:
         self._settings = dict(settings or {})
+        self._disk_megabytes = disk_megabytes
         self._has_standby = standby
         self._stack = ExitStack()
         self.nodes: list[TpiServer] = []
@@ -67,6 +73,9 @@ class Cluster:
             }
             self.nodes = [TpiServer(settings=settings | self._settings) for _ in range(2)]
             for node in self.nodes:
+                if self._disk_megabytes:
+                    stack.callback(shutil.rmtree, node.folder, ignore_errors=True)
+                    stack.enter_context(small_disk(node.data, self._disk_megabytes))
                 stack.callback(node.close)
             self.proxy = HAProxy([node.port for node in self.nodes])
             for node in self.nodes:  # both at once, on an empty database
@@ -91,6 +100,11 @@ class Cluster:
         """Promote the standby, which is ``database`` from now on; the old primary is ``standby``."""
         self.standby.promote()
         self.database, self.standby = self.standby, self.database
+
+    def rejoin(self) -> None:
+        """Make the old primary a standby of the new one, with nothing of what it held."""
+        self.standby.follow(self.database)
+        self.database.commit_on_standby()
 
     def ask(self, statement: str) -> list[str]:
         """What the database says."""

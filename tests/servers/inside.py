@@ -311,7 +311,7 @@ def job_has_run(job: str) -> bool:
     """Whether it has ended."""
     from django_q.models import Task
 
-    return Task.objects.filter(id=job, success=True).exists()
+    return bool(Task.objects.filter(id=job, success=True).exists())
 
 
 def main() -> None:

@@ -86,8 +86,17 @@ class Postgres(Daemon):
         return done.stdout.splitlines()
 
     def promote(self) -> None:
-        """Make the standby take writes."""
+        """Make the standby take writes, and acknowledge them by itself until somebody follows it."""
         self.ask("SELECT pg_promote(true, 30)")
+        self.ask("ALTER SYSTEM RESET synchronous_standby_names")
+        self.ask("SELECT pg_reload_conf()")
+
+    def follow(self, primary: Postgres) -> None:
+        """Begin anew as a standby of ``primary``."""
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.folder / "data")
+        self._primary = primary
+        self.start()
 
     def url_with(self, other: Postgres) -> str:
         """The address that names both servers, this one first."""

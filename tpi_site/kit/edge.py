@@ -127,6 +127,11 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return errors.TooLarge("The request's body is larger than this address takes.")
     if isinstance(error, SuspiciousOperation):
         return errors.Invalid("The request is malformed and was refused.", code="request-malformed")
+    return _from_below(error)
+
+
+def _from_below(error: BaseException) -> Refusal | None:
+    """What the database, the cache, the disk or whatever apps have named could not do."""
     if isinstance(error, Error):
         return _from_database(error)
     if shared_cache.is_away(error):
@@ -134,7 +139,19 @@ def as_refusal(error: BaseException) -> Refusal | None:
         return errors.Unavailable("The shared cache cannot be reached at the moment; try again in a few seconds.")
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return errors.NoSpace("The server's disk is full; reading goes on, writing must wait until space is made.")
+    for kind, made in _translations.items():
+        if isinstance(error, kind):
+            log.error("What lies below refused the request.", exc_info=error)
+            return made()
     return None
+
+
+_translations: dict[type[Exception], Callable[[], Refusal]] = {}
+
+
+def translate(kind: type[Exception], into: Callable[[], Refusal]) -> None:
+    """Let every ``kind`` that no view has caught be answered with ``into()``; apps name what their lower rooms raise."""
+    _translations[kind] = into
 
 
 _NO_SPACE = (28, 122)  # ENOSPC, EDQUOT

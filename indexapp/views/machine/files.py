@@ -18,7 +18,7 @@ from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
-from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage
+from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage, refusals
 from indexapp.views.machine.messages import LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
@@ -30,7 +30,6 @@ _TYPE = "application/octet-stream"
 _SENT = {200, 206}
 _SMALL = 256 * 1024
 """Up to this many bytes one read() and one send() are cheaper than sendfile."""
-_DAMAGED = "The bytes of this file are damaged in the storage; the operators must restore them ('manage.py fsck')."
 
 
 def file(question: Question, index_name: str | None, path: str) -> Reply:
@@ -49,7 +48,7 @@ def file(question: Question, index_name: str | None, path: str) -> Reply:
             code="project-quarantined",
         )
     if served.is_damaged:
-        raise Unavailable(_DAMAGED, code="blob-damaged")
+        raise refusals.damaged()
     reply = _answer(question, served)
     if settings.TPI_DOWNLOAD_LOG and reply.status in _SENT and not question.is_head and not path.endswith(".metadata"):
         _note(actor, index.name, served.project[1], path, reply.status)
@@ -154,11 +153,9 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
     except BlobDamaged:
         log.exception("The bytes of %s were refused: they are not what was uploaded.", served.sha256)
         suspicions.note(served.sha256)
-        raise Unavailable(_DAMAGED, code="blob-damaged") from None
+        raise refusals.damaged() from None
     except StorageUnavailable:
-        raise Unavailable(
-            "The storage does not answer; try again in a moment. The operators see why in /readyz.", code="storage-away"
-        ) from None
+        raise refusals.away() from None
 
 
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from indexapp.storage import BlobDamaged, StorageUnavailable
 from tpi_site.kit import edge, errors
 from tpi_site.kit.edge import Kind, answer_for, as_refusal, reason_phrase
 
@@ -126,6 +127,8 @@ def test_a_reason_phrase_is_always_one_short_line_of_latin_1(sentence: str) -> N
         (RedisConnectionError("x"), 503),
         (OSError(errno.ENOSPC, "x"), 507),
         (OSError(errno.EDQUOT, "x"), 507),
+        (StorageUnavailable("The bucket at 10.0.0.7 is away."), 503),
+        (BlobDamaged("ab/cd"), 503),
     ],
 )
 def test_what_amounts_to_a_refusal(error: Exception, status: int) -> None:
@@ -133,6 +136,7 @@ def test_what_amounts_to_a_refusal(error: Exception, status: int) -> None:
     assert refusal is not None
     assert edge.STATUS[refusal.kind] == status
     assert refusal.detail.endswith(".")
+    assert "10.0.0.7" not in refusal.detail
 
 
 @pytest.mark.parametrize(
