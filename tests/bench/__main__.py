@@ -19,7 +19,7 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import encryption, files, growth, identity, keys, memory, peers, rights, starting
+from tests.bench.lines import encryption, files, growth, identity, keys, memory, nodes, peers, rights, starting
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -156,6 +156,12 @@ def sealing(table: Table, scale: Scale, folder: Path) -> None:
         encryption.measure_uploads(table, scale.effort, Uploads(index, names), Uploads(plain, names))
 
 
+def scaling(table: Table, scale: Scale, folder: Path) -> None:
+    """PostgreSQL and nodes."""
+    nodes.measure_postgresql(table, scale.effort, folder, SMALL, scale.large)
+    nodes.measure_two_nodes(table, scale.effort, folder, SMALL)
+
+
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "start": start,
     "reads": reads,
@@ -165,6 +171,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "rights": asking,
     "encryption": sealing,
     "keys": rotating,
+    "nodes": scaling,
     "peers": others,
 }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import http.client
 import pickle
-import sqlite3
 import subprocess
 from http import HTTPStatus
 from pathlib import Path
 
 from tests.bench import corpus, machine
 from tests.bench.corpus import Shape
+from tests.bench.databases import Database, PostgresDatabase, SqliteDatabase
 from tests.bench.keepalive import Keepalive
 from tests.bench.load import basic
 from tests.bench.processes import PYTHON, ROOT, Server, free_port, python_environment
@@ -38,7 +38,8 @@ class Installation:
         )
         self._run("manage.py", "prepare")
         self.authorization = basic("__token__", self._run("-m", "tests.bench.people").strip())
-        self.database = self.data / "tpi.sqlite3"
+        url = settings.get("TPI_DATABASE_URL")
+        self.database: Database = PostgresDatabase(url) if url else SqliteDatabase(self.data / "tpi.sqlite3")
         corpus.seed(self.database, *shapes)
         self._cpus = cpus
         self.server = self._server(self.port, self.environment)
@@ -82,15 +83,12 @@ class Installation:
 
     def file_path(self, filename: str) -> str:
         """The address of a published file."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=60)
-        try:
-            index, sha256 = connection.execute(
+        with self.database.working() as work:
+            index, sha256 = work.row(
                 "SELECT i.name, f.sha256 FROM indexapp_file f JOIN indexapp_index i ON i.id = f.index_id"
                 " WHERE f.filename = ?",
-                [filename],
-            ).fetchone()
-        finally:
-            connection.close()
+                filename,
+            )
         return f"/{index}/files/{sha256[:2]}/{sha256[2:4]}/{sha256[4:]}/{filename}"
 
     def publish(self, wheel: Path, port: int) -> None:

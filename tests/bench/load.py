@@ -10,12 +10,12 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tests.bench import machine
 from tests.bench.effort import Effort
 from tests.bench.load_client import Plan, Side
-from tests.bench.processes import PYTHON, ROOT, Server, cpu_seconds
+from tests.bench.processes import PYTHON, ROOT, cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,32 @@ class Run:
     cpu: float
 
 
+class Listener(Protocol):
+    """What is loaded: where it listens, what it is called, and the processes whose time is counted."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def port(self) -> int:
+        """On the loopback interface."""
+
+    @property
+    def workers(self) -> list[int]:
+        """Those that answer, as far as they can be told from the others."""
+
+    @property
+    def pids(self) -> list[int]:
+        """All of them."""
+
+
 class UnexpectedAnswerError(RuntimeError):
     """The server answered something else than what is measured: a quick refusal is no performance."""
 
 
 def drive(
-    server: Server,
+    server: Listener,
     requests: Sequence[bytes],
     *,
     seconds: float | None = None,
@@ -45,8 +65,8 @@ def drive(
 
 
 def race(
-    ours: tuple[Server, Sequence[bytes]],
-    theirs: tuple[Server, Sequence[bytes]],
+    ours: tuple[Listener, Sequence[bytes]],
+    theirs: tuple[Listener, Sequence[bytes]],
     effort: Effort,
     *,
     connections: int = 16,
@@ -60,7 +80,7 @@ def race(
 
 
 def _run(
-    sides: Sequence[tuple[Server, Sequence[bytes]]],
+    sides: Sequence[tuple[Listener, Sequence[bytes]]],
     *,
     slices: int,
     seconds: float | None,
@@ -89,7 +109,7 @@ def _run(
     return [_judged(*each, expect) for each in zip(servers, results, used, strict=True)]
 
 
-def _judged(server: Server, result: dict[str, Any], used: float, expect: int) -> Run:
+def _judged(server: Listener, result: dict[str, Any], used: float, expect: int) -> Run:
     odd = {status: count for status, count in result["statuses"].items() if int(status) != expect}
     if odd:
         raise UnexpectedAnswerError(f"{server.name} answered {odd}, for example:\n{result['unhappy']}")

@@ -54,14 +54,21 @@ class Side:
         return self.pages
 
 
-def measure_growth(table: Table, effort: Effort, small: Side, large: Side) -> None:
-    """Time for one answer in the large installation, as a multiple of that in the small one."""
-    label = f"with {large.installation.shapes[0].projects:,} projects, {large.installation.files:,} files"
+def measure_reads(table: Table, effort: Effort, small: Side, large: Side, where: str = "") -> str:
+    """Pages and files; returns what the large one is called."""
+    label = f"with {large.installation.shapes[0].projects:,} projects, {large.installation.files:,} files{where}"
     big, little = large.installation.server, small.installation.server
     for side in (small, large):
         drive(side.installation.server, [*side.pages, *side.files])
     _add(table, f"project page {label}", *race((big, large.pages), (little, small.pages), effort))
     _add(table, f"file {label}", *race((big, large.files), (little, small.files), effort))
+    return label
+
+
+def measure_growth(table: Table, effort: Effort, small: Side, large: Side) -> None:
+    """Time for one answer in the large installation, as a multiple of that in the small one."""
+    label = measure_reads(table, effort, small, large)
+    big, little = large.installation.server, small.installation.server
     changed = [(drive(big, large.change_all()), drive(little, small.change_all())) for _ in range(2 * effort.rounds)]
     _add(table, f"changed page {label}", *_middle(changed))
     number = int(150 * effort.seconds)
