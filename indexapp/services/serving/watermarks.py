@@ -8,7 +8,9 @@ from threading import Lock
 from typing import NamedTuple
 from urllib.parse import quote
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+
+from tpi_site.kit.one_row import one_row
 
 _SQL = (
     "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
@@ -78,9 +80,7 @@ def read() -> Watermark:
     watch = _file_watch()
     if watch is not None:
         return watch.read()
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL)
-        return Watermark(*cursor.fetchone())
+    return Watermark(*(one_row(_SQL, []) or (0, 0)))
 
 
 def forget_all() -> None:
