@@ -2,6 +2,7 @@
 
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
+from indexapp.models.integrity import ScrubCount
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.roles import ReservedPrefix, Role
 
@@ -17,4 +18,5 @@ __all__ = [
     "ReservedPrefix",
     "RetiredFilename",
     "Role",
+    "ScrubCount",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from indexapp.models.indexes import Index
 from indexapp.models.querysets import FileQuerySet, ProjectQuerySet, ReleaseQuerySet
@@ -110,7 +111,8 @@ class Blob(models.Model):
 
     ``sealed_key`` is the object's key, wrapped with a key of the key ring; empty where the bytes lie plain.
     ``damaged_at`` is since when the bytes are known not to be those that were put, and ``damage`` says what is wrong: they
-    are not served.  ``unreferenced_since`` is when garbage collection first found no file of it.
+    are not served.  ``unreferenced_since`` is when garbage collection first found no file of it, and ``verified_at`` when all
+    its bytes were last read and found right; they count as right from ``created_at`` on, as they were hashed on their way in.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
@@ -120,6 +122,7 @@ class Blob(models.Model):
     damaged_at = models.DateTimeField(null=True, blank=True)
     damage = models.CharField(max_length=200, blank=True, db_default="")
     unreferenced_since = models.DateTimeField(null=True, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -127,6 +130,12 @@ class Blob(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["object_name"], name="blob_by_object"),
             models.Index(fields=["id"], name="blob_damaged", condition=models.Q(damaged_at__isnull=False)),
+            models.Index(
+                Coalesce("verified_at", "created_at"),
+                "id",
+                name="blob_by_verification",
+                condition=models.Q(damaged_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
