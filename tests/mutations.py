@@ -30,7 +30,7 @@ from accounts.services.directories import settings as directories
 from accounts.services.keys import rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
-from indexapp.services import indexes, projects, releases, roles
+from indexapp.services import indexes, projects, quota_settings, releases, roles
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory, silent_values
@@ -339,6 +339,16 @@ MUTATIONS: dict[str, Mutation] = {
         "project.delete",
         INDEX_ADMINS,
         ("project-deleted",),
+    ),
+    "indexapp.services.quota_settings.set_limits": Mutation(
+        lambda world, actor: quota_settings.set_limits(actor=actor, holder=world.index, hard_limit=10**9),
+        "quota.set",
+        "operator administrator",
+    ),
+    "indexapp.services.quota_settings.assign": Mutation(
+        lambda world, actor: quota_settings.assign(actor=actor, project=world.project, team=world.team),
+        "project.assign",
+        "operator administrator",
     ),
     "indexapp.services.releases.yank": Mutation(
         lambda world, actor: releases.yank(actor=actor, release=world.release, reason="broken"),

@@ -4,6 +4,7 @@ from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "GroupMember",
     "Index",
     "Project",
+    "Quota",
     "Release",
     "ReservedPrefix",
     "RetiredFilename",

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Coalesce
 
+from accounts.models import Team
 from indexapp.models.indexes import Index
 from indexapp.models.querysets import FileQuerySet, ProjectQuerySet, ReleaseQuerySet
 from indexapp.storage import StoredBlob
@@ -17,6 +18,7 @@ class Project(models.Model):
 
     ``normalized_name`` follows PEP 503; ``confusable_key`` folds what a person may mistake for another name.
     ``last_serial`` is the serial of the last change that concerned the project; its pages depend on nothing else.
+    ``team`` is for whose quota its files count; it gives nobody a right.
     """
 
     class Status(models.TextChoices):
@@ -36,6 +38,7 @@ class Project(models.Model):
     summary = models.TextField(blank=True)
     total_size = models.BigIntegerField(default=0)
     last_serial = models.BigIntegerField(default=0)
+    team = models.ForeignKey(Team, models.SET_NULL, related_name="projects", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()

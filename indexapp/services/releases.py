@@ -12,7 +12,7 @@ from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Project, Release, RetiredFilename
-from indexapp.services import changes, projects, summaries
+from indexapp.services import changes, projects, quotas, summaries
 from tpi_site.kit.errors import NotFound
 
 _GONE = "It was deleted in the meantime; reload the page."
@@ -136,6 +136,8 @@ def _retire(project: Project, files: QuerySet[File]) -> list[str]:
         [RetiredFilename(index=project.index, filename=name) for name, _ in rows], ignore_conflicts=True
     )
     queryset.delete()
-    project.total_size = max(0, project.total_size - sum(size for _, size in rows))
+    removed = sum(size for _, size in rows)
+    quotas.charge(index_id=project.index_id, team_id=project.team_id, size=-removed)
+    project.total_size = max(0, project.total_size - removed)
     project.save(update_fields=["total_size"])
     return [name for name, _ in rows]

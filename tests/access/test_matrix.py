@@ -34,7 +34,7 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, File, Project, Release, ReservedPrefix, Role
+from indexapp.models import Change, File, Project, Quota, Release, ReservedPrefix, Role
 from indexapp.services import roles
 from tests.access import matrix
 from tests.factories.cast import ROLES, Cast
@@ -292,6 +292,7 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_change": Change.objects.order_by("pk")[0],
         "django_q_ormq": OrmQ.objects.create(key="tpi", payload=waiting),
         "django_q_failure": Failure.objects.create(id="a" * 32, name="failed", success=False, **ended),

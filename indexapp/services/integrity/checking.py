@@ -91,6 +91,7 @@ def _all(actor: Actor, wish: Wish, summary: Summary) -> Iterator[Fault]:
     yield from _blobs(actor, wish, summary)
     yield from rows.files()
     yield from rows.projects()
+    yield from rows.quotas()
 
 
 def _blobs(actor: Actor, wish: Wish, summary: Summary) -> Iterator[Fault]:
