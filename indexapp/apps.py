@@ -29,6 +29,7 @@ class IndexConfig(AppConfig):
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
+        schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         _declare_figures()
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)

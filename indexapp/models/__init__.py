@@ -6,6 +6,7 @@ from indexapp.models.integrity import ScrubCount
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
+from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
 
 __all__ = [
     "Blob",
@@ -21,4 +22,8 @@ __all__ = [
     "RetiredFilename",
     "Role",
     "ScrubCount",
+    "Trashed",
+    "TrashedFile",
+    "TrashedRelease",
+    "TrashedRole",
 ]

@@ -120,7 +120,8 @@ def delete(*, actor: Actor, index: Index) -> None:
             index.delete()
         except ProtectedError:
             raise Conflict(
-                f"The index '{ghost.name}' still holds projects or is a member of a group; empty and release it first.",
+                f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
+                "release it first.",
                 code="index-in-use",
             ) from None
         generations.bump_access()

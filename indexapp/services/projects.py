@@ -15,6 +15,7 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Index, Project, ReservedPrefix, RetiredFilename, Role
 from indexapp.services import changes, quotas, search
+from indexapp.services.trash import taking
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -51,6 +52,7 @@ def check_new_name(actor: Actor, index: Index, name: str) -> None:
             code="name-standard-library",
         )
     _check_not_confusable(index, name)
+    taking.require_name_free(index, name)
     _check_prefix(actor, index, name)
 
 
@@ -216,7 +218,7 @@ def _require_may_set(actor: Actor, project: Project, status: str) -> None:
 
 
 def delete(*, actor: Actor, project: Project) -> None:
-    """Delete a project with all its files; their names stay refused."""
+    """Delete a project with all its files, into the trash where there is one; their names stay refused."""
     index = project.index
     permissions.require(actor, Verb.DELETE, index, project)
     with transaction.atomic():
@@ -228,7 +230,10 @@ def delete(*, actor: Actor, project: Project) -> None:
         )
         audit.record(actor=actor, action="project.delete", subject=project, index=index.name, files=len(files))
         search.remove(project)
-        quotas.charge(index_id=index.pk, team_id=project.team_id, size=-project.total_size)
+        if taking.is_on():
+            taking.take_project(actor, project)
+        else:
+            quotas.charge(index_id=index.pk, team_id=project.team_id, size=-project.total_size)
         ghost = Project(index=index, normalized_name=project.normalized_name)
         project.delete()
         generations.bump_access()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
@@ -12,7 +13,7 @@ from accounts.models import Team
 from accounts.permissions import require_operator, teams_visible_to
 from accounts.services import audit
 from indexapp import permissions
-from indexapp.models import Index, Project, Quota
+from indexapp.models import Index, Project, Quota, Trashed
 from indexapp.services import projects, quotas
 from tpi_site.kit.errors import Invalid
 
@@ -77,7 +78,8 @@ def assign(*, actor: Actor, project: Project, team: Team | None) -> Project:
     require_operator(actor, "decide for which team a project counts")
     with transaction.atomic():
         project = projects.lock(project)
-        before, size = project.team, project.total_size
+        before, trash = project.team, Trashed.objects.filter(project_key=project.pk)
+        size = project.total_size + (trash.aggregate(sum=Sum("size"))["sum"] or 0)
         if team is not None and before is not None and team.pk < before.pk:  # one order for all
             quotas.move("team_id", team.pk, size)
             quotas.move("team_id", before.pk, -size)
@@ -88,6 +90,7 @@ def assign(*, actor: Actor, project: Project, team: Team | None) -> Project:
                 quotas.move("team_id", team.pk, size)
         project.team = team
         project.save(update_fields=["team"])
+        trash.update(team=team)
         names = {"before": before.name if before else "", "after": team.name if team else ""}
         audit.record(actor=actor, action="project.assign", subject=project, **names)
     return project

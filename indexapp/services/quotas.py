@@ -16,7 +16,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.services import alarms
-from indexapp.models import Project, Quota
+from indexapp.models import Project, Quota, Trashed
 from tpi_site.kit.errors import NoSpace
 
 ALARM = "quota-soft"
@@ -103,9 +103,11 @@ def settle(quota: Quota) -> None:
 
 
 def with_real_use() -> QuerySet[Any]:
-    """All accounts; ``real`` is what each should say by the counters of projects, as of the same moment."""
+    """All accounts; ``real`` is what each should say by the counters of projects and of the trash, as of the same moment."""
     found: Any = Value(0)
     for holder in ("index", "team"):
         sizes = Project.objects.filter(**{holder: OuterRef(holder)}).order_by().values(holder)
         found = found + Coalesce(Subquery(sizes.annotate(sum=Sum("total_size")).values("sum")), 0)
+        trash = Trashed.objects.filter(**{holder: OuterRef(holder)}).order_by().values(holder)
+        found = found + Coalesce(Subquery(trash.annotate(sum=Sum("size")).values("sum")), 0)
     return Quota.objects.select_related("index", "team").annotate(real=found).order_by("pk")

@@ -120,6 +120,12 @@ def rest() -> dict[str, Row]:
         "api:team-quota": Row(
             {"GET": (OF_TEAM | WATCHERS, None), "PATCH": (OPERATES, {"hard_limit": 10**9})}, {"team": "tools"}
         ),
+        "api:trash": reads(READERS, **INDEX),
+        "api:trash-entry": Row({"GET": (ADMINS | SEES_ALL, None)}, {**INDEX, "id": "{trash}"}, denied=404),
+        "api:trash-entry-restore": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{trash}"}, denied=404),
+        "api:trash-entry-purge": Row(
+            {"POST": (ADMINS, {"name": "acme-tool 0.9"})}, {**INDEX, "id": "{trash}"}, denied=404
+        ),
         "api:releases": reads(READERS, **PROJECT),
         "api:release": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, RELEASE),
         "api:release-yank": Row({"POST": (ADMINS, _REASON)}, RELEASE),

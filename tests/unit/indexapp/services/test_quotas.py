@@ -26,6 +26,12 @@ from tests.wsgi_client import Answer, WsgiClient
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
+@pytest.fixture(autouse=True)
+def _no_trash(settings: Any) -> None:
+    """What is deleted counts no more at once."""
+    settings.TPI_TRASH_DAYS = 0
+
+
 JSON = {"Content-Type": "application/json"}
 
 
