@@ -29,6 +29,8 @@ class IndexConfig(AppConfig):
         sealed_columns.register(blobs.SEALED)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
+        schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
+        schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         _declare_figures()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(BlobDamaged, refusals.damaged)
@@ -36,11 +38,19 @@ class IndexConfig(AppConfig):
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)
+        cards.register("integrity", 55, our_cards.integrity)
 
 
 def _declare_figures() -> None:
     from indexapp.services import disk_room
+    from indexapp.services.integrity import verification
     from tpi_site.kit import gauges
 
     free = "Bytes free for files and for the data folder, on the machine that is asked."
     gauges.declare("tpi_disk_free_bytes", free, disk_room.figures, labels=["place"])
+    age = "Seconds since the stored content that was verified longest ago was read, or put."
+    gauges.declare("tpi_oldest_verification_seconds", age, verification.oldest_figure)
+    gauges.declare("tpi_blobs_damaged", "Stored contents that are held back as damaged.", verification.damaged_figure)
+    gauges.declare(
+        "tpi_scrubbed_bytes", "Bytes that the scrub has read and compared, in all.", verification.bytes_figure
+    )

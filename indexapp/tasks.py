@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage
-from indexapp.services.integrity import checking
+from indexapp.services.integrity import checking, scrub
+from indexapp.services.trash import purging
 
 
 def sweep_blobs() -> int:
@@ -26,3 +27,13 @@ def examine_blob(sha256: str) -> str:
 def watch_disks() -> bool:
     """Ring or end the alarm of a disk that is nearly full, on the machine that runs the job."""
     return disk_room.watch()
+
+
+def scrub_blobs() -> str:
+    """Read a part of what is stored and compare it; returns a sentence on what was found."""
+    return scrub.run(actor=internal("scrub")).sentence
+
+
+def purge_trash() -> int:
+    """Remove for good what was deleted longer ago than the trash keeps it; returns how many deletions."""
+    return purging.purge_due(actor=internal("trash"))

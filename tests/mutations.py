@@ -29,8 +29,9 @@ from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
 from accounts.services.keys import rewrapping
 from accounts.services.keys import ring as key_rings
-from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
-from indexapp.services import indexes, projects, releases, roles
+from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role, Trashed
+from indexapp.services import indexes, projects, quota_settings, releases, roles
+from indexapp.services.trash import purging, restoring
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory, silent_values
@@ -49,6 +50,10 @@ class World:
         self.file: File = published(self.index)
         self.release: Release = self.file.release
         self.project: Project = self.release.project
+        gone = published(self.index, build_wheel("acme-tool", "0.9"))
+        releases.delete(actor=SYSTEM, release=gone.release)
+        self.trashed = Trashed.objects.get()
+        self.project.refresh_from_db()
         self.team = make_team("empty")
         self.newcomer = make_user("newcomer")
         self.other_index = make_index("other")
@@ -340,6 +345,16 @@ MUTATIONS: dict[str, Mutation] = {
         INDEX_ADMINS,
         ("project-deleted",),
     ),
+    "indexapp.services.quota_settings.set_limits": Mutation(
+        lambda world, actor: quota_settings.set_limits(actor=actor, holder=world.index, hard_limit=10**9),
+        "quota.set",
+        "operator administrator",
+    ),
+    "indexapp.services.quota_settings.assign": Mutation(
+        lambda world, actor: quota_settings.assign(actor=actor, project=world.project, team=world.team),
+        "project.assign",
+        "operator administrator",
+    ),
     "indexapp.services.releases.yank": Mutation(
         lambda world, actor: releases.yank(actor=actor, release=world.release, reason="broken"),
         "release.yank",
@@ -393,6 +408,18 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: roles.release_prefix(actor=actor, reserved=world.prefix),
         "prefix.release",
         f"maintainer {INDEX_ADMINS}",
+    ),
+    "indexapp.services.trash.restoring.restore": Mutation(
+        lambda world, actor: restoring.restore(actor=actor, entry=world.trashed),
+        "trash.restore",
+        INDEX_ADMINS,
+        ("release-restored",),
+    ),
+    "indexapp.services.trash.purging.purge": Mutation(
+        lambda world, actor: purging.purge(actor=actor, entry=world.trashed, typed=str(world.trashed)),
+        "trash.purge",
+        INDEX_ADMINS,
+        ("trash-purged",),
     ),
     "indexapp.services.uploads.accept": Mutation(
         lambda world, actor: upload(world.index, build_wheel("acme-tool", "2.0"), actor=actor),

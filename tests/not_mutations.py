@@ -28,6 +28,8 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
+    "indexapp.services.integrity.scrub.run": "as check, for what is due",
+    "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

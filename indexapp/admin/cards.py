@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest
 
 from indexapp.admin.rows import Reach, reach_for
 from indexapp.models import Index, Project, Release
-from tpi_site.kit.admin import Card, Line, actor_of, cards, marks
+from indexapp.services.integrity import verification
+from tpi_site.kit.admin import Card, Figure, Line, actor_of, cards, marks
 
 _SHOWN = 6
+_LATE_DAYS = 2
+"""That a run may come later than its day: then the scrub does not keep up."""
 
 
 def looked_after(request: HttpRequest) -> Card:
@@ -61,4 +65,22 @@ def recent_releases(request: HttpRequest) -> Card:
         empty="Nothing has been published yet. Make a token with the right to upload, and give it to twine or uv.",
         link_label="All releases" if lines else "",
         link_url=marks.list_url(Release),
+    )
+
+
+def integrity(request: HttpRequest) -> Card | None:
+    """How much is damaged, and how long ago the bytes that waited longest were read, for those who run the installation."""
+    if not actor_of(request).sees_operation:
+        return None
+    damaged, days, read = verification.damaged(), verification.oldest_age().days, verification.count()
+    is_late = bool(settings.TPI_SCRUB_DAYS) and days > settings.TPI_SCRUB_DAYS + _LATE_DAYS
+    last = Line("Last scrub", at=read.last_run_at) if read.last_run_at else Line("Last scrub", note="none yet")
+    return Card(
+        "Integrity",
+        figures=[
+            Figure("Damaged contents", str(damaged), tone="bad" if damaged else ""),
+            Figure("Days since the oldest was verified", str(days), tone="warn" if is_late else ""),
+            Figure("Scrubbed", marks.size(read.bytes)),
+        ],
+        lines=[last if settings.TPI_SCRUB_DAYS else Line("Scrub", mark="off", tone="warn")],
     )

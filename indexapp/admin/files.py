@@ -13,6 +13,7 @@ from indexapp.admin.filters import IndexFilter, ProjectFilter, project_value
 from indexapp.admin.releases import yank_mark
 from indexapp.admin.rows import parts_for, reach_for
 from indexapp.admin.searching import file_condition
+from indexapp.admin.trash import fate
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, Reason, marks
@@ -80,10 +81,7 @@ class FileScreen(ReadOnlyScreen):
         name="delete",
         label="Delete",
         done="deleted",
-        question=(
-            "It goes for good, and builds that have it pinned break. Its name stays refused for ever. "
-            "To warn people off without loss, yank it."
-        ),
+        question=fate("It goes", "Its name stays refused. To warn people off without loss, yank it."),
         perform=lambda actor, row, _: releases.delete_file(actor=actor, file=row),
         is_dangerous=True,
         removes=True,

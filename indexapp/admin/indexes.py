@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from indexapp.admin.index_forms import GroupForm, IndexForm, NewIndexForm
 from indexapp.admin.rows import reach_for
-from indexapp.models import Change, File, Index, Project, Role
+from indexapp.models import Change, File, Index, Project, Quota, Role, Trashed
 from indexapp.services import indexes
 from tpi_site.kit.admin import ConfirmedAction, Screen, TypedName, actor_of, marks
 from tpi_site.kit.admin.filters import choice_filter
@@ -138,6 +138,8 @@ class IndexScreen(Screen):
             ("Projects", marks.list_url(Project, index=row.name)),
             ("Files", marks.list_url(File, index=row.name)),
             ("Roles", marks.list_url(Role, index=row.name)),
+            ("Trash", marks.list_url(Trashed, index=row.name)),
+            *[("Quota", marks.page_url(quota)) for quota in Quota.objects.filter(index=row)],
         ]
 
     @admin.display(description="Kind")

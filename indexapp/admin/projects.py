@@ -17,7 +17,8 @@ from accounts.domain.verbs import Verb
 from indexapp import permissions
 from indexapp.admin.filters import IndexFilter, project_value
 from indexapp.admin.rows import administered_indexes, parts_for, reach_for
-from indexapp.models import Change, File, Index, Project, Release, Role
+from indexapp.admin.trash import fate
+from indexapp.models import Change, File, Index, Project, Release, Role, Trashed
 from indexapp.services import projects, search
 from tpi_site.kit.admin import ConfirmedAction, Reason, Screen, TypedName, marks
 from tpi_site.kit.admin.cards import counted
@@ -134,9 +135,9 @@ class ProjectScreen(Screen):
         name="delete",
         label="Delete",
         done="deleted",
-        question=(
-            "All its releases and files go, for good, and builds that install them break. The names of its files stay "
-            "refused for ever. To stop its use without loss, quarantine it."
+        question=fate(
+            "It goes with all its releases and files",
+            "The names of its files stay refused. To stop its use without loss, quarantine it.",
         ),
         perform=lambda actor, project, _: projects.delete(actor=actor, project=project),
         form=TypedName,
@@ -191,6 +192,7 @@ class ProjectScreen(Screen):
             ("Releases", marks.list_url(Release, project=value)),
             ("Files", marks.list_url(File, project=value)),
             ("Roles", marks.list_url(Role, project=value)),
+            ("Trash", marks.list_url(Trashed, q=row.normalized_name)),
         ]
 
     @admin.display(description="Status")

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from indexapp.admin.filters import ProjectFilter, ReleaseIndexFilter, project_value
 from indexapp.admin.rows import parts_for, reach_for
 from indexapp.admin.searching import projects_matching
+from indexapp.admin.trash import fate
 from indexapp.models import Change, File, Release
 from indexapp.services import releases
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, Reason, marks
@@ -70,9 +71,8 @@ class ReleaseScreen(ReadOnlyScreen):
         name="delete",
         label="Delete",
         done="deleted",
-        question=(
-            "Its files go for good, and builds that have it pinned break. The names of its files stay refused for ever. "
-            "To warn people off without loss, yank it."
+        question=fate(
+            "It goes with its files", "The names of its files stay refused. To warn people off without loss, yank it."
         ),
         perform=lambda actor, row, _: releases.delete(actor=actor, release=row),
         extent=lambda row: f"It has {counted(row.files, 'file')}.",

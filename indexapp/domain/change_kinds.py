@@ -25,6 +25,10 @@ class ChangeKind(Enum):
     FILE_DELETED = "file-deleted"
     FILE_DAMAGED = "file-damaged"
     FILE_REPAIRED = "file-repaired"
+    PROJECT_RESTORED = "project-restored"
+    RELEASE_RESTORED = "release-restored"
+    FILE_RESTORED = "file-restored"
+    TRASH_PURGED = "trash-purged"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -2,8 +2,11 @@
 
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
+from indexapp.models.integrity import ScrubCount
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
+from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
 
 __all__ = [
     "Blob",
@@ -13,8 +16,14 @@ __all__ = [
     "GroupMember",
     "Index",
     "Project",
+    "Quota",
     "Release",
     "ReservedPrefix",
     "RetiredFilename",
     "Role",
+    "ScrubCount",
+    "Trashed",
+    "TrashedFile",
+    "TrashedRelease",
+    "TrashedRole",
 ]

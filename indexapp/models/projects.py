@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
+from accounts.models import Team
 from indexapp.models.indexes import Index
 from indexapp.models.querysets import FileQuerySet, ProjectQuerySet, ReleaseQuerySet
 from indexapp.storage import StoredBlob
@@ -16,6 +18,7 @@ class Project(models.Model):
 
     ``normalized_name`` follows PEP 503; ``confusable_key`` folds what a person may mistake for another name.
     ``last_serial`` is the serial of the last change that concerned the project; its pages depend on nothing else.
+    ``team`` is for whose quota its files count; it gives nobody a right.
     """
 
     class Status(models.TextChoices):
@@ -35,6 +38,7 @@ class Project(models.Model):
     summary = models.TextField(blank=True)
     total_size = models.BigIntegerField(default=0)
     last_serial = models.BigIntegerField(default=0)
+    team = models.ForeignKey(Team, models.SET_NULL, related_name="projects", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProjectQuerySet.as_manager()
@@ -110,7 +114,8 @@ class Blob(models.Model):
 
     ``sealed_key`` is the object's key, wrapped with a key of the key ring; empty where the bytes lie plain.
     ``damaged_at`` is since when the bytes are known not to be those that were put, and ``damage`` says what is wrong: they
-    are not served.  ``unreferenced_since`` is when garbage collection first found no file of it.
+    are not served.  ``unreferenced_since`` is when garbage collection first found no file of it, and ``verified_at`` when all
+    its bytes were last read and found right; they count as right from ``created_at`` on, as they were hashed on their way in.
     """
 
     sha256 = models.CharField(max_length=64, unique=True)
@@ -120,6 +125,7 @@ class Blob(models.Model):
     damaged_at = models.DateTimeField(null=True, blank=True)
     damage = models.CharField(max_length=200, blank=True, db_default="")
     unreferenced_since = models.DateTimeField(null=True, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -127,6 +133,12 @@ class Blob(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["object_name"], name="blob_by_object"),
             models.Index(fields=["id"], name="blob_damaged", condition=models.Q(damaged_at__isnull=False)),
+            models.Index(
+                Coalesce("verified_at", "created_at"),
+                "id",
+                name="blob_by_verification",
+                condition=models.Q(damaged_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from indexapp.models import Blob, File
+from indexapp.models import Blob, File, TrashedFile
 from indexapp.services import blobs
 from indexapp.storage import default_storage
 
@@ -36,8 +36,12 @@ class Garbage:
 
 
 def _unused() -> QuerySet[Blob]:
-    needed = Exists(File.objects.filter(blob=OuterRef("pk"))), Exists(File.objects.filter(metadata_blob=OuterRef("pk")))
-    return Blob.objects.filter(~needed[0], ~needed[1])
+    """Blobs that no file needs, nor one in the trash."""
+    rows = Blob.objects.all()
+    for model in (File, TrashedFile):
+        for column in ("blob", "metadata_blob"):
+            rows = rows.filter(~Exists(model._default_manager.filter(**{column: OuterRef("pk")})))
+    return rows
 
 
 def collect(*, older_than: datetime) -> int:

@@ -15,7 +15,7 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Change, GroupMember, Index
+from indexapp.models import Change, GroupMember, Index, Quota
 from indexapp.services import changes
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -55,6 +55,7 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
         if is_default:
             Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
+        Quota.objects.create(index=index)
         _set_members(index, members)
         audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)
         generations.bump_access()
@@ -119,7 +120,8 @@ def delete(*, actor: Actor, index: Index) -> None:
             index.delete()
         except ProtectedError:
             raise Conflict(
-                f"The index '{ghost.name}' still holds projects or is a member of a group; empty and release it first.",
+                f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
+                "release it first.",
                 code="index-in-use",
             ) from None
         generations.bump_access()

@@ -14,7 +14,8 @@ from indexapp.domain import names
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Index, Project, ReservedPrefix, RetiredFilename, Role
-from indexapp.services import changes, search
+from indexapp.services import changes, quotas, search
+from indexapp.services.trash import taking
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -51,6 +52,7 @@ def check_new_name(actor: Actor, index: Index, name: str) -> None:
             code="name-standard-library",
         )
     _check_not_confusable(index, name)
+    taking.require_name_free(index, name)
     _check_prefix(actor, index, name)
 
 
@@ -105,7 +107,7 @@ def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bo
     """The project, locked for this transaction, and whether it is new; the caller records the change.
 
     A creator who does not administer the index receives all verbs on the new project; who could make it by a team's right
-    alone holds them as long as they are in the team.
+    alone holds them as long as they are in the team, for whose quota the project counts.
     """
     project = _find_locked(index, name)
     if project is None:
@@ -114,13 +116,15 @@ def get_or_create(*, actor: Actor, index: Index, name: str) -> tuple[Project, bo
     if project is not None:
         return project, False
     check_new_name(actor, index, name)
+    team_id = _team_behind(actor.within(None), index)
     project = Project.objects.create(
         index=index,
+        team_id=team_id,
         name=name,
         normalized_name=names.normalize_name(name),
         confusable_key=names.confusable_key(name),
     )
-    _own(actor, project)
+    _own(actor, project, team_id)
     search.put(project)
     return project, True
 
@@ -149,7 +153,7 @@ def require_not_frozen(actor: Actor, project: Project) -> None:
         )
 
 
-def _own(actor: Actor, project: Project) -> None:
+def _own(actor: Actor, project: Project, through_id: int | None) -> None:
     owner = actor.within(None)
     if actor.user_id is None or Verb.ADMINISTER in permissions.verbs_on(owner, project.index):
         return
@@ -157,7 +161,7 @@ def _own(actor: Actor, project: Project) -> None:
         index=project.index,
         project=project,
         user_id=actor.user_id,
-        through_id=_team_behind(owner, project.index),
+        through_id=through_id,
         verbs=to_mask(ALL_VERBS),
     )
     generations.bump_access()
@@ -165,6 +169,8 @@ def _own(actor: Actor, project: Project) -> None:
 
 def _team_behind(actor: Actor, index: Index) -> int | None:
     """The team by whose right alone the actor uploads to the index: what they make there ends with their place in it."""
+    if actor.user_id is None or Verb.UPLOAD in actor.verbs_everywhere:
+        return None
     held = Role.objects.held_by(actor, index_id=index.pk, project=None).annotate_verb(Verb.UPLOAD).order_by("pk")
     teams = list(held.values_list("team_id", flat=True))
     return None if not teams or None in teams else teams[0]
@@ -212,7 +218,7 @@ def _require_may_set(actor: Actor, project: Project, status: str) -> None:
 
 
 def delete(*, actor: Actor, project: Project) -> None:
-    """Delete a project with all its files; their names stay refused."""
+    """Delete a project with all its files, into the trash where there is one; their names stay refused."""
     index = project.index
     permissions.require(actor, Verb.DELETE, index, project)
     with transaction.atomic():
@@ -224,6 +230,10 @@ def delete(*, actor: Actor, project: Project) -> None:
         )
         audit.record(actor=actor, action="project.delete", subject=project, index=index.name, files=len(files))
         search.remove(project)
+        if taking.is_on():
+            taking.take_project(actor, project)
+        else:
+            quotas.charge(index_id=index.pk, team_id=project.team_id, size=-project.total_size)
         ghost = Project(index=index, normalized_name=project.normalized_name)
         project.delete()
         generations.bump_access()

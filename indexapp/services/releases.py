@@ -12,7 +12,8 @@ from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Project, Release, RetiredFilename
-from indexapp.services import changes, projects, summaries
+from indexapp.services import changes, projects, quotas, summaries
+from indexapp.services.trash import taking
 from tpi_site.kit.errors import NotFound
 
 _GONE = "It was deleted in the meantime; reload the page."
@@ -85,14 +86,15 @@ def _save(row: Release | File, fields: list[str]) -> None:
 
 
 def delete(*, actor: Actor, release: Release) -> None:
-    """Delete a release with its files; their names stay refused."""
+    """Delete a release with its files, into the trash where there is one; their names stay refused."""
     project = release.project
     permissions.require(actor, Verb.DELETE, project.index, project)
     with transaction.atomic():
         project = projects.lock(project)
         projects.require_not_frozen(actor, project)
         files = File.objects.filter(release=release)
-        removed = _retire(project, files)
+        is_kept = taking.is_on() and bool(taking.take_release(actor, project, release))
+        removed = _retire(project, files, is_kept=is_kept)
         audit.record(actor=actor, action="release.delete", subject=release, files=removed)
         version = release.version
         if not Release.objects.filter(pk=release.pk).delete()[0]:
@@ -109,13 +111,14 @@ def delete(*, actor: Actor, release: Release) -> None:
 
 
 def delete_file(*, actor: Actor, file: File) -> None:
-    """Delete one file; its name stays refused. A release may be left without files."""
+    """Delete one file, into the trash where there is one; its name stays refused. A release may be left without files."""
     permissions.require(actor, Verb.DELETE, file.index, file.project)
     with transaction.atomic():
         project = projects.lock(file.project)
         projects.require_not_frozen(actor, project)
         audit.record(actor=actor, action="file.delete", subject=file, sha256=file.sha256)
-        if not _retire(project, File.objects.filter(pk=file.pk)):
+        is_kept = taking.is_on() and bool(taking.take_file(actor, project, file))
+        if not _retire(project, File.objects.filter(pk=file.pk), is_kept=is_kept):
             raise NotFound(_GONE)
         changes.record(
             actor=actor,
@@ -128,14 +131,17 @@ def delete_file(*, actor: Actor, file: File) -> None:
         )
 
 
-def _retire(project: Project, files: QuerySet[File]) -> list[str]:
-    """Delete the rows of ``files`` and keep their names refused; returns the names."""
+def _retire(project: Project, files: QuerySet[File], *, is_kept: bool) -> list[str]:
+    """Delete the rows of ``files`` and keep their names refused; returns the names.  What the trash has still counts."""
     queryset = File.objects.filter(pk__in=files)
     rows = list(queryset.values_list("filename", "size"))
     RetiredFilename.objects.bulk_create(
         [RetiredFilename(index=project.index, filename=name) for name, _ in rows], ignore_conflicts=True
     )
     queryset.delete()
-    project.total_size = max(0, project.total_size - sum(size for _, size in rows))
+    removed = sum(size for _, size in rows)
+    if not is_kept:
+        quotas.charge(index_id=project.index_id, team_id=project.team_id, size=-removed)
+    project.total_size = max(0, project.total_size - removed)
     project.save(update_fields=["total_size"])
     return [name for name, _ in rows]

@@ -34,13 +34,14 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, File, Project, Release, ReservedPrefix, Role
-from indexapp.services import roles
+from indexapp.models import Change, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.services import releases, roles
 from tests.access import matrix
+from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
-from tests.factories.people import join, make_token, make_user
+from tests.factories.people import SYSTEM, join, make_token, make_user
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -142,6 +143,8 @@ def test_every_operation_of_the_apis_schema_has_a_row() -> None:
 def scene(cast: Cast) -> dict[str, Any]:
     """A published project and one row of everything that an address may name."""
     file = published(cast.index)
+    gone = published(cast.index, build_wheel("acme-tool", "0.9"))
+    releases.delete(actor=SYSTEM, release=gone.release)
     # Whatever an auditor is granted besides must make no difference.
     give(cast.auditor, [Verb.ADMINISTER], cast.index)
     join(cast.auditor, cast.team, role="admin")
@@ -161,6 +164,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "mapping": map_group(directory, "cn=ops,dc=tpi", cast.team).pk,
         "sync": DirectorySync.objects.create(directory=directory, state="done", moved_at=timezone.now()).pk,
         "alarm": alarms.ring("test", "Something needs a person.").pk,
+        "trash": Trashed.objects.get().pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
@@ -292,6 +296,8 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
+        "indexapp_trashed": Trashed.objects.get(),
         "indexapp_change": Change.objects.order_by("pk")[0],
         "django_q_ormq": OrmQ.objects.create(key="tpi", payload=waiting),
         "django_q_failure": Failure.objects.create(id="a" * 32, name="failed", success=False, **ended),

@@ -22,6 +22,9 @@ TPI_JOB_LEASE_SECONDS = env.integer("TPI_JOB_LEASE_SECONDS", 60, minimum=4)
 TPI_ANONYMOUS_READ = env.switch("TPI_ANONYMOUS_READ", default=False)
 TPI_MAX_FILE_SIZE = env.integer("TPI_MAX_FILE_SIZE", 4 * 2**30, minimum=1)
 TPI_MIN_FREE_MB = env.integer("TPI_MIN_FREE_MB", 256)
+TPI_SCRUB_DAYS = env.integer("TPI_SCRUB_DAYS", 30)
+TPI_SCRUB_MB_PER_SECOND = env.integer("TPI_SCRUB_MB_PER_SECOND", 50, minimum=1)
+TPI_TRASH_DAYS = env.integer("TPI_TRASH_DAYS", 7)
 TPI_ORPHAN_GRACE_HOURS = env.integer("TPI_ORPHAN_GRACE_HOURS", 24, minimum=1)
 TPI_BODY_TIMEOUT = env.integer("TPI_BODY_TIMEOUT", 60, minimum=1)
 TPI_PAGE_CACHE_MB = env.integer("TPI_PAGE_CACHE_MB", 16, minimum=1)
@@ -252,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Projects", "description": "Names in an index."},
         {"name": "Releases", "description": "Versions of a project."},
         {"name": "Files", "description": "Wheels and source distributions; uploads go to the index's `upload_url`."},
+        {"name": "Trash", "description": "What was deleted and can still be restored."},
         {"name": "Roles", "description": "Who may do what on an index or a project."},
         {"name": "Reserved prefixes", "description": "Beginnings of names that are kept for a team."},
         {"name": "Users", "description": "People's accounts."},

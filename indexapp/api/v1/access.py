@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb
+from accounts.permissions import require_operator
 from indexapp import permissions
 from indexapp.domain.names import normalize_name
 from indexapp.domain.versions import canonical_version
@@ -86,6 +87,19 @@ def project_to_judge(actor: Actor, index: str, name: str) -> Project:
     if actor.may_administer_instance or not actor.may_secure:
         return project_to_change(actor, index, name, Verb.ADMINISTER)
     return project_to_change(actor, index, name, Verb.READ)
+
+
+def project_to_account(actor: Actor, index: str, name: str) -> Project:
+    """The project of exactly this index, for who runs the installation, who need not be able to read it."""
+    require_operator(actor, "decide for which team a project counts")
+    normalized = normalize_name(name)
+    found = (
+        Project.objects.select_related("index", "team").filter(index__name=index, normalized_name=normalized).first()
+    )
+    if found is None:
+        raise NotFound(f"There is no project '{normalized}' in the index '{index}'.", code="project-unknown")
+    require_token_where_needed(actor, found.index)
+    return found
 
 
 def _refuse(actor: Actor, verb: Verb, index: str, normalized: str) -> NoReturn:

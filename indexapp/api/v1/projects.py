@@ -13,12 +13,13 @@ from rest_framework.response import Response
 from accounts.api.bodies import ReasonSerializer, StrictSerializer, TextField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
+from accounts.api.teams import team_named
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
 from indexapp.api.v1.readers import SignedInOrPublic
 from indexapp.domain.names import normalize_name
 from indexapp.models import Project, Release
-from indexapp.services import projects, search, summaries
+from indexapp.services import projects, quota_settings, search, summaries
 from indexapp.services.pages import lists
 
 Status = Project.Status
@@ -59,6 +60,12 @@ class NewProjectSerializer(StrictSerializer):
     """A new project, empty until something is uploaded."""
 
     name = TextField(max_length=100)
+
+
+class AssignmentSerializer(StrictSerializer):
+    """For which team a project counts."""
+
+    team = TextField(max_length=64, allow_null=True, help_text="The team's name; null for none.")
 
 
 class ProjectFilter(Filters):
@@ -154,6 +161,14 @@ class ProjectViewSet(Resource):
     def clear(self, request: Request, index: str, project: str) -> Response:
         """Make it active again."""
         return self._set_status(Status.ACTIVE)
+
+    @extend_schema(summary="Let a project count for a team", request=AssignmentSerializer, responses=ProjectSerializer)
+    def assign(self, request: Request, index: str, project: str) -> Response:
+        """Operators decide for whose quota its files count; it gives the team no right."""
+        row = access.project_to_account(self.actor, index, project)
+        name = self.body(AssignmentSerializer)["team"]
+        team = team_named(name) if name is not None else None
+        return self.shown(quota_settings.assign(actor=self.actor, project=row, team=team))
 
     def _set_status(self, status: str) -> Response:
         row = access.project_to_judge(self.actor, self.kwargs["index"], self.kwargs["project"])

@@ -9,9 +9,11 @@ from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
+from indexapp.api.v1.quotas import IndexQuotaViewSet, TeamQuotaViewSet
 from indexapp.api.v1.releases import ReleaseViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
+from indexapp.api.v1.trash import TrashViewSet
 
 _LIST = {"get": "list"}
 _ROWS = {"get": "list", "post": "create"}
@@ -36,12 +38,21 @@ urlpatterns = [
     path("indexes/", IndexViewSet.at(**_ROWS), name="indexes"),
     path(_INDEX, IndexViewSet.at(**_ROW, patch="partial_update"), name="index"),
     path(f"{_INDEX}make-default/", IndexViewSet.at(post="make_default"), name="index-make-default"),
+    path(f"{_INDEX}quota/", IndexQuotaViewSet.at(get="retrieve", patch="partial_update"), name="index-quota"),
+    path("teams/<str:team>/quota/", TeamQuotaViewSet.at(get="retrieve", patch="partial_update"), name="team-quota"),
+    path(f"{_INDEX}trash/", TrashViewSet.at(**_LIST), name="trash"),
+    path(f"{_INDEX}trash/<int:id>/", TrashViewSet.at(get="retrieve"), name="trash-entry"),
+    *(
+        path(f"{_INDEX}trash/<int:id>/{action}/", TrashViewSet.at(post=action), name=f"trash-entry-{action}")
+        for action in ("restore", "purge")
+    ),
     path(f"{_INDEX}projects/", ProjectViewSet.at(**_ROWS), name="projects"),
     path(_PROJECT, ProjectViewSet.at(**_ROW), name="project"),
     *(
         path(f"{_PROJECT}{action}/", ProjectViewSet.at(post=action), name=f"project-{action}")
         for action in ("archive", "deprecate", "quarantine", "clear")
     ),
+    path(f"{_PROJECT}assign/", ProjectViewSet.at(post="assign"), name="project-assign"),
     path(f"{_PROJECT}releases/", ReleaseViewSet.at(**_LIST), name="releases"),
     path(_RELEASE, ReleaseViewSet.at(**_ROW), name="release"),
     *(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from accounts.domain.actors import Actor
 from indexapp.models import Blob
 from indexapp.services import blobs
-from indexapp.services.integrity import quarantine, rows
+from indexapp.services.integrity import quarantine, rows, verification
 from indexapp.services.integrity.faults import HOLDS_BACK, Fault
 from indexapp.services.integrity.objects import examine
 from indexapp.services.integrity.repair import repair
@@ -53,7 +53,7 @@ def check(*, actor: Actor, wish: Wish, summary: Summary) -> Iterator[tuple[Fault
     found, and the alarm rings or ends when all is seen.
     """
     if wish.source is None:
-        _require_store()
+        require_store()
     try:
         for fault in _all(actor, wish, summary):
             is_repaired = wish.repairs and repair(actor=actor, fault=fault, source=wish.source)
@@ -67,7 +67,7 @@ def check(*, actor: Actor, wish: Wish, summary: Summary) -> Iterator[tuple[Fault
     _count_orphans(summary)
 
 
-def _require_store() -> None:
+def require_store() -> None:
     """Refuse to hold everything back because the wrong place was looked at."""
     sample = list(Blob.objects.order_by("pk").values_list("object_name", flat=True)[:_SAMPLE])
     if len(sample) == _SAMPLE and not any(default_storage().exists(name) for name in sample):
@@ -91,30 +91,33 @@ def _all(actor: Actor, wish: Wish, summary: Summary) -> Iterator[Fault]:
     yield from _blobs(actor, wish, summary)
     yield from rows.files()
     yield from rows.projects()
+    yield from rows.quotas()
 
 
 def _blobs(actor: Actor, wish: Wish, summary: Summary) -> Iterator[Fault]:
     storage, total, last = default_storage(), Blob.objects.count(), 0
     while batch := list(Blob.objects.filter(pk__gt=last).order_by("pk")[:_BATCH]):
-        last = batch[-1].pk
+        last, right = batch[-1].pk, []
         for blob in batch:
             fault = examine(blob, storage, deep=wish.deep or blob.damaged_at is not None)
-            if fault is not None:
-                yield from _still(fault, storage, deep=wish.deep)
-            elif blob.damaged_at is not None:
-                quarantine.give_free(actor=actor, blob=blob)
+            if fault is None:
+                right.append(blob.pk)
+                if blob.damaged_at is not None:
+                    quarantine.give_free(actor=actor, blob=blob)
+            elif still := confirmed(fault, storage, deep=wish.deep):
+                yield still
+        if wish.deep:
+            verification.note(right)
         summary.blobs += len(batch)
         if wish.progress is not None:
             wish.progress(summary.blobs, total)
 
 
-def _still(fault: Fault, storage: BlobStorage, *, deep: bool) -> Iterator[Fault]:
+def confirmed(fault: Fault, storage: BlobStorage, *, deep: bool) -> Fault | None:
     """The fault, unless an upload or a collection changed the row meanwhile and it is good now or gone."""
     assert fault.blob is not None  # noqa: S101  examine() gives no other
     now = Blob.objects.filter(pk=fault.blob.pk).first()
-    again = examine(now, storage, deep=deep or fault.blob.damaged_at is not None) if now else None
-    if again is not None:
-        yield again
+    return examine(now, storage, deep=deep or fault.blob.damaged_at is not None) if now else None
 
 
 def _count_orphans(summary: Summary) -> None:

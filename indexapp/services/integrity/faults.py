@@ -21,6 +21,7 @@ class Code(Enum):
     METADATA_DIGEST = "metadata-digest"
     PROJECT_SIZE = "project-size"
     PROJECT_SERIAL = "project-serial"
+    QUOTA_USED = "quota-used"
 
 
 _BYTES = "restore the bytes with --repair-from a backup or a second store"
@@ -38,6 +39,7 @@ ADVICE = {
     Code.METADATA_DIGEST: _ROW,
     Code.PROJECT_SIZE: _REPAIR,
     Code.PROJECT_SERIAL: _REPAIR,
+    Code.QUOTA_USED: _REPAIR,
 }
 """What to do about each, a sentence without its full stop."""
 HOLDS_BACK = frozenset({Code.BLOB_MISSING, Code.BLOB_SIZE, Code.BLOB_CORRUPT})

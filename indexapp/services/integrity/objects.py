@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from indexapp.models import Blob
 from indexapp.services.integrity.faults import Code, Fault
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob
 from tpi_site.kit.key_ring import key_id_of, key_ring
 
+Pace = Callable[[int], None]
+"""Told how many bytes were read, it returns when the next may be."""
 
-def examine(blob: Blob, storage: BlobStorage, *, deep: bool) -> Fault | None:
-    """The first thing that is wrong with the blob's bytes; with ``deep`` all of them are read.
+
+def examine(blob: Blob, storage: BlobStorage, *, deep: bool, pace: Pace | None = None) -> Fault | None:
+    """The first thing that is wrong with the blob's bytes; with ``deep`` all of them are read, as ``pace`` allows.
 
     Raises StorageUnavailable: of what does not answer nothing is known.
     """
     try:
-        return _measured(blob, storage) or _opened(blob, storage) or (_read(blob, storage) if deep else None)
+        return _measured(blob, storage) or _opened(blob, storage) or (_read(blob, storage, pace) if deep else None)
     except FileNotFoundError:
         return _fault(Code.BLOB_MISSING, blob, f"the object {blob.object_name} is not in the storage")
 
@@ -49,18 +53,20 @@ def _is_unknown(blob: Blob) -> bool:
     return key_id_of(blob.sealed_key) not in key_ring().keys
 
 
-def _read(blob: Blob, storage: BlobStorage) -> Fault | None:
+def _read(blob: Blob, storage: BlobStorage, pace: Pace | None) -> Fault | None:
     try:
-        if digest_of(blob.place, storage) == blob.sha256:
+        if digest_of(blob.place, storage, pace) == blob.sha256:
             return None
     except BlobDamaged as error:
         return _fault(Code.BLOB_CORRUPT, blob, f"the object {error}")
     return _fault(Code.BLOB_CORRUPT, blob, f"the bytes of the object {blob.object_name} have another SHA-256")
 
 
-def digest_of(place: StoredBlob, storage: BlobStorage) -> str:
+def digest_of(place: StoredBlob, storage: BlobStorage, pace: Pace | None = None) -> str:
     """The SHA-256 of the plain bytes, in hex digits."""
     digest = hashlib.sha256()
     for piece in storage.read(place):
         digest.update(piece)
+        if pace is not None:
+            pace(len(piece))
     return digest.hexdigest()

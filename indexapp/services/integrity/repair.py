@@ -14,8 +14,8 @@ from django.db import transaction
 from accounts.domain.actors import Actor
 from accounts.services import audit
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Blob, Change, File, Project
-from indexapp.services import changes
+from indexapp.models import Blob, Change, File, Project, Quota
+from indexapp.services import changes, quotas
 from indexapp.services.integrity import quarantine, rows
 from indexapp.services.integrity.faults import HOLDS_BACK, Code, Fault
 from indexapp.services.projects import lock
@@ -54,6 +54,8 @@ def repair(*, actor: Actor, fault: Fault, source: BlobStorage | None = None) -> 
             return _recount_file(actor, fault)
         case Code.PROJECT_SIZE | Code.PROJECT_SERIAL:
             return _recount_project(actor, fault)
+        case Code.QUOTA_USED:
+            return _recount_quota(actor, fault)
     return False
 
 
@@ -135,6 +137,17 @@ def _recount_project(actor: Actor, fault: Fault) -> bool:
         before = {"total_size": project.total_size, "last_serial": project.last_serial}
         after = {"total_size": size, "last_serial": serial}
         audit.record(actor=actor, action="project.recount", subject=project, before=before, after=after)
+    return True
+
+
+def _recount_quota(actor: Actor, fault: Fault) -> bool:
+    """With the row locked, nobody has counted what is not committed yet: the account moves before the counters do."""
+    with transaction.atomic():
+        if Quota.objects.select_for_update().filter(pk=fault.row).first() is None:
+            return False
+        quota = quotas.with_real_use().get(pk=fault.row)
+        Quota.objects.filter(pk=quota.pk).update(used=quota.real)
+        audit.record(actor=actor, action="quota.recount", subject=quota, before=quota.used, after=quota.real)
     return True
 
 

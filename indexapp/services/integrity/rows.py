@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db.models import Max, Sum
+from django.db.models import F, Max, Sum
 
 from indexapp.models import Change, File, Project
+from indexapp.services import quotas as counting
 from indexapp.services.integrity.faults import Code, Fault
 
 _BATCH = 500
@@ -61,6 +62,13 @@ def _of_project(project: Project, size: int, highest: int) -> Iterator[Fault]:
     elif project.last_serial > highest:
         sentence = f"its last serial is {project.last_serial}, and the change log ends at {highest}"
         yield Fault(Code.PROJECT_SERIAL, name, sentence, row=project.pk)
+
+
+def quotas() -> Iterator[Fault]:
+    """Indexes and teams whose account is wrong."""
+    for quota in counting.with_real_use().exclude(real=F("used")).iterator():
+        sentence = f"its account says {quota.used} bytes, and it holds {quota.real}"
+        yield Fault(Code.QUOTA_USED, str(quota), sentence, row=quota.pk)
 
 
 def newest_serial(project: Project) -> int:

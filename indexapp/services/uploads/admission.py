@@ -12,7 +12,7 @@ from accounts.domain.verbs import Verb
 from accounts.permissions import SIGN_IN
 from indexapp import permissions
 from indexapp.models import File, Index, Project, Release
-from indexapp.services import projects
+from indexapp.services import projects, quotas
 from indexapp.services.serving import gate, watermarks
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.services.uploads.holdings import Holdings
@@ -106,10 +106,12 @@ def require_only_sdist(held: Holdings, kind: str, filename: str) -> None:
 
 
 def require_room(index: Index, held: Holdings, size: int) -> None:
-    """Refuse what would make the project larger than the index lets projects be; a file that is replaced makes room."""
+    """Refuse what is more than the quotas, or the index for a single project, leave; a file that is replaced makes room."""
+    replaced = held.own_file.size if held.own_file else 0
+    team_id = held.project.team_id if held.project else None
+    quotas.require_room(index_id=index.pk, team_id=team_id, rooms=held.rooms, size=size - replaced)
     if index.max_project_size is None:
         return
-    replaced = held.own_file.size if held.own_file else 0
     if (held.project.total_size if held.project else 0) - replaced + size > index.max_project_size:
         raise TooLarge(
             f"Project size too large. The limit of the index '{index.name}' is {index.max_project_size} bytes for all "

@@ -9,15 +9,18 @@ from django.db import connection
 
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project
+from indexapp.services.quotas import NO_LIMITS, Rooms
 
 _SQL = """
-    SELECT p.id, p.name, p.normalized_name, p.status, p.summary, p.total_size, r.id,
-           f.project_id, f.sha256, f.blake2b_256, f.size, t.id
+    SELECT p.id, p.name, p.normalized_name, p.status, p.summary, p.total_size, p.team_id, r.id,
+           q.hard_limit - q.used, g.hard_limit - g.used, f.project_id, f.sha256, f.blake2b_256, f.size, t.id
       FROM (SELECT 1 AS one) AS start
       LEFT JOIN indexapp_project p ON p.index_id = %s AND p.normalized_name = %s
       LEFT JOIN indexapp_release r ON r.project_id = p.id AND r.canonical_version = %s
       LEFT JOIN indexapp_file f ON f.index_id = %s AND f.filename = %s
       LEFT JOIN indexapp_retiredfilename t ON t.index_id = %s AND t.filename = %s
+      LEFT JOIN indexapp_quota q ON q.index_id = %s
+      LEFT JOIN indexapp_quota g ON g.team_id = p.team_id
 """
 
 
@@ -38,6 +41,7 @@ class Holdings:
     release_id: int | None
     file: HeldFile | None
     is_name_retired: bool
+    rooms: Rooms = NO_LIMITS
 
     @property
     def own_file(self) -> HeldFile | None:
@@ -52,11 +56,14 @@ _LOCK = "SELECT id FROM indexapp_project WHERE index_id = %s AND normalized_name
 def look(index: Index, *, name: str, canonical_version: str, filename: str, locking: bool = False) -> Holdings:
     """What ``index`` holds of them now; with ``locking`` the project's row stays as it is until the transaction ends."""
     names: list[str | int] = [index.pk, normalize_name(name), canonical_version, index.pk, filename, index.pk, filename]
+    names.append(index.pk)
     with connection.cursor() as cursor:
         if locking and connection.vendor == "postgresql":
             cursor.execute(_LOCK, names[:2])
         cursor.execute(_SQL, names)
-        pk, written, normalized, status, summary, total, release_id, *file, retired_id = cursor.fetchone()
+        pk, written, normalized, status, summary, total, team_id, release_id, own, teams, *file, retired_id = (
+            cursor.fetchone()
+        )
     project = None
     if pk is not None:
         project = Project(
@@ -67,5 +74,7 @@ def look(index: Index, *, name: str, canonical_version: str, filename: str, lock
             status=status,
             summary=summary,
             total_size=total,
+            team_id=team_id,
         )
-    return Holdings(project, release_id, HeldFile(*file) if file[0] is not None else None, retired_id is not None)
+    held = HeldFile(*file) if file[0] is not None else None
+    return Holdings(project, release_id, held, retired_id is not None, Rooms(own, teams))

@@ -13,7 +13,7 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.form_hints import FormFields
 from indexapp.domain.versions import canonical_version, version_sort_key
 from indexapp.models import Description, File, Index, Project, Release
-from indexapp.services import blobs, changes, projects, summaries
+from indexapp.services import blobs, changes, projects, quotas, summaries
 from indexapp.services.blobs import Stored
 from indexapp.services.serving import watermarks
 from indexapp.services.uploads import admission, holdings
@@ -58,12 +58,15 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
         release = (
             _new_release(project, inspected) if held.release_id is None else Release.objects.get(pk=held.release_id)
         )
+        size_before = project.total_size
         replaced = _remove_replaced(index, project, filename)
         file = _write_file(actor, incoming, form, inspected, release, kept)
         project.total_size += file.size
+        grown = project.total_size - size_before
         is_described = _describe(release, inspected, is_new=is_new_release, is_replacement=replaced)
         if is_described and project.summary != inspected.metadata.summary:
             summaries.refresh(project)
+        quotas.charge(index_id=index.pk, team_id=project.team_id, size=grown)
         _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
     return Accepted(is_new=True, warnings=inspected.warnings)
 

@@ -163,6 +163,8 @@ CONSOLE = {
     "indexapp_reservedprefix": Screen(
         INSIDE, MAINTAINERS | SEES_ALL, adds=MAINTAINERS, actions={"delete": MAINTAINERS}, has_history=False
     ),
+    "indexapp_quota": Screen(INSIDE, OF_INDEX | OPERATES, adds=OPERATES, changes=OPERATES, has_history=False),
+    "indexapp_trashed": Screen(INSIDE, OF_INDEX, actions={"restore": ADMINS, "delete": ADMINS}),
     "indexapp_change": Screen(INSIDE, OF_INDEX, has_history=False),
     "django_q_ormq": _job(),
     "django_q_failure": _job(),

@@ -10,6 +10,7 @@ from tests.access.matrix.who import (
     INDEX,
     MAINTAINERS,
     OF_TEAM,
+    OPERATES,
     PROJECT,
     READERS,
     RELEASE,
@@ -17,6 +18,7 @@ from tests.access.matrix.who import (
     SEES_ALL,
     SIGNED_IN,
     UPLOADERS,
+    WATCHERS,
     Row,
     reads,
 )
@@ -113,6 +115,17 @@ def rest() -> dict[str, Row]:
         "api:project-deprecate": Row({"POST": (ADMINS, _REASON)}, PROJECT),
         "api:project-quarantine": Row({"POST": (ADMINS | SECURES, _REASON)}, PROJECT),
         "api:project-clear": Row({"POST": (ADMINS, {})}, PROJECT),
+        "api:project-assign": Row({"POST": (OPERATES, {"team": "tools"})}, PROJECT),
+        "api:index-quota": Row({"GET": (ADMINS | WATCHERS, None), "PATCH": (OPERATES, {"hard_limit": 10**9})}, INDEX),
+        "api:team-quota": Row(
+            {"GET": (OF_TEAM | WATCHERS, None), "PATCH": (OPERATES, {"hard_limit": 10**9})}, {"team": "tools"}
+        ),
+        "api:trash": reads(READERS, **INDEX),
+        "api:trash-entry": Row({"GET": (ADMINS | SEES_ALL, None)}, {**INDEX, "id": "{trash}"}, denied=404),
+        "api:trash-entry-restore": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{trash}"}, denied=404),
+        "api:trash-entry-purge": Row(
+            {"POST": (ADMINS, {"name": "acme-tool 0.9"})}, {**INDEX, "id": "{trash}"}, denied=404
+        ),
         "api:releases": reads(READERS, **PROJECT),
         "api:release": Row({"GET": (READERS, None), "DELETE": (ADMINS, None)}, RELEASE),
         "api:release-yank": Row({"POST": (ADMINS, _REASON)}, RELEASE),

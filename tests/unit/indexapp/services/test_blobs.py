@@ -27,6 +27,12 @@ FUTURE = datetime.now(UTC) + timedelta(days=1)
 PAST = datetime.now(UTC) - timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def _no_trash(settings: Any) -> None:
+    """What is deleted is needed by nothing at once."""
+    settings.TPI_TRASH_DAYS = 0
+
+
 def store(content: bytes) -> Stored:
     with default_storage().spool() as spool:
         spool.file.write(content)

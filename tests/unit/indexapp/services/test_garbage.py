@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from threading import Event
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -31,6 +32,12 @@ ITERATIONS = int(os.environ.get("RACES", "600"))
 WRITERS = 3
 CONTENTS = 5
 """Published together, in one transaction."""
+
+
+@pytest.fixture(autouse=True)
+def _no_trash(settings: Any) -> None:
+    """What is deleted is needed by nothing at once."""
+    settings.TPI_TRASH_DAYS = 0
 
 
 def collect(hours: float) -> int:

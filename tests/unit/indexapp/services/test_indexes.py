@@ -166,8 +166,9 @@ def test_an_empty_index_goes_with_its_roles_and_leaves_its_history(cast: Cast) -
     assert (found.changes[0].index_name, found.audit[0].object_name) == ("empty", "empty")
 
 
-def test_the_name_of_a_deleted_index_is_free_again_unless_files_were_published_there(cast: Cast) -> None:
+def test_the_name_of_a_deleted_index_is_free_again_unless_files_were_published_there(cast: Cast, settings: Any) -> None:
     """A deleted file's address never gives other bytes."""
+    settings.TPI_TRASH_DAYS = 0
     actor = cast.actor("administrator")
     for name in ("never-used", "used"):
         index = indexes.create(actor=actor, name=name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accounts.domain.verbs import ALL_VERBS, Verb, from_mask
@@ -254,7 +256,8 @@ def test_deleting_takes_all_rows_and_keeps_the_names_refused(cast: Cast) -> None
     assert list(search.matching(Project.objects.all(), "acme")) == []
 
 
-def test_the_name_of_a_deleted_project_can_be_used_again_but_not_its_files(cast: Cast) -> None:
+def test_the_name_of_a_deleted_project_can_be_used_again_but_not_its_files(cast: Cast, settings: Any) -> None:
+    settings.TPI_TRASH_DAYS = 0
     file = published(cast.index)
     projects.delete(actor=cast.actor("administrator"), project=file.project)
     with refused("filename-retired"):

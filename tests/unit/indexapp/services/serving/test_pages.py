@@ -232,8 +232,9 @@ def test_a_project_without_files_has_a_page(cast: Cast, reader: WsgiClient) -> N
 
 
 def test_a_deleted_project_has_none_and_a_new_one_of_the_name_begins_anew(
-    cast: Cast, file: File, reader: WsgiClient
+    cast: Cast, file: File, reader: WsgiClient, settings: Any
 ) -> None:
+    settings.TPI_TRASH_DAYS = 0
     old = reader.get(PAGE)
     projects.delete(actor=cast.actor("administrator"), project=file.project)
     gone = reader.get(PAGE)

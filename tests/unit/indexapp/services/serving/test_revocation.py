@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -191,9 +192,10 @@ def test_a_program_is_shut_out_with_the_account_and_with_the_teams_role(cast: Ca
 
 
 def test_rights_on_a_project_end_with_it_and_do_not_wake_with_another_of_its_name(
-    cast: Cast, machine: WsgiClient
+    cast: Cast, machine: WsgiClient, settings: Any
 ) -> None:
     """Whoever held the old one holds nothing on the new one, as after a transfer."""
+    settings.TPI_TRASH_DAYS = 0
     file = published(cast.index, build_wheel("acme-tool"))
     give(cast.outsider, [Verb.ADMINISTER], cast.index, file.project)
     asker = machine.signed(cast.bearer("outsider"))

@@ -117,7 +117,8 @@ def _publish_three(index: Index, number: int) -> None:
         upload(index, build_wheel(f"project-{number}", version))
 
 
-def test_uploads_to_a_project_that_is_being_deleted(cast: Cast) -> None:
+def test_uploads_to_a_project_that_is_being_deleted(cast: Cast, settings: Any) -> None:
+    settings.TPI_TRASH_DAYS = 0
     for round_ in range(3):
         file = published(cast.index, build_wheel(version=f"{round_}.0"))
         project = file.project

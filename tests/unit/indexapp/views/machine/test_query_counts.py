@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -88,7 +89,8 @@ def _uploads(cast: Cast, machine: WsgiClient) -> dict[str, int]:
     }
 
 
-def test_reads_and_uploads_cost_what_is_recorded(cast: Cast, machine: WsgiClient) -> None:
+def test_reads_and_uploads_cost_what_is_recorded(cast: Cast, machine: WsgiClient, settings: Any) -> None:
+    settings.TPI_TRASH_DAYS = 0
     counts = _uploads(cast, machine)
     for project in Project.objects.all():
         projects.delete(actor=SYSTEM, project=project)
