@@ -25,6 +25,7 @@ class ChangeKind(Enum):
     FILE_DELETED = "file-deleted"
     FILE_DAMAGED = "file-damaged"
     FILE_REPAIRED = "file-repaired"
+    INSTALLATION_RESTORED = "installation-restored"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -1,20 +1,24 @@
 """What is published, by whom, and the log of its changes."""
 
+from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.roles import ReservedPrefix, Role
 
 __all__ = [
+    "Backup",
     "Blob",
     "Change",
     "Description",
+    "Drill",
     "File",
     "GroupMember",
     "Index",
     "Project",
     "Release",
     "ReservedPrefix",
+    "Restoration",
     "RetiredFilename",
     "Role",
 ]
