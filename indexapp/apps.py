@@ -27,7 +27,25 @@ class IndexConfig(AppConfig):
         left_behind.register(our_left_behind.roles)
         sealed_columns.register(blobs.SEALED)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
+        _declare_backups()
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)
+
+
+def _declare_backups() -> None:
+    """Backups and drills by the clock, where a place for them is set, and their figures."""
+    from django.conf import settings
+
+    from indexapp.services.backups import watching
+    from tpi_site.kit import gauges, schedules
+
+    gauges.declare("tpi_backup_age_seconds", "Seconds since the last good one.", watching.ages, labels=["of"])
+    gauges.declare("tpi_backup_good", "Whether the last one was good (1) or not (0).", watching.outcomes, labels=["of"])
+    if not settings.TPI_BACKUP_URL:
+        return
+    schedules.declare("back up", "indexapp.tasks.back_up", every_minutes=settings.TPI_BACKUP_HOURS * 60)
+    schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=60)
+    if settings.TPI_DRILL_DAYS:
+        schedules.declare("drill", "indexapp.tasks.drill", every_minutes=settings.TPI_DRILL_DAYS * 24 * 60)

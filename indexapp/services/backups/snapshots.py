@@ -101,9 +101,9 @@ def scratch_folder() -> Path:
     return folder
 
 
-def sweep_scratch() -> None:
-    """Remove what backups that were killed have left; call it while no other backup runs."""
-    for left in scratch_folder().glob(f"{_SCRATCH}*"):
+def sweep_scratch(prefix: str = _SCRATCH) -> None:
+    """Remove what backups (or, by another ``prefix``, drills) that were killed have left; call it while no other runs."""
+    for left in scratch_folder().glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
 
 

@@ -17,6 +17,7 @@ from tests.access.matrix.who import (
     SEES_ALL,
     SIGNED_IN,
     UPLOADERS,
+    WATCHERS,
     Row,
     reads,
 )
@@ -77,6 +78,10 @@ def rest() -> dict[str, Row]:
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
         "api:encryption": reads(SEES_ALL),
+        "api:backups": reads(WATCHERS),
+        "api:drills": reads(WATCHERS),
+        "api:drill": reads(WATCHERS, id="{drill}"),
+        "api:restorations": reads(WATCHERS),
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
