@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -164,20 +166,19 @@ def test_wrong_and_missing_keys_are_named(backed_up: tuple[Installation, Path], 
     one, to = backed_up
     ring = json.loads((one.data / "keyring.json").read_text())
     own = ring["current"]
-    stranger = made(tmp_path / "stranger")
-    (stranger.data / "tpi.sqlite3").unlink()
-    found = refused(stranger, to)
+    two = one.heir(tmp_path / "two")
+    other = base64.b64encode(bytes(range(32))).decode()
+    (two.data / "keyring.json").write_text(json.dumps({"current": "b", "keys": {"b": other}}))
+    found = refused(two, to)
     assert ("key-missing", own) in found
     assert ("key-wrong", "naming") in found
-    other = json.loads((stranger.data / "keyring.json").read_text())
-    two = one.heir(tmp_path / "two")
-    swapped = {**ring, "keys": {own: other["keys"][other["current"]]}}
+    swapped = {**ring, "keys": {own: other}}
     (two.data / "keyring.json").write_text(json.dumps(swapped))
     assert refused(two, to) == [("key-wrong", own)]
     (two.data / "keyring.json").unlink()
     assert refused(two, to) == [("key-missing", "TPI_KEYRING")]
     three = one.heir(tmp_path / "three")
-    shutil.copy(stranger.data / "token-pepper", three.data)
+    (three.data / "token-pepper").write_text("another pepper, of more than thirty-two characters")
     assert refused(three, to) == [("secret-wrong", "TPI_TOKEN_PEPPER")]
     assert three.require("restore", str(to), "--other-secrets")["faults"] == []
 
@@ -187,7 +188,7 @@ def _newer(manifest: dict[str, Any]) -> None:
 
 
 def _too_old(manifest: dict[str, Any]) -> None:
-    manifest["migrations"]["indexapp"].remove("0011_backups")
+    manifest["migrations"]["indexapp"].remove("0007_blob_integrity")
 
 
 def _of_postgresql(manifest: dict[str, Any]) -> None:
@@ -201,26 +202,20 @@ def test_a_changed_manifest_is_refused(backed_up: tuple[Installation, Path], tmp
     assert [code for code, _ in refused(one.heir(tmp_path / "two"), to)] == ["manifest-tampered"]
 
 
-@pytest.mark.parametrize(
-    ("change", "code"), [(_newer, "version-newer"), (_too_old, "version-too-old"), (_of_postgresql, "database-kind")]
-)
-def test_a_backup_of_another_release_or_database_is_refused(
-    backed_up: tuple[Installation, Path],
-    tmp_path: Path,
-    change: Callable[[dict[str, Any]], None],
-    code: str,
+def test_a_backup_of_another_release_and_database_is_refused(
+    backed_up: tuple[Installation, Path], tmp_path: Path
 ) -> None:
     one, origin = backed_up
     to = shutil.copytree(origin, tmp_path / "backups")
-    rewrite(to, change)
+    for change in (_newer, _too_old, _of_postgresql):
+        rewrite(to, change)
     _sign(one, to)
-    assert [found for found, _ in refused(one.heir(tmp_path / "two"), to)] == [code]
+    found = refused(one.heir(tmp_path / "two"), to)
+    assert found == [("version-newer", "indexapp"), ("version-too-old", "indexapp"), ("database-kind", "sqlite")]
 
 
 def _sign(one: Installation, to: Path) -> None:
     """As an installation of that release would have."""
-    import base64
-
     from indexapp.domain.backup_manifest import code, parsed
 
     ring = json.loads((one.data / "keyring.json").read_text())
@@ -260,7 +255,7 @@ def test_what_is_killed_goes_on(tmp_path: Path) -> None:
     killed(one, "backup", str(to), when=lambda: files_in(to / "blobs") > 10)
     copied = files_in(to / "blobs")
     assert copied < 60
-    assert one.manage("backups", str(to)).stdout == ""
+    assert files_in(to / "manifests") == 0
     done = one.require("backup", str(to))
     assert (done["contents"], done["copied"]) == (60, 60 - copied)
     two = one.heir(tmp_path / "two")
@@ -272,7 +267,6 @@ def test_what_is_killed_goes_on(tmp_path: Path) -> None:
     assert done["copied"] < 50
     assert done["faults"] == []
     assert two.told(inside.kept) == files
-    assert two.manage("prepare").returncode == 0
 
 
 def test_what_keeps_no_secret_keeps_none(backed_up: tuple[Installation, Path]) -> None:
@@ -286,12 +280,11 @@ def test_what_keeps_no_secret_keeps_none(backed_up: tuple[Installation, Path]) -
                 assert key.encode() not in everything
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_a_drill_keeps_its_evidence_and_leaves_nothing_else(
-    database: str, tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, postgres: Postgres
 ) -> None:
     to = tmp_path / "backups"
-    with databases(database, request) as (before, _):
+    with databases("postgresql", request) as (before, _):
         one = made(tmp_path / "one", **before)
         files = one.told(inside.publish, numbers=[1, 2, 3])
         one.require("backup", str(to))
@@ -306,7 +299,31 @@ def test_a_drill_keeps_its_evidence_and_leaves_nothing_else(
         assert victim.name in json.loads(failed.stdout)["wrong"][0]
         assert not [*(one.data / "tmp").iterdir()]
         assert one.told(inside.drills) == [[False, ["drill-failed"]], [True, ["drill-failed"]]]
-        if database == "postgresql":
-            server: Postgres = request.getfixturevalue("postgres")
-            assert server.ask("SELECT datname FROM pg_database WHERE datname LIKE 'tpi_drill%'") == []
+        assert postgres.ask("SELECT datname FROM pg_database WHERE datname LIKE 'tpi_drill%'") == []
         assert "Only a drill asks this" in one.manage("drill_sample", "1").stderr
+
+
+_BLOCK = re.compile(r"^ {7,}(\S.*)$", re.MULTILINE)
+_NOT_RUN = {"make serve"}
+"""What does not end by itself."""
+
+
+def steps_of(runbook: str) -> str:
+    """The commands of a runbook, as they stand there."""
+    lines = _BLOCK.findall((ROOT / "docs/runbooks" / runbook).read_text())
+    return "\n".join(line for line in lines if line not in _NOT_RUN)
+
+
+def test_the_runbooks_were_walked_literally(tmp_path: Path) -> None:
+    one = made(tmp_path / "one")
+    files = one.told(inside.publish, numbers=[1, 2])
+    two = Installation(tmp_path / "two", {})
+    for installation, runbook in ((one, "backup.md"), (two, "restore.md")):
+        script = f'manage.py() {{ "{sys.executable}" manage.py "$@"; }}\n{steps_of(runbook)}\n'
+        places = {"BACKUPS": str(tmp_path / "backups"), "KEYS": str(tmp_path / "keys")}
+        environment = installation.environment | places
+        command = ["bash", "-euxc", script]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "0 faults" in done.stdout or "are whole" in done.stdout
+    assert two.told(inside.kept) == files

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +22,7 @@ from indexapp.storage.names import name_of
 from tpi_site.kit.errors import Invalid, NotFound
 
 _PIECE = 256 * 1024
+_MANIFESTS = "manifests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +115,20 @@ class Place:
         return parsed(text)
 
 
-def at(address: str) -> Place:
-    """The place: a folder, or an address of a folder or a bucket as ``TPI_STORAGE_URL`` takes it."""
+def at(address: str, *, is_made: bool = False) -> Place:
+    """The place: a folder, or an address of a folder or a bucket as ``TPI_STORAGE_URL`` takes it.
+
+    A folder without backups is refused unless the place may be made now.
+    """
     whole = address if "://" in address else f"file://{quote(str(Path(address).resolve()))}"
     if urlsplit(whole).scheme not in ("file", "s3"):
         raise Invalid("Backups are kept in a folder or at an s3://bucket/prefix address.", code="backup-place")
     if _same(whole, settings.TPI_STORAGE_URL):
         raise Invalid("A backup beside the files is lost with them; give another place.", code="backup-place")
+    if not is_made and whole.startswith("file:") and not (Path(unquote(urlsplit(whole).path)) / _MANIFESTS).is_dir():
+        raise NotFound(f"There is no backup at {address}.", code="backup-unknown")
     try:
-        objects, parts, manifests = (_store(whole, below) for below in ("", "parts", "manifests"))
+        objects, parts, manifests = (_store(whole, below) for below in ("", "parts", _MANIFESTS))
     except (ImproperlyConfigured, OSError) as error:
         raise Invalid(f"There can be no backups at {address}: {error}", code="backup-place") from None
     return Place(whole, objects, BlobStorage(parts, encrypting=True), manifests)

@@ -22,7 +22,7 @@ from indexapp.storage import BlobDamaged, default_storage
 from tpi_site.kit.errors import Conflict
 from tpi_site.kit.key_ring import key_ring
 
-OLDEST = {"accounts": "0011_switched_off_directories", "indexapp": "0011_backups"}
+OLDEST = {"accounts": "0011_switched_off_directories", "indexapp": "0007_blob_integrity"}
 """What a backup must have had applied for this release to bring it up to date."""
 _SHOWN = 20
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import secrets
 import signal
 import socket
@@ -36,6 +37,10 @@ MARK = "scratch-of-a-drill"
 """A file in the data folder: here, and nowhere else, a drill makes itself a token."""
 _PREFIX = "drill-"
 _LOOPBACK = "127.0.0.1"
+_OF_KEYS = re.compile(r"KEY|VAULT|KMS|TRANSIT")
+"""Variables that say where the keys are."""
+_OURS = {"TPI_KEYRING", "TPI_SECRET_KEY", "TPI_AUDIT_KEY"}
+"""Those that are given anew, so that none comes in two ways."""
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 
@@ -124,7 +129,13 @@ def made() -> Iterator[Scratch]:
 
 def _environment(folder: Path, port: int) -> dict[str, str]:
     """The machine's variables without the installation's, and its keys."""
-    found = {name: value for name, value in os.environ.items() if not name.startswith("TPI_")}
+    ring = settings.TPI_KEYRING.partition(":")[2]
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TPI_") or name == ring or _OF_KEYS.search(name)
+    }
+    found = {name: value for name, value in found.items() if name.removesuffix("_FILE") not in _OURS}
     return found | {
         "TPI_DATA_DIR": str(folder),
         "TPI_BIND": f"{_LOOPBACK}:{port}",

@@ -63,7 +63,7 @@ class Outcome:
 def take(*, actor: Actor, wish: Wish) -> Outcome:
     """Make a backup; of two at once the second waits.  Raises StorageUnavailable and Refusal, and rings for both."""
     require_operator(actor, "make backups")
-    place = places.at(wish.to)
+    place = places.at(wish.to, is_made=True)
     with locking.alone(LOCK):
         snapshots.sweep_scratch()
         base = _base(place) if wish.incremental else None

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from accounts.services import alarms
 from indexapp.models import Backup, Drill
-from indexapp.services.backups import drilling, taking
+from indexapp.services.backups import drilling, places, taking
 
 _FULL_EVERY = timedelta(days=7)
 _GOOD = (Backup.State.DONE, Backup.State.DAMAGED)
@@ -41,9 +41,7 @@ def start_drill() -> list[str]:
 
 
 def _spellings() -> list[str]:
-    from indexapp.services.backups import places
-
-    return [places.at(settings.TPI_BACKUP_URL).address]
+    return [places.at(settings.TPI_BACKUP_URL, is_made=True).address]
 
 
 def _begin(command: list[str]) -> None:

@@ -27,7 +27,7 @@ from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.unit.indexapp.services.integrity.spoiling import flip, raw, spoil
 from tpi_site.kit import key_ring
-from tpi_site.kit.errors import Conflict, Invalid, Refusal
+from tpi_site.kit.errors import Conflict, Invalid, NotFound, Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -55,7 +55,7 @@ def stored(place: Place) -> set[str]:
 
 def test_everything_that_the_snapshot_names_is_there_and_whole(file: File, to: Path) -> None:
     outcome = take(to)
-    place = places.at(str(to))
+    place = places.at(str(to), is_made=True)
     manifest = place.chosen("")
     assert manifest == outcome.manifest
     contents = [*packing.contents_of(place, manifest)]
@@ -79,7 +79,7 @@ def test_a_second_one_copies_only_what_is_new(file: File, cast: Cast, to: Path) 
     take(to)
     published(cast.index, build_wheel("newer"))
     again = take(to, incremental=True)
-    assert again.manifest.base == places.at(str(to)).all()[0][0].name
+    assert again.manifest.base == places.at(str(to), is_made=True).all()[0][0].name
     assert (again.row.contents, again.row.copied) == (4, 2)
     full = take(to)
     assert (full.row.contents, full.row.copied) == (4, 0)
@@ -87,7 +87,7 @@ def test_a_second_one_copies_only_what_is_new(file: File, cast: Cast, to: Path) 
 
 def test_a_full_one_mends_what_was_damaged_there_and_an_incremental_one_does_not_look(file: File, to: Path) -> None:
     take(to)
-    place = places.at(str(to))
+    place = places.at(str(to), is_made=True)
     name = file.blob.object_name
     _replace(place, name, flip(-1)(_raw(place, name)))
     assert take(to, incremental=True).row.copied == 0
@@ -114,9 +114,11 @@ def test_what_the_storage_has_lost_is_told_and_keeps_nothing_else_from_being_sav
     outcome = take(to)
     assert outcome.damaged == (file.blob.object_name,)
     assert outcome.row.state == Backup.State.DAMAGED
-    assert stored(places.at(str(to))) == {*Blob.objects.exclude(pk=file.blob_id).values_list("object_name", flat=True)}
+    assert stored(places.at(str(to), is_made=True)) == {
+        *Blob.objects.exclude(pk=file.blob_id).values_list("object_name", flat=True)
+    }
     assert Alarm.objects.filter(code=taking.DAMAGED, ended_at=None).exists()
-    contents = dict(packing.contents_of(places.at(str(to)), outcome.manifest))
+    contents = dict(packing.contents_of(places.at(str(to), is_made=True), outcome.manifest))
     assert sorted(contents.values()) == [False, True]
 
 
@@ -137,7 +139,7 @@ def test_an_object_that_was_put_anew_with_another_key_is_as_good_and_a_full_one_
         place = default_storage().restore(blob.sha256, spool)
     Blob.objects.filter(pk=blob.pk).update(sealed_key=place.sealed_key)
     take(to)
-    where = places.at(str(to))
+    where = places.at(str(to), is_made=True)
     assert [fault_in(each, where.objects, deep=True) for each, _ in packing.contents_of(where, first)] == [None, None]
 
 
@@ -177,7 +179,7 @@ def test_what_is_kept_is_kept_with_all_that_it_needs(file: File, cast: Cast, to:
     published(cast.index, build_wheel("newer"))
     second = take(to, incremental=True)
     third = take(to, incremental=True, keep=2)
-    place = places.at(str(to))
+    place = places.at(str(to), is_made=True)
     assert [each.name for each in place.all()[0]] == [second.manifest.name, third.manifest.name]
     assert third.removed.backups == (second.manifest.base,)
     assert stored(place) == {*Blob.objects.values_list("object_name", flat=True)}
@@ -189,7 +191,7 @@ def test_what_is_kept_is_kept_with_all_that_it_needs(file: File, cast: Cast, to:
 def test_a_manifest_that_cannot_be_read_keeps_everything(file: File, to: Path) -> None:
     take(to)
     take(to)
-    place = places.at(str(to))
+    place = places.at(str(to), is_made=True)
     with place.manifests.spool() as spool:
         spool.file.write(b"?")
         place.manifests.put("ab/" + "0" * 62, spool)
@@ -206,7 +208,7 @@ def test_one_that_breaks_off_leaves_no_backup_and_the_next_one_goes_on(
         patch.setattr(Place, "keep", _out_of_space)
         with pytest.raises(OSError, match="No space"):
             take(to)
-    assert places.at(str(to)).all() == ([], [])
+    assert places.at(str(to), is_made=True).all() == ([], [])
     assert Backup.objects.get().state == Backup.State.FAILED
     assert not leases_held()
     assert Alarm.objects.filter(code=taking.FAILED, ended_at=None).exists()
@@ -235,6 +237,9 @@ def test_only_operators_and_administrators_make_one(cast: Cast, to: Path) -> Non
 def test_places_that_are_none(to: Path, settings: Any) -> None:
     for address in ("ftp://tpi.example/a", settings.TPI_STORAGE_URL, f"{settings.TPI_STORAGE_URL}/?a=b", "s3:///x"):
         with pytest.raises(Invalid):
-            places.at(address)
+            places.at(address, is_made=True)
+    with pytest.raises(NotFound):
+        places.at(str(to))
+    assert not to.exists()
     with pytest.raises(Conflict, match="make a full one"):
         take(to, incremental=True)
