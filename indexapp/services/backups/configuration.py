@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from tpi_site.settings import env
 
@@ -43,5 +43,6 @@ def _without_password(address: str) -> str:
     except ValueError:
         return LEFT_OUT
     user = parts.username
+    who = f"{user}@" if user else ""
     kept = "&".join(each for each in parts.query.split("&") if each and not _SECRET.search(each.upper()))
-    return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host, query=kept))
+    return f"{parts.scheme}://{who}{host}{parts.path}" + (f"?{kept}" if kept else "")
