@@ -32,6 +32,7 @@ class IndexConfig(AppConfig):
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         _declare_figures()
+        _declare_backups()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(BlobDamaged, refusals.damaged)
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
@@ -54,3 +55,20 @@ def _declare_figures() -> None:
     gauges.declare(
         "tpi_scrubbed_bytes", "Bytes that the scrub has read and compared, in all.", verification.bytes_figure
     )
+
+
+def _declare_backups() -> None:
+    """Backups and drills by the clock, where a place for them is set, and their figures."""
+    from django.conf import settings
+
+    from indexapp.services.backups import watching
+    from tpi_site.kit import gauges, schedules
+
+    gauges.declare("tpi_backup_age_seconds", "Seconds since the last good one.", watching.ages, labels=["of"])
+    gauges.declare("tpi_backup_good", "Whether the last one was good (1) or not (0).", watching.outcomes, labels=["of"])
+    if not settings.TPI_BACKUP_URL:
+        return
+    schedules.declare("back up", "indexapp.tasks.back_up", every_minutes=settings.TPI_BACKUP_HOURS * 60)
+    schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=60)
+    if settings.TPI_DRILL_DAYS:
+        schedules.declare("drill", "indexapp.tasks.drill", every_minutes=settings.TPI_DRILL_DAYS * 24 * 60)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage
+from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.trash import purging
 
@@ -16,6 +17,21 @@ from indexapp.services.trash import purging
 def sweep_blobs() -> int:
     """Remove stored bytes that nothing refers to and that nobody put lately; returns how many."""
     return garbage.collect(older_than=timezone.now() - timedelta(hours=settings.TPI_ORPHAN_GRACE_HOURS))
+
+
+def back_up() -> str:
+    """Start the scheduled backup; returns its command."""
+    return " ".join(watching.start_backup())
+
+
+def drill() -> str:
+    """Start the scheduled drill; returns its command, or nothing while there is no backup."""
+    return " ".join(watching.start_drill())
+
+
+def watch_backups() -> None:
+    """Ring for backups and drills that are late."""
+    watching.look()
 
 
 def examine_blob(sha256: str) -> str:

@@ -28,8 +28,15 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
+<<<<<<< HEAD
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
     "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",
+=======
+    "indexapp.services.backups.drilling.drill": "changes nothing but scratch, and keeps the evidence; has its own tests",
+    "indexapp.services.backups.restored.record": "a part of restore",
+    "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
+    "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
+>>>>>>> w9-q3
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

@@ -33,6 +33,11 @@ def signing_key() -> Ed25519PrivateKey:
     return key
 
 
+def as_pem() -> str:
+    """The private key itself, for a process of the installation's own that has another data folder."""
+    return settings.TPI_AUDIT_KEY or _kept()
+
+
 def prepare() -> None:
     """Make the key now where none was given: what is backed up after the first start should hold it."""
     if not settings.TPI_AUDIT_KEY:

@@ -1,5 +1,5 @@
 """The console's screens of indexes and what is in them."""
 
-from indexapp.admin import changes, files, indexes, prefixes, projects, quotas, releases, roles, trash
+from indexapp.admin import backups, changes, files, indexes, prefixes, projects, quotas, releases, roles, trash
 
-__all__ = ["changes", "files", "indexes", "prefixes", "projects", "quotas", "releases", "roles", "trash"]
+__all__ = ["backups", "changes", "files", "indexes", "prefixes", "projects", "quotas", "releases", "roles", "trash"]

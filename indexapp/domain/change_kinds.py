@@ -29,6 +29,7 @@ class ChangeKind(Enum):
     RELEASE_RESTORED = "release-restored"
     FILE_RESTORED = "file-restored"
     TRASH_PURGED = "trash-purged"
+    INSTALLATION_RESTORED = "installation-restored"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -1,5 +1,6 @@
 """What is published, by whom, and the log of its changes."""
 
+from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
@@ -9,9 +10,11 @@ from indexapp.models.roles import ReservedPrefix, Role
 from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
 
 __all__ = [
+    "Backup",
     "Blob",
     "Change",
     "Description",
+    "Drill",
     "File",
     "GroupMember",
     "Index",
@@ -19,6 +22,7 @@ __all__ = [
     "Quota",
     "Release",
     "ReservedPrefix",
+    "Restoration",
     "RetiredFilename",
     "Role",
     "ScrubCount",

@@ -3,7 +3,7 @@
 First what no file needs is marked with the moment at which that was found; a claim takes the mark away.  Then what has been
 marked longer than the grace is looked at once more under its lock, and goes with its object.  Objects of which no row speaks
 (an upload that died, a row that was collected) go when they were put before the grace: putting them again makes them young.
-Several collections at once do each other no harm.
+Several collections at once do each other no harm.  While a backup runs, no content that has a row is removed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from indexapp.models import Blob, File, TrashedFile
 from indexapp.services import blobs
+from indexapp.services.backups import leases
 from indexapp.storage import default_storage
 
 _BATCH = 1000
@@ -94,7 +95,7 @@ def _collect(found: Garbage) -> bool:
         return blobs.forget(found.object_name)
     with transaction.atomic():
         blob = Blob.objects.filter(pk=found.row).first()
-        if blob is None:
+        if blob is None or leases.is_held():
             return False
         _hold_both(blob)
         values: dict[str, Any] = {"pk": blob.pk, "object_name": blob.object_name}

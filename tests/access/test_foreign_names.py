@@ -23,6 +23,7 @@ from indexapp.models import Change, ReservedPrefix
 from tests import evidence
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
+from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import make_service_account, make_team, make_token, make_user
@@ -69,6 +70,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
             "api:alarm-end": alarms.ring("test", "Something.").pk,
             "api:directory-mapping": map_group(directory, "cn=ops,dc=tpi", team).pk,
             "api:directory-report": DirectorySync.objects.create(directory=directory, moved_at=timezone.now()).pk,
+            "api:drill": make_drill().pk,
             "api:prefix": ReservedPrefix.objects.create(prefix="rival", team=team, index=theirs).pk,
             "api:audit-entry": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
         },

@@ -34,10 +34,17 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
+<<<<<<< HEAD
 from indexapp.models import Change, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
+=======
+from indexapp.models import Change, Drill, File, Project, Release, ReservedPrefix, Role
+from indexapp.services import roles
+from tests.access import matrix
+from tests.factories.backups import make_backup, make_drill
+>>>>>>> w9-q3
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
@@ -164,7 +171,11 @@ def scene(cast: Cast) -> dict[str, Any]:
         "mapping": map_group(directory, "cn=ops,dc=tpi", cast.team).pk,
         "sync": DirectorySync.objects.create(directory=directory, state="done", moved_at=timezone.now()).pk,
         "alarm": alarms.ring("test", "Something needs a person.").pk,
+<<<<<<< HEAD
         "trash": Trashed.objects.get().pk,
+=======
+        "drill": make_drill().pk,
+>>>>>>> w9-q3
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
@@ -296,8 +307,13 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+<<<<<<< HEAD
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_trashed": Trashed.objects.get(),
+=======
+        "indexapp_backup": make_backup(),
+        "indexapp_drill": Drill.objects.get(),
+>>>>>>> w9-q3
         "indexapp_change": Change.objects.order_by("pk")[0],
         "django_q_ormq": OrmQ.objects.create(key="tpi", payload=waiting),
         "django_q_failure": Failure.objects.create(id="a" * 32, name="failed", success=False, **ended),

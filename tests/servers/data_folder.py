@@ -49,6 +49,17 @@ class DataFolder:
         )
         assert done.returncode == 0, done.stderr
 
+    def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """``manage.py``, however it ends."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def inside(self, work: Callable[..., Any], **arguments: Any) -> None:
         """One of the functions of :mod:`tests.servers.inside`."""
         self.run(*_command(work, arguments))

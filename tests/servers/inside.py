@@ -106,6 +106,39 @@ def opening_blobs() -> int:
     return sum(bool(ring.unwrap(blob.sealed_key, purpose(blob.object_name))) for blob in Blob.objects.iterator())
 
 
+def publish(numbers: list[int]) -> dict[str, str]:
+    """A wheel for each number, in the default index; returns the SHA-256 of each by its file name."""
+    from random import Random
+
+    from indexapp.models import Index
+    from tests.builders.wheels import build_wheel
+    from tests.factories.publishing import published
+
+    main = Index.objects.get(is_default=True)
+    wheels = [build_wheel(f"kept-{each}", files={"noise": Random(each).randbytes(40_000)}) for each in numbers]
+    return {wheel.filename: published(main, wheel).sha256 for wheel in wheels}
+
+
+def kept() -> dict[str, str]:
+    """The SHA-256 of the bytes of each file as the storage gives them, by its name."""
+    from indexapp.models import File
+    from indexapp.services.integrity.objects import digest_of
+    from indexapp.storage import default_storage
+
+    return {
+        file.filename: digest_of(file.blob.place, default_storage()) for file in File.objects.select_related("blob")
+    }
+
+
+def drills() -> list[tuple[bool, list[str]]]:
+    """Whether each drill was good, the newest first, beside the codes of the open alarms."""
+    from accounts.models import Alarm
+    from indexapp.models import Drill
+
+    codes = list(Alarm.objects.filter(ended_at=None).values_list("code", flat=True))
+    return [(row.is_good, codes) for row in Drill.objects.order_by("-pk")]
+
+
 def cast() -> dict[str, str]:
     """Tokens of those who appear in the functional tests, and the indexes they use: ``second``, and ``both`` as a group."""
     index("second")

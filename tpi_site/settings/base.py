@@ -31,6 +31,10 @@ TPI_PAGE_CACHE_MB = env.integer("TPI_PAGE_CACHE_MB", 16, minimum=1)
 TPI_ACCEL_LOCATION = env.text("TPI_ACCEL_LOCATION")
 TPI_STORAGE_URL = env.text("TPI_STORAGE_URL", f"file://{TPI_DATA_DIR / 'files'}")
 TPI_ENCRYPT = env.switch("TPI_ENCRYPT", default=True)
+TPI_BACKUP_URL = env.text("TPI_BACKUP_URL")
+TPI_BACKUP_HOURS = env.integer("TPI_BACKUP_HOURS", 24, minimum=1)
+TPI_BACKUP_KEEP = env.integer("TPI_BACKUP_KEEP", 30)
+TPI_DRILL_DAYS = env.integer("TPI_DRILL_DAYS", 30)
 TPI_TRUSTED_PROXIES = env.words("TPI_TRUSTED_PROXIES")
 TPI_DOWNLOAD_LOG = env.switch("TPI_DOWNLOAD_LOG", default=True)
 TPI_DOWNLOAD_LOG_DAYS = env.integer("TPI_DOWNLOAD_LOG_DAYS", 90, minimum=1)
@@ -264,6 +268,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Directories", "description": "LDAP and Active Directory servers that people sign in through."},
         {"name": "Alarms", "description": "What needs a person."},
         {"name": "Changes", "description": "What happened to what is published, in order."},
+        {"name": "Backups", "description": "Evidence of backups, drills and restores."},
         {"name": "Audit", "description": "Who did what."},
         {"name": "Root", "description": "Where to begin."},
     ],
@@ -271,6 +276,8 @@ SPECTACULAR_SETTINGS = {
         "VerbEnum": "accounts.api.token_bodies.VERBS",
         "TokenKindEnum": "accounts.models.tokens.TokenKind",
         "KindEnum": "indexapp.models.indexes.Index.Kind",
+        "StateEnum": "accounts.models.directories.DirectorySync.State",
+        "BackupStateEnum": "indexapp.models.backups.Backup.State",
         "DirectoryKindEnum": "accounts.models.directories.Directory.Kind",
         "SinkKindEnum": "accounts.models.audit_sinks.AuditSink.Kind",
     },

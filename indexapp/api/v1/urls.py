@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
+from indexapp.api.v1.backups import BackupViewSet, DrillViewSet, RestorationViewSet
 from indexapp.api.v1.changes import ChangeViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
@@ -66,5 +67,9 @@ urlpatterns = [
     path("rights/", RightsViewSet.at(get="retrieve"), name="rights"),
     path("prefixes/", PrefixViewSet.at(**_ROWS), name="prefixes"),
     path("prefixes/<int:id>/", PrefixViewSet.at(**_ROW), name="prefix"),
+    path("backups/", BackupViewSet.at(**_LIST), name="backups"),
+    path("drills/", DrillViewSet.at(**_LIST), name="drills"),
+    path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),
+    path("restorations/", RestorationViewSet.at(**_LIST), name="restorations"),
     path("changes/", ChangeViewSet.at(**_LIST), name="changes"),
 ]

@@ -16,6 +16,7 @@ from accounts.services import audit_keys
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
+from indexapp.services.backups import restoring
 from tpi_site.kit import locking, schedules, static_files
 
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         with suppress(OSError):  # which the checks tell of
             settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check(fail_level=ERROR)
+        restoring.require_finished()
         with locking.alone("prepare"):
             started = self._prepare()
         self.stdout.write(welcome(started))

@@ -108,6 +108,8 @@ CONSOLE = {
         # The text of another person's token is nobody's to see.
         actions={"revoke": SECURES, "rotate": NOBODY},
     ),
+    "indexapp_backup": Screen(WATCHERS, WATCHERS, has_history=False),
+    "indexapp_drill": Screen(WATCHERS, WATCHERS, has_history=False),
     "accounts_auditentry": Screen(INSIDE, SEES_ALL, has_history=False),
     "accounts_auditcheckpoint": Screen(SEES_ALL, SEES_ALL, has_history=False),
     "accounts_auditsink": Screen(

@@ -1,0 +1,141 @@
+"""Proving a backup: it is restored into scratch, examined to the last byte, and files at random are installed from there."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from accounts.domain.actors import Actor
+from accounts.permissions import require_operator
+from accounts.services import alarms, audit
+from indexapp.models import Drill
+from indexapp.services.backups import places, samples, scratch
+from indexapp.services.backups.places import Place
+from indexapp.storage import StorageUnavailable
+from tpi_site.kit import locking
+from tpi_site.kit.errors import Refusal, Unavailable
+
+FAILED, LATE = "drill-failed", "drill-late"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where the backups are, which one (the newest without a name), and how many files are installed."""
+
+    source: str
+    backup: str = ""
+    installs: int = 5
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a drill has seen so far; ``wrong`` is what failed it."""
+
+    backup: str = ""
+    restore: dict[str, Any] = field(default_factory=dict)
+    installed: list[dict[str, str]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return {"backup": self.backup, "restore": self.restore, "installed": self.installed, "wrong": self.wrong}
+
+    @property
+    def sentence(self) -> str:
+        if self.wrong:
+            return f"The drill with the backup {self.backup or '(none)'} failed: {'; '.join(self.wrong)}"[:500]
+        contents = self.restore.get("contents", 0)
+        return f"Restored {self.backup}: {contents} contents are whole, {len(self.installed)} files were installed."
+
+
+def drill(*, actor: Actor, wish: Wish) -> Drill:
+    """Do it and keep the evidence, whatever comes of it; rings when it failed."""
+    require_operator(actor, "start drills")
+    seen, started_at, started = _Seen(), timezone.now(), time.monotonic()
+    try:
+        _do(places.at(wish.source), wish, seen)
+    except Refusal as refusal:
+        seen.wrong.append(refusal.detail)
+    except (StorageUnavailable, DatabaseError, OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        seen.wrong.append(f"{type(error).__name__}: {error}")
+    report = json.dumps(seen.report, sort_keys=True)
+    row = Drill(
+        backup_name=seen.backup,
+        place=wish.source[:400],
+        started_at=started_at,
+        seconds=round(time.monotonic() - started, 1),
+        is_good=not seen.wrong,
+        contents=int(seen.restore.get("contents", 0)),
+        installed=len(seen.installed),
+        sentence=seen.sentence,
+        report=seen.report,
+        report_sha256=hashlib.sha256(report.encode()).hexdigest(),
+    )
+    _record(actor, row)
+    return row
+
+
+def _do(place: Place, wish: Wish, seen: _Seen) -> None:
+    manifest = place.chosen(wish.backup)
+    seen.backup = manifest.name
+    with locking.alone("drill"), scratch.made() as there:
+        seen.restore = _restored(there, place.address, manifest.name, seen)
+        if seen.wrong:
+            return
+        sample = _answer(there.manage("drill_sample", str(wish.installs)))
+        with there.served() as server:
+            for file in sample["files"]:
+                wrong = samples.installed(server, sample["token"], file)
+                if wrong:
+                    seen.wrong.append(wrong)
+                else:
+                    seen.installed.append(file)
+
+
+def _restored(there: scratch.Scratch, address: str, name: str, seen: _Seen) -> dict[str, Any]:
+    done = there.manage("restore", address, "--backup", name, "--json")
+    lines = done.stdout.splitlines()
+    if done.returncode not in (0, 1) or not lines:
+        seen.wrong += lines[:20] or [done.stderr.strip()[-400:]]
+        return {}
+    found: dict[str, Any] = json.loads(lines[-1])
+    seen.wrong += [*found["faults"], *found["audit_faults"]][:20]
+    return found
+
+
+def _answer(done: Any) -> dict[str, Any]:
+    if done.returncode:
+        raise Unavailable(
+            f"The restored installation does not answer: {done.stderr.strip()[-300:]}", code="drill-start"
+        )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _record(actor: Actor, row: Drill) -> None:
+    with transaction.atomic():
+        row.save(force_insert=True)
+        audit.record(
+            actor=actor,
+            action="backup.drill",
+            subject=row,
+            outcome="done" if row.is_good else "refused",
+            code="" if row.is_good else FAILED,
+            backup=row.backup_name,
+            contents=row.contents,
+            installed=row.installed,
+            seconds=row.seconds,
+            report_sha256=row.report_sha256,
+        )
+        if row.is_good:
+            alarms.settle(FAILED)
+            alarms.settle(LATE)
+        else:
+            alarms.ring(FAILED, row.sentence)

@@ -1,0 +1,71 @@
+"""What is written into a database that was just restored.
+
+Whoever followed the change log may have seen serials that the backup has not.  So the next serial is far beyond, each index has
+a change of the kind ``installation-restored``, and a row says so: no serial is ever given to two changes.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.domain.actors import Actor
+from accounts.models import VerifiedPassword
+from accounts.services import audit, generations
+from indexapp.domain.backup_manifest import Manifest
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.models import Backup, Change, Index, Restoration
+from indexapp.services import changes
+from indexapp.services.backups.places import Place
+from tpi_site.kit import locking
+
+_JUMP = 1_000_000
+"""Serials that are passed over: more than an installation gives between two backups."""
+
+
+def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
+    """Note the restore, pass over serials, and forget what must not outlive it; returns the first serial afterwards."""
+    with transaction.atomic():
+        VerifiedPassword.objects.all().delete()
+        generations.bump_access()
+        Backup.objects.filter(state=Backup.State.RUNNING).update(
+            state=Backup.State.DONE, finished_at=manifest.made_at, lease_until=None, sentence="Restored from this one"
+        )
+        locking.hold("changes")
+        last = Change.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
+        following = last + _JUMP
+        _pass_over(following - 1)
+        row = Restoration.objects.create(
+            backup_name=manifest.name,
+            place=place.address[:400],
+            made_at=manifest.made_at,
+            restored_at=timezone.now(),
+            last_serial=last,
+            next_serial=following,
+        )
+        audit.record(
+            actor=actor,
+            action="backup.restore",
+            subject=row,
+            backup=manifest.name,
+            place=row.place,
+            last_serial=last,
+            next_serial=following,
+        )
+        for index in Index.objects.order_by("pk"):
+            changes.record(
+                actor=actor, kind=ChangeKind.INSTALLATION_RESTORED, index=index, backup=manifest.name, last_serial=last
+            )
+    return following
+
+
+def _pass_over(serial: int) -> None:
+    """Let the next serial be the one after ``serial``."""
+    table = Change._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'serial'), %s)", [table, serial])
+            return
+        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [serial, table])
+        if not cursor.rowcount:
+            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, serial])

@@ -1,0 +1,100 @@
+"""Whether backups and drills come as they should: jobs that start them, alarms when they are late, and figures."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import AuditEntry
+from accounts.services import alarms
+from indexapp.models import Backup, Drill
+from indexapp.services.backups import drilling, places, taking
+
+_FULL_EVERY = timedelta(days=7)
+_GOOD = (Backup.State.DONE, Backup.State.DAMAGED)
+
+
+def start_backup() -> list[str]:
+    """Let a process of its own make the scheduled backup, which may take longer than any job; returns its command.
+
+    Most are incremental; once a week a full one reads again all that lies at the place.
+    """
+    command = ["backup", settings.TPI_BACKUP_URL, "--keep", str(settings.TPI_BACKUP_KEEP)]
+    ours = Backup.objects.filter(state__in=_GOOD, place__in=_spellings())
+    if ours.filter(kind=Backup.Kind.FULL, started_at__gt=timezone.now() - _FULL_EVERY).exists():
+        command.append("--incremental")
+    _begin(command)
+    return command
+
+
+def start_drill() -> list[str]:
+    """The same for a drill, once there is something to restore."""
+    if not Backup.objects.filter(state__in=_GOOD, place__in=_spellings()).exists():
+        return []
+    command = ["drill", settings.TPI_BACKUP_URL]
+    _begin(command)
+    return command
+
+
+def _spellings() -> list[str]:
+    return [places.at(settings.TPI_BACKUP_URL, is_made=True).address]
+
+
+def _begin(command: list[str]) -> None:
+    """Start a command that goes on when the job that started it has ended."""
+    subprocess.Popen(
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), *command],
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def look() -> None:
+    """Ring for what is late, by twice the time that it should take at most."""
+    _ring_when_late(taking.LATE, "backup", last_backup(), timedelta(hours=2 * settings.TPI_BACKUP_HOURS))
+    if settings.TPI_DRILL_DAYS:
+        _ring_when_late(drilling.LATE, "drill", last_drill(), timedelta(days=2 * settings.TPI_DRILL_DAYS))
+
+
+def last_backup() -> datetime | None:
+    """When the last backup was finished."""
+    rows = Backup.objects.filter(state__in=_GOOD).order_by("-finished_at")
+    return rows.values_list("finished_at", flat=True).first()
+
+
+def last_drill() -> datetime | None:
+    """When the last good drill began."""
+    return Drill.objects.filter(is_good=True).order_by("-started_at").values_list("started_at", flat=True).first()
+
+
+def _ring_when_late(code: str, word: str, last: datetime | None, most: timedelta) -> None:
+    since = last or AuditEntry.objects.order_by("pk").values_list("at", flat=True).first() or timezone.now()
+    if timezone.now() - since <= most:
+        alarms.settle(code)
+        return
+    when = f"The last good {word} was {last:%Y-%m-%d %H:%M} UTC" if last else f"There has been no good {word}"
+    alarms.ring(code, f"{when}; see 'manage.py {word}' and docs/backup.md.")
+
+
+def ages() -> dict[tuple[str, ...], float]:
+    """For the metrics: seconds since the last good backup and drill; what has never been is left out."""
+    found = {("backup",): last_backup(), ("drill",): last_drill()}
+    return {label: (timezone.now() - moment).total_seconds() for label, moment in found.items() if moment}
+
+
+def outcomes() -> dict[tuple[str, ...], float]:
+    """For the metrics: whether the last backup and drill were good."""
+    backup = Backup.objects.exclude(state=Backup.State.RUNNING).order_by("-pk").first()
+    drill = Drill.objects.order_by("-pk").first()
+    found: dict[tuple[str, ...], float] = {}
+    if backup is not None:
+        found[("backup",)] = float(backup.state == Backup.State.DONE)
+    if drill is not None:
+        found[("drill",)] = float(drill.is_good)
+    return found
