@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.services.directories import standing
 from indexapp.storage import default_storage
+from tpi_site import leaving
 from tpi_site.kit import shared_cache
 
 
@@ -97,6 +98,10 @@ def _disk() -> str:
     return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
 
 
+def _node() -> str:
+    return "The node is about to stop." if leaving.has_begun() else "ok"
+
+
 def _cache() -> str:
     try:
         cache.get("probe")
@@ -109,6 +114,7 @@ def _cache() -> str:
 
 _DISPENSABLE = frozenset({"cache"})
 _PROBES: dict[str, Callable[[], str]] = {
+    "node": _node,
     "database": _database,
     "migrations": _migrations,
     "storage": _storage,
