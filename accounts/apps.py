@@ -17,8 +17,11 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Declare what runs by the clock, what is measured, and what the app puts into the console."""
         from accounts.services import left_behind
+        from accounts.services import read_only as read_only_switch
         from accounts.services.keys import sealed_columns
+        from tpi_site.kit import read_only
 
+        read_only.register(read_only_switch.ask)
         _declare_jobs()
         _declare_figures()
         _keep_evidence()

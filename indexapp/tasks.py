@@ -10,8 +10,10 @@ from django.utils import timezone
 from accounts.domain.actors import internal
 from indexapp.services import garbage
 from indexapp.services.integrity import checking
+from tpi_site.kit.read_only import pauses
 
 
+@pauses
 def sweep_blobs() -> int:
     """Remove stored bytes that nothing refers to and that nobody put lately; returns how many."""
     return garbage.collect(older_than=timezone.now() - timedelta(hours=settings.TPI_ORPHAN_GRACE_HOURS))

@@ -9,6 +9,7 @@ from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.former_directories import FormerDirectory
 from accounts.models.generations import Generation
 from accounts.models.nesting import TeamNesting
+from accounts.models.read_only import ReadOnlyPeriod
 from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
 from accounts.models.tokens import Token, TokenKind
@@ -30,6 +31,7 @@ __all__ = [
     "Generation",
     "GroupMapping",
     "Membership",
+    "ReadOnlyPeriod",
     "RecoveryCode",
     "ServiceAccount",
     "SignInMark",

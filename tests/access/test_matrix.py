@@ -30,6 +30,7 @@ from accounts.models import (
     DirectorySync,
     GroupMapping,
     Membership,
+    ReadOnlyPeriod,
     Token,
     User,
 )
@@ -151,6 +152,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
     directory = silent_directory()
+    ReadOnlyPeriod.objects.create(started_by="operator")
     digest = file.sha256
     return {
         "filename": file.filename,
@@ -285,6 +287,7 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "accounts_directory": Directory.objects.get(),
         "accounts_groupmapping": GroupMapping.objects.get(),
         "accounts_directorysync": DirectorySync.objects.get(),
+        "accounts_readonlyperiod": ReadOnlyPeriod.objects.get(),
         "accounts_alarm": Alarm.objects.get(),
         "indexapp_index": cast.index,
         "indexapp_project": Project.objects.get(),

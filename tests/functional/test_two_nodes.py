@@ -174,6 +174,29 @@ def test_a_revoked_token_and_a_changed_password_are_refused_by_the_other_at_once
         assert by_token.get("/api/v1/").status == 401
 
 
+def test_read_only_mode_holds_at_both_within_a_second(cluster: Cluster, owner: Credentials, tmp_path: Path) -> None:
+    artefact = build(tmp_path, fresh_name(), kinds="wheel")
+    (path,) = artefact.files
+    cluster.nodes[0].inside(inside.read_only, is_on=True)
+    try:
+        for node in cluster.nodes:
+            with Session(node.url, basic(owner.password)) as session:
+                wait_until(lambda: session.request("DELETE", "/legacy/").status == 503, 5, lambda: "it takes changes")
+                refused = session.upload(_built(path))
+                assert (refused.status, refused.json()["code"], refused.headers["Retry-After"]) == (
+                    503,
+                    "read-only",
+                    "60",
+                )
+                assert session.get("/simple/").status == 200
+        assert cluster.ask(f"SELECT count(*) FROM indexapp_file WHERE filename = '{path.name}'") == ["0"]
+    finally:
+        cluster.nodes[1].inside(inside.read_only, is_on=False)
+    for node in cluster.nodes:
+        with Session(node.url, basic(owner.password)) as session:
+            wait_until(lambda: session.upload(_built(path)).status == 200, 5, lambda: "it is still read-only")
+
+
 def test_each_node_serves_the_static_files_of_the_other_s_pages(cluster: Cluster) -> None:
     a, b = cluster.nodes
     with Session(a.url) as one, Session(b.url) as other:

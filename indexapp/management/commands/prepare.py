@@ -16,7 +16,7 @@ from accounts.services import audit_keys
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
-from tpi_site.kit import locking, schedules, static_files
+from tpi_site.kit import locking, read_only, schedules, static_files
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         with suppress(OSError):  # which the checks tell of
             settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check(fail_level=ERROR)
-        with locking.alone("prepare"):
+        with locking.alone("prepare"), read_only.passing():
             started = self._prepare()
         self.stdout.write(welcome(started))
 
