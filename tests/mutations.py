@@ -21,6 +21,7 @@ from accounts.services import (
     read_only,
     service_accounts,
     sessions,
+    shared_secrets,
     teams,
     token_rotation,
     tokens,
@@ -116,6 +117,11 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: read_only.turn_off(actor=actor, period=world.period),
         "read-only.off",
         f"operator {ADMINISTRATOR}",
+    ),
+    "accounts.services.shared_secrets.accept": Mutation(
+        lambda world, actor: shared_secrets.accept(actor=actor, name="TPI_SECRET_KEY"),
+        "secret.accept",
+        ADMINISTRATOR,
     ),
     "accounts.services.keys.ring.add_key": Mutation(
         lambda world, actor: key_rings.add_key(actor=actor),

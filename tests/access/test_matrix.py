@@ -30,6 +30,7 @@ from accounts.models import (
     DirectorySync,
     GroupMapping,
     Membership,
+    Node,
     ReadOnlyPeriod,
     Token,
     User,
@@ -288,6 +289,9 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "accounts_groupmapping": GroupMapping.objects.get(),
         "accounts_directorysync": DirectorySync.objects.get(),
         "accounts_readonlyperiod": ReadOnlyPeriod.objects.get(),
+        "accounts_node": Node.objects.create(
+            name="node0", release="1.0", started_at=timezone.now(), seen_at=timezone.now()
+        ),
         "accounts_alarm": Alarm.objects.get(),
         "indexapp_index": cast.index,
         "indexapp_project": Project.objects.get(),

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
@@ -195,6 +196,17 @@ def test_read_only_mode_holds_at_both_within_a_second(cluster: Cluster, owner: C
     for node in cluster.nodes:
         with Session(node.url, basic(owner.password)) as session:
             wait_until(lambda: session.upload(_built(path)).status == 200, 5, lambda: "it is still read-only")
+
+
+def test_a_node_whose_secrets_are_others_does_not_start(cluster: Cluster) -> None:
+    with closing(
+        TpiServer(settings=cluster.nodes[0].settings | {"TPI_TOKEN_PEPPER": "x9" * 8 + "a7bcdefghijk" * 3})
+    ) as node:
+        node.start_without_waiting()
+        wait_until(lambda: not node.is_supervised, 60, lambda: f"it starts:\n{node.log[-2000:]}")
+        assert "This node's TPI_TOKEN_PEPPER is not that of the installation" in node.log
+        assert "Traceback" not in node.log
+    assert cluster.ask("SELECT count(*) FROM accounts_node WHERE left_at IS NULL") == ["2"]
 
 
 def test_each_node_serves_the_static_files_of_the_other_s_pages(cluster: Cluster) -> None:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.services import audit_keys
+from accounts.services import audit_keys, nodes, shared_secrets
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
@@ -36,11 +36,15 @@ class Command(BaseCommand):
 
     def _prepare(self) -> first_start.FirstStart:
         executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            nodes.require_no_older(plan)
             call_command("migrate", interactive=False, verbosity=0)
-        schedules.write()
+        audit_keys.prepare()
+        shared_secrets.agree()
+        if not nodes.has_newer():
+            schedules.write()
         static_files.collect()
         started = first_start.run()
         environment.write(settings.TPI_DIRECTORIES)
-        audit_keys.prepare()
+        nodes.begin()
         return started
