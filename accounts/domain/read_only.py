@@ -7,6 +7,7 @@ _GOES_ON = frozenset(
         "alarm.ring",
         "audit.export",
         "blob.damage",
+        "database.copy",
         "factor.use-recovery-code",
         "read-only.off",
         "read-only.on",

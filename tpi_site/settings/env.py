@@ -119,15 +119,16 @@ def database(name: str, default: str) -> dict[str, Any]:
 
     Of PostgreSQL there may be several hosts with commas between them; that which takes writes is used.
     """
-    fallback = _database(default)
+    fallback = read_database(default)
     try:
-        return _database(_raw(name, default) or default)
+        return read_database(_raw(name, default) or default)
     except ValueError:  # dj_database_url's own errors are ValueErrors too; the value is not shown, it holds a password
         problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address."))
         return fallback
 
 
-def _database(value: str) -> dict[str, Any]:
+def read_database(value: str) -> dict[str, Any]:
+    """A database address as :func:`database` takes it; raises ValueError."""
     value, servers = _servers(value)
     found: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
     if found["ENGINE"] == "django.db.backends.postgresql":
