@@ -151,6 +151,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY"
         ),
     }
+TPI_DATABASE_REPLICA_URL = env.text("TPI_DATABASE_REPLICA_URL")
+if TPI_DATABASE_REPLICA_URL:
+    DATABASES["replica"] = env.replica("TPI_DATABASE_REPLICA_URL", TPI_DATABASE_REPLICA_URL)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 

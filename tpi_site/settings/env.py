@@ -141,6 +141,20 @@ def read_database(value: str) -> dict[str, Any]:
     return found
 
 
+def replica(name: str, value: str) -> dict[str, Any]:
+    """The address of a PostgreSQL server that may be a standby; pages must not wait long for it."""
+    try:
+        found = read_database(value)
+    except ValueError:
+        found = {"ENGINE": ""}
+    if "postgresql" not in found["ENGINE"]:
+        problems.append(Problem(name, "the value must be a postgres:// address."))
+        return read_database("postgres://127.0.0.1:9/nothing")
+    found["ENGINE"] = "django.db.backends.postgresql"
+    found["OPTIONS"] |= {"connect_timeout": 2, "target_session_attrs": "any"}
+    return found
+
+
 def _servers(value: str) -> tuple[str, dict[str, str]]:
     """The address with the first of its hosts, and the settings that name them all if there are several."""
     scheme, _, rest = value.partition("://")
