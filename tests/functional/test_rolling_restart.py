@@ -87,6 +87,7 @@ def test_who_is_under_way_comes_to_an_end(cluster: Cluster, owner: Credentials, 
         answer = slow.connection.getresponse()
         assert Reply(answer.status, answer.reason, answer.headers, answer.read()).status == 200
     assert node.stop() == 0
+    assert cluster.ask("SELECT count(*) FROM accounts_node WHERE left_at IS NOT NULL") == ["1"], "it has said goodbye"
     done = f"SELECT success, attempt_count FROM django_q_task WHERE id = '{job}'"
     wait_until(lambda: cluster.ask(done) == ["t|1"], 60, lambda: str(cluster.ask(done)))
     node.start()
