@@ -17,8 +17,11 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Declare what runs by the clock, what is measured, and what the app puts into the console."""
         from accounts.services import left_behind
+        from accounts.services import read_only as read_only_switch
         from accounts.services.keys import sealed_columns
+        from tpi_site.kit import read_only
 
+        read_only.register(read_only_switch.ask)
         _declare_jobs()
         _declare_figures()
         _keep_evidence()
@@ -63,13 +66,14 @@ def _declare_figures() -> None:
 def _keep_evidence() -> None:
     """Chain audit entries, write down refusals and the use of tokens soon after the request, in threads of their own."""
     from accounts import authentication
-    from accounts.services import audit, audit_chain, refusals, request_rates, token_use
+    from accounts.services import audit, audit_chain, nodes, refusals, request_rates, token_use
     from tpi_site.kit import companions, edge
 
     audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
     refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
     token_use.on_use(companions.declare("token use", token_use.write, pause=2.0))
     request_rates.on_due(companions.declare("request rates", request_rates.write, pause=0.5))
+    companions.declare("node", nodes.beat, pause=0.2, idle=nodes.BEAT)
     edge.on_refusal(authentication.note_refusal)
 
 

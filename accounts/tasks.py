@@ -20,10 +20,12 @@ from accounts.services import (
 )
 from accounts.services.directories import removal, standing, sync
 from tpi_site.kit.errors import Refusal
+from tpi_site.kit.read_only import pauses
 
 log = logging.getLogger(__name__)
 
 
+@pauses
 def clear_sessions() -> None:
     """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")
@@ -32,6 +34,7 @@ def clear_sessions() -> None:
     verified_passwords.purge()
 
 
+@pauses
 def sync_directories() -> None:
     """Make accounts and places equal with every directory that can be read; one that fails keeps no other from it."""
     for directory in Directory.objects.filter(enabled=True, paused_at=None).exclude(bind_dn=""):
@@ -52,18 +55,21 @@ def ask_directories() -> None:
             log.warning("The directory '%s' does not answer: %s", directory.name, fault.sentence)
 
 
+@pauses
 def remove_directory(pk: int) -> str:
     """Go on with the removal of a directory; answers in a sentence how it stands."""
     directory = Directory.objects.select_related("removal").filter(pk=pk).first()
     return removal.carry_on(directory) if directory is not None else "The directory is removed."
 
 
+@pauses
 def remove_directories() -> None:
     """Go on with every removal whose own job was killed or had to wait."""
     for directory in Directory.objects.filter(removal__isnull=False).select_related("removal"):
         log.info("%s", removal.carry_on(directory))
 
 
+@pauses
 def purge_tokens() -> None:
     """Forget short-lived tokens that ended more than a day ago."""
     token_upkeep.purge_short_lived()

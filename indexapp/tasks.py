@@ -12,8 +12,10 @@ from indexapp.services import disk_room, garbage
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.trash import purging
+from tpi_site.kit.read_only import pauses
 
 
+@pauses
 def sweep_blobs() -> int:
     """Remove stored bytes that nothing refers to and that nobody put lately; returns how many."""
     return garbage.collect(older_than=timezone.now() - timedelta(hours=settings.TPI_ORPHAN_GRACE_HOURS))
@@ -45,11 +47,13 @@ def watch_disks() -> bool:
     return disk_room.watch()
 
 
+@pauses
 def scrub_blobs() -> str:
     """Read a part of what is stored and compare it; returns a sentence on what was found."""
     return scrub.run(actor=internal("scrub")).sentence
 
 
+@pauses
 def purge_trash() -> int:
     """Remove for good what was deleted longer ago than the trash keeps it; returns how many deletions."""
     return purging.purge_due(actor=internal("trash"))

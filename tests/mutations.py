@@ -12,14 +12,16 @@ from typing import Any
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.models import Alarm, AuditSink, BrowserSession, Token, User
+from accounts.models import Alarm, AuditSink, BrowserSession, ReadOnlyPeriod, Token, User
 from accounts.services import (
     alarms,
     audit_export,
     audit_sinks,
     authenticators,
+    read_only,
     service_accounts,
     sessions,
+    shared_secrets,
     teams,
     token_rotation,
     tokens,
@@ -70,6 +72,7 @@ class World:
         self.sink = AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
         self.directory = silent_directory()
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
+        self.period = ReadOnlyPeriod.objects.create(started_by="administrator")
         self.spare_key = _spare_key()
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
@@ -109,6 +112,21 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
         "alarm.end",
         f"operator {SECURES}",
+    ),
+    "accounts.services.read_only.turn_on": Mutation(
+        lambda world, actor: read_only.turn_on(actor=actor, reason="the move"),
+        "read-only.on",
+        f"operator {ADMINISTRATOR}",
+    ),
+    "accounts.services.read_only.turn_off": Mutation(
+        lambda world, actor: read_only.turn_off(actor=actor, period=world.period),
+        "read-only.off",
+        f"operator {ADMINISTRATOR}",
+    ),
+    "accounts.services.shared_secrets.accept": Mutation(
+        lambda world, actor: shared_secrets.accept(actor=actor, name="TPI_SECRET_KEY"),
+        "secret.accept",
+        ADMINISTRATOR,
     ),
     "accounts.services.keys.ring.add_key": Mutation(
         lambda world, actor: key_rings.add_key(actor=actor),

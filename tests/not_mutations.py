@@ -23,20 +23,18 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.role_holders.named": "asks, and writes down what fails",
     "indexapp.services.prefix_holders.named": "asks, and writes down what fails",
     "accounts.services.teams.person_named": "asks, and writes down what fails",
+    "indexapp.services.database_move.copy_to": "writes into another database, which its own tests have",
     "indexapp.services.integrity.checking.check": "what it finds is the storage's doing; its parts write the evidence",
     "indexapp.services.integrity.checking.check_one": "as check, for one content",
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
-<<<<<<< HEAD
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
     "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",
-=======
     "indexapp.services.backups.drilling.drill": "changes nothing but scratch, and keeps the evidence; has its own tests",
     "indexapp.services.backups.restored.record": "a part of restore",
     "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
     "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
->>>>>>> w9-q3
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

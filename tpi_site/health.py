@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from accounts.services.directories import standing
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
-from tpi_site import store_probe
+from tpi_site import leaving, store_probe
 from tpi_site.kit import shared_cache
 
 
@@ -109,6 +109,10 @@ def _disk() -> str:
         return f"The data folder cannot be looked at: {os.strerror(error.errno or 0)}."
 
 
+def _node() -> str:
+    return "The node is about to stop." if leaving.has_begun() else "ok"
+
+
 def _cache() -> str:
     try:
         cache.get("probe")
@@ -121,6 +125,7 @@ def _cache() -> str:
 
 _DISPENSABLE = frozenset({"cache"})
 _PROBES: dict[str, Callable[[], str]] = {
+    "node": _node,
     "database": _database,
     "migrations": _migrations,
     "storage": _storage,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 
 from tpi_site.lifeline import Lineage
@@ -42,6 +43,7 @@ def main() -> None:
     Lineage(signal.SIGKILL).begin()
     cluster.Sentinel = FragileSentinel
     _wait_for_migrations()
+    _require_shared_secrets()
     call_command("qcluster")
 
 
@@ -59,6 +61,22 @@ def _wait_for_migrations() -> None:
             log.warning("The job cluster waits for the database: %s", error)
         time.sleep(_LOOK_AGAIN)
     connection.close()
+
+
+def _require_shared_secrets() -> None:
+    """End where this node's secrets are not the installation's: jobs that others have signed would be thrown away."""
+    from django.db import connection
+
+    from accounts.services import shared_secrets
+    from tpi_site.kit.errors import Refusal
+
+    try:
+        shared_secrets.require_same()
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal.detail}\n")
+        sys.exit(os.EX_CONFIG)
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """``python -m tpi_site.serve``: the web server and the job cluster under one supervisor.
 
-SIGTERM or Ctrl-C drains both and ends.  A part that dies is started again, more slowly each time.  Children receive SIGTERM
-when the supervisor itself is killed, so that nothing keeps the port.  Django is not imported here.
+SIGTERM or Ctrl-C drains both and ends; where TPI_LEAVE_SECONDS says so, the web server goes on for that long while ``/readyz``
+is red, so that proxies send nobody any more before it refuses the first, and a second signal cuts that short.  A part that
+dies is started again, more slowly each time.  Children receive SIGTERM when the supervisor itself is killed, so that nothing
+keeps the port.  Django is not imported here.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 
-from tpi_site import counters
+from tpi_site import counters, leaving
 from tpi_site.lifeline import end_with
 
 _LONGEST_PAUSE = 30.0
 _STEADY = 10.0
 _TICK = 0.2
+_SECONDS = {"DRAIN": 30, "LEAVE": 0}
 
 
 @dataclass
@@ -93,14 +96,20 @@ def parts(held: int) -> list[Part]:
 class Supervisor:
     """Keeps the parts running until it is told to stop."""
 
-    def __init__(self, children: list[Part], drain_seconds: float) -> None:
+    def __init__(self, children: list[Part], drain_seconds: float, leave_seconds: float = 0.0) -> None:
         self.children = children
         self.drain_seconds = drain_seconds
-        self.stopping = False
+        self.leave_seconds = leave_seconds
+        self.signals = 0
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to."""
+        return self.signals > 0
 
     def request_stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: only note it."""
-        self.stopping = True
+        self.signals += 1
 
     def run(self) -> int:
         """Watch until a signal, then drain."""
@@ -115,7 +124,19 @@ class Supervisor:
                     self.drain()
                     return os.EX_CONFIG
             time.sleep(_TICK)
+        self.leave()
         return self.drain()
+
+    def leave(self) -> None:
+        """Take no more jobs, be ready no more, and go on answering for as long as proxies need to see it."""
+        leaving.begin()
+        web, *others = self.children
+        for child in others:
+            child.stop(signal.SIGTERM)
+        until = time.monotonic() + self.leave_seconds
+        while self.signals == 1 and time.monotonic() < until:
+            web.watch()
+            time.sleep(_TICK)
 
     def drain(self) -> int:
         """SIGTERM to all, then wait for the requests and jobs under way."""
@@ -135,7 +156,8 @@ def main() -> int:
     os.umask(0o077)
     with counters.folder() as (path, descriptor):
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(path)
-        return Supervisor(parts(descriptor), float(os.environ.get("TPI_DRAIN_SECONDS") or 30)).run()
+        drain, leave = (float(os.environ.get(f"TPI_{name}_SECONDS") or default) for name, default in _SECONDS.items())
+        return Supervisor(parts(descriptor), drain, leave).run()
 
 
 if __name__ == "__main__":

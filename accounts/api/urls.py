@@ -13,6 +13,7 @@ from accounts.api.directory_jobs import DirectoryJobViewSet
 from accounts.api.encryption import EncryptionViewSet
 from accounts.api.group_mappings import MappingViewSet
 from accounts.api.members import MemberViewSet
+from accounts.api.read_only import ReadOnlyViewSet
 from accounts.api.service_accounts import ServiceAccountViewSet
 from accounts.api.teams import TeamViewSet
 from accounts.api.tokens import TokenLeakViewSet, TokenViewSet
@@ -56,6 +57,11 @@ urlpatterns = [
     path("alarms/<int:id>/", AlarmViewSet.at(get="retrieve"), name="alarm"),
     path("alarms/<int:id>/end/", AlarmViewSet.at(post="end"), name="alarm-end"),
     path("encryption/", EncryptionViewSet.at(get="retrieve"), name="encryption"),
+    path(
+        "read-only/",
+        ReadOnlyViewSet.at(get="retrieve", put="switch_on", delete="switch_off"),
+        name="read-only",
+    ),
     path("audit/", AuditViewSet.at(get="list"), name="audit"),
     path("audit/export/", AuditViewSet.at(get="export"), name="audit-export"),
     path("audit/sinks/", SinkViewSet.at(**_ROWS), name="audit-sinks"),

@@ -9,6 +9,8 @@ from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.former_directories import FormerDirectory
 from accounts.models.generations import Generation
 from accounts.models.nesting import TeamNesting
+from accounts.models.nodes import Node, SharedSecret
+from accounts.models.read_only import ReadOnlyPeriod
 from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
 from accounts.models.tokens import Token, TokenKind
@@ -30,8 +32,11 @@ __all__ = [
     "Generation",
     "GroupMapping",
     "Membership",
+    "Node",
+    "ReadOnlyPeriod",
     "RecoveryCode",
     "ServiceAccount",
+    "SharedSecret",
     "SignInMark",
     "SyncedMember",
     "Team",

@@ -14,7 +14,9 @@ from django.conf import settings
 from django.db import models
 
 from accounts.domain.actors import Actor
+from accounts.domain.read_only import goes_on
 from accounts.models import AuditEntry
+from tpi_site.kit import read_only
 from tpi_site.kit.inserting import insert, insert_all
 from tpi_site.kit.logs import redact
 from tpi_site.kit.request_context import current
@@ -53,8 +55,11 @@ def record(
     ``subject`` gives type, id and name of what was acted upon, unless ``object_type`` and ``object_name`` say it.
     ``code`` is that of a refusal.  ``detail`` must be JSON and hold nothing secret; what was there before and after
     goes in as ``before`` and ``after``, secrets among it through :func:`digested`.  Tokens and passwords that a sender
-    put where a name belongs are struck out of all of it.
+    put where a name belongs are struck out of all of it.  In read-only mode what was done is refused here, and with it the
+    transaction that would have changed something.
     """
+    if outcome == AuditEntry.Outcome.DONE and not goes_on(action):
+        read_only.require_off()
     context = current.get()
     entry = AuditEntry(
         actor_id=actor.user_id,

@@ -30,21 +30,17 @@ from accounts.models import (
     DirectorySync,
     GroupMapping,
     Membership,
+    Node,
+    ReadOnlyPeriod,
     Token,
     User,
 )
 from accounts.services import alarms, service_accounts
-<<<<<<< HEAD
-from indexapp.models import Change, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import Change, Drill, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
-=======
-from indexapp.models import Change, Drill, File, Project, Release, ReservedPrefix, Role
-from indexapp.services import roles
-from tests.access import matrix
 from tests.factories.backups import make_backup, make_drill
->>>>>>> w9-q3
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
@@ -161,6 +157,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
     directory = silent_directory()
+    ReadOnlyPeriod.objects.create(started_by="operator")
     digest = file.sha256
     return {
         "filename": file.filename,
@@ -171,11 +168,8 @@ def scene(cast: Cast) -> dict[str, Any]:
         "mapping": map_group(directory, "cn=ops,dc=tpi", cast.team).pk,
         "sync": DirectorySync.objects.create(directory=directory, state="done", moved_at=timezone.now()).pk,
         "alarm": alarms.ring("test", "Something needs a person.").pk,
-<<<<<<< HEAD
         "trash": Trashed.objects.get().pk,
-=======
         "drill": make_drill().pk,
->>>>>>> w9-q3
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
@@ -300,6 +294,10 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "accounts_directory": Directory.objects.get(),
         "accounts_groupmapping": GroupMapping.objects.get(),
         "accounts_directorysync": DirectorySync.objects.get(),
+        "accounts_readonlyperiod": ReadOnlyPeriod.objects.get(),
+        "accounts_node": Node.objects.create(
+            name="node0", release="1.0", started_at=timezone.now(), seen_at=timezone.now()
+        ),
         "accounts_alarm": Alarm.objects.get(),
         "indexapp_index": cast.index,
         "indexapp_project": Project.objects.get(),
@@ -307,13 +305,10 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
-<<<<<<< HEAD
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_trashed": Trashed.objects.get(),
-=======
         "indexapp_backup": make_backup(),
         "indexapp_drill": Drill.objects.get(),
->>>>>>> w9-q3
         "indexapp_change": Change.objects.order_by("pk")[0],
         "django_q_ormq": OrmQ.objects.create(key="tpi", payload=waiting),
         "django_q_failure": Failure.objects.create(id="a" * 32, name="failed", success=False, **ended),

@@ -30,6 +30,43 @@ def test_migrations_stand_alone() -> None:
     assert borrowed == set()
 
 
+_TAKES_AWAY = {
+    "RemoveField",
+    "DeleteModel",
+    "RenameField",
+    "RenameModel",
+    "AlterModelTable",
+    "RunSQL",
+    "SeparateDatabaseAndState",
+}
+
+
+def test_an_expanding_migration_takes_nothing_away() -> None:
+    """A node of the release before goes on beside it; what takes away says ``contracts = True`` and waits for those nodes."""
+    taking, marked = set(), set()
+    for path in sorted(ROOT.glob("*/migrations/0*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        called = {
+            node.func.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        if called & _TAKES_AWAY:
+            taking.add(path.name)
+        if _is_marked(tree):
+            marked.add(path.name)
+    assert taking - marked == set()
+
+
+def test_the_mark_of_a_contracting_migration_is_seen() -> None:
+    assert _is_marked(ast.parse("class Migration:\n    contracts = True"))
+    assert not _is_marked(ast.parse("class Migration:\n    contracts = False"))
+
+
+def _is_marked(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Assign) and ast.unparse(node) == "contracts = True" for node in ast.walk(tree))
+
+
 def _imported(tree: ast.Module) -> Iterator[str]:
     """The modules that the source imports, anywhere in it; a relative one begins with a dot."""
     for node in ast.walk(tree):

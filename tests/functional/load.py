@@ -6,6 +6,7 @@ import http.client
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -43,6 +44,7 @@ class Load:
     def __post_init__(self) -> None:
         self._ending, self._lock = Event(), Lock()
         self._threads: list[Thread] = []
+        self._kept = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +53,7 @@ class Load:
         self._ending.set()
         for thread in self._threads:
             thread.join(_PATIENCE * 3)
+        self._kept.close()
 
     def begin(self, name: str, step: Callable[[], None]) -> None:
         """Repeat ``step`` in a thread; what it raises ends it and fails whoever waits for it."""
@@ -140,6 +143,17 @@ class Load:
                 if reply is not None and reply.status == 200:
                     return
                 self._ending.wait(0.1)
+
+        self.begin(name, step)
+
+    def reads_on_one_connection(self, name: str, url: str, path: str, token: str) -> None:
+        """Read a page again and again on a connection that is kept for as long as the server keeps it."""
+        session = self._kept.enter_context(Session(url, basic(token), timeout=_PATIENCE))
+
+        def step() -> None:
+            reply = session.get(path)
+            with self._lock:
+                self.replies.append(reply)
 
         self.begin(name, step)
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode
@@ -172,6 +173,40 @@ def test_a_revoked_token_and_a_changed_password_are_refused_by_the_other_at_once
         assert by_password.get("/simple/").status == 401
         a.inside(inside.disable, name="mia")
         assert by_token.get("/api/v1/").status == 401
+
+
+def test_read_only_mode_holds_at_both_within_a_second(cluster: Cluster, owner: Credentials, tmp_path: Path) -> None:
+    artefact = build(tmp_path, fresh_name(), kinds="wheel")
+    (path,) = artefact.files
+    cluster.nodes[0].inside(inside.read_only, is_on=True)
+    try:
+        for node in cluster.nodes:
+            with Session(node.url, basic(owner.password)) as session:
+                wait_until(lambda: session.request("DELETE", "/legacy/").status == 503, 5, lambda: "it takes changes")
+                refused = session.upload(_built(path))
+                assert (refused.status, refused.json()["code"], refused.headers["Retry-After"]) == (
+                    503,
+                    "read-only",
+                    "60",
+                )
+                assert session.get("/simple/").status == 200
+        assert cluster.ask(f"SELECT count(*) FROM indexapp_file WHERE filename = '{path.name}'") == ["0"]
+    finally:
+        cluster.nodes[1].inside(inside.read_only, is_on=False)
+    for node in cluster.nodes:
+        with Session(node.url, basic(owner.password)) as session:
+            wait_until(lambda: session.upload(_built(path)).status == 200, 5, lambda: "it is still read-only")
+
+
+def test_a_node_whose_secrets_are_others_does_not_start(cluster: Cluster) -> None:
+    with closing(
+        TpiServer(settings=cluster.nodes[0].settings | {"TPI_TOKEN_PEPPER": "x9" * 8 + "a7bcdefghijk" * 3})
+    ) as node:
+        node.start_without_waiting()
+        wait_until(lambda: not node.is_supervised, 60, lambda: f"it starts:\n{node.log[-2000:]}")
+        assert "This node's TPI_TOKEN_PEPPER is not that of the installation" in node.log
+        assert "Traceback" not in node.log
+    assert cluster.ask("SELECT count(*) FROM accounts_node WHERE left_at IS NULL") == ["2"]
 
 
 def test_each_node_serves_the_static_files_of_the_other_s_pages(cluster: Cluster) -> None:

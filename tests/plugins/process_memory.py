@@ -14,7 +14,9 @@ def forget() -> None:
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+    from tpi_site.kit import read_only
 
+    read_only.remember(None, float("inf"))  # nobody switches it behind a test's back
     for cache in caches.all(initialized_only=True):
         cache.clear()
     storage.forget_default()

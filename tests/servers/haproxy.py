@@ -1,40 +1,29 @@
-"""HAProxy in front of nodes: it asks each whether it is ready, and gives each request to one that is."""
+"""HAProxy in front of nodes: it asks each whether it is ready, and gives each request to one that is.
+
+The configuration is the one that is shipped, ``deploy/haproxy.cfg``.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.servers.daemons import Daemon, program
 from tests.servers.ports import LOOPBACK, free_port
 
-_CONFIGURATION = """
-global
-    stats socket {folder}/admin.sock mode 600 level admin
-    maxconn 512
-defaults
-    mode http
-    option http-keep-alive
-    option redispatch
-    option forwardfor
-    retries 2
-    retry-on conn-failure
-    timeout connect 2s
-    timeout client 60s
-    timeout server 60s
-    timeout http-request 20s
-    http-error status 503 content-type text/plain string "No node can serve this now; try again in a few seconds." hdr Retry-After 5
-frontend front
-    bind {loopback}:{port}
-    default_backend nodes
-backend nodes
-    balance roundrobin
-    option httpchk GET /readyz
-    default-server check inter 300ms fall 1 rise 1
-{servers}
-"""
+CONFIGURATION = Path(__file__).resolve().parent.parent.parent / "deploy/haproxy.cfg"
+
+
+def rendered(changes: Mapping[str, str], path: Path = CONFIGURATION) -> str:
+    """The configuration that is shipped, with the values of one place; each that is to be changed must be there once."""
+    text = path.read_text(encoding="utf-8")
+    for shipped, here in changes.items():
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, here)
+    return text
 
 
 class HAProxy(Daemon):
@@ -50,11 +39,14 @@ class HAProxy(Daemon):
 
     def command(self) -> Sequence[str]:
         """See the base class."""
-        servers = [f"    server node{number} {LOOPBACK}:{port}" for number, port in enumerate(self.ports)]
         path = self.folder / "haproxy.cfg"
-        path.write_text(
-            _CONFIGURATION.format(folder=self.folder, loopback=LOOPBACK, port=self.port, servers="\n".join(servers))
-        )
+        nodes = {f"node{number}.tpi.example:8000": f"{LOOPBACK}:{port}" for number, port in enumerate(self.ports)}
+        here = {
+            "/run/haproxy/admin.sock": str(self.folder / "admin.sock"),
+            ":443 ssl crt /etc/haproxy/tpi.pem alpn h2,http/1.1": f"{LOOPBACK}:{self.port}",
+            "inter 1s": "inter 300ms",
+        }
+        path.write_text(rendered(here | nodes))
         return [program("haproxy"), "-db", "-f", str(path)]
 
     def answers(self) -> bool:

@@ -289,6 +289,18 @@ def counts() -> dict[str, int]:
     return {model.__name__: model.objects.count() for model in (Project, Release, File, Blob, Change, AuditEntry)}
 
 
+def read_only(is_on: bool) -> None:
+    """Switch read-only mode."""
+    from accounts.domain.actors import internal
+    from accounts.services import read_only as switch
+
+    actor = internal("test")
+    if is_on:
+        switch.turn_on(actor=actor, reason="a test")
+    else:
+        switch.turn_off(actor=actor)
+
+
 def enqueue_a_job() -> str:
     """A job that does next to nothing; returns its id."""
     from django_q.tasks import async_task

@@ -25,8 +25,16 @@ def declare(name: str, function: str, *, every_minutes: int) -> None:
     _jobs[name] = Job(name, function, every_minutes)
 
 
+def declared() -> dict[str, Job]:
+    """The jobs by their names."""
+    return dict(_jobs)
+
+
 def write() -> None:
-    """Make the stored schedules equal the declared jobs; an operator's pause (``repeats`` 0) is kept."""
+    """Make the stored schedules equal the declared jobs; an operator's pause (``repeats`` 0) is kept.
+
+    What is stored and not declared is of an older release; nodes of a newer one must not serve, whose it would be else.
+    """
     stored = {row.name: row for row in Schedule.objects.filter(name__startswith="tpi:")}
     for job in _jobs.values():
         row = stored.pop(f"tpi:{job.name}", None)

@@ -18,6 +18,8 @@ TPI_URL = env.text("TPI_URL").rstrip("/")
 TPI_WORKERS = env.integer("TPI_WORKERS", 2, minimum=1)
 TPI_THREADS = env.integer("TPI_THREADS", 8, minimum=1)
 TPI_DRAIN_SECONDS = env.integer("TPI_DRAIN_SECONDS", 30, minimum=1)
+TPI_LEAVE_SECONDS = env.integer("TPI_LEAVE_SECONDS", 0)
+TPI_READ_ONLY = env.switch("TPI_READ_ONLY", default=False)
 TPI_JOB_LEASE_SECONDS = env.integer("TPI_JOB_LEASE_SECONDS", 60, minimum=4)
 TPI_ANONYMOUS_READ = env.switch("TPI_ANONYMOUS_READ", default=False)
 TPI_MAX_FILE_SIZE = env.integer("TPI_MAX_FILE_SIZE", 4 * 2**30, minimum=1)
@@ -117,6 +119,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.browser_sessions.BrowserSessionMiddleware",
     "accounts.authentication.ActorMiddleware",
+    "accounts.read_only_gate.ReadOnlyMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -156,6 +159,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY"
         ),
     }
+TPI_DATABASE_REPLICA_URL = env.text("TPI_DATABASE_REPLICA_URL")
+if TPI_DATABASE_REPLICA_URL:
+    DATABASES["replica"] = env.replica("TPI_DATABASE_REPLICA_URL", TPI_DATABASE_REPLICA_URL)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
@@ -270,6 +276,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Changes", "description": "What happened to what is published, in order."},
         {"name": "Backups", "description": "Evidence of backups, drills and restores."},
         {"name": "Audit", "description": "Who did what."},
+        {"name": "Operation", "description": "How the installation runs."},
         {"name": "Root", "description": "Where to begin."},
     ],
     "ENUM_NAME_OVERRIDES": {

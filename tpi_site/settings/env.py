@@ -119,15 +119,16 @@ def database(name: str, default: str) -> dict[str, Any]:
 
     Of PostgreSQL there may be several hosts with commas between them; that which takes writes is used.
     """
-    fallback = _database(default)
+    fallback = read_database(default)
     try:
-        return _database(_raw(name, default) or default)
+        return read_database(_raw(name, default) or default)
     except ValueError:  # dj_database_url's own errors are ValueErrors too; the value is not shown, it holds a password
         problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address."))
         return fallback
 
 
-def _database(value: str) -> dict[str, Any]:
+def read_database(value: str) -> dict[str, Any]:
+    """A database address as :func:`database` takes it; raises ValueError."""
     value, servers = _servers(value)
     found: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
     if found["ENGINE"] == "django.db.backends.postgresql":
@@ -137,6 +138,20 @@ def _database(value: str) -> dict[str, Any]:
             found["OPTIONS"].setdefault("target_session_attrs", "read-write")
     elif found["ENGINE"] != "django.db.backends.sqlite3" or servers:
         raise ValueError
+    return found
+
+
+def replica(name: str, value: str) -> dict[str, Any]:
+    """The address of a PostgreSQL server that may be a standby; pages must not wait long for it."""
+    try:
+        found = read_database(value)
+    except ValueError:
+        found = {"ENGINE": ""}
+    if "postgresql" not in found["ENGINE"]:
+        problems.append(Problem(name, "the value must be a postgres:// address."))
+        return read_database("postgres://127.0.0.1:9/nothing")
+    found["ENGINE"] = "django.db.backends.postgresql"
+    found["OPTIONS"] |= {"connect_timeout": 2, "target_session_attrs": "any"}
     return found
 
 

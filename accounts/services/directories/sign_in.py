@@ -18,6 +18,7 @@ from accounts.models import Directory, GroupMapping, User
 from accounts.services import alarms
 from accounts.services.directories import budgets, departures, people, standing
 from accounts.services.directories.settings import settings_of
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Throttled, Unavailable
 
 if TYPE_CHECKING:
@@ -74,7 +75,10 @@ def verify(username: str, password: str, place: str, known: User | None) -> Verd
     person decides; the name of a program of none.  Raises :class:`Unavailable` where a directory that might have said yes
     does not answer.
     """
-    return _answer(_Question(username, password, place), known)
+    with (
+        read_only.passing()
+    ):  # what the directory says of the person is mirrored first, and rights that were lost are lost
+        return _answer(_Question(username, password, place), known)
 
 
 def ask_idly(username: str, password: str, place: str) -> None:

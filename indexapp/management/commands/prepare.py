@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.services import audit_keys
+from accounts.services import audit_keys, nodes, shared_secrets
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
 from indexapp.services.backups import restoring
-from tpi_site.kit import locking, schedules, static_files
+from tpi_site.kit import locking, read_only, schedules, static_files
 
 
 class Command(BaseCommand):
@@ -32,17 +32,21 @@ class Command(BaseCommand):
             settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.check(fail_level=ERROR)
         restoring.require_finished()
-        with locking.alone("prepare"):
+        with locking.alone("prepare"), read_only.passing():
             started = self._prepare()
         self.stdout.write(welcome(started))
 
     def _prepare(self) -> first_start.FirstStart:
         executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            nodes.require_no_older(plan)
             call_command("migrate", interactive=False, verbosity=0)
-        schedules.write()
+        audit_keys.prepare()
+        shared_secrets.agree()
+        if not nodes.has_newer():
+            schedules.write()
         static_files.collect()
         started = first_start.run()
         environment.write(settings.TPI_DIRECTORIES)
-        audit_keys.prepare()
+        nodes.begin()
         return started

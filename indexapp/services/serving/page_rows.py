@@ -11,9 +11,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from indexapp.domain.simple_page import FileRow
+from indexapp.services.serving import replica
 
 
 class ReleaseFiles(NamedTuple):
@@ -94,28 +95,32 @@ def logged(index_name: str, project: str, *, after: int, most: int) -> list[tupl
     return _query(_CHANGES, [index_name, project, after, most])
 
 
-def read_all(project_id: int) -> list[ReleaseFiles]:
-    """All releases of the project that have files, in order."""
-    return _read("", [project_id])
+def read_all(project_id: int, serial: int) -> list[ReleaseFiles]:
+    """All releases of the project that have files, in order, as they are at ``serial`` or later."""
+    return _read(serial, "", [project_id])
 
 
-def read_stretch(project_id: int, after: str, upto: str | None) -> list[ReleaseFiles]:
+def read_stretch(project_id: int, serial: int, after: str, upto: str | None) -> list[ReleaseFiles]:
     """Those with a sort key above ``after``, and not above ``upto`` if there is one."""
     if upto is None:
-        return _read(" AND r.sort_key > %s", [project_id, after])
-    return _read(" AND r.sort_key > %s AND r.sort_key <= %s", [project_id, after, upto])
+        return _read(serial, " AND r.sort_key > %s", [project_id, after])
+    return _read(serial, " AND r.sort_key > %s AND r.sort_key <= %s", [project_id, after, upto])
 
 
-def _read(stretch: str, parameters: list[Any]) -> list[ReleaseFiles]:
-    rows = _query(_ROWS.format(stretch=stretch, **_DIALECTS[connection.vendor]), parameters)
+def _read(serial: int, stretch: str, parameters: list[Any]) -> list[ReleaseFiles]:
+    def reading(alias: str) -> list[Any]:
+        dialect = _DIALECTS[connections[alias].vendor]
+        return _query(_ROWS.format(stretch=stretch, **dialect), parameters, alias)
+
+    rows = replica.read(serial, reading)
     return [
         ReleaseFiles(key, version, [row[_OF_FILE] for row in of_release])
         for (key, version), of_release in groupby(rows, _OF_RELEASE)
     ]
 
 
-def _query(sql: str, parameters: list[Any]) -> list[Any]:
-    with connection.cursor() as cursor:
+def _query(sql: str, parameters: list[Any], alias: str = DEFAULT_DB_ALIAS) -> list[Any]:
+    with connections[alias].cursor() as cursor:
         cursor.execute(sql, parameters)
         rows: list[Any] = cursor.fetchall()
     return rows

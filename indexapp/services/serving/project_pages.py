@@ -167,8 +167,8 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     maker = PageMaker(_FORMS[kind], about)
     keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
     if old is None or keys is None:
-        return maker.make(page_rows.read_all(page.pk))
-    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk))
+        return maker.make(page_rows.read_all(page.pk, project.serial))
+    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial))
 
 
 def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Lock
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Max, OuterRef, Subquery
 
 from accounts.domain.actors import Actor
@@ -13,6 +14,7 @@ from indexapp.domain.etags import etag_in_coding, make_etag
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
+from indexapp.services.serving import replica
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
@@ -63,7 +65,7 @@ def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, codi
         return rendered
     with served.making:
         if (kind, coding) not in served.documents:
-            plain = served.documents.get((kind, "identity")) or render(_rows(index, None), kind, served.serial)
+            plain = served.documents.get((kind, "identity")) or render(_whole(index, served), kind, served.serial)
             served.documents[kind, "identity"] = plain
             served.documents[kind, coding] = in_coding(plain, coding)
         return served.documents[kind, coding]
@@ -89,13 +91,17 @@ def in_coding(plain: Rendered, coding: ContentCoding) -> Rendered:
     return Rendered(etag_in_coding(plain.etag, coding), encode(plain.body, coding))
 
 
-def _rows(index: ServedIndex, actor: Actor | None) -> list[ProjectRow]:
+def _whole(index: ServedIndex, served: ServedList) -> list[ProjectRow]:
+    return replica.read(served.serial, lambda alias: _rows(index, None, alias))
+
+
+def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS) -> list[ProjectRow]:
     """Name, normalised name and serial of each project, of the first member that has it; None is for all of them.
 
     Quarantined projects stay off the list, as on PyPI; their pages remain.
     """
     places = {member.pk: place for place, member in enumerate(index.members)}
-    projects = Project.objects.filter(index_id__in=list(places))
+    projects = Project.objects.using(alias).filter(index_id__in=list(places))
     listed = projects if actor is None else projects.visible_to(actor)
     owners = _owners(projects, places) if len(places) > 1 else None
     rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(

@@ -134,6 +134,8 @@ CONSOLE = {
     ),
     "accounts_groupmapping": Screen(WATCHERS, WATCHERS, adds=ADMINISTRATOR, actions={"delete": ADMINISTRATOR}),
     "accounts_directorysync": Screen(WATCHERS, WATCHERS, has_history=False),
+    "accounts_readonlyperiod": Screen(WATCHERS, WATCHERS, adds=OPERATES, actions={"end": OPERATES}),
+    "accounts_node": Screen(WATCHERS, WATCHERS, has_history=False),
     "accounts_alarm": Screen(WATCHERS, WATCHERS, actions={"end": OPERATES | SECURES}),
     "indexapp_index": Screen(
         INSIDE,

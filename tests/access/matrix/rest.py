@@ -78,6 +78,9 @@ def rest() -> dict[str, Row]:
         "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
+        "api:read-only": Row(
+            {"GET": (WATCHERS, None), "PUT": (OPERATES, {"reason": "a test"}), "DELETE": (OPERATES, None)}
+        ),
         "api:encryption": reads(SEES_ALL),
         "api:backups": reads(WATCHERS),
         "api:drills": reads(WATCHERS),

@@ -181,3 +181,12 @@ def test_whatever_is_read_is_declared() -> None:
     env.text("TPI_X", "a")
     env.integer("TPI_Y", 3)
     assert env.declared == {"TPI_X": "a", "TPI_Y": "3"}
+
+
+def test_a_replica_is_a_server_that_may_be_a_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = env.replica("TPI_X", "postgres://u@a.tpi.example,b.tpi.example/tpi")
+    assert (found["ENGINE"], found["HOST"]) == ("django.db.backends.postgresql", "a.tpi.example,b.tpi.example")
+    assert found["OPTIONS"]["target_session_attrs"] == "any"
+    assert told() == []
+    env.replica("TPI_X", "sqlite:///nothing")
+    assert told() == ["the value must be a postgres:// address."]

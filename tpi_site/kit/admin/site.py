@@ -23,7 +23,7 @@ from tpi_site.kit.admin.marks import NOTHING
 from tpi_site.kit.admin.screens import Screen
 from tpi_site.kit.errors import Forbidden, NotFound
 
-_SECTIONS = ("Publishing", "People and rights", "Evidence", "Jobs")
+_SECTIONS = ("Publishing", "People and rights", "Evidence", "Operation", "Jobs")
 
 
 class Console(AdminSite):

@@ -128,7 +128,7 @@ def test_a_log_that_does_not_tell_is_not_relied_on(reader: WsgiClient, long_proj
 
 
 def test_a_stretch_is_part_of_all(long_project: Project) -> None:
-    every = page_rows.read_all(long_project.pk)
+    every = page_rows.read_all(long_project.pk, 0)
     assert [row.version for row in every] == [f"1.{number}" for number in range(COUNT)]
-    assert page_rows.read_stretch(long_project.pk, every[9].sort_key, every[19].sort_key) == every[10:20]
-    assert page_rows.read_stretch(long_project.pk, every[-3].sort_key, None) == every[-2:]
+    assert page_rows.read_stretch(long_project.pk, 0, every[9].sort_key, every[19].sort_key) == every[10:20]
+    assert page_rows.read_stretch(long_project.pk, 0, every[-3].sort_key, None) == every[-2:]

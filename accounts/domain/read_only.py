@@ -1,0 +1,25 @@
+"""What is written down even while nothing may be changed: who came, what was refused, and the mode itself."""
+
+from __future__ import annotations
+
+_GOES_ON = frozenset(
+    {
+        "alarm.ring",
+        "audit.export",
+        "blob.damage",
+        "database.copy",
+        "factor.use-recovery-code",
+        "read-only.off",
+        "read-only.on",
+        "request.refuse",
+        "session.prove",
+        "sign-in",
+        "sign-in.password",
+        "sign-out",
+    }
+)
+
+
+def goes_on(action: str) -> bool:
+    """Whether the act that the audit log calls so is done in read-only mode too."""
+    return action in _GOES_ON

@@ -1,0 +1,48 @@
+"""Requests that would change something are refused in read-only mode before anything of them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from tpi_site.kit import edge, read_only
+from tpi_site.kit.read_only import ReadOnly
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_GO_ON = frozenset(
+    {
+        "account:confirm",
+        "account:sign-in",
+        "account:sign-in-code",
+        "account:sign-out",
+        "account:theme",
+        "admin:accounts_readonlyperiod_add",
+        "admin:accounts_readonlyperiod_do",
+        "admin:login",
+        "admin:logout",
+        "api:read-only",
+    }
+)
+"""Signing in and out, which reading needs, and the switch itself."""
+
+
+class ReadOnlyMiddleware:
+    """Let pass what reads, and the few addresses that go on."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; the view that it is for is known a little later."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], arguments: Any, names: Any
+    ) -> HttpResponse | None:
+        """Refuse what is no reading."""
+        if request.method in _READS or (request.resolver_match and request.resolver_match.view_name in _GO_ON):
+            return None
+        reason = read_only.why()
+        return None if reason is None else edge.to_response(request, ReadOnly(reason))

@@ -1,0 +1,60 @@
+"""``manage.py move_database ADDRESS``: copy the database into an empty one on a PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.domain.actors import internal
+from indexapp.services import database_move
+from tpi_site.kit.errors import Refusal
+from tpi_site.settings import env
+
+
+class Command(BaseCommand):
+    """All or nothing: broken off, it leaves the new database empty, and may be begun again."""
+
+    help = "Copy everything into an empty PostgreSQL database, in read-only mode; then tell which setting to change."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("to", help="an address as TPI_DATABASE_URL takes it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            target = env.read_database(options["to"])
+        except ValueError:
+            target = {"ENGINE": ""}
+        if "postgresql" not in target["ENGINE"]:
+            raise CommandError("The address must be a postgres:// address.")
+        self._migrate(options["to"])
+        try:
+            total = database_move.copy_to(actor=internal("manage.py"), settings=target, report=self._show)
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from None
+        self.stdout.write(
+            f"{total} rows are copied. Stop TPI, set TPI_DATABASE_URL to the new address, start it, and run 'manage.py "
+            "read_only off'."
+        )
+
+    def _migrate(self, url: str) -> None:
+        """Make the tables there, by a process that has no other database."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"],
+            cwd=settings.BASE_DIR,
+            env=os.environ | {"TPI_DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [""])[-1]
+            raise CommandError(f"The tables cannot be made there: {last}")
+
+    def _show(self, table: str, rows: int) -> None:
+        if rows:
+            self.stdout.write(f"{table}: {rows}")

@@ -1,0 +1,109 @@
+"""Read-only mode: what is published can be read, and nothing is changed, on all nodes.
+
+Whether it is on stands in the database and is remembered by each process for a second, so that every node knows within that
+time and no page costs a query for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+
+from tpi_site.kit.errors import Unavailable
+
+log = logging.getLogger(__name__)
+_REMEMBERED = 1.0  # seconds
+_BY_SETTING = "TPI_READ_ONLY is on."
+
+
+class ReadOnly(Unavailable):
+    """A change that comes while there are to be none."""
+
+    default_code = "read-only"
+
+    def __init__(self, why: str) -> None:
+        told = f" ({why.rstrip('.')})" if why else ""
+        super().__init__(
+            f"The installation is in read-only mode{told}: packages can be read, and nothing can be changed; try again later.",
+            retry_after=60,
+        )
+
+
+_ask: Callable[[], str | None] = lambda: None  # noqa: E731  until somebody knows
+_known: str | None = None
+_until = 0.0
+_passing: ContextVar[bool] = ContextVar("changes go on in read-only mode", default=False)
+
+
+def register(ask: Callable[[], str | None]) -> None:
+    """``ask`` says why the mode is on, perhaps in no words, or None where it is off."""
+    global _ask  # noqa: PLW0603  one, set when the apps are ready
+    _ask = ask
+
+
+def why() -> str | None:
+    """Why the mode is on, perhaps in no words; None where it is off.  Where the database is away, as far as is known."""
+    if settings.TPI_READ_ONLY:
+        return _BY_SETTING
+    if time.monotonic() >= _until:
+        look()
+    return _known
+
+
+def look() -> None:
+    """Ask anew: the mode has just been switched, or it is time."""
+    global _known, _until  # noqa: PLW0603  what the process remembers
+    try:
+        _known = _ask()
+    except (DatabaseError, InterfaceError):
+        log.debug("Nobody can tell now whether read-only mode is on.")
+    _until = time.monotonic() + _REMEMBERED
+
+
+def remember(known: str | None, seconds: float) -> None:
+    """Take this for true for so long."""
+    global _known, _until
+    _known, _until = known, time.monotonic() + seconds
+
+
+def require_off() -> None:
+    """Refuse a change while the mode is on, but for what is said to go on."""
+    reason = why()
+    if reason is not None and not _passing.get():
+        raise ReadOnly(reason)
+
+
+def banner() -> str:
+    """What every page says while the mode is on, else nothing."""
+    reason = why()
+    return "" if reason is None else f"Read-only mode: nothing can be changed at the moment. {reason}".strip()
+
+
+@contextmanager
+def passing() -> Iterator[None]:
+    """What is done inside goes on in read-only mode: a node's start, and signing in through a directory."""
+    token = _passing.set(True)
+    try:
+        yield
+    finally:
+        _passing.reset(token)
+
+
+def pauses(job: Callable[..., Any]) -> Callable[..., Any]:
+    """A job that does nothing in read-only mode; it runs by the clock, and finds its work when it runs next."""
+
+    @functools.wraps(job)
+    def run(*arguments: Any, **more: Any) -> Any:
+        if why() is not None:
+            return "Paused: the installation is in read-only mode."
+        return job(*arguments, **more)
+
+    return run
