@@ -27,7 +27,7 @@ from accounts.services import (
 )
 from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
-from accounts.services.keys import rewrapping
+from accounts.services.keys import compromise, rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
@@ -113,6 +113,11 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.keys.ring.remove_key": Mutation(
         lambda world, actor: key_rings.remove_key(actor=actor, key_id=world.spare_key),
         "keys.remove",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.compromise.give_up": Mutation(
+        lambda world, actor: compromise.give_up(actor=actor, key_id=world.spare_key),
+        "keys.give-up",
         ADMINISTRATOR,
     ),
     "accounts.services.keys.rewrapping.rewrap_all": Mutation(

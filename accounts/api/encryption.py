@@ -19,6 +19,10 @@ class EncryptionKeySerializer(serializers.Serializer[status.Key]):
     is_current = serializers.BooleanField()
     is_in_ring = serializers.BooleanField()
     created_at = serializers.DateTimeField(allow_null=True)
+    given_up_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Since when others may know the key, and what was sealed before is being sealed anew.",
+    )
     wraps = serializers.DictField(child=serializers.IntegerField())
 
 

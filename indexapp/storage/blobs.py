@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -80,6 +81,8 @@ class BlobStorage:
         name, size = self.object_name(sha256), spool.size
         if not isinstance(spool, SealedSpool):
             return Put(StoredBlob(name, size), self.objects.put(name, spool))
+        if spool.is_of_another(name):  # put before, when objects had other names
+            return self._put_anew(sha256, spool, known_key)
         blob = StoredBlob(name, size, spool.finish(name, key_ring()))
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
@@ -88,6 +91,12 @@ class BlobStorage:
             return Put(there, is_new=False)
         self.objects.replace(name, spool.inner)  # nobody could ever have read it
         return Put(blob, is_new=True)
+
+    def _put_anew(self, sha256: str, finished: SealedSpool, known_key: Callable[[], str]) -> Put:
+        with self.spool() as spool:
+            finished.file.seek(0)
+            shutil.copyfileobj(finished.file, spool.file, _PIECE)
+            return self.put(sha256, spool, known_key)
 
     def _whole(self, name: str, size: int, others: Callable[[], Iterable[str]] = tuple) -> StoredBlob | None:
         """The object of this name if its size is right and its head opens, with the key it names or one of ``others``."""

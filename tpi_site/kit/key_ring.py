@@ -16,17 +16,19 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
 log = logging.getLogger(__name__)
+V = TypeVar("V")
 VERSION = "s1"
 LOCK = "key-ring"
 """Held with others while a wrapped text is written, alone while the ring changes (:mod:`tpi_site.kit.locking`)."""
@@ -50,6 +52,10 @@ class KeyRing:
     keys: Mapping[str, bytes]
     created: Mapping[str, datetime] = field(default_factory=dict)
     naming: bytes = b""
+    former: tuple[bytes, ...] = ()
+    """Keys that named objects before ``naming`` did."""
+    given_up: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when keys are known to others; whatever was sealed before is to be sealed anew."""
 
     def __repr__(self) -> str:
         """Keep the keys out of tracebacks and logs."""
@@ -80,7 +86,15 @@ class KeyRing:
 
     def name_of(self, digest: str) -> str:
         """64 hex digits that only a holder of the ring can tell from a content's digest (HMAC-SHA256)."""
-        return hmac.digest(self.naming, digest.encode("ascii"), sha256).hex()
+        return _named(self.naming, digest)
+
+    def names_of(self, digest: str) -> list[str]:
+        """The name of now, and those that the content had before."""
+        return [_named(key, digest) for key in (self.naming, *self.former)]
+
+
+def _named(key: bytes, digest: str) -> str:
+    return hmac.digest(key, digest.encode("ascii"), sha256).hex()
 
 
 def key_id_of(wrapped: str) -> str:
@@ -146,14 +160,19 @@ def _parsed(text: str) -> KeyRing:
     try:
         found = json.loads(text)
         keys = {str(name): base64.b64decode(key, validate=True) for name, key in found["keys"].items()}
-        created = {str(name): datetime.fromisoformat(moment) for name, moment in found.get("created", {}).items()}
         naming = base64.b64decode(found.get("naming", ""), validate=True) or _naming_of(keys)
-        ring = KeyRing(str(found["current"]), keys, created, naming)
+        former = tuple(base64.b64decode(key, validate=True) for key in found.get("former", ()))
+        created, given_up = _moments(found.get("created", {})), _moments(found.get("given_up", {}))
+        ring = KeyRing(str(found["current"]), keys, created, naming, former, given_up)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise KeyRingBroken("The key ring is not JSON with 'current' and 'keys'.") from None
     if ring.current not in keys or any(len(key) != _KEY for key in (naming, *keys.values())):
         raise KeyRingBroken("The key ring's current key is missing, or a key has not 32 bytes.")
     return ring
+
+
+def _moments(found: Mapping[str, str]) -> dict[str, datetime]:
+    return {str(name): datetime.fromisoformat(moment) for name, moment in found.items()}
 
 
 def _naming_of(keys: Mapping[str, bytes]) -> bytes:
@@ -169,6 +188,8 @@ def as_json(ring: KeyRing) -> str:
             "keys": {key_id: base64.b64encode(key).decode() for key_id, key in ring.keys.items()},
             "created": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in ring.created.items()},
             "naming": base64.b64encode(ring.naming).decode(),
+            "former": [base64.b64encode(key).decode() for key in ring.former],
+            "given_up": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in ring.given_up.items()},
         }
     )
 
@@ -179,14 +200,32 @@ def with_new_key(ring: KeyRing) -> KeyRing:
     while key_id in ring.keys:
         key_id = secrets.token_hex(4)
     keys = {**ring.keys, key_id: secrets.token_bytes(_KEY)}
-    return KeyRing(key_id, keys, {**ring.created, key_id: datetime.now(UTC)}, ring.naming)
+    return replace(ring, current=key_id, keys=keys, created={**ring.created, key_id: datetime.now(UTC)})
 
 
 def without_key(ring: KeyRing, key_id: str) -> KeyRing:
     """The ring without a key that is not current; objects keep their names."""
-    keys = {name: key for name, key in ring.keys.items() if name != key_id}
-    created = {name: moment for name, moment in ring.created.items() if name != key_id}
-    return KeyRing(ring.current, keys, created, ring.naming)
+    return replace(
+        ring,
+        keys=_without(ring.keys, key_id),
+        created=_without(ring.created, key_id),
+        given_up=_without(ring.given_up, key_id),
+    )
+
+
+def _without(values: Mapping[str, V], key_id: str) -> dict[str, V]:
+    return {name: value for name, value in values.items() if name != key_id}
+
+
+def given_up(ring: KeyRing, key_id: str) -> KeyRing:
+    """The ring after others have come to know a key: it wraps nothing new, and what is sealed from now on has new names."""
+    after = with_new_key(ring) if key_id == ring.current else ring
+    return replace(
+        after,
+        naming=secrets.token_bytes(_KEY),
+        former=(ring.naming, *ring.former),
+        given_up={**ring.given_up, key_id: datetime.now(UTC)},
+    )
 
 
 def is_file() -> bool:

@@ -32,6 +32,8 @@ class Key:
     created_at: datetime | None
     wraps: dict[str, int]
     """How many texts of each kind."""
+    given_up_at: datetime | None = None
+    """Since when others may know it; what was sealed before is to be sealed anew."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def _keys(ring: KeyRing, counts: dict[str, dict[str, int]]) -> list[Key]:
             key_id in ring.keys,
             ring.created.get(key_id),
             {words: found[key_id] for words, found in counts.items() if key_id in found},
+            ring.given_up.get(key_id),
         )
         for key_id in ids
     ]
