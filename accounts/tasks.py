@@ -19,9 +19,15 @@ from accounts.services import (
     verified_passwords,
 )
 from accounts.services.directories import removal, standing, sync
+from accounts.services.keys import standing as standing_of_keys
 from tpi_site.kit.errors import Refusal
 
 log = logging.getLogger(__name__)
+
+
+def watch_key_source() -> str:
+    """Ring an alarm while what wraps the keys of the ring does not answer; returns what is wrong."""
+    return standing_of_keys.watch()
 
 
 def clear_sessions() -> None:

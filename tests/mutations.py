@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
@@ -27,7 +30,7 @@ from accounts.services import (
 )
 from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
-from accounts.services.keys import compromise, rewrapping
+from accounts.services.keys import compromise, relocation, rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
@@ -67,6 +70,11 @@ class World:
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.spare_key = _spare_key()
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
+
+    @staticmethod
+    def other_place() -> Path:
+        """A file that is not there, for another ring."""
+        return Path(settings.TPI_STORAGE_URL.removeprefix("file://")).with_name("other-ring.json")
 
     def person(self, actor: Actor) -> User:
         """The actor as a row; somebody else for nobody."""
@@ -118,6 +126,11 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.keys.compromise.give_up": Mutation(
         lambda world, actor: compromise.give_up(actor=actor, key_id=world.spare_key),
         "keys.give-up",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.relocation.copy_to": Mutation(
+        lambda world, actor: relocation.copy_to(actor=actor, address=f"file:{world.other_place()}"),
+        "keys.copy",
         ADMINISTRATOR,
     ),
     "accounts.services.keys.rewrapping.rewrap_all": Mutation(

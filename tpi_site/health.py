@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.services.directories import standing
 from indexapp.storage import default_storage
-from tpi_site.kit import shared_cache
+from tpi_site.kit import key_ring, shared_cache
+from tpi_site.kit.errors import Unavailable
 
 
 @csrf_exempt
@@ -97,6 +98,15 @@ def _disk() -> str:
     return "ok" if free > 64 * 2**20 else "Less than 64 MiB are free in the data folder."
 
 
+def _keys() -> str:
+    """Whether sealed bytes can be opened; while remembered keys serve, a source that is away is no reason to stop."""
+    try:
+        key_ring.key_ring()
+    except Unavailable as error:
+        return error.detail
+    return "ok"
+
+
 def _cache() -> str:
     try:
         cache.get("probe")
@@ -113,4 +123,5 @@ _PROBES: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "storage": _storage,
     "disk": _disk,
+    "keys": _keys,
 }

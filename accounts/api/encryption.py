@@ -31,11 +31,17 @@ class EncryptionSerializer(serializers.Serializer[status.Status]):
 
     is_sealing = serializers.BooleanField(help_text="Whether new files are sealed.")
     algorithms = serializers.DictField(child=serializers.CharField())
-    ring_source = serializers.CharField(help_text="Where the key ring is: `file` or `env`.")
+    ring_source = serializers.CharField(help_text="Where the key ring is: `file`, `env`, `vault` or `kms`.")
     keys = EncryptionKeySerializer(many=True)
     plain = serializers.DictField(child=serializers.IntegerField(), help_text="How many lie plain.")
     coverage = serializers.FloatField(help_text="Percentage of blobs that lie sealed.")
     last_rotation_at = serializers.DateTimeField(allow_null=True)
+    source_fault = serializers.CharField(
+        help_text="Why what wraps the ring's keys does not answer, or the ring cannot be read."
+    )
+    source_answered_at = serializers.DateTimeField(
+        allow_null=True, help_text="When a source outside answered last, as far as the answering process knows."
+    )
     not_encrypted = serializers.ListField(child=serializers.CharField())
 
 

@@ -7,11 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import Actor, internal
-from accounts.services.keys import compromise, rewrapping, ring
+from accounts.services.keys import compromise, relocation, rewrapping, ring
 from accounts.services.keys.contents import Progress
 from tpi_site.kit import key_ring as rings
 from tpi_site.kit.errors import Refusal
-from tpi_site.kit.key_ring import KeyRingBroken
 
 
 class Command(BaseCommand):
@@ -31,6 +30,11 @@ class Command(BaseCommand):
             help="others may know this key: seal everything that was sealed before anew",
         )
         parser.add_argument(
+            "--copy-to",
+            metavar="ADDRESS",
+            help="write the ring to another place, as TPI_KEYRING takes it, such as vault:…",
+        )
+        parser.add_argument(
             "--new-key",
             action="store_true",
             help="add a key even where texts under others are left",
@@ -41,14 +45,14 @@ class Command(BaseCommand):
         try:
             if options["remove"]:
                 self._remove(actor, options["remove"])
+            elif options["copy_to"]:
+                self._copy(actor, options["copy_to"])
             elif options["reencrypt"]:
                 self._reencrypt(actor, options["reencrypt"])
             else:
                 self._rotate(actor, is_new_wanted=options["new_key"])
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        except KeyRingBroken as broken:
-            raise CommandError(str(broken)) from None
 
     def _remove(self, actor: Actor, key_id: str) -> None:
         if not rings.is_file():
@@ -60,6 +64,11 @@ class Command(BaseCommand):
             return
         ring.remove_key(actor=actor, key_id=key_id)
         self.stdout.write(f"The key '{key_id}' is removed; keep a copy as long as backups that need it.")
+
+    def _copy(self, actor: Actor, address: str) -> None:
+        relocation.copy_to(actor=actor, address=address)
+        self.stdout.write(f"The ring is written. Now set TPI_KEYRING={address} on every node and restart;")
+        self.stdout.write("keep the old ring apart until all of them run with the new one, then destroy it.")
 
     def _reencrypt(self, actor: Actor, key_id: str) -> None:
         found = rings.key_ring()

@@ -25,14 +25,18 @@ from tpi_site.kit.errors import Conflict, NotFound
 def give_up(*, actor: Actor, key_id: str) -> bool:
     """Note in the ring that others may know the key, which wraps nothing new from now on; whether that is new."""
     require_administrator(actor)
+    require_known(rings.key_ring(), key_id)
+    if key_id in rings.key_ring().given_up:
+        return False
+    require_file("Set the ring that 'manage.py rotate_keys --reencrypt' prints instead")
+    fresh = rings.fresh_keys()
     with transaction.atomic():
         locking.hold(rings.LOCK)
         ring = rings.key_ring()
         require_known(ring, key_id)
         if key_id in ring.given_up:
             return False
-        require_file("Set the ring that 'manage.py rotate_keys --reencrypt' prints instead")
-        after = rings.given_up(ring, key_id)
+        after = rings.given_up(ring, key_id, fresh)
         audit.record(
             actor=actor,
             action="keys.give-up",

@@ -23,10 +23,11 @@ def add_key(*, actor: Actor) -> str:
     """Put a new key into the ring's file and make it the current one; returns its id."""
     require_administrator(actor)
     require_file("Set the ring that 'manage.py rotate_keys' prints instead")
+    fresh = rings.fresh_keys()
     with transaction.atomic():
         locking.hold(rings.LOCK)
         before = rings.key_ring()
-        ring = rings.with_new_key(before)
+        ring = rings.with_new_key(before, fresh)
         _note(actor, "keys.add", ring.current, before=before.current, after=ring.current)
         rings.replace_file(ring)  # last: a new key without its audit entry must not be
     return ring.current
