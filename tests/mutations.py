@@ -30,7 +30,7 @@ from accounts.services import (
 )
 from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
-from accounts.services.keys import compromise, relocation, rewrapping
+from accounts.services.keys import asking, compromise, relocation, rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role
 from indexapp.services import indexes, projects, releases, roles
@@ -121,6 +121,11 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.keys.ring.remove_key": Mutation(
         lambda world, actor: key_rings.remove_key(actor=actor, key_id=world.spare_key),
         "keys.remove",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.asking.ask_rotation": Mutation(
+        lambda world, actor: asking.ask_rotation(actor=actor),
+        "keys.add",
         ADMINISTRATOR,
     ),
     "accounts.services.keys.compromise.give_up": Mutation(

@@ -8,6 +8,7 @@ from accounts.models.directories import Directory, DirectorySync, GroupMapping, 
 from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.former_directories import FormerDirectory
 from accounts.models.generations import Generation
+from accounts.models.key_events import KeyEvent
 from accounts.models.nesting import TeamNesting
 from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sign_ins import SignInMark, VerifiedPassword
@@ -29,6 +30,7 @@ __all__ = [
     "FormerDirectory",
     "Generation",
     "GroupMapping",
+    "KeyEvent",
     "Membership",
     "RecoveryCode",
     "ServiceAccount",

@@ -50,6 +50,8 @@ class Status:
     plain: dict[str, int]
     coverage: float
     last_rotation_at: datetime | None
+    waiting: int
+    """How many texts another key than the current one wraps: what a rotation has still to do."""
     source_fault: str
     """Why the source of the keys does not answer, or the ring cannot be read; empty where all is well."""
     source_answered_at: datetime | None
@@ -72,15 +74,16 @@ def status(*, actor: Actor) -> Status:
     total = sum(plain.values()) + sum(sum(counts[words].values()) for words in plain)
     last = AuditEntry.objects.filter(action="keys.rewrap").order_by("-pk").values_list("at", flat=True).first()
     coverage = 100.0 * (total - sum(plain.values())) / total if total else 100.0
-    found = key_ring.standing()
+    found, ring = key_ring.standing(), _ring()
     return Status(
         settings.TPI_ENCRYPT,
         ALGORITHMS,
         settings.TPI_KEYRING.partition(":")[0],
-        _keys(_ring(), counts),
+        _keys(ring, counts),
         plain,
         round(coverage, 2),
         last,
+        _waiting(ring, counts),
         found.fault,
         _answered_at(found),
     )
@@ -92,6 +95,12 @@ def _ring() -> KeyRing:
         return key_ring.key_ring()
     except Unavailable:
         return KeyRing("", {})
+
+
+def _waiting(ring: KeyRing, counts: dict[str, dict[str, int]]) -> int:
+    if not ring.keys:
+        return 0
+    return sum(number for found in counts.values() for key_id, number in found.items() if key_id != ring.current)
 
 
 def _answered_at(found: key_ring.Standing) -> datetime | None:

@@ -77,6 +77,10 @@ def rest() -> dict[str, Row]:
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
         "api:encryption": reads(SEES_ALL),
+        "api:encryption-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
+        "api:encryption-rotate": Row({"POST": (ADMINISTRATOR, {})}),
+        # There is no such key.
+        "api:encryption-remove-key": Row({"POST": (ADMINISTRATOR, {"key": "00"})}, answers={"POST": 404}, denied=403),
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),
