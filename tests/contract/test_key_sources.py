@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from tests.servers.key_services import TOKEN, KeyService, Kms, Vault
 from tpi_site.kit import key_ring
 from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway, with_new_key, without_key
-from tpi_site.kit.keys import places
+from tpi_site.kit.keys import places, vault
 
 OUTSIDE = ("vault", "kms")
 KINDS = ("file", "env", *OUTSIDE)
@@ -146,8 +147,9 @@ def test_nothing_is_asked_of_the_service_while_the_ring_is_changed(outside: KeyS
 def test_a_service_that_is_away_at_the_start_comes_back(outside: KeyService, monkeypatch: pytest.MonkeyPatch) -> None:
     outside.stop()
     try:
-        with pytest.raises(KeySourceAway, match="does not answer"):
+        with pytest.raises(KeySourceAway, match="does not answer") as refused:
             key_ring.key_ring()
+        assert outside.host.partition(":")[2] not in refused.value.detail  # it is told to strangers
         assert "does not answer" in key_ring.standing().fault
         assert key_ring.standing().answered_ago is None
     finally:
@@ -200,6 +202,17 @@ def test_a_certificate_that_is_not_trusted_is_not_asked(
     with pytest.raises(KeySourceAway):
         key_ring.key_ring()
     assert outside.asked == []
+
+
+def test_a_service_that_never_answers_is_given_up(
+    settings: Any, path: Path, services: dict[str, KeyService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault, "TIMEOUT", 0.2)
+    choose("vault", settings, path, services)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.TPI_KEYRING = f"vault:https://127.0.0.1:{silent.getsockname()[1]}/transit/tpi?ring={path}"
+        with pytest.raises(KeySourceAway, match="does not answer"):
+            key_ring.key_ring()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
 
-_CONNECT, _READ, _ATTEMPTS = 3, 10, 2
+_CONNECT, _READ, _ATTEMPTS = 3, 3, 2
 _NOT_OURS = {"InvalidCiphertextException", "IncorrectKeyException"}
 _REFUSED = {
     "AccessDeniedException": "its policy does not allow this installation's credentials",

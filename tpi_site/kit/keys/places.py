@@ -118,7 +118,8 @@ class RingFile:
         self.source: KeySource = Remembering(source) if source.is_outside else source
         self._asked = source
         self._known: _Read | None = None
-        self._failed_at, self._failure = -RETRY, ""
+        self._failed_at = -RETRY
+        self._failure: KeySourceAway | None = None
         self._lock = RLock()
 
     def ring(self) -> KeyRing:
@@ -175,16 +176,22 @@ class RingFile:
 
     def _require_rested(self) -> None:
         if self._is_resting():
-            raise KeySourceAway(self._failure)
+            raise self._away()
+
+    def _away(self) -> KeySourceAway:
+        """As the source failed last; a new one, as a raised exception holds what it passed through."""
+        failure = self._failure
+        return KeySourceAway("The source of the keys does not answer.") if failure is None else failure.again()
 
     def _noting(self, ask: Callable[[], T]) -> T:
         """What ``ask`` gives; its failure is remembered for a moment."""
         try:
             found = ask()
         except KeySourceAway as away:
-            self._failed_at, self._failure = time.monotonic(), away.detail
+            log.warning("The source of the keys: %s %s", away.detail, away.why)
+            self._failed_at, self._failure = time.monotonic(), away
             raise
-        self._failure = ""
+        self._failure = None
         return found
 
     def write(self, ring: KeyRing) -> None:
@@ -218,9 +225,14 @@ class RingFile:
             if self.source.is_outside and self._known is not None and self._age(self._known) > CONFIRM:
                 self.confirm()
         except Unavailable as error:
-            fault = error.detail
+            fault = _in_full(error)
         known = self._known
         kind = self.source.kind if self.source.is_outside else "file"
-        return Standing(
-            kind, self.source.is_outside, None if known is None else self._age(known), fault or self._failure
-        )
+        if not fault and self._failure is not None:
+            fault = _in_full(self._failure)
+        return Standing(kind, self.source.is_outside, None if known is None else self._age(known), fault)
+
+
+def _in_full(error: Unavailable) -> str:
+    """The sentence with what only those who run the installation are told."""
+    return f"{error.detail} {getattr(error, 'why', '')}".strip()

@@ -15,9 +15,20 @@ class KeyRingBroken(Unavailable):
 
 
 class KeySourceAway(Unavailable):
-    """The source that wraps the ring's keys does not answer, or refuses; the sentence says which and why."""
+    """The source that wraps the ring's keys does not answer, or refuses.
+
+    The sentence says what is wrong and is for everybody; ``why`` names addresses, for those who run the installation.
+    """
 
     default_code = "key-source-away"
+
+    def __init__(self, detail: str, *, why: str = "") -> None:
+        super().__init__(detail)
+        self.why = why
+
+    def again(self) -> KeySourceAway:
+        """The same, to be raised once more."""
+        return KeySourceAway(self.detail, why=self.why)
 
 
 class KeySource(Protocol):

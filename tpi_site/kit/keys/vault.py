@@ -21,12 +21,14 @@ from django.conf import settings
 from tpi_site.kit import outbound
 from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
 
+TIMEOUT = 3.0
+"""Seconds for connecting, and for each step after that: requests may wait for it."""
 _OK = 200
 _FAULTS = {
-    403: "Vault refuses the token (403): it is unknown, has ended, or its policy does not allow 'update' on",
-    404: "Vault has no such transit engine or key (404):",
-    429: "Vault throttles requests (429) to",
-    503: "Vault is sealed or in maintenance (503); unseal it:",
+    403: "Vault refuses the token (403): it is unknown, has ended, or its policy does not allow this.",
+    404: "Vault has no such transit engine or key (404).",
+    429: "Vault throttles requests (429).",
+    503: "Vault is sealed or in maintenance (503).",
 }
 _NOT_OURS = 400
 
@@ -62,14 +64,16 @@ class Transit:
                 json.dumps(body).encode(),
                 self._headers(),
                 ca_certificates=self.ca_certificates,
+                timeout=TIMEOUT,
             )
         except outbound.OutboundFailed as failed:
-            raise KeySourceAway(f"The key source does not answer. {failed}") from None
+            raise KeySourceAway("Vault does not answer.", why=str(failed)) from None
         if answer.status == _OK:
             return self._data(answer.body)
         if answer.status == _NOT_OURS:
             raise KeyRingBroken(f"Vault's key '{self.key}' does not open a key of the ring: {_said(answer.body)}.")
-        raise KeySourceAway(f"{_FAULTS.get(answer.status, f'Vault answered {answer.status} to')} {path}.")
+        fault = _FAULTS.get(answer.status, f"Vault answered {answer.status}.")
+        raise KeySourceAway(fault, why=f"It was asked for {path} at {self.address}.")
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "X-Vault-Request": "true", "X-Vault-Token": token()}
