@@ -128,14 +128,20 @@ def _is_as_it_was(blob: Blob) -> bool:
 
 
 def _put(blob: Blob) -> Stored:
-    """Put the proved bytes once more; raises FileNotFoundError or BlobDamaged where they are not those of the row."""
+    """Put the proved bytes once more, and read them back, as the old ones will go.
+
+    Raises FileNotFoundError or BlobDamaged where they are not those of the row, or do not come back.
+    """
     storage = default_storage()
     with storage.spool() as spool:
         _fill(blob, spool.file.write)
         stored = blobs.store(blob.sha256, spool)
-        if not stored.is_new and not _is_right(stored.place, blob.sha256):
-            return Stored(blob.sha256, storage.restore(blob.sha256, spool), is_new=True)
-    return stored
+        if _is_right(stored.place, blob.sha256):
+            return stored
+        again = Stored(blob.sha256, storage.restore(blob.sha256, spool), is_new=True)
+    if not _is_right(again.place, blob.sha256):
+        raise BlobDamaged(f"{again.object_name}: what was put does not come back")
+    return again
 
 
 def _fill(blob: Blob, write: Callable[[bytes], object]) -> None:
@@ -148,7 +154,7 @@ def _fill(blob: Blob, write: Callable[[bytes], object]) -> None:
 
 
 def _is_right(place: StoredBlob, sha256: str) -> bool:
-    """Whether what an upload or a run before this one put is whole."""
+    """Whether the object is whole, also one that an upload or a run before this one put."""
     try:
         return digest_of(place, default_storage()) == sha256
     except (FileNotFoundError, BlobDamaged):

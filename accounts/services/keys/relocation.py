@@ -8,6 +8,7 @@ from accounts.domain.actors import Actor
 from accounts.services import audit
 from accounts.services.keys.rights import require_administrator
 from tpi_site.kit import key_ring as rings
+from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict
 from tpi_site.kit.key_ring import as_json
 from tpi_site.kit.keys.addresses import place_at
@@ -21,8 +22,8 @@ def copy_to(*, actor: Actor, address: str) -> None:
         raise Conflict("A variable cannot be written; give the address of a file.", code="key-ring-not-writable")
     if place.is_there():
         raise Conflict("There is a file already; name another one, which TPI will make.", code="key-ring-there")
-    ring = rings.key_ring()
-    as_json(ring, place.source)  # the source is asked now, and not while the transaction waits
+    as_json(rings.key_ring(), place.source)  # the source is asked now, and not while the transaction waits
     with transaction.atomic():
+        locking.hold(rings.LOCK)
         audit.record(actor=actor, action="keys.copy", object_type="keyring", object_name=address.partition("?")[0])
-        place.write(ring)
+        place.write(rings.key_ring())
