@@ -16,6 +16,7 @@ from tests.servers.key_services import TOKEN, KeyService, Kms, Vault
 from tpi_site.kit import key_ring
 from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway, with_new_key, without_key
 from tpi_site.kit.keys import places, vault
+from tpi_site.kit.keys.addresses import place_at
 
 OUTSIDE = ("vault", "kms")
 KINDS = ("file", "env", *OUTSIDE)
@@ -175,6 +176,24 @@ def test_keys_that_were_opened_serve_on_for_the_time_that_is_set(
         key_ring.key_ring()
     outside.fault = None
     assert key_ring.key_ring().unwrap(wrapped, "test") == b"secret"
+
+
+def test_a_process_that_missed_a_rotation_wraps_nothing_with_a_key_that_was_removed(
+    outside: KeyService, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_moment(monkeypatch)
+    before = key_ring.key_ring()
+    elsewhere = place_at(settings.TPI_KEYRING)
+    after = with_new_key(elsewhere.ring())
+    elsewhere.write(after)
+    outside.fault = (500, {"errors": ["internal error"]})
+    assert key_ring.key_ring() == before  # the file has its key still
+    elsewhere.write(without_key(after, before.current))
+    for _ in range(2):
+        with pytest.raises(KeySourceAway):
+            key_ring.key_ring()
+    outside.fault = None
+    assert key_ring.key_ring().current == after.current
 
 
 def test_a_key_moved_to_another_place_of_the_ring_does_not_open(outside: KeyService, path: Path) -> None:

@@ -151,13 +151,13 @@ class RingFile:
         with self._lock:
             if self._known is not None and self._known.state == state:  # another thread was first
                 return self._known
-            if known is not None and self._is_resting():
+            if known is not None and self._is_resting() and self._still_wraps(known):
                 return known
             try:
                 self._require_rested()
                 self._known = self._noting(lambda: self._opened(state))
             except (OSError, UnicodeDecodeError, Unavailable) as error:
-                if known is not None:
+                if known is not None and (not isinstance(error, KeySourceAway) or self._still_wraps(known)):
                     log.warning(
                         "The key ring %s cannot be read again; the keys read before serve on: %s", self._path, error
                     )
@@ -166,6 +166,13 @@ class RingFile:
                     raise
                 raise KeyRingBroken(f"The key ring {self._path} cannot be read: {error}.") from None
             return self._known
+
+    def _still_wraps(self, known: _Read) -> bool:
+        """Whether the file still has the key that this process would wrap with: else what it wraps would be lost."""
+        try:
+            return known.ring.current in text.key_ids(self._path.read_text(encoding="ascii"))
+        except (OSError, UnicodeDecodeError, KeyRingBroken):
+            return True
 
     def _opened(self, state: files.State) -> _Read:
         found = self._path.read_text(encoding="ascii")

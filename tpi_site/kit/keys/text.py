@@ -78,6 +78,14 @@ def _naming_of(keys: Mapping[str, bytes]) -> bytes:
     return hmac.digest(next(iter(keys.values()), b""), b"tpi naming", sha256)
 
 
+def key_ids(text: str) -> set[str]:
+    """The ids of the keys, without opening any; raises KeyRingBroken."""
+    try:
+        return set(json.loads(text)["keys"])
+    except (ValueError, KeyError, TypeError):
+        raise KeyRingBroken("The key ring is not JSON with 'current' and 'keys'.") from None
+
+
 def wrapped_current(text: str) -> tuple[str, str]:
     """The current key as it stands in the ring, and what it is wrapped for."""
     found = json.loads(text)
