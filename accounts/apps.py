@@ -42,12 +42,14 @@ def _declare_jobs() -> None:
     schedules.declare("purge tokens", "accounts.tasks.purge_tokens", every_minutes=60)
     schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
     schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
+    schedules.declare("watch the key source", "accounts.tasks.watch_key_source", every_minutes=5)
     schedules.declare("stream the audit log", "accounts.tasks.deliver_audit", every_minutes=1)
 
 
 def _declare_figures() -> None:
     from accounts.services import alarms, audit_delivery, token_upkeep
     from accounts.services.directories import budgets, standing
+    from accounts.services.keys import standing as standing_of_keys
     from tpi_site.kit import gauges
 
     up = "Whether a directory answers (1) or fails (0)."
@@ -61,19 +63,23 @@ def _declare_figures() -> None:
     gauges.declare("tpi_tokens_outliving_policy", longer, token_upkeep.outliving)
     guessed = "How often wrong passwords of one account came from so many addresses that new ones were refused."
     gauges.declare("tpi_password_guessed", guessed, budgets.figures)
+    source = "Whether what wraps the keys of the key ring answers (1) or not (0), as the answering process sees it."
+    gauges.declare("tpi_key_source_up", source, standing_of_keys.figures, labels=["kind"])
 
 
 def _keep_evidence() -> None:
     """Chain audit entries, write down refusals and the use of tokens soon after the request, in threads of their own."""
     from accounts import authentication
     from accounts.services import audit, audit_chain, nodes, refusals, request_rates, token_use
-    from tpi_site.kit import companions, edge
+    from tpi_site.kit import companions, edge, key_ring
+    from tpi_site.kit.keys import places
 
     audit.on_entry(companions.declare("audit chain", audit_chain.link_all, pause=1.0))
     refusals.on_note(companions.declare("refusals", refusals.write, pause=1.0, idle=30.0))
     token_use.on_use(companions.declare("token use", token_use.write, pause=2.0))
     request_rates.on_due(companions.declare("request rates", request_rates.write, pause=0.5))
     companions.declare("node", nodes.beat, pause=0.2, idle=nodes.BEAT)
+    companions.declare("key source", key_ring.confirm, pause=0.0, idle=places.CONFIRM)
     edge.on_refusal(authentication.note_refusal)
 
 

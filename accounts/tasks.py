@@ -19,10 +19,29 @@ from accounts.services import (
     verified_passwords,
 )
 from accounts.services.directories import removal, standing, sync
+from accounts.services.keys import rewrapping
+from accounts.services.keys import standing as standing_of_keys
 from tpi_site.kit.errors import Refusal
 from tpi_site.kit.read_only import pauses
 
 log = logging.getLogger(__name__)
+
+
+def rewrap_keys(asked_by: int | None) -> str:
+    """Finish a rotation that somebody asked for, with the rights that they have now."""
+    actor = _asking(asked_by)
+    if actor is None:
+        return "The account that asked is not there any more."
+    try:
+        outcome = rewrapping.rewrap_all(actor=actor)
+    except Refusal as refusal:
+        return refusal.detail
+    return f"{outcome.rewrapped} texts are wrapped anew; {outcome.unopenable} open with no key of the ring."
+
+
+def watch_key_source() -> str:
+    """Ring an alarm while what wraps the keys of the ring does not answer; returns what is wrong."""
+    return standing_of_keys.watch()
 
 
 @pauses

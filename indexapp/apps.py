@@ -14,10 +14,10 @@ class IndexConfig(AppConfig):
     def ready(self) -> None:
         """Declare the app's jobs, tell what accounts hold here, and fill the console's registries."""
         from accounts.services import left_behind, scope_indexes
-        from accounts.services.keys import sealed_columns
+        from accounts.services.keys import contents, sealed_columns
         from indexapp.admin import cards as our_cards
         from indexapp.admin import rows
-        from indexapp.services import blobs, downloads
+        from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
         from indexapp.services.pages import access
         from indexapp.storage import BlobDamaged, StorageUnavailable, refusals
@@ -27,7 +27,9 @@ class IndexConfig(AppConfig):
         scope_indexes.register(access.scope_indexes)
         left_behind.register(our_left_behind.roles)
         sealed_columns.register(blobs.SEALED)
+        contents.register(resealing.RESEALING)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
+        schedules.declare("seal what lies plain", "indexapp.tasks.seal_plain_blobs", every_minutes=5)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)

@@ -8,17 +8,28 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.domain.actors import internal
-from indexapp.services import disk_room, garbage
+from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.trash import purging
 from tpi_site.kit.read_only import pauses
+
+_SEAL_SECONDS = 30.0
+"""Other jobs wait no longer than that, and for the content that is begun last."""
 
 
 @pauses
 def sweep_blobs() -> int:
     """Remove stored bytes that nothing refers to and that nobody put lately; returns how many."""
     return garbage.collect(older_than=timezone.now() - timedelta(hours=settings.TPI_ORPHAN_GRACE_HOURS))
+
+
+@pauses
+def seal_plain_blobs() -> int:
+    """Seal contents that lie plain, for half a minute; returns how many."""
+    if not settings.TPI_ENCRYPT or not resealing.plain().exists():
+        return 0
+    return resealing.seal_plain(actor=internal("encryption"), seconds=_SEAL_SECONDS).done
 
 
 def back_up() -> str:

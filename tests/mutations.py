@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
@@ -29,7 +32,7 @@ from accounts.services import (
 )
 from accounts.services.directories import removal
 from accounts.services.directories import settings as directories
-from accounts.services.keys import rewrapping
+from accounts.services.keys import asking, compromise, relocation, rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import indexes, projects, quota_settings, releases, roles
@@ -75,6 +78,11 @@ class World:
         self.period = ReadOnlyPeriod.objects.create(started_by="administrator")
         self.spare_key = _spare_key()
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
+
+    @staticmethod
+    def other_place() -> Path:
+        """A file that is not there, for another ring."""
+        return Path(settings.TPI_STORAGE_URL.removeprefix("file://")).with_name("other-ring.json")
 
     def person(self, actor: Actor) -> User:
         """The actor as a row; somebody else for nobody."""
@@ -136,6 +144,21 @@ MUTATIONS: dict[str, Mutation] = {
     "accounts.services.keys.ring.remove_key": Mutation(
         lambda world, actor: key_rings.remove_key(actor=actor, key_id=world.spare_key),
         "keys.remove",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.asking.ask_rotation": Mutation(
+        lambda world, actor: asking.ask_rotation(actor=actor),
+        "keys.add",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.compromise.give_up": Mutation(
+        lambda world, actor: compromise.give_up(actor=actor, key_id=world.spare_key),
+        "keys.give-up",
+        ADMINISTRATOR,
+    ),
+    "accounts.services.keys.relocation.copy_to": Mutation(
+        lambda world, actor: relocation.copy_to(actor=actor, address=f"file:{world.other_place()}"),
+        "keys.copy",
         ADMINISTRATOR,
     ),
     "accounts.services.keys.rewrapping.rewrap_all": Mutation(

@@ -5,6 +5,8 @@ from __future__ import annotations
 NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.alarms.ring": "the product's own doing, which nobody asks for",
     "accounts.services.audit.record": "writes the evidence of the others",
+    "accounts.services.keys.compromise.reencrypt": "many steps, of which each stays done; it has its own tests",
+    "indexapp.services.resealing.seal_plain": "many steps, of which each stays done; it has its own tests",
     "accounts.services.keys.status.status": "asks",
     "accounts.services.sessions.note_proof": "writes the evidence of what a view has checked",
     "accounts.services.refusals.note": "writes the evidence of what was refused",

@@ -106,14 +106,13 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
 
 
 def _key_ring() -> Iterable[CheckMessage]:
-    """E013: the keys that seal secrets."""
-    if not settings.TPI_KEYRING.startswith(("file:", "env:")):
-        yield Error("TPI_KEYRING is neither file:PATH nor env:VARIABLE.", hint="See docs/settings.md.", id="tpi.E013")
-        return
+    """E013 and W015: the keys that seal secrets."""
     try:
         sealing.key_ring()
+    except sealing.KeySourceAway as away:  # it may come back by itself, and until then /readyz is red
+        yield Warning(away.detail, hint="Nothing that is sealed is served until it answers.", id="tpi.W015")
     except (sealing.KeyRingBroken, OSError) as error:
-        yield Error(str(error), hint="Restore the key ring from its copy.", id="tpi.E013")
+        yield Error(str(error), hint="Restore the key ring from its copy; see docs/encryption.md.", id="tpi.E013")
 
 
 def _is_http_url(text: str) -> bool:

@@ -18,7 +18,8 @@ from accounts.services.directories import standing
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
 from tpi_site import leaving, store_probe
-from tpi_site.kit import shared_cache
+from tpi_site.kit import key_ring, shared_cache
+from tpi_site.kit.errors import Unavailable
 
 
 class Degraded(str):
@@ -113,6 +114,15 @@ def _node() -> str:
     return "The node is about to stop." if leaving.has_begun() else "ok"
 
 
+def _keys() -> str:
+    """Whether sealed bytes can be opened; while remembered keys serve, a source that is away is no reason to stop."""
+    try:
+        key_ring.key_ring()
+    except Unavailable as error:
+        return error.detail
+    return "ok"
+
+
 def _cache() -> str:
     try:
         cache.get("probe")
@@ -130,4 +140,5 @@ _PROBES: dict[str, Callable[[], str]] = {
     "migrations": _migrations,
     "storage": _storage,
     "disk": _disk,
+    "keys": _keys,
 }

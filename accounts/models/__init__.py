@@ -8,6 +8,7 @@ from accounts.models.directories import Directory, DirectorySync, GroupMapping, 
 from accounts.models.factors import Authenticator, RecoveryCode
 from accounts.models.former_directories import FormerDirectory
 from accounts.models.generations import Generation
+from accounts.models.key_events import KeyEvent
 from accounts.models.nesting import TeamNesting
 from accounts.models.nodes import Node, SharedSecret
 from accounts.models.read_only import ReadOnlyPeriod
@@ -31,6 +32,7 @@ __all__ = [
     "FormerDirectory",
     "Generation",
     "GroupMapping",
+    "KeyEvent",
     "Membership",
     "Node",
     "ReadOnlyPeriod",

@@ -132,6 +132,7 @@ class Blob(models.Model):
         ordering: ClassVar = ["id"]
         indexes: ClassVar = [
             models.Index(fields=["object_name"], name="blob_by_object"),
+            models.Index(fields=["id"], name="blob_plain", condition=models.Q(sealed_key="")),
             models.Index(fields=["id"], name="blob_damaged", condition=models.Q(damaged_at__isnull=False)),
             models.Index(
                 Coalesce("verified_at", "created_at"),

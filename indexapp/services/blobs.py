@@ -55,6 +55,7 @@ def claim(*stored: Stored) -> dict[str, int]:
     """The keys of the rows of the stored bytes by digest; call it once, inside the transaction that refers to them."""
     wanted = {each.sha256: each for each in stored}
     _hold_keys(list(wanted.values()))
+    _require_names_of_now(list(wanted.values()))
     for each in sorted(
         wanted.values(), key=lambda one: one.object_name
     ):  # one order for all, so that none waits for another
@@ -68,6 +69,13 @@ def _hold_keys(stored: list[Stored]) -> None:
     """Keep the ring's keys where they are until the end of the transaction."""
     if any(each.place.sealed_key for each in stored):
         locking.hold_shared(LOCK)
+
+
+def _require_names_of_now(stored: list[Stored]) -> None:
+    """What was put before a key was given up must not come back: it is put once more."""
+    for each in stored:
+        if each.place.sealed_key and each.object_name != default_storage().object_name(each.sha256):
+            raise BlobVanishedError(each.sha256)
 
 
 def _under_current_key(stored: Stored) -> Stored:

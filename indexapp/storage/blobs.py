@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -83,6 +84,9 @@ class BlobStorage:
         name, size = self.object_name(sha256), spool.size
         if not isinstance(spool, SealedSpool):
             return Put(StoredBlob(name, size), self.objects.put(name, spool))
+        if spool.is_of_another(name):  # put before, when objects had other names
+            with self._copied(spool) as copy:
+                return self.put(sha256, copy, known_key)
         blob = StoredBlob(name, size, spool.finish(name, key_ring()))
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
@@ -91,6 +95,14 @@ class BlobStorage:
             return Put(there, is_new=False)
         self.objects.replace(name, spool.inner)  # nobody could ever have read it
         return Put(blob, is_new=True)
+
+    @contextmanager
+    def _copied(self, finished: SealedSpool) -> Iterator[Spool]:
+        """The same bytes under a new data key."""
+        with self.spool() as spool:
+            finished.file.seek(0)
+            shutil.copyfileobj(finished.file, spool.file, _PIECE)
+            yield spool
 
     def _whole(self, name: str, size: int, others: Callable[[], Iterable[str]] = tuple) -> StoredBlob | None:
         """The object of this name if its size is right and its head opens, with the key it names or one of ``others``."""
@@ -142,6 +154,9 @@ class BlobStorage:
     def restore(self, sha256: str, spool: Spool) -> StoredBlob:
         """Keep the spooled bytes durably instead of whatever is there."""
         name, size = self.object_name(sha256), spool.size
+        if isinstance(spool, SealedSpool) and spool.is_of_another(name):
+            with self._copied(spool) as copy:
+                return self.restore(sha256, copy)
         sealed_key = spool.finish(name, key_ring()) if isinstance(spool, SealedSpool) else ""
         self.objects.replace(name, spool.inner if isinstance(spool, SealedSpool) else spool)
         return StoredBlob(name, size, sealed_key)

@@ -77,6 +77,7 @@ class SealedSpool:
         self.inner = inner
         self.key = StreamKey.make()
         self._wrapped = ""
+        self._object_name = ""
         self._sealed = SealedFile(inner.file, self.key)
         self.file: BinaryIO = self._sealed  # type: ignore[assignment]  # RawIOBase does all that is asked of one
 
@@ -84,6 +85,10 @@ class SealedSpool:
     def size(self) -> int:
         """Plain bytes written so far."""
         return self._sealed.size
+
+    def is_of_another(self, object_name: str) -> bool:
+        """Whether it was finished for another name: its head speaks of that one."""
+        return self._object_name not in ("", object_name)
 
     def finish(self, object_name: str, ring: KeyRing) -> str:
         """Write the last segment and the head for ``object_name``; returns the wrapped key.
@@ -98,7 +103,7 @@ class SealedSpool:
         wrapped = ring.wrap(self.key.to_bytes(), purpose(object_name))
         self.inner.file.seek(0)
         self.inner.file.write(head_of(self.key, wrapped) + self.key.header)
-        self._wrapped = wrapped
+        self._wrapped, self._object_name = wrapped, object_name
         return wrapped
 
 

@@ -29,6 +29,7 @@ from accounts.models import (
     Directory,
     DirectorySync,
     GroupMapping,
+    KeyEvent,
     Membership,
     Node,
     ReadOnlyPeriod,
@@ -70,7 +71,9 @@ ROUTES = sorted(set(_routes(get_resolver())))
 def _console_routes() -> set[str]:
     """The console's addresses that have rows, letter for letter."""
     of_screens = {
-        f"{name}_{suffix}" for name, screen in matrix.CONSOLE.items() for suffix in (*matrix.SUFFIXES, *screen.more)
+        f"{name}_{suffix}"
+        for name, screen in matrix.CONSOLE.items()
+        for suffix in (*matrix.SUFFIXES, *screen.more, *screen.here)
     }
     return {f"admin:{name}" for name in of_screens | matrix.CONSOLE_OWN}
 
@@ -288,6 +291,7 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "accounts_membership": Membership.objects.get(user=cast.member),
         "accounts_token": Token.objects.get(pk=scene["token"]),
         "accounts_auditentry": AuditEntry.objects.get(pk=scene["audit"]),
+        "accounts_keyevent": KeyEvent.objects.create(action="keys.add", object_type="keyring", object_name="00"),
         "accounts_auditcheckpoint": AuditCheckpoint.objects.create(size=1, note="A note."),
         "accounts_auditsink": AuditSink.objects.get(),
         "accounts_browsersession": BrowserSession.objects.get(user__username="bystander"),
@@ -345,6 +349,8 @@ def _requests(name: str, pk: Any) -> Iterator[tuple[str, str, matrix.Who, Mappin
         yield from asked("do", who, pk, action, methods=["POST"], before=row.before.get(action, NOTHING))
     for suffix, who in row.more.items():
         yield from asked(suffix, who, pk)
+    for suffix, who in row.here.items():
+        yield from asked(suffix, who)
 
 
 def _click(

@@ -20,6 +20,7 @@ from tests.functional.conftest import make_cast
 from tests.functional.installers import Pip
 from tests.functional.publishers import Uv
 from tests.servers import inside
+from tests.servers.postgres import Postgres
 from tests.servers.tpi import ROOT, TpiServer
 from tests.servers.wire import Session
 
@@ -102,7 +103,17 @@ def test_a_rotation_and_a_removal_without_a_restart(server: TpiServer, home: Hom
 
 
 def test_a_rotation_that_is_killed_half_way_is_finished(server: TpiServer) -> None:
-    made = server.inside(inside.sealed_blobs, number=40_000)
+    require_finished_after_a_kill(server)
+
+
+def test_so_it_is_on_postgresql() -> None:
+    with Postgres() as database, TpiServer(settings={"TPI_DATABASE_URL": database.url}) as server:
+        require_finished_after_a_kill(server, 10_000)
+
+
+def require_finished_after_a_kill(server: TpiServer, number: int = 40_000) -> None:
+    """Kill a rotation half way, start it again, and remove the old key."""
+    made = server.inside(inside.sealed_blobs, number=number)
     old = current(server)
     process = begun(server)
     assert process.stdout is not None

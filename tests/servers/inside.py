@@ -84,6 +84,31 @@ def sealed_blobs(number: int) -> int:
     return len(Blob.objects.bulk_create(rows, batch_size=500))
 
 
+def plain_blobs(number: int) -> None:
+    """Contents that are kept and claimed as those of an upload are, on an installation that does not encrypt."""
+    from hashlib import sha256
+
+    from django.db import transaction
+
+    from indexapp.services import blobs
+    from indexapp.storage import default_storage
+
+    for each in range(number):
+        content = b"this was plain once %d" % each * 10_000
+        with default_storage().spool() as spool:
+            spool.file.write(content)
+            stored = blobs.store(sha256(content).hexdigest(), spool)
+        with transaction.atomic():
+            blobs.claim(stored)
+
+
+def current_key() -> str:
+    """The id of the key that wraps."""
+    from tpi_site.kit.key_ring import key_ring
+
+    return key_ring().current
+
+
 def wrapped_with() -> dict[str, int]:
     """How many texts each key wraps."""
     from collections import Counter

@@ -1,245 +1,102 @@
 """The key ring: the keys under which secrets and the data keys of blobs are wrapped before they are written down.
 
-AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce.  What something is wrapped for is bound in as associated data, so
-that a wrapped text copied elsewhere opens nothing there.  The ring is a JSON file
-``{"current": <key id>, "keys": {<key id>: <base64 of 32 bytes>}}``, perhaps with ``"created": {<key id>: <ISO 8601>}`` and
-``"naming": <base64 of 32 bytes>``: the current key wraps, and each text names the key that opens it.
+``TPI_KEYRING`` says where it lies and who wraps its keys (:mod:`tpi_site.kit.keys`): the current key wraps, and each text
+names the key that opens it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import json
-import logging
-import os
-import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import sha256
-from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-log = logging.getLogger(__name__)
-VERSION = "s1"
+from tpi_site.kit.keys import places
+from tpi_site.kit.keys.addresses import place_at
+from tpi_site.kit.keys.places import Place, RingFile, Standing
+from tpi_site.kit.keys.ring import (
+    VERSION,
+    Fresh,
+    KeyRing,
+    WrapBroken,
+    given_up,
+    key_id_of,
+    with_new_key,
+    without_key,
+)
+from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
+from tpi_site.kit.keys.text import as_json, wrapped_beforehand
+
 LOCK = "key-ring"
 """Held with others while a wrapped text is written, alone while the ring changes (:mod:`tpi_site.kit.locking`)."""
-_NONCE = 12  # bytes
-_KEY = 32  # bytes
-
-
-class KeyRingBroken(Exception):
-    """The key ring cannot be read; the sentence says what is wrong and names no key."""
-
-
-class WrapBroken(Exception):
-    """A wrapped text was changed, is for another purpose, or its key is not in the ring."""
-
-
-@dataclass(frozen=True, eq=False)
-class KeyRing:
-    """Keys by their ids, the id of the one that wraps, and the key that names objects."""
-
-    current: str
-    keys: Mapping[str, bytes]
-    created: Mapping[str, datetime] = field(default_factory=dict)
-    naming: bytes = b""
-
-    def __repr__(self) -> str:
-        """Keep the keys out of tracebacks and logs."""
-        return f"KeyRing(current={self.current!r})"
-
-    def wrap(self, secret: bytes, purpose: str) -> str:
-        """``secret`` under the current key, as printable text that names it: ``s1.<key id>.<base64>``."""
-        nonce = secrets.token_bytes(_NONCE)
-        sealed = nonce + AESGCM(self.keys[self.current]).encrypt(nonce, secret, _bound(purpose))
-        return f"{VERSION}.{self.current}.{base64.urlsafe_b64encode(sealed).decode()}"
-
-    def unwrap(self, text: str, purpose: str) -> bytes:
-        """What :meth:`wrap` was given; raises WrapBroken."""
-        version, _, rest = text.partition(".")
-        key_id, _, encoded = rest.partition(".")
-        key = self.keys.get(key_id)
-        if version != VERSION or key is None:
-            raise WrapBroken(f"It is wrapped with the key '{key_id[:40]}', which is not in the key ring.")
-        try:
-            raw = base64.urlsafe_b64decode(encoded)
-            return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(purpose))
-        except (InvalidTag, binascii.Error, ValueError):
-            raise WrapBroken("It was changed, or wrapped for something else.") from None
-
-    def rewrapped(self, text: str, purpose: str) -> str:
-        """``text`` under the current key, or as it is when that wraps it already; raises WrapBroken."""
-        return text if key_id_of(text) == self.current else self.wrap(self.unwrap(text, purpose), purpose)
-
-    def name_of(self, digest: str) -> str:
-        """64 hex digits that only a holder of the ring can tell from a content's digest (HMAC-SHA256)."""
-        return hmac.digest(self.naming, digest.encode("ascii"), sha256).hex()
-
-
-def key_id_of(wrapped: str) -> str:
-    """The id of the key that opens the text; empty where it names none."""
-    return wrapped.split(".")[1] if wrapped.count(".") > 1 else ""
-
-
-def _bound(purpose: str) -> bytes:
-    return f"tpi:{purpose}".encode()
-
-
-def key_ring() -> KeyRing:
-    """The key ring that ``TPI_KEYRING`` names; made (mode 0600) when a file of the installation's own is not there yet.
-
-    A file that was replaced is read again at once, so that rotation needs no restart.
-    """
-    scheme, _, place = settings.TPI_KEYRING.partition(":")
-    if scheme == "env":
-        return _parsed(os.environ.get(place, ""))
-    return _from_file(Path(place))
-
-
-_State = tuple[int, int, int]
-_read: dict[Path, tuple[_State, KeyRing]] = {}
-
-
-def _from_file(path: Path) -> KeyRing:
-    known = _read.get(path)
-    try:
-        state = _state(path)
-        if known is not None and known[0] == state:
-            return known[1]
-        ring = _parsed(path.read_text(encoding="ascii"))
-    except FileNotFoundError:
-        if known is not None:  # never another one in place of a ring that was here: what it sealed would be lost
-            return known[1]
-        ring = _parsed(_make(path))
-        state = _state(path)
-    except (OSError, UnicodeDecodeError, KeyRingBroken) as error:
-        if known is not None:
-            log.warning("The key ring %s cannot be read again; the keys read before serve on: %s", path, error)
-            return known[1]
-        if isinstance(error, KeyRingBroken):
-            raise
-        raise KeyRingBroken(f"The key ring {path} cannot be read: {error}.") from None
-    _read[path] = (state, ring)
-    return ring
-
-
-def _state(path: Path) -> _State:
-    found = path.stat()
-    return (found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-def forget() -> None:
-    """Empty this process's memory of ring files."""
-    _read.clear()
-    _parsed.cache_clear()
 
 
 @lru_cache(maxsize=4)
-def _parsed(text: str) -> KeyRing:
-    try:
-        found = json.loads(text)
-        keys = {str(name): base64.b64decode(key, validate=True) for name, key in found["keys"].items()}
-        created = {str(name): datetime.fromisoformat(moment) for name, moment in found.get("created", {}).items()}
-        naming = base64.b64decode(found.get("naming", ""), validate=True) or _naming_of(keys)
-        ring = KeyRing(str(found["current"]), keys, created, naming)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise KeyRingBroken("The key ring is not JSON with 'current' and 'keys'.") from None
-    if ring.current not in keys or any(len(key) != _KEY for key in (naming, *keys.values())):
-        raise KeyRingBroken("The key ring's current key is missing, or a key has not 32 bytes.")
-    return ring
+def _place(address: str) -> Place:
+    return place_at(address)
 
 
-def _naming_of(keys: Mapping[str, bytes]) -> bytes:
-    """The naming key of a ring that was made before rings had one, or that names none."""
-    return hmac.digest(next(iter(keys.values()), b""), b"tpi naming", sha256)
+def key_ring() -> KeyRing:
+    """The installation's ring; made (mode 0600) when a file of its own is not there yet.
+
+    Raises KeyRingBroken, and KeySourceAway where the source that wraps its keys is away for too long.
+    """
+    return _place(settings.TPI_KEYRING).ring()
 
 
-def as_json(ring: KeyRing) -> str:
-    """The ring as it is written down: it holds the keys themselves."""
-    return json.dumps(
-        {
-            "current": ring.current,
-            "keys": {key_id: base64.b64encode(key).decode() for key_id, key in ring.keys.items()},
-            "created": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in ring.created.items()},
-            "naming": base64.b64encode(ring.naming).decode(),
-        }
-    )
-
-
-def with_new_key(ring: KeyRing) -> KeyRing:
-    """The ring with one more key, which is current; objects keep their names."""
-    key_id = secrets.token_hex(4)
-    while key_id in ring.keys:
-        key_id = secrets.token_hex(4)
-    keys = {**ring.keys, key_id: secrets.token_bytes(_KEY)}
-    return KeyRing(key_id, keys, {**ring.created, key_id: datetime.now(UTC)}, ring.naming)
-
-
-def without_key(ring: KeyRing, key_id: str) -> KeyRing:
-    """The ring without a key that is not current; objects keep their names."""
-    keys = {name: key for name, key in ring.keys.items() if name != key_id}
-    created = {name: moment for name, moment in ring.created.items() if name != key_id}
-    return KeyRing(ring.current, keys, created, ring.naming)
+def forget() -> None:
+    """Empty this process's memory of rings."""
+    _place.cache_clear()
+    places.forget()
 
 
 def is_file() -> bool:
     """Whether the product can write the ring: it is a file, not a variable."""
-    return settings.TPI_KEYRING.startswith("file:")
+    return _place(settings.TPI_KEYRING).is_writable
 
 
 def replace_file(ring: KeyRing) -> None:
     """Write ``ring`` in place of the installation's; whoever reads sees the old one or the new one, also after a crash."""
-    path = Path(settings.TPI_KEYRING.partition(":")[2])
-    candidate = _written_beside(path, as_json(ring))
+    _place(settings.TPI_KEYRING).write(ring)
+
+
+def fresh_keys() -> Fresh:
+    """New keys, which the source has wrapped already, so that it is not asked while a transaction waits."""
+    return wrapped_beforehand(Fresh(), _place(settings.TPI_KEYRING).source)
+
+
+def standing() -> Standing:
+    """How the source of the keys is, as this process sees it."""
     try:
-        candidate.replace(path)
-    finally:
-        candidate.unlink(missing_ok=True)
-    _make_durable(path.parent)
+        return _place(settings.TPI_KEYRING).standing()
+    except KeyRingBroken as error:
+        return Standing(settings.TPI_KEYRING.partition(":")[0], is_outside=False, fault=error.detail)
 
 
-def _written_beside(path: Path, text: str) -> Path:
-    candidate = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        candidate.unlink()
-        raise
-    return candidate
+def confirm() -> None:
+    """Ask the source again where that is long ago; what it says is told by :func:`standing`."""
+    standing()
 
 
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make(path: Path) -> str:
-    """Write a new ring so that of two first starts at once both read the same one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key_id = secrets.token_hex(4)
-    keys = {key_id: secrets.token_bytes(_KEY)}
-    candidate = _written_beside(
-        path, as_json(KeyRing(key_id, keys, {key_id: datetime.now(UTC)}, secrets.token_bytes(_KEY)))
-    )
-    try:
-        os.link(candidate, path)
-    except FileExistsError:
-        pass
-    finally:
-        candidate.unlink()
-    _make_durable(path.parent)
-    return path.read_text(encoding="ascii")
+__all__ = [
+    "LOCK",
+    "VERSION",
+    "Fresh",
+    "KeyRing",
+    "KeyRingBroken",
+    "KeySourceAway",
+    "RingFile",
+    "Standing",
+    "WrapBroken",
+    "as_json",
+    "confirm",
+    "forget",
+    "fresh_keys",
+    "given_up",
+    "is_file",
+    "key_id_of",
+    "key_ring",
+    "replace_file",
+    "standing",
+    "with_new_key",
+    "without_key",
+]

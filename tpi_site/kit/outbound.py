@@ -75,12 +75,14 @@ def secure(plain: socket.socket, host: str, ca_certificates: str = "") -> ssl.SS
         raise OutboundFailed(f"TLS with {host} failed: {_reason(error)}.") from None
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, ca_certificates: str = "") -> Answer:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, ca_certificates: str = "", timeout: float = TIMEOUT
+) -> Answer:
     """POST ``body`` to an http or https address; redirects are answers like any other and are not followed."""
     parts = urlsplit(url)
     host, is_secure = parts.hostname or "", parts.scheme == "https"
-    connection = http.client.HTTPConnection(host, parts.port or (443 if is_secure else 80), timeout=TIMEOUT)
-    plain = connect(host, connection.port)
+    connection = http.client.HTTPConnection(host, parts.port or (443 if is_secure else 80), timeout=timeout)
+    plain = connect(host, connection.port, timeout=timeout)
     connection.sock = secure(plain, host, ca_certificates) if is_secure else plain
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:

@@ -6,7 +6,7 @@ from django.db import connection
 
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Unavailable
-from tpi_site.kit.key_ring import LOCK, KeyRing, KeyRingBroken, WrapBroken, key_ring
+from tpi_site.kit.key_ring import LOCK, KeyRing, KeyRingBroken, KeySourceAway, WrapBroken, key_ring
 
 
 def seal(secret: str, purpose: str) -> str:
@@ -40,4 +40,4 @@ def unseal(sealed: str, purpose: str) -> str:
         ) from None
 
 
-__all__ = ["KeyRing", "KeyRingBroken", "key_ring", "resealed", "seal", "unseal"]
+__all__ = ["KeyRing", "KeyRingBroken", "KeySourceAway", "key_ring", "resealed", "seal", "unseal"]

@@ -61,6 +61,9 @@ TPI_ADMIN_PASSWORD = env.text("TPI_ADMIN_PASSWORD")
 
 SECRET_KEY = env.generated_secret("TPI_SECRET_KEY", TPI_DATA_DIR / "secret-key")
 TPI_KEYRING = env.text("TPI_KEYRING", f"file:{TPI_DATA_DIR / 'keyring.json'}")
+TPI_KEY_CACHE_HOURS = env.integer("TPI_KEY_CACHE_HOURS", 24)
+TPI_KEY_SOURCE_CA = env.text("TPI_KEY_SOURCE_CA")
+TPI_VAULT_TOKEN = env.text("TPI_VAULT_TOKEN")
 TPI_AUDIT_KEY = env.text("TPI_AUDIT_KEY")
 TPI_TOKEN_PEPPER = env.generated_secret("TPI_TOKEN_PEPPER", TPI_DATA_DIR / "token-pepper")
 

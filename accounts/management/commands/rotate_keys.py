@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import Actor, internal
-from accounts.services.keys import rewrapping, ring
+from accounts.services.keys import compromise, relocation, rewrapping, ring
+from accounts.services.keys.contents import Progress
 from tpi_site.kit import key_ring as rings
 from tpi_site.kit.errors import Refusal
-from tpi_site.kit.key_ring import KeyRingBroken
 
 
 class Command(BaseCommand):
@@ -25,6 +25,16 @@ class Command(BaseCommand):
             "--remove", metavar="KEY", help="take this key out of the ring; nothing may be wrapped with it"
         )
         parser.add_argument(
+            "--reencrypt",
+            metavar="KEY",
+            help="others may know this key: seal everything that was sealed before anew",
+        )
+        parser.add_argument(
+            "--copy-to",
+            metavar="ADDRESS",
+            help="write the ring to another place, as TPI_KEYRING takes it, such as vault:…",
+        )
+        parser.add_argument(
             "--new-key",
             action="store_true",
             help="add a key even where texts under others are left",
@@ -35,22 +45,55 @@ class Command(BaseCommand):
         try:
             if options["remove"]:
                 self._remove(actor, options["remove"])
+            elif options["copy_to"]:
+                self._copy(actor, options["copy_to"])
+            elif options["reencrypt"]:
+                self._reencrypt(actor, options["reencrypt"])
             else:
                 self._rotate(actor, is_new_wanted=options["new_key"])
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        except KeyRingBroken as broken:
-            raise CommandError(str(broken)) from None
 
     def _remove(self, actor: Actor, key_id: str) -> None:
         if not rings.is_file():
             ring.require_unused(rings.key_ring(), key_id)
+            ring.require_renewed(rings.key_ring(), key_id)
             self.stdout.write(
                 f"Nothing is wrapped with the key '{key_id}'; leave it out of the variable on every node."
             )
             return
         ring.remove_key(actor=actor, key_id=key_id)
         self.stdout.write(f"The key '{key_id}' is removed; keep a copy as long as backups that need it.")
+
+    def _copy(self, actor: Actor, address: str) -> None:
+        relocation.copy_to(actor=actor, address=address)
+        self.stdout.write(f"The ring is written. Now set TPI_KEYRING={address} on every node and restart;")
+        self.stdout.write("keep the old ring apart until all of them run with the new one, then destroy it.")
+
+    def _reencrypt(self, actor: Actor, key_id: str) -> None:
+        found = rings.key_ring()
+        compromise.require_known(found, key_id)
+        if not rings.is_file() and key_id not in found.given_up:
+            self.stdout.write("Set this key ring on every node, restart, and run this command again:")
+            self.stdout.write(rings.as_json(rings.given_up(found, key_id)))
+            return
+        if compromise.give_up(actor=actor, key_id=key_id):
+            self.stdout.write(f"The key '{key_id}' is given up; '{rings.key_ring().current}' is current.")
+        outcome = compromise.reencrypt(actor=actor, key_id=key_id, report=self._show)
+        rewrapping.rewrap_all(actor=actor, but_contents=True)
+        self.stdout.write(
+            f"{outcome.done} contents are sealed anew; what they were before goes at the next collection of garbage."
+        )
+        if outcome.failed:
+            raise CommandError(
+                f"{outcome.failed} contents cannot be read whole and stay as they are: see 'manage.py fsck'."
+            )
+        self.stdout.write(f"Now remove the key: manage.py rotate_keys --remove {key_id}")
+
+    def _show(self, progress: Progress) -> None:
+        seen = progress.done + progress.failed
+        self.stdout.write(f"{seen} of {max(progress.total, seen)}, {progress.sealed_bytes / 2**20:.0f} MiB")
+        self.stdout.flush()
 
     def _rotate(self, actor: Actor, *, is_new_wanted: bool) -> None:
         waiting = rewrapping.waiting()

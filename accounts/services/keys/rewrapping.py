@@ -39,12 +39,17 @@ def waiting() -> int:
     return sum(column.rows_under_others(current).count() for column in sealed_columns.columns())
 
 
-def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None) -> Outcome:
-    """Wrap every sealed text that another key wraps under the current one; what cannot be opened stays and is counted."""
+def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_contents: bool = False) -> Outcome:
+    """Wrap every sealed text that another key wraps under the current one; what cannot be opened stays and is counted.
+
+    With ``but_contents`` the data keys of contents stay as they are: those are being sealed anew.
+    """
     require_administrator(actor)
     ring = key_ring()
     outcome = Outcome(ring.current)
     for column in sealed_columns.columns():
+        if but_contents and column.is_all_sealed:
+            continue
         _rewrap_column(column, ring, outcome, on_progress)
     audit.record(
         actor=actor,

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from indexapp.services import garbage
 from indexapp.storage import StorageUnavailable
+from tpi_site.kit.errors import Unavailable
 
 
 class Command(BaseCommand):
@@ -31,6 +32,8 @@ class Command(BaseCommand):
             collected = garbage.collect(older_than=older_than)
         except StorageUnavailable as error:
             raise CommandError(f"The storage does not answer: {error}") from None
+        except Unavailable as error:  # the names of objects need the key ring
+            raise CommandError(error.detail) from None
         self.stdout.write(f"Removed {collected} contents.")
 
     def _list(self, older_than: datetime) -> None:

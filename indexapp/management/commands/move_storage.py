@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from indexapp.services import moving
 from indexapp.services.moving import Progress
 from indexapp.storage import ObjectStore, StorageUnavailable, addresses
+from tpi_site.kit.errors import Unavailable
 
 _EVERY = {True: 0.2, False: 30.0}
 """Seconds between two lines on a terminal, and elsewhere."""
@@ -38,6 +39,8 @@ class Command(BaseCommand):
             )
         except StorageUnavailable as error:
             raise CommandError(f"A storage went away; run the same command again to go on. It said: {error}") from None
+        except Unavailable as error:  # heads are proved with the key ring
+            raise CommandError(error.detail) from None
         self._conclude(progress, target, is_rehearsal=options["dry_run"])
 
     def _show(self, progress: Progress) -> None:

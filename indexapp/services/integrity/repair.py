@@ -77,9 +77,10 @@ def _restore(actor: Actor, blob: Blob, source: BlobStorage) -> bool:
 def _places(blob: Blob, source: BlobStorage) -> Iterator[StoredBlob]:
     """Where another store may have the bytes: as the row says, sealed under the name of now, or plain."""
     yield blob.place
-    sealed = source.by_head(name_of(key_ring().name_of(blob.sha256)), blob.size)
-    if sealed is not None:
-        yield sealed
+    for digits in key_ring().names_of(blob.sha256):
+        sealed = source.by_head(name_of(digits), blob.size)
+        if sealed is not None:
+            yield sealed
     yield StoredBlob(name_of(blob.sha256), blob.size)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from indexapp.domain.file_paths import file_path
-from indexapp.models import File, Project
+from indexapp.models import Blob, File, Project
 from indexapp.services.serving import project_pages
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
@@ -62,6 +62,15 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
 def _has_key(stored: StoredBlob) -> bool:
     """Whether the key ring still has what wraps the key; since a rotation the row may name another."""
     return not stored.sealed_key or key_id_of(stored.sealed_key) in key_ring().keys
+
+
+def has_moved(served: ServedFile) -> bool:
+    """Whether the bytes lie elsewhere than this process remembered, as after they were sealed; it remembers the new place."""
+    blob = Blob.objects.filter(sha256=served.sha256).first()
+    if blob is None or blob.place == served.stored:
+        return False
+    served.stored = blob.place
+    return True
 
 
 def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:

@@ -81,7 +81,7 @@ def _answer(question: Question, served: ServedFile) -> Reply:
         headers.append(("Vary", "Authorization"))
     if if_none_match(question.if_none_match, etag):
         return Reply(304, headers)
-    if settings.TPI_ACCEL_LOCATION and not served.stored.sealed_key:
+    if settings.TPI_ACCEL_LOCATION and not served.stored.sealed_key and _lies_plain(served):
         return _hand_over(served, headers)
     try:
         spans = _spans(question, served, etag)
@@ -110,6 +110,12 @@ def _unsatisfiable(question: Question, error: UnsatisfiableRange) -> Reply:
     return Reply(416, headers, b"" if question.is_head else answer.body)
 
 
+def _lies_plain(served: ServedFile) -> bool:
+    """Whether there still is what nginx would send; else it was sealed meanwhile."""
+    path = default_storage().plain_path(served.stored)
+    return path is None or path.exists() or not files.has_moved(served) or not served.stored.sealed_key
+
+
 def _hand_over(served: ServedFile, headers: list[tuple[str, str]]) -> Reply:
     """Let nginx send the bytes, ranges included, from where the storage keeps them."""
     location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.stored.object_name)}"
@@ -136,15 +142,13 @@ def _part(question: Question, served: ServedFile, headers: list[tuple[str, str]]
 
 
 def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]:
-    storage = default_storage()
     try:
         if span.length <= _SMALL:
-            return b"".join(storage.read(served.stored, span.start, span.length))
-        path = storage.plain_path(served.stored)
-        if path is not None:
-            path.stat()
+            return b"".join(_pieces(served, span))
+        path = default_storage().plain_path(served.stored)
+        if path is not None and path.exists():
             return LocalFile(path, span.start, span.length)
-        return suspicions.watching(storage.read(served.stored, span.start, span.length), served.sha256)
+        return suspicions.watching(_pieces(served, span), served.sha256)
     except FileNotFoundError:
         suspicions.note(served.sha256)
         raise Unavailable(
@@ -158,8 +162,18 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         raise refusals.away() from None
 
 
+def _pieces(served: ServedFile, span: Span) -> Iterator[bytes]:
+    """The bytes from where they lie now; what this process remembers of the place may be older."""
+    try:
+        return default_storage().read(served.stored, span.start, span.length)
+    except (FileNotFoundError, BlobDamaged):
+        if not files.has_moved(served):
+            raise
+    return default_storage().read(served.stored, span.start, span.length)
+
+
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:
     for head, span in frame.parts:
         yield head
-        yield from suspicions.watching(default_storage().read(served.stored, span.start, span.length), served.sha256)
+        yield from suspicions.watching(_pieces(served, span), served.sha256)
     yield frame.closing

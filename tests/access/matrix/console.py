@@ -43,6 +43,8 @@ class Screen:
     """What the scene's row must have, by the action that is else offered to nobody."""
     more: Mapping[str, Who] = field(default_factory=dict)
     """Addresses that only this screen has, by the last part of their names."""
+    here: Mapping[str, Who] = field(default_factory=dict)
+    """The same for addresses that are about no row."""
     has_history: bool = True
 
 
@@ -111,6 +113,9 @@ CONSOLE = {
     "indexapp_backup": Screen(WATCHERS, WATCHERS, has_history=False),
     "indexapp_drill": Screen(WATCHERS, WATCHERS, has_history=False),
     "accounts_auditentry": Screen(INSIDE, SEES_ALL, has_history=False),
+    "accounts_keyevent": Screen(
+        SEES_ALL, SEES_ALL, here={"rotate": ADMINISTRATOR, "removekey": ADMINISTRATOR}, has_history=False
+    ),
     "accounts_auditcheckpoint": Screen(SEES_ALL, SEES_ALL, has_history=False),
     "accounts_auditsink": Screen(
         SEES_ALL,

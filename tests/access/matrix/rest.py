@@ -86,6 +86,10 @@ def rest() -> dict[str, Row]:
         "api:drills": reads(WATCHERS),
         "api:drill": reads(WATCHERS, id="{drill}"),
         "api:restorations": reads(WATCHERS),
+        "api:encryption-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
+        "api:encryption-rotate": Row({"POST": (ADMINISTRATOR, {})}),
+        # There is no such key.
+        "api:encryption-remove-key": Row({"POST": (ADMINISTRATOR, {"key": "00"})}, answers={"POST": 404}, denied=403),
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:audit-entry": reads(SEES_ALL, id="{audit}"),

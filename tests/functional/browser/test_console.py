@@ -8,8 +8,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.functional.browser.conftest import Visit, keep_screenshot
+from tests.functional.browser.conftest import Visit, keep_screenshot, prove
 from tests.functional.browser.test_looks import _CHECKED, LOOKS, _dress, _faults, _overhang
+from tests.servers.tpi import TpiServer
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("browser")]
 LISTS = [
@@ -18,6 +19,7 @@ LISTS = [
     "indexapp/role",
     "accounts/auditentry",
     "accounts/browsersession",
+    "accounts/keyevent",
     "django_q/failure",
 ]
 FORMS = ["indexapp/index", "indexapp/role", "accounts/team", "accounts/token"]
@@ -67,6 +69,14 @@ def test_the_page_that_asks_first_has_no_faults(visit: Visit, action: str) -> No
     page.get_by_role("link", name="acme-tool", exact=True).click()
     page.locator(".tools").get_by_role("link", name=action).click()
     _check(page, f"ask-{action.lower()}")
+
+
+@pytest.mark.parametrize("act", ["rotate", "remove-key"])
+def test_the_pages_about_keys_have_no_faults(visit: Visit, site: TpiServer, act: str) -> None:
+    page = visit(f"/admin/accounts/keyevent/{act}/", "admin")
+    if "/confirm/" in page.url:
+        prove(page, site, "admin")
+    _check(page, f"keys-{act}")
 
 
 def test_ticked_rows_are_yanked_together(visit: Visit) -> None:

@@ -1,0 +1,96 @@
+"""Who wraps the keys of the ring: nobody, or a service outside that never gives its own key away."""
+
+from __future__ import annotations
+
+import base64
+from typing import Protocol
+
+from tpi_site.kit.errors import Unavailable
+
+
+class KeyRingBroken(Unavailable):
+    """The key ring cannot be read; the sentence says what is wrong and names no key."""
+
+    default_code = "key-ring-broken"
+
+
+class KeySourceAway(Unavailable):
+    """The source that wraps the ring's keys does not answer, or refuses.
+
+    The sentence says what is wrong and is for everybody; ``why`` names addresses, for those who run the installation.
+    """
+
+    default_code = "key-source-away"
+
+    def __init__(self, detail: str, *, why: str = "") -> None:
+        super().__init__(detail)
+        self.why = why
+
+    def again(self) -> KeySourceAway:
+        """The same, to be raised once more."""
+        return KeySourceAway(self.detail, why=self.why)
+
+
+class KeySource(Protocol):
+    """Wraps and unwraps the 32 bytes of a key; both raise KeySourceAway.
+
+    ``purpose`` is bound in where the source can do that, so that a key opens in no other place of the ring.
+    """
+
+    @property
+    def kind(self) -> str:
+        """As the address and the ring name it."""
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether asking costs a request to another machine, which may be away."""
+
+    def wrap(self, key: bytes, purpose: str) -> str:
+        """The key as printable text."""
+
+    def unwrap(self, text: str, purpose: str) -> bytes:
+        """What :meth:`wrap` was given; raises KeyRingBroken where the source says that it is not that."""
+
+
+class _Plain:
+    """Keys lie in the ring as they are."""
+
+    kind = "plain"
+    is_outside = False
+
+    def wrap(self, key: bytes, purpose: str) -> str:
+        """Base64."""
+        return base64.b64encode(key).decode()
+
+    def unwrap(self, text: str, purpose: str) -> bytes:
+        """See the protocol; raises ValueError where it is no base64."""
+        return base64.b64decode(text, validate=True)
+
+
+PLAIN: KeySource = _Plain()
+
+
+class Remembering:
+    """A source of which each key is asked once."""
+
+    def __init__(self, source: KeySource) -> None:
+        self.source = source
+        self.kind, self.is_outside = source.kind, source.is_outside
+        self._keys: dict[tuple[str, str], bytes] = {}
+        self._texts: dict[tuple[bytes, str], str] = {}
+
+    def wrap(self, key: bytes, purpose: str) -> str:
+        """See the protocol."""
+        if (key, purpose) not in self._texts:
+            self._note(self.source.wrap(key, purpose), key, purpose)
+        return self._texts[key, purpose]
+
+    def unwrap(self, text: str, purpose: str) -> bytes:
+        """See the protocol."""
+        if (text, purpose) not in self._keys:
+            self._note(text, self.source.unwrap(text, purpose), purpose)
+        return self._keys[text, purpose]
+
+    def _note(self, text: str, key: bytes, purpose: str) -> None:
+        self._keys[text, purpose] = key
+        self._texts[key, purpose] = text
