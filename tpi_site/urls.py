@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/doctor/", operating_views.doctor, name="doctor"),
+    path("admin/support-bundle/", operating_views.support_bundle, name="support-bundle"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("tpi_site.api_urls")),
     path("account/", include("accounts.urls")),

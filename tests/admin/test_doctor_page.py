@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 from django.test import Client
 
+from accounts.models import AuditEntry
 from tests.api.rest import Rest
+from tests.factories.browsers import grow_stale
 from tests.factories.cast import Cast
 from tests.wsgi_client import WsgiClient
 
@@ -35,3 +40,18 @@ def test_programs_read_the_same(machine: WsgiClient, cast: Cast) -> None:
     assert answer.status == 200
     states = {check["name"]: check["state"] for check in answer.json["checks"]}
     assert (states["queue"], states["storage"], answer.json["healthy"]) == ("failing", "good", False)
+
+
+def test_an_operator_downloads_a_bundle_after_a_fresh_proof(operator: Client) -> None:
+    assert "Download" in operator.get("/admin/support-bundle/").content.decode()
+    answer = operator.post("/admin/support-bundle/")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tpi-support-bundle.zip"'
+    assert "no-store" in answer.headers["Cache-Control"]
+    with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as bundle:
+        assert {"doctor.json", "REDACTIONS.json", "log.txt"} <= set(bundle.namelist())
+    [entry] = AuditEntry.objects.filter(action="support-bundle.make")
+    assert (entry.actor_name, entry.object_name) == ("operator", "without names")
+    grow_stale()
+    for answer in (operator.get("/admin/support-bundle/"), operator.post("/admin/support-bundle/")):
+        assert answer.headers["Location"].startswith("/account/confirm/?next=%2Fadmin%2Fsupport-bundle%2F")
+    assert AuditEntry.objects.filter(action="support-bundle.make").count() == 1

@@ -28,6 +28,7 @@ PAGES = {
     "account:sessions": SIGNED_IN,
     "admin:index": INSIDE,
     "doctor": OPERATES,
+    "support-bundle": OPERATES,
 }
 """Pages, which a browser session opens: who may see them by GET."""
 

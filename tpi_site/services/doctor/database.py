@@ -14,7 +14,7 @@ from tpi_site.services.doctor.findings import Verdict, failing, good, warning
 
 _SLOW = 0.05  # seconds
 _ASKED = 5
-_PATIENCE = 3000  # milliseconds
+_PATIENCE = 1000  # milliseconds
 _APART = 2.0  # seconds between two clocks
 _TOO_FAR_APART = 30.0
 _OURS = ("accounts", "indexapp", "webhooks")
