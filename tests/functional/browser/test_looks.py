@@ -41,6 +41,8 @@ PAGES = {
     "tokens-empty": ("/account/tokens/", "outsider"),
     "token-new": ("/account/tokens/new/?index=main", "reader"),
     "sign-out": ("/account/sign-out/", "reader"),
+    "doctor": ("/admin/doctor/", "admin"),
+    "support-bundle": ("/admin/support-bundle/", "admin"),
     "refused": ("/main/project/acme-tool/", "outsider"),
     "not-found": ("/main/project/nothing/", "reader"),
     "nowhere": ("/no/where/at/all/", "reader"),

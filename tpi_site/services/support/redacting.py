@@ -15,7 +15,7 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
     ),
     "key block": re.compile(r"^[0-9A-Za-z+/]{60,}={0,2}$", re.MULTILINE),
-    "token": re.compile(r"\b(?:tpi|pypi|gh[a-z]|glpat|xox[a-z]|sk|whsec)[_-][0-9A-Za-z_-]{16,}"),
+    "token": re.compile(r"\btpi_[0-9A-Za-z]{16,}|\b(?:pypi|gh[a-z]|glpat|xox[a-z]|sk|whsec)[_-][0-9A-Za-z_+/-]{16,}=*"),
     "web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"),
     "sealed text": re.compile(r"\bs1\.[^.\s]{1,40}\.[\w+/=-]{8,}"),
     "password hash": re.compile(r"(?:\$?argon2\w*\$|pbkdf2_\w+\$|bcrypt\w*\$|scrypt\$)[^\s\"',]+"),

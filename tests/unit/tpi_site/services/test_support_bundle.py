@@ -142,6 +142,7 @@ def test_what_helps_is_in_the_bundle() -> None:
     assert any(line.startswith("accounts.0001_initial") for line in json.loads(files["migrations.json"]))
     assert json.loads(files["counts.json"])["indexapp.Project"] == 0
     assert "Something to look into" in files["log.txt"]
+    assert "tpi_tokens_outliving_policy 0.0" in files["metrics.txt"]
     assert json.loads(files["versions.json"])["libraries"]["django"]
 
 
