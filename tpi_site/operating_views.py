@@ -37,9 +37,8 @@ def support_bundle(request: HttpRequest) -> HttpResponseBase:
     if (interruption := freshness.interruption(request)) is not None:
         return interruption
     if request.method != "POST":
-        return TemplateResponse(
-            request, "admin/support_bundle.html", {**admin.site.each_context(request), "title": "Support bundle"}
-        )
+        context = {"title": "Support bundle", "may_name": actor.may_administer_instance}
+        return TemplateResponse(request, "admin/support_bundle.html", {**admin.site.each_context(request), **context})
     made = tempfile.TemporaryFile(dir=settings.TPI_DATA_DIR)  # noqa: SIM115  the response closes it
     bundles.make(actor=actor, target=made, with_names=request.POST.get("with_names") == "on")
     made.seek(0)

@@ -49,6 +49,8 @@ def make(*, actor: Actor, target: BinaryIO, with_names: bool = False, logs: Iter
     the lines that this process remembers.
     """
     permissions.require_operator(actor, "make a support bundle")
+    if with_names:  # an operator does not see private projects
+        permissions.require_administrator(actor, "make a support bundle with names")
     named = "with names" if with_names else "without names"
     with transaction.atomic():
         audit.record(actor=actor, action="support-bundle.make", object_type="support-bundle", object_name=named)

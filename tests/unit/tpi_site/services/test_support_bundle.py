@@ -22,6 +22,7 @@ from tests.factories.directories import silent_directory
 from tests.factories.people import PASSWORD, SYSTEM, make_token, make_user
 from tests.factories.publishing import make_index, make_project
 from tpi_site.kit import key_ring, sealing
+from tpi_site.kit.errors import Forbidden
 from tpi_site.services.support import bundles
 from tpi_site.services.support.naming import Pseudonyms
 
@@ -155,6 +156,14 @@ def test_names_are_replaced_unless_they_are_wished(cast: Cast) -> None:
         assert name not in hidden
     assert "1.0-py3-none-any.whl" in hidden
     assert text in made(with_names=True)["log.txt"]
+
+
+def test_names_are_for_administrators(cast: Cast) -> None:
+    with pytest.raises(Forbidden):
+        bundles.make(actor=cast.actor("operator"), target=io.BytesIO(), with_names=True)
+    assert not AuditEntry.objects.filter(action="support-bundle.make").exists()
+    bundles.make(actor=cast.actor("administrator"), target=io.BytesIO(), with_names=True)
+    assert AuditEntry.objects.get(action="support-bundle.make").object_name == "with names"
 
 
 def test_a_name_has_one_pseudonym_and_no_other_word_has(cast: Cast) -> None:
