@@ -11,7 +11,7 @@ APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core 
 	prometheus systemd
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
 
-.PHONY: serve test check bench format lock clean install install-test soak translations
+.PHONY: serve test check bench image format lock clean install install-test soak translations
 
 serve: install
 	@exec $(BIN)/python -m tpi_site.serve
@@ -72,6 +72,10 @@ bench: install-test $(STAMP)-peers
 soak: install-test
 	$(BIN)/python -m tests.soak.kills
 	$(BIN)/python -m tests.soak.traffic
+
+image: install-test
+	@sh deploy/install-debian.sh mmdebstrap buildah podman runc uidmap netavark
+	$(BIN)/python -m tests.deploy.image
 
 format: $(STAMP)-test
 	$(BIN)/ruff check --fix .

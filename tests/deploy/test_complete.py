@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,20 @@ RUNBOOKS = sorted((ROOT / "docs/runbooks").glob("*.md"))
 def test_every_setting_is_in_the_environment_example_and_no_other() -> None:
     text = (DEPLOY / "environment.example").read_text()
     named = {name for name, _ in _LINE.findall(text) if not name.startswith("TPI_LDAP_")}
-    assert named == set(env.declared)
+    missing = set(env.declared) - named
+    assert missing == set(), "add these:\n" + "\n".join(_entry(name) for name in sorted(missing))
+    assert named - set(env.declared) == set()
+
+
+def _entry(name: str) -> str:
+    """What to write for a setting, made of its row in the documentation."""
+    table = (ROOT / "docs/settings.md").read_text()
+    row = re.search(rf"^\| `{name}` \| (.*?) \| (.*) \|$", table, re.MULTILINE)
+    default, meaning = row.groups() if row else ("", "")
+    first = re.split(r"(?<=[a-z0-9)])[.;] (?=\S)", meaning.replace("`", ""))[0].rstrip(".")
+    usual = re.findall(r"`([^`…]*)`", default)
+    words = textwrap.fill(f"{first[:1].upper()}{first[1:]}.", 118, initial_indent="# ", subsequent_indent="# ")
+    return f"\n{words}\n#{name}={usual[0] if usual else ''}"
 
 
 def test_the_environment_example_sets_nothing_by_itself() -> None:
