@@ -79,6 +79,18 @@ def test_a_form_with_errors_has_no_faults(visit: Visit, form: str) -> None:
         keep_screenshot(page, f"errors-{form.replace('/', '-')}{theme}-{width}")
 
 
+def test_the_doctors_findings_have_no_faults(visit: Visit) -> None:
+    page = visit("/admin/doctor/", "admin")
+    page.get_by_role("button", name="Examine").click()
+
+    assert page.locator(".steps li").count() > 15
+    for theme, width in _CHECKED:
+        _dress(page, theme, width)
+        assert _overhang(page) <= 0
+        assert _faults(page) == []
+        keep_screenshot(page, f"findings-{theme}-{width}")
+
+
 def _dress(page: Page, theme: str, width: int) -> None:
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 800})
