@@ -17,6 +17,7 @@ WAITS = 8.0
 _PAUSE = 0.2
 _ALIVE = timedelta(minutes=5)
 """Some jobs run every minute, so that one must have ended lately where a cluster runs."""
+_BEGINNING = timedelta(minutes=2)
 _LATE = timedelta(minutes=15)
 _START = "Start 'python -m tpi_site.serve' on a node; its first job comes after half a minute."
 
@@ -30,6 +31,8 @@ def queue() -> Verdict:
     """A job is put on the queue and waited for, where a cluster is alive at all."""
     waiting = OrmQ.objects.count()
     if not _is_alive():
+        if _has_just_begun():
+            return warning("No job has ended yet; those by the clock are due.", "Look again in a minute.")
         minutes = int(_ALIVE.total_seconds() // 60)
         return failing(f"No job has ended in the last {minutes} minutes; {waiting} are waiting.", _START)
     began = time.monotonic()
@@ -53,6 +56,12 @@ def _is_alive() -> bool:
         lock__gt=timezone.now(), lock__lt=timezone.now() + timedelta(seconds=_lease())
     ).exists()
     return bool(is_working or Success.objects.filter(stopped__gt=since).exists())
+
+
+def _has_just_begun() -> bool:
+    """Whether jobs by the clock are due since a moment only: a cluster takes its first ones after half a minute."""
+    oldest = Schedule.objects.exclude(repeats=0).order_by("next_run").values_list("next_run", flat=True).first()
+    return oldest is not None and bool(oldest > timezone.now() - _BEGINNING)
 
 
 def _lease() -> int:

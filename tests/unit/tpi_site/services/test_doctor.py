@@ -195,8 +195,11 @@ def test_entries_that_nobody_signs_are_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_queue_that_nobody_serves_is_told() -> None:
     assert "No job has ended" in is_failing("queue")
+    Schedule.objects.create(name="tpi:due", func="math.floor", next_run=timezone.now())
+    assert look("queue").verdict.state is State.WARNING, "it may just have been started"
     Schedule.objects.create(name="tpi:late", func="math.floor", next_run=timezone.now() - timedelta(hours=1))
     assert "tpi:late" in is_failing("schedules")
+    assert "No job has ended" in is_failing("queue")
 
 
 def test_a_cache_that_is_away_is_warned_of() -> None:
