@@ -260,7 +260,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "Alarms", "description": "What needs a person."},
         {"name": "Changes", "description": "What happened to what is published, in order."},
         {"name": "Audit", "description": "Who did what."},
-        {"name": "Operation", "description": "How the installation is."},
+        {"name": "Operation", "description": "How the installation runs."},
         {"name": "Root", "description": "Where to begin."},
     ],
     "ENUM_NAME_OVERRIDES": {

@@ -77,7 +77,6 @@ def rest() -> dict[str, Row]:
         "api:token-leaks": Row({"POST": (EVERYBODY, {"tokens": ["tpi_x"]})}),
         "api:tokens": Row({"GET": (SIGNED_IN, None), "POST": (SIGNED_IN, {"name": "t", "verbs": ["read"]})}),
         "api:token": Row({"GET": (SEES_ALL, None), "DELETE": (SECURES, None)}, {"id": "{token}"}, denied=404),
-        "api:doctor": Row({"POST": (OPERATES, {})}),
         "api:encryption": reads(SEES_ALL),
         "api:audit": reads(SEES_ALL),
         "api:audit-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
@@ -97,6 +96,7 @@ def rest() -> dict[str, Row]:
             {"sink": "{sink}"},
         ),
         "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
+        "api:doctor": Row({"POST": (OPERATES, {})}),
         "api:user-left-behind": Row({"GET": (SEES_ALL, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(
