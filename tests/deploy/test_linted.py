@@ -181,3 +181,11 @@ def test_every_yaml_file_can_be_read() -> None:
     passes(
         str(TOOLS / "python"), "-c", "import sys, yaml; [yaml.safe_load(open(path)) for path in sys.argv[1:]]", *paths
     )
+
+
+def test_what_the_dashboard_asks_is_promql(tmp_path: Path) -> None:
+    panels = json.loads((DEPLOY / "monitoring/grafana-dashboard.json").read_text())["panels"]
+    asked = [target["expr"].replace("$job", "tpi") for panel in panels for target in panel["targets"]]
+    rules = [{"record": f"asked:{number}", "expr": expression} for number, expression in enumerate(asked)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "asked", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in passes("promtool", "check", "rules", "rules.yml", folder=tmp_path)
