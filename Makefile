@@ -7,16 +7,17 @@ STAMP := $(VENV)/.stamp
 JOBS ?= 2
 APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev \
 	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind \
-	ceph-mon ceph-osd radosgw ceph-common
+	ceph-mon ceph-osd radosgw ceph-common \
+	prometheus systemd
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
 
-.PHONY: serve test check bench format lock clean install install-test soak translations
+.PHONY: serve test check bench image format lock clean install install-test soak translations
 
 serve: install
 	@exec $(BIN)/python -m tpi_site.serve
 
 install: $(STAMP)-run
-install-test: $(STAMP)-test $(STAMP)-clients
+install-test: $(STAMP)-test $(STAMP)-clients $(STAMP)-deploy
 
 $(BIN)/python:
 	@sh deploy/make-venv.sh $(PYTHON) $(VENV)
@@ -33,6 +34,11 @@ $(STAMP)-test: $(STAMP)-run deploy/requirements-test.lock
 $(STAMP)-clients: $(BIN)/python deploy/requirements-clients.lock
 	@sh deploy/make-venv.sh $(PYTHON) .venv-clients
 	@sh deploy/install.sh .venv-clients deploy/requirements-clients.lock
+	@touch $@
+
+$(STAMP)-deploy: $(BIN)/python deploy/requirements-deploy.lock
+	@sh deploy/make-venv.sh $(PYTHON) .venv-deploy
+	@sh deploy/install.sh .venv-deploy deploy/requirements-deploy.lock
 	@touch $@
 
 $(STAMP)-peers: $(BIN)/python deploy/requirements-peers.lock
@@ -68,6 +74,10 @@ soak: install-test
 	$(BIN)/python -m tests.soak.traffic
 	$(BIN)/python -m tests.soak.chaos
 
+image: install-test
+	@sh deploy/install-debian.sh mmdebstrap buildah podman runc uidmap netavark
+	$(BIN)/python -m tests.deploy.image
+
 format: $(STAMP)-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -76,4 +86,4 @@ lock: $(BIN)/python
 	@sh deploy/lock.sh $(BIN)/uv
 
 clean:
-	rm -rf .venv .venv-clients .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients .venv-deploy .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,3 +10,4 @@ compile pyproject.toml --extra ldap --group test --group check -c deploy/require
 compile --group installer -o deploy/requirements-installer.lock
 compile --group clients -o deploy/requirements-clients.lock
 compile --group peers -o deploy/requirements-peers.lock
+compile --group deploy -o deploy/requirements-deploy.lock

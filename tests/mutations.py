@@ -6,6 +6,7 @@ are missing in it.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,7 @@ from tests.factories.factors import begun, code_of, with_factor
 from tests.factories.people import PASSWORD, SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published, upload
 from tpi_site.kit import key_ring
+from tpi_site.services.support import bundles
 
 
 class World:
@@ -165,6 +167,11 @@ MUTATIONS: dict[str, Mutation] = {
         lambda world, actor: rewrapping.rewrap_all(actor=actor),
         "keys.rewrap",
         ADMINISTRATOR,
+    ),
+    "tpi_site.services.support.bundles.make": Mutation(
+        lambda world, actor: bundles.make(actor=actor, target=io.BytesIO()),
+        "support-bundle.make",
+        f"operator {ADMINISTRATOR}",
     ),
     "accounts.services.audit_export.export": Mutation(
         lambda world, actor: audit_export.export(actor=actor, form="csv"),

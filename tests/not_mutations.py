@@ -19,6 +19,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.sessions.note_password": "writes the evidence of what a view has checked",
     "accounts.services.sign_in_limits.note_program": "writes the evidence of a password that was checked",
     "accounts.services.sessions.note_sign_in": "writes the evidence of what Django does",
+    "tpi_site.services.doctor.examining.examine": "asks, and takes back what it tries out",
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",
     "accounts.services.token_scopes.checked_indexes": "asks",

@@ -14,9 +14,10 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the installation's system checks and its cards on the console's landing page."""
-        from tpi_site import checks, dashboard, directory_checks  # noqa: F401  importing the checks registers them
+        from tpi_site import checks, dashboard, directory_checks, figures  # noqa: F401  importing the checks registers them
 
         dashboard.register()
+        figures.register()
 
 
 class ConsoleConfig(AdminConfig):

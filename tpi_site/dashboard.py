@@ -6,6 +6,7 @@ import shutil
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django_q.models import Failure, OrmQ
 
 from tpi_site import health
@@ -25,7 +26,10 @@ def state_of_parts(request: HttpRequest) -> Card | None:
     """What ``/readyz`` says, part by part."""
     if not actor_of(request).sees_operation:
         return None
-    return Card("Health", lines=[_line(name, state) for name, state in health.parts().items()])
+    lines = [_line(name, state) for name, state in health.parts().items()]
+    if not actor_of(request).may_operate:
+        return Card("Health", lines=lines)
+    return Card("Health", lines=lines, link_label="Examine everything", link_url=reverse("doctor"))
 
 
 def _line(name: str, state: str) -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tests.mutations import MUTATIONS
 from tests.not_mutations import NOT_MUTATIONS
 
-PACKAGES = ("accounts.services", "indexapp.services", "webhooks.services")
+PACKAGES = ("accounts.services", "indexapp.services", "webhooks.services", "tpi_site.services")
 
 
 def _services_with_an_actor() -> Iterator[str]:

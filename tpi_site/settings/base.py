@@ -303,9 +303,10 @@ LOGGING = {
     "formatters": {"line": {"()": "tpi_site.kit.logs.JsonLines"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+        "recent": {"class": "tpi_site.kit.recent_lines.RecentLines", "formatter": "line", "filters": ["request_id"]},
     },
     "root": {
-        "handlers": ["stderr"],
+        "handlers": ["stderr", "recent"],
         "level": env.choice("TPI_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     },
     "loggers": {

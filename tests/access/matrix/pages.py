@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.access.matrix.who import EVERYBODY, INSIDE, READERS, SIGNED_IN
+from tests.access.matrix.who import EVERYBODY, INSIDE, OPERATES, READERS, SIGNED_IN
 
 PAGES = {
     "browse:home": EVERYBODY,
@@ -27,6 +27,8 @@ PAGES = {
     "account:recovery-codes": SIGNED_IN,
     "account:sessions": SIGNED_IN,
     "admin:index": INSIDE,
+    "doctor": OPERATES,
+    "support-bundle": OPERATES,
 }
 """Pages, which a browser session opens: who may see them by GET."""
 

@@ -108,6 +108,7 @@ def rest() -> dict[str, Row]:
             {"sink": "{sink}"},
         ),
         "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
+        "api:doctor": Row({"POST": (OPERATES, {})}),
         "api:user-left-behind": Row({"GET": (SEES_ALL, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(

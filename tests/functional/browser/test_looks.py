@@ -41,6 +41,8 @@ PAGES = {
     "tokens-empty": ("/account/tokens/", "outsider"),
     "token-new": ("/account/tokens/new/?index=main", "reader"),
     "sign-out": ("/account/sign-out/", "reader"),
+    "doctor": ("/admin/doctor/", "admin"),
+    "support-bundle": ("/admin/support-bundle/", "admin"),
     "refused": ("/main/project/acme-tool/", "outsider"),
     "not-found": ("/main/project/nothing/", "reader"),
     "nowhere": ("/no/where/at/all/", "reader"),
@@ -75,6 +77,18 @@ def test_a_form_with_errors_has_no_faults(visit: Visit, form: str) -> None:
         assert _overhang(page) <= 0
         assert _faults(page) == []
         keep_screenshot(page, f"errors-{form.replace('/', '-')}{theme}-{width}")
+
+
+def test_the_doctors_findings_have_no_faults(visit: Visit) -> None:
+    page = visit("/admin/doctor/", "admin")
+    page.get_by_role("button", name="Examine").click()
+
+    assert page.locator(".steps li").count() > 15
+    for theme, width in _CHECKED:
+        _dress(page, theme, width)
+        assert _overhang(page) <= 0
+        assert _faults(page) == []
+        keep_screenshot(page, f"findings-{theme}-{width}")
 
 
 def _dress(page: Page, theme: str, width: int) -> None:
