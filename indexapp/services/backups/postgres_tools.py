@@ -18,6 +18,13 @@ _OPTIONS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "
 _FIELDS = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
 
 
+def reached(connection: Any) -> dict[str, Any]:
+    """The settings of a connection's database with the one server that it has reached, where several may be named."""
+    connection.ensure_connection()
+    there = connection.connection.info
+    return {**connection.settings_dict, "HOST": there.host, "PORT": str(there.port)}
+
+
 def dump(database: Mapping[str, Any], snapshot: str, server: int, file: BinaryIO) -> None:
     """Write the database as the exported ``snapshot`` has it, in PostgreSQL's custom format."""
     require(program := "pg_dump", server)

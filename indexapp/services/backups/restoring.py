@@ -119,10 +119,12 @@ def _copy(place: Place, manifest: Manifest, done: Restored, report: Report) -> N
 def _put_database(place: Place, manifest: Manifest) -> None:
     part = manifest.part(packing.DATABASE)
     pieces = packing.unpacked(place.opened(part), part.packing)
-    connection.close()
     if connection.vendor == "postgresql":
-        postgres_tools.restore(connection.settings_dict, pieces)
+        server = postgres_tools.reached(connection)
+        connection.close()
+        postgres_tools.restore(server, pieces)
     else:
+        connection.close()
         _put_file(Path(str(connection.settings_dict["NAME"])), pieces)
 
 

@@ -29,7 +29,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.services import audit_keys
-from indexapp.services.backups import snapshots
+from indexapp.services.backups import postgres_tools, snapshots
 from tpi_site.kit.errors import Unavailable
 from tpi_site.lifeline import end_with
 
@@ -189,7 +189,7 @@ def _on_server(statement: str) -> None:
 
 
 def _address(name: str) -> str:
-    found = connection.settings_dict
+    found = postgres_tools.reached(connection)
     user, password, host = (quote(str(found.get(part) or ""), safe="") for part in ("USER", "PASSWORD", "HOST"))
     who = f"{user}:{password}@" if password else f"{user}@"
     port = f":{found['PORT']}" if found.get("PORT") else ""

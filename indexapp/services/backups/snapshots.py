@@ -162,7 +162,7 @@ class _PostgresSnapshot:
         self.version = own.pg_version // 10_000
 
     def dump(self, file: BinaryIO) -> None:
-        postgres_tools.dump(self._own.settings_dict, self._name, self.version, file)
+        postgres_tools.dump(postgres_tools.reached(self._own), self._name, self.version, file)
 
     def rows(self, statement: str) -> Iterator[tuple[Any, ...]]:
         with self._own.chunked_cursor() as cursor:
