@@ -19,14 +19,15 @@ from django.utils import timezone
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, AuditPending, AuditSink, DirectorySync, SignInMark, Token, VerifiedPassword
 from accounts.services import alarms, refusals
-from indexapp.models import Change, ReservedPrefix
+from indexapp.models import Change, ReservedPrefix, Trashed
+from indexapp.services import releases
 from tests import evidence
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
 from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.directories import map_group, silent_directory
-from tests.factories.people import make_service_account, make_team, make_token, make_user
+from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.publishing import give, make_index, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -47,6 +48,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
     """One of everything that belongs to somebody else, by the keyword that names it in an address."""
     theirs = make_index("theirs")
     file = published(theirs, build_wheel("secret", "9.9"))
+    releases.delete(actor=SYSTEM, release=published(theirs, build_wheel("secret", "9.8")).release)
     victim = make_user("victim")
     team = make_team("rivals", victim)
     program = make_service_account(team, "svc-rival")
@@ -72,6 +74,9 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
             "api:directory-report": DirectorySync.objects.create(directory=directory, moved_at=timezone.now()).pk,
             "api:drill": make_drill().pk,
             "api:prefix": ReservedPrefix.objects.create(prefix="rival", team=team, index=theirs).pk,
+            **dict.fromkeys(
+                ("api:trash-entry", "api:trash-entry-restore", "api:trash-entry-purge"), Trashed.objects.get().pk
+            ),
             "api:audit-entry": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
         },
     }
