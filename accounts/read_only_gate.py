@@ -22,10 +22,13 @@ _GO_ON = frozenset(
         "admin:accounts_readonlyperiod_do",
         "admin:login",
         "admin:logout",
+        "api:doctor",
         "api:read-only",
+        "doctor",
+        "support-bundle",
     }
 )
-"""Signing in and out, which reading needs, and the switch itself."""
+"""Signing in and out, which reading needs, the switch itself, and what operators look at when something is wrong."""
 
 
 class ReadOnlyMiddleware:

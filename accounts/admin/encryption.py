@@ -86,7 +86,7 @@ class EncryptionScreen(ReadOnlyScreen):
                 error = refusal.detail
             else:
                 return self._done(request, f"The job '{job}' wraps everything anew; this page shows how far it is.")
-        return self._page(request, "admin/keys_rotate.html", "Rotate keys", error=error)
+        return self._rendered(request, "admin/keys_rotate.html", "Rotate keys", error=error)
 
     def remove_view(self, request: HttpRequest) -> HttpResponse:
         """Ask which, then take an old key out of the ring."""
@@ -101,7 +101,7 @@ class EncryptionScreen(ReadOnlyScreen):
                 form.add_error(None, refusal.detail)
             else:
                 return self._done(request, f"The key '{form.cleaned_data['key']}' is removed.")
-        return self._page(request, "admin/keys_remove.html", "Remove key", form=form, keys=keys)
+        return self._rendered(request, "admin/keys_remove.html", "Remove key", form=form, keys=keys)
 
     def _not_yet(self, request: HttpRequest) -> HttpResponse | None:
         if not self.has_view_permission(request) or not self.has_instance_permission(request):
@@ -112,7 +112,7 @@ class EncryptionScreen(ReadOnlyScreen):
         self.message_user(request, sentence, messages.SUCCESS)
         return HttpResponseRedirect(self._list_url())
 
-    def _page(self, request: HttpRequest, template: str, title: str, **more: Any) -> HttpResponse:
+    def _rendered(self, request: HttpRequest, template: str, title: str, **more: Any) -> HttpResponse:
         request.current_app = self.admin_site.name
         context = {**self.admin_site.each_context(request), "title": title, "list_url": self._list_url(), **more}
         return TemplateResponse(request, template, context)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0011_switched_off_directories"),
+        ("accounts", "0012_key_events"),
     ]
 
     operations = [

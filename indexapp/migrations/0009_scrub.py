@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0007_blob_integrity"),
+        ("indexapp", "0008_blob_plain"),
     ]
 
     operations = [

@@ -95,20 +95,16 @@ def test_the_dashboards_panels_stand_side_by_side() -> None:
 
 
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)")
-COMING = {"backup", "restore", "drill", "read_only", "encrypt_plaintext", "migrate", "check"}
-"""Commands of Django, and those that other parts of this release bring."""
-
-
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.name)
 def test_runbooks_name_commands_files_and_settings_that_there_are(path: Path) -> None:
     text = path.read_text()
-    assert set(_COMMAND.findall(text)) - set(get_commands()) - COMING == set()
+    assert set(_COMMAND.findall(text)) - set(get_commands()) == set()
     for link in re.findall(r"\]\(([^)#:]+)", text):
         assert (path.parent / link).exists(), link
     for name in re.findall(r"\b(deploy/[\w./-]+\w)", text):
-        assert (ROOT / name).exists() or name in {"deploy/haproxy.cfg", "deploy/nginx.conf"}, name
+        assert (ROOT / name).exists(), name
     named = {name.removesuffix("_FILE") for name in re.findall(r"\b(TPI_[A-Z_]+)\b", text)}
-    assert named - set(env.declared) - {"TPI_READ_ONLY", "TPI_DATABASE_REPLICA_URL", "TPI_LEAVE_SECONDS"} == set()
+    assert named - set(env.declared) == set()
 
 
 def test_every_runbook_that_an_alert_leads_to_is_there() -> None:
