@@ -3,7 +3,7 @@
 First what no file needs is marked with the moment at which that was found; a claim takes the mark away.  Then what has been
 marked longer than the grace is looked at once more under its lock, and goes with its object.  Objects of which no row speaks
 (an upload that died, a row that was collected) go when they were put before the grace: putting them again makes them young.
-Several collections at once do each other no harm.  While a backup runs, no content that has a row is removed.
+Several collections at once do each other no harm.  While a backup runs, nothing is removed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def candidates(*, older_than: datetime) -> Iterator[Garbage]:
 
 def _collect(found: Garbage) -> bool:
     if not found.row:
-        return blobs.forget(found.object_name)
+        with transaction.atomic():  # a snapshot may name an object that its row has left for another since
+            return not leases.is_held() and blobs.forget(found.object_name)
     with transaction.atomic():
         blob = Blob.objects.filter(pk=found.row).first()
         if blob is None or leases.is_held():

@@ -169,9 +169,7 @@ def test_wrong_and_missing_keys_are_named(backed_up: tuple[Installation, Path], 
     two = one.heir(tmp_path / "two")
     other = base64.b64encode(bytes(range(32))).decode()
     (two.data / "keyring.json").write_text(json.dumps({"current": "b", "keys": {"b": other}}))
-    found = refused(two, to)
-    assert ("key-missing", own) in found
-    assert ("key-wrong", "naming") in found
+    assert refused(two, to) == [("key-missing", own)]
     swapped = {**ring, "keys": {own: other}}
     (two.data / "keyring.json").write_text(json.dumps(swapped))
     assert refused(two, to) == [("key-wrong", own)]

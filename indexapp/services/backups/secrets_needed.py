@@ -1,7 +1,7 @@
 """Which keys and secrets a backup needs, told so that they can be recognised and not be learnt.
 
 A key of the ring is 32 random bytes, so a plain digest tells nothing of it.  The other secrets may be somebody's words; their
-digests are made with the ring's naming key, which never changes.
+digests are made with a key of the ring.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.conf import settings
 
 from accounts.services import audit_keys
 from indexapp.domain.backup_manifest import Manifest
-from tpi_site.kit.key_ring import KeyRing, is_file, key_ring
+from tpi_site.kit.key_ring import KeyRing, key_ring
 
 _SHOWN = 16
 
@@ -25,14 +25,14 @@ def fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"tpi key fingerprint" + key).hexdigest()[:_SHOWN]
 
 
-def others(ring: KeyRing) -> dict[str, str]:
-    """Digests of the secrets beside the ring, by their settings."""
+def others(key: bytes) -> dict[str, str]:
+    """Digests, under a key of the ring, of the secrets beside it, by their settings."""
     secrets = {
         "TPI_SECRET_KEY": settings.SECRET_KEY,
         "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER,
         "TPI_AUDIT_KEY": str(audit_keys.public_key()),
     }
-    own = hmac.digest(ring.naming, b"tpi backup secrets", hashlib.sha256)
+    own = hmac.digest(key, b"tpi backup secrets", hashlib.sha256)
     return {name: hmac.new(own, value.encode(), hashlib.sha256).hexdigest()[:_SHOWN] for name, value in secrets.items()}
 
 
@@ -50,18 +50,18 @@ def missing(manifest: Manifest, *, without_others: bool = False) -> list[Missing
     if (path := _absent_ring()) is not None:  # asked for, it would be made
         return [Missing("key-missing", "TPI_KEYRING", f"there is no key ring at {path}: bring the installation's")]
     ring = key_ring()
-    found = [_of_ring(ring, key_id, digest) for key_id, digest in manifest.keys.items()]
-    if fingerprint(ring.naming) != manifest.naming:
-        found.append(Missing("key-wrong", "naming", "the ring's naming key is not the one that named the objects"))
-    elif not without_others:
-        here = others(ring)
+    wanted = [_of_ring(ring, key_id, digest) for key_id, digest in manifest.keys.items()]
+    found = [each for each in wanted if each is not None]
+    if not found and not without_others and manifest.mac_key in ring.keys:
+        here = others(ring.keys[manifest.mac_key])
         found += [_other(name) for name, digest in manifest.others.items() if here.get(name) != digest]
-    return [each for each in found if each is not None]
+    return found
 
 
 def _absent_ring() -> Path | None:
-    path = Path(settings.TPI_KEYRING.partition(":")[2])
-    return path if is_file() and not path.exists() else None
+    scheme, _, place = settings.TPI_KEYRING.partition(":")
+    path = Path(place.partition("?")[0])
+    return path if scheme == "file" and not path.exists() else None
 
 
 def _of_ring(ring: KeyRing, key_id: str, digest: str) -> Missing | None:

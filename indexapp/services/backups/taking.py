@@ -189,7 +189,7 @@ def _stated(snapshot: Snapshot) -> dict[str, Any]:
         "installation": audit_keys.public_key().name,
         "keys": {key_id: fingerprint(key) for key_id, key in ring.keys.items() if key_id in needed},
         "naming": fingerprint(ring.naming),
-        "others": others(ring),
+        "others": others(ring.keys[ring.current]),
         "mac_key": ring.current,
     }
 

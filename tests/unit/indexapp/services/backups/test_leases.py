@@ -2,20 +2,38 @@ from __future__ import annotations
 
 from datetime import timedelta
 from threading import Event
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from indexapp.models import Blob
+from indexapp.models import Backup, Blob
 from indexapp.services import garbage, projects
 from indexapp.services.backups import leases
-from indexapp.storage import BlobStorage, default_storage
+from indexapp.storage import BlobStorage, default_storage, forget_default
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
-from tests.factories.publishing import published
+from tests.factories.publishing import make_index, published
 from tests.threads import together
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+def test_what_a_row_has_left_stays_for_a_backup_that_names_it(cast: Cast, settings: Any) -> None:
+    """Published again where sealing was turned on meanwhile, a content has another object than the snapshot says."""
+    settings.TPI_ENCRYPT = False
+    forget_default()
+    plain = published(cast.index).blob.object_name
+    row = leases.begin("20261123T030133Z-c36d15", "file:///backups", "full")
+    settings.TPI_ENCRYPT = True
+    forget_default()
+    assert published(make_index("other")).blob.object_name != plain
+    in_days = timezone.now() + timedelta(days=2)
+    garbage.collect(older_than=in_days)
+    assert default_storage().exists(plain)
+    Backup.objects.filter(pk=row.pk).update(lease_until=None)
+    garbage.collect(older_than=in_days)
+    assert not default_storage().exists(plain)
 
 
 def test_a_backup_begins_when_removals_under_way_have_ended(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
