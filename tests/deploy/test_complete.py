@@ -95,6 +95,8 @@ def test_the_dashboards_panels_stand_side_by_side() -> None:
 
 
 _COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+
+
 @pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.name)
 def test_runbooks_name_commands_files_and_settings_that_there_are(path: Path) -> None:
     text = path.read_text()
