@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from accounts.services.keys import sealed_columns
-from tpi_site.kit.key_ring import KeyRingBroken, WrapBroken, key_ring
+from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway, WrapBroken, key_ring
 from tpi_site.services.doctor.findings import Verdict, failing, good, warning
 from tpi_site.services.doctor.places import storage_folder
 
@@ -23,8 +23,10 @@ def ring() -> Verdict:
         return failing(f"There is no key ring at {place}.", _RESTORE)
     try:
         found = key_ring()
+    except KeySourceAway as away:
+        return failing(away.detail, "Bring back what wraps the keys of the ring (TPI_KEYRING names it), or its network.")
     except KeyRingBroken as broken:
-        return failing(str(broken), _RESTORE)
+        return failing(broken.detail, _RESTORE)
     count = "1 key" if len(found.keys) == 1 else f"{len(found.keys)} keys"
     told = f"The key ring ({scheme}) opens: {count}, '{found.current}' is current."
     if scheme == "file" and (beside := _beside(Path(place))):

@@ -98,7 +98,7 @@ def _of_ring() -> Iterator[str]:
         return  # a look must not make one
     with suppress(KeyRingBroken):
         ring = key_ring()
-        for key in (*ring.keys.values(), ring.naming):
+        for key in (*ring.keys.values(), ring.naming, *ring.former):
             yield base64.b64encode(key).decode()
             yield base64.urlsafe_b64encode(key).decode()
             yield key.hex()
