@@ -21,23 +21,28 @@ from accounts.services import audit, audit_keys
 from accounts.services.keys.ring import users_of
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, NotFound, Unavailable
-from tpi_site.kit.key_ring import key_ring
+from tpi_site.kit.key_ring import KeyRing, KeySourceAway, key_ring
 
 _KEY = "TPI_KEYRING key "
 
 
 def _ours() -> dict[str, str]:
     """The fingerprints of this node's secrets by the settings that give them."""
-    ring = key_ring()
-    found = {
-        "TPI_SECRET_KEY": settings.SECRET_KEY.encode(),
-        "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER.encode(),
-        "TPI_KEYRING naming": ring.naming,
-        **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()},
-    }
+    ring = _ring()
+    found = {"TPI_SECRET_KEY": settings.SECRET_KEY.encode(), "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER.encode()}
+    if ring is not None:
+        found |= {"TPI_KEYRING naming": ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
     with suppress(Unavailable):  # which is told where somebody needs the key
         found["TPI_AUDIT_KEY"] = audit_keys.signing_key().private_bytes_raw()
     return {name: _fingerprint(name, secret) for name, secret in found.items() if secret}
+
+
+def _ring() -> KeyRing | None:
+    """None while what wraps its keys is away: a node starts without, and serves nothing sealed until it is back."""
+    try:
+        return key_ring()
+    except KeySourceAway:
+        return None
 
 
 def _fingerprint(name: str, secret: bytes) -> str:
@@ -47,7 +52,7 @@ def _fingerprint(name: str, secret: bytes) -> str:
 def require_same() -> None:
     """Refuse a node one of whose secrets is not that of the installation."""
     known = dict(SharedSecret.objects.values_list("name", "fingerprint"))
-    ours = _ours()
+    ours, has_ring = _ours(), _ring() is not None
     for name, fingerprint in known.items():
         if name in ours and not hmac.compare_digest(ours[name], fingerprint):
             raise Conflict(
@@ -55,7 +60,7 @@ def require_same() -> None:
                 f"the other nodes have, or run 'manage.py accept_secret \"{name}\"' if it was changed on purpose.",
                 code="secrets-differ",
             )
-        if name.startswith(_KEY) and name not in ours and (used := users_of(name.removeprefix(_KEY))):
+        if has_ring and name.startswith(_KEY) and name not in ours and (used := users_of(name.removeprefix(_KEY))):
             counts = ", ".join(f"{number} {words}" for words, number in used.items())
             raise Conflict(
                 f"This node's TPI_KEYRING lacks the key '{name.removeprefix(_KEY)}', which wraps {counts}; give it the ring "
@@ -74,7 +79,7 @@ def agree() -> None:
         SharedSecret.objects.bulk_create(
             [SharedSecret(name=name, fingerprint=ours[name]) for name in ours.keys() - known]
         )
-        gone = [name for name in known - ours.keys() if name.startswith(_KEY)]
+        gone = [name for name in known - ours.keys() if name.startswith(_KEY) and _ring() is not None]
         SharedSecret.objects.filter(name__in=gone).delete()
 
 

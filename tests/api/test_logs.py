@@ -62,7 +62,8 @@ def test_a_reader_of_one_project_gets_its_changes_alone(rest: AsPerson, cast: Ca
     assert {(row["index"], row["project"]) for row in rest("outsider").rows("changes/")} == {("main", "acme")}
 
 
-def test_a_new_project_does_not_show_the_past_of_its_name(rest: AsPerson, cast: Cast, busy: Index):
+def test_a_new_project_does_not_show_the_past_of_its_name(rest: AsPerson, cast: Cast, busy: Index, settings):
+    settings.TPI_TRASH_DAYS = 0
     administrator = rest("administrator")
     administrator.delete("indexes/main/projects/acme/")
     administrator.post("indexes/main/projects/", {"name": "acme"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import cycle
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import inside
+from tests.servers.cluster import shared_secrets
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
@@ -22,12 +22,10 @@ pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("two nodes")]
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[TpiServer]]:
     """Two nodes with the secrets that nodes share."""
     folder: Path = tmp_path_factory.mktemp("shared")
-    settings = {
+    settings = shared_secrets() | {
         "TPI_DATABASE_URL": f"sqlite:///{folder / 'tpi.sqlite3'}",
         "TPI_STORAGE_URL": f"file://{folder / 'files'}",
         "TPI_KEYRING": f"file:{folder / 'keyring.json'}",
-        "TPI_SECRET_KEY": secrets.token_urlsafe(48),
-        "TPI_TOKEN_PEPPER": secrets.token_urlsafe(48),
         "TPI_SIGN_IN_FAILURES": "6",
         "TPI_API_RATE": "100/hour",
         "TPI_WORKERS": "2",

@@ -14,7 +14,7 @@ def forget() -> None:
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
-    from tpi_site.kit import read_only
+    from tpi_site.kit import read_only, recent_lines
 
     read_only.remember(None, float("inf"))  # nobody switches it behind a test's back
     for cache in caches.all(initialized_only=True):
@@ -31,6 +31,7 @@ def forget() -> None:
         gate,
         index_map,
         project_pages,
+        recent_lines,
         root_lists,
         suspicions,
         watermarks,

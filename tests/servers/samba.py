@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,9 @@ from tests.servers.certificates import Authority, ServerCertificate
 from tests.servers.ports import ClaimedAddress
 from tests.servers.samba_accounts import Accounts
 from tests.servers.samba_process import PORTS, DomainController
+
+_IDLE_SECONDS = 300
+"""Samba closes a connection that nobody has used for a quarter of an hour."""
 
 
 class Samba(Accounts):
@@ -41,6 +45,7 @@ class Samba(Accounts):
             folder=self._folder, address=address, ca_file=self.ca_file, caretaker=self._caretaker
         )
         self._connection: LDAPObject | None = None
+        self._used_at = 0.0
         self._log_begin = 0
         self._is_changed = False
         self.uri_ldap = f"ldap://{address}"
@@ -114,8 +119,10 @@ class Samba(Accounts):
         return self._reader()
 
     def _reader(self) -> LDAPObject:
-        if self._connection is None:
+        now = time.monotonic()
+        if self._connection is None or now - self._used_at > _IDLE_SECONDS:
             self._connection = self._controller.signed_in()
+        self._used_at = now
         return self._connection
 
     def _start(self, certificate: ServerCertificate) -> None:

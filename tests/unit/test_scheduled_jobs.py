@@ -20,11 +20,13 @@ from accounts.domain.actors import internal
 from accounts.models import AuditSink, Token, TokenKind, User
 from accounts.services import audit, audit_keys, audit_verification, sessions
 from accounts.services.directories import removal
-from indexapp.models import Blob, File
+from indexapp.models import Blob, File, Trashed
+from indexapp.services import projects
 from tests import evidence
+from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
-from tests.factories.people import make_token, make_user
+from tests.factories.people import SYSTEM, make_token, make_user
 from tests.factories.publishing import make_index, published
 from tests.threads import together
 from tpi_site.kit import schedules
@@ -32,7 +34,14 @@ from tpi_site.kit import schedules
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 _JOBS = sorted(schedules.declared())
-_MOMENTS = {"accounts.AuditSink", "accounts.Directory", "accounts.Alarm", "accounts.DirectorySync", "django_q.Schedule"}
+_MOMENTS = {
+    "accounts.AuditSink",
+    "accounts.Directory",
+    "accounts.Alarm",
+    "accounts.DirectorySync",
+    "django_q.Schedule",
+    "indexapp.ScrubCount",
+}
 """Tables whose rows say when something was looked at last, and how often."""
 
 
@@ -40,6 +49,8 @@ def _something_for_each_job() -> None:
     """Sessions and tokens that are over, a directory that goes, entries that wait, and bytes that nothing needs."""
     cast = Cast(make_index("main", is_default=True))
     published(cast.index)
+    projects.delete(actor=SYSTEM, project=published(cast.index, build_wheel("gone")).project)
+    Trashed.objects.update(deleted_at=timezone.now() - timedelta(days=30))
     person = make_user("nina")
     sessions.begin(user=person, address="", browser="")
     past = timezone.now() - timedelta(days=30)
@@ -94,8 +105,8 @@ def test_two_at_once_do_together_what_one_does(name: str) -> None:
 
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)")
-_IDLE = {"ask directories", "sync directories"}
-"""Jobs that find nothing to write here: there is no directory that answers."""
+_IDLE = {"ask directories", "sync directories", "seal what lies plain", "watch disks", "watch the key source"}
+"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away."""
 
 
 def _kill_after(job: Any, writes: int) -> bool:

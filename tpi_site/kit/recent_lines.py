@@ -21,6 +21,11 @@ class RecentLines(logging.Handler):
             self.handleError(record)
 
 
+def forget_all() -> None:
+    """Empty the memory."""
+    _lines.clear()
+
+
 def recent_lines() -> list[str]:
     """The lines, the oldest first."""
     return list(_lines)

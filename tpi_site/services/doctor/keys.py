@@ -24,7 +24,9 @@ def ring() -> Verdict:
     try:
         found = key_ring()
     except KeySourceAway as away:
-        return failing(away.detail, "Bring back what wraps the keys of the ring (TPI_KEYRING names it), or its network.")
+        return failing(
+            away.detail, "Bring back what wraps the keys of the ring (TPI_KEYRING names it), or its network."
+        )
     except KeyRingBroken as broken:
         return failing(broken.detail, _RESTORE)
     count = "1 key" if len(found.keys) == 1 else f"{len(found.keys)} keys"

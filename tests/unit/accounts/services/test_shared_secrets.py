@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from tpi_site.kit import key_ring
 from tpi_site.kit.errors import Conflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture(autouse=True)
+def _ring(settings: Any, tmp_path: Path) -> None:
+    """A ring of its own: tests in other processes add keys to the common one."""
+    settings.TPI_KEYRING = f"file:{tmp_path / 'keyring.json'}"
 
 
 def test_a_node_with_the_same_secrets_starts_again_and_again() -> None:

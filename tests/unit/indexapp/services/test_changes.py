@@ -82,4 +82,9 @@ def test_the_stored_kinds_never_change() -> None:
         "file-deleted",
         "file-damaged",
         "file-repaired",
+        "project-restored",
+        "release-restored",
+        "file-restored",
+        "trash-purged",
+        "installation-restored",
     }

@@ -19,6 +19,12 @@ from tests.threads import together
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.fixture(autouse=True)
+def _no_trash(settings: Any) -> None:
+    """What is deleted is gone at once."""
+    settings.TPI_TRASH_DAYS = 0
+
+
 def test_what_a_row_has_left_stays_for_a_backup_that_names_it(cast: Cast, settings: Any) -> None:
     """Published again where sealing was turned on meanwhile, a content has another object than the snapshot says."""
     settings.TPI_ENCRYPT = False

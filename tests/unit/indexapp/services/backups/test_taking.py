@@ -31,6 +31,13 @@ from tpi_site.kit.errors import Conflict, Invalid, NotFound, Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
+
+@pytest.fixture(autouse=True)
+def _no_trash(settings: Any) -> None:
+    """What is deleted is gone at once."""
+    settings.TPI_TRASH_DAYS = 0
+
+
 NOISE = random.Random(3).randbytes(300_000)
 """What no compression changes."""
 
