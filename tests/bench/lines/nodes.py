@@ -14,6 +14,7 @@ from tests.bench.load import drive, get, race
 from tests.bench.table import Line, Table, Target, rate
 from tests.servers.cluster import shared_secrets
 from tests.servers.haproxy import HAProxy
+from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres
 from tests.servers.redis import Redis
 
@@ -56,7 +57,7 @@ def measure_two_nodes(table: Table, effort: Effort, folder: Path, shape: Shape) 
         ]
         pages = [get(f"/simple/{shape.name(each)}/", authorization=first.authorization) for each in range(100)]
         ports = [node.port for node in nodes]
-        with nodes[0], nodes[1], HAProxy(ports) as both, HAProxy(ports[:1]) as alone:
+        with nodes[0], nodes[1], HAProxy(ports) as both, HAProxy([ports[0], free_port()]) as alone:
             for node in nodes:
                 node.settle()
                 drive(node, pages)
