@@ -104,7 +104,7 @@ class Command(BaseCommand):
             found = {"code": problem.code, "subject": problem.subject, "sentence": problem.sentence}
             self.stdout.write(json.dumps(found) if as_json else str(problem))
         raise CommandError(
-            f"The backup {manifest.name} was not restored, and nothing was changed: {len(refusal.problems)} things are wrong.",
+            f"The backup {manifest.name} was not restored, and nothing was changed: {refusal.count}.",
             returncode=2,
         )
 

@@ -44,8 +44,13 @@ class RestoreRefused(Conflict):
 
     def __init__(self, problems: list[Problem]) -> None:
         shown = "; ".join(str(each) for each in problems[:_SHOWN])
-        super().__init__(f"Nothing was changed. {len(problems)} things are wrong: {shown}.", code="restore-refused")
         self.problems = problems
+        super().__init__(f"Nothing was changed. {self.count}: {shown}.", code="restore-refused")
+
+    @property
+    def count(self) -> str:
+        """How many reasons there are, as a sentence without its end."""
+        return "1 thing is wrong" if len(self.problems) == 1 else f"{len(self.problems)} things are wrong"
 
 
 @dataclass(slots=True)
