@@ -74,6 +74,12 @@ def remember(known: str | None, seconds: float) -> None:
     _known, _until = known, time.monotonic() + seconds
 
 
+def wait_until_known() -> None:
+    """Return when every process of every node has asked anew: who switched the mode can rely on it from then on."""
+    time.sleep(_REMEMBERED)
+    look()
+
+
 def require_off() -> None:
     """Refuse a change while the mode is on, but for what is said to go on."""
     reason = why()

@@ -13,7 +13,7 @@ from tpi_site.kit.errors import Refusal
 
 
 class Command(BaseCommand):
-    """Holds for all nodes that share the database, within a second."""
+    """Returns when all nodes that share the database know, so that the next command can rely on it."""
 
     help = "Switch read-only mode on or off, or tell whether it is on."
 
@@ -30,5 +30,6 @@ class Command(BaseCommand):
                 switch.turn_off(actor=actor)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        read_only.look()
+        if options["state"] != "status":
+            read_only.wait_until_known()
         self.stdout.write("Read-only mode is off." if read_only.why() is None else read_only.banner())
