@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -23,7 +23,13 @@ def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
 def fill(folder: Path, *, leaving: int = 0) -> Path:
     """A file that takes all that is free but ``leaving`` bytes."""
     path = folder / "ballast"
-    state = os.statvfs(folder)
     with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, state.f_bavail * state.f_frsize - leaving)
+        while (room := _room(folder, leaving)) > 0:
+            with suppress(OSError):  # somebody took some of it meanwhile
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
     return path
+
+
+def _room(folder: Path, leaving: int) -> int:
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize - leaving
