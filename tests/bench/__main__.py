@@ -143,14 +143,15 @@ def rotating(table: Table, scale: Scale, folder: Path) -> None:
 
 
 def sealing(table: Table, scale: Scale, folder: Path) -> None:
-    """Sealed bytes beside plain ones."""
-    index = Installation(folder, "sealed", SMALL)
+    """Sealed bytes beside plain ones; the server has all processors, as it opens on one what it sends on another."""
+    index = Installation(folder, "sealed", SMALL, pinned=False)
     wheels_of_both = encryption.Sealed(index, folder / "giants", scale.giant)
     with index.server:
         index.server.settle()
         wheels_of_both.publish_sealed()
         wheels_of_both.measure_downloads(table, scale.effort)
-    plain, names = Installation(folder, "plain", SMALL, TPI_ENCRYPT="off"), [SMALL.name(number) for number in range(40)]
+    plain = Installation(folder, "plain", SMALL, pinned=False, TPI_ENCRYPT="off")
+    names = [SMALL.name(number) for number in range(40)]
     with index.server, plain.server:
         plain.server.settle()
         encryption.measure_uploads(table, scale.effort, Uploads(index, names), Uploads(plain, names))
