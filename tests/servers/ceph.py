@@ -59,7 +59,7 @@ mon data avail crit = 1
 host = localhost
 osd data = {folder}/osd
 osd objectstore = memstore
-memstore device bytes = 1073741824
+memstore device bytes = {room}
 osd memory target = 939524096
 public addr = 127.0.0.1
 cluster addr = 127.0.0.1
@@ -74,9 +74,10 @@ rgw zone root pool = .rgw.root
 
 
 class Ceph:
-    """A context manager; the server runs inside."""
+    """A context manager; the server runs inside, and takes nothing more when it holds ``gigabytes``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gigabytes: int = 1) -> None:
+        self._room = gigabytes * 2**30
         self._folder = Path(tempfile.mkdtemp(prefix="tpi-ceph-"))
         self._caretaker = Caretaker()
         self._caretaker.folder(self._folder)
@@ -183,7 +184,9 @@ class Ceph:
 
     def _make_cluster(self) -> None:
         fsid, mon_port = uuid.uuid4(), free_port()
-        text = _CONFIGURATION.format(fsid=fsid, mon_port=mon_port, folder=self._folder, port=self._port)
+        text = _CONFIGURATION.format(
+            fsid=fsid, mon_port=mon_port, folder=self._folder, port=self._port, room=self._room
+        )
         (self._folder / "ceph.conf").write_text(text)
         monitors = f"{self._folder}/monmap"
         place = f"[v1:{LOOPBACK}:{mon_port}]"

@@ -48,6 +48,8 @@ _SETTINGS = {
 }
 _EXPECTED = {200, 502, 503, 504, 507}
 """502 and 504 are HAProxy's words for a node that died with the request in its hands."""
+_ROOM = 8
+"""GiB of the S3 server, which are taken as they are needed; an hour of uploads has some four."""
 _AT_ONCE = 200
 """Projects of one install command."""
 
@@ -65,7 +67,7 @@ class Site:
         with self._stack as stack:
             self.folder = Path(tempfile.mkdtemp(prefix="tpi-chaos-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self.ceph = stack.enter_context(Ceph())
+            self.ceph = stack.enter_context(Ceph(gigabytes=_ROOM))
             bucket = self.ceph.address(self.ceph.bucket(), connect_timeout="2", read_timeout="5")
             settings = _SETTINGS | {"TPI_STORAGE_URL": bucket}
             self.cluster = stack.enter_context(Cluster(settings=settings, standby=True, disk_megabytes=160))
