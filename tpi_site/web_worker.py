@@ -91,32 +91,41 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
 
     def _await_head(self, conn: Connection) -> None:
-        self._is_pending(conn)
-        conn.sock.setblocking(False)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def _is_pending(self, conn: Connection) -> None:
         patience = settings.TPI_HEAD_TIMEOUT if self.alive else min(settings.TPI_HEAD_TIMEOUT, STOP_KEEPALIVE_LINGER)
         conn.timeout = time.monotonic() + patience
+        conn.sock.setblocking(False)
         self.pending_conns.append(conn)
-
-    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """A further request begins; its head has as much time as that of a first one."""
-        self.keepalived_conns.remove(conn)
-        self._is_pending(conn)
-        self.poller.modify(client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-        self.on_pending_socket_readable(conn, client)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
         """A piece of a head has come: a request is served when that is all of it."""
         piece = conn.receive()
-        if piece == b"":
-            self.pending_conns.remove(conn)
-            self._forget(conn)
-        elif piece and conn.is_head_whole(piece):
-            self.pending_conns.remove(conn)
+        if piece is None or (piece and not conn.is_head_whole(piece)):
+            return
+        self.pending_conns.remove(conn)
+        if piece:
             self.poller.unregister(client)
             self._serve(conn)
+        else:
+            self._forget(conn)
+
+    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
+        """A further request begins; if its head is not here yet, it has as much time as that of a first one."""
+        piece = conn.receive()
+        if piece is None:
+            return
+        self.keepalived_conns.remove(conn)
+        if piece:
+            self.poller.unregister(client)
+            self._begin(conn, piece)
+        else:
+            self._forget(conn)
+
+    def _begin(self, conn: Connection, piece: bytes) -> None:
+        if conn.is_head_whole(piece):
+            self._serve(conn)
+        else:
+            self._await_head(conn)
 
     def _serve(self, conn: Connection) -> None:
         """Give the request to a thread; the parser goes on with what has come already."""
@@ -141,10 +150,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             self._part(conn)
         elif more := conn.parser.unreader.take_buffered():
             # The next request, sent before this one was answered.  It no longer makes the socket readable.
-            if conn.is_head_whole(more):
-                self._serve(conn)
-            else:
-                self._await_head(conn)
+            self._begin(conn, more)
         else:
             super().finish_request(conn, fs)
 
