@@ -3,9 +3,8 @@
 The stock worker gives a new connection to a thread at once, which waits five seconds for the first byte and for ever for
 the rest of the head; as many silent or slow clients as there are threads (browsers connect before they need to) make the
 process deaf.  It closes a connection in the thread that accepts the next ones, and waits there two seconds for a client that
-does not close its end.  Here one thread, which never waits for any of them, collects the heads of all connections and sees
-them off; a request takes a thread of the pool when its head is whole.  How slow its body may be is said in
-:mod:`tpi_site.kit.bodies`.
+does not close its end.  Here threads take what has come and wait for nothing: one thread collects the heads that come in
+pieces, and sees off who was answered.  How slow a body may be is said in :mod:`tpi_site.kit.bodies`.
 
 The stock worker also keeps its listening socket until the last request has ended.  When its master was killed, the next one
 could then not bind for as long as one slow upload lasts, and who connects meanwhile would wait in a queue that nobody serves.
@@ -34,6 +33,8 @@ _PIECE = 8192
 _END = b"\r\n\r\n"
 _PARTING_SECONDS = 2.0
 _PARTING_BYTES = 64 * 1024
+_MORE = object()
+"""What a thread says that has received a part of a head."""
 _NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 
 
@@ -43,6 +44,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn is untyped
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.head = bytearray()
+        self.is_whole = False
         self.ignored = 0
 
     def receive(self) -> bytes | None:
@@ -58,7 +60,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn is untyped
         """Whether ``piece``, which follows what came before, ends the head or makes it too long."""
         start = max(0, len(self.head) - len(_END) + 1)
         self.head += piece
-        return self.head.find(_END, start) >= 0 or len(self.head) > _HEAD_BYTES
+        self.is_whole = self.head.find(_END, start) >= 0 or len(self.head) > _HEAD_BYTES
+        return self.is_whole
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
@@ -98,59 +101,53 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """A piece of a head has come: a request is served when that is all of it."""
-        piece = conn.receive()
+        """Let a thread receive the first piece, which nearly always is the whole head; what follows is collected here.
+
+        Were all first pieces received here, requests would wait for this one thread when the others keep it from running.
+        """
+        piece = conn.receive() if conn.head else b""
         if piece is None or (piece and not conn.is_head_whole(piece)):
             return
         self.pending_conns.remove(conn)
-        if piece:
+        if piece or not conn.head:
             self.poller.unregister(client)
-            self._serve(conn)
+            self.enqueue_req(conn)
         else:
             self._forget(conn)
-
-    def on_client_socket_readable(self, conn: Connection, client: socket.socket) -> None:
-        """A further request begins; if its head is not here yet, it has as much time as that of a first one."""
-        piece = conn.receive()
-        if piece is None:
-            return
-        self.keepalived_conns.remove(conn)
-        if piece:
-            self.poller.unregister(client)
-            self._begin(conn, piece)
-        else:
-            self._forget(conn)
-
-    def _begin(self, conn: Connection, piece: bytes) -> None:
-        if conn.is_head_whole(piece):
-            self._serve(conn)
-        else:
-            self._await_head(conn)
-
-    def _serve(self, conn: Connection) -> None:
-        """Give the request to a thread; the parser goes on with what has come already."""
-        conn.init()
-        conn.data_ready = True
-        conn.parser.unreader.unread(bytes(conn.head))
-        self.enqueue_req(conn)
 
     def handle(self, conn: Connection) -> Any:
-        """As the base class; a head without an end is not waited for."""
-        too_long = _END not in conn.head
-        conn.head.clear()
-        if not too_long:
-            return super().handle(conn)
-        conn.sock.setblocking(True)
-        self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head is too long"))
-        return False
+        """As the base class, if the head is here; the parser goes on with what has come already.  Waits for nothing else."""
+        if conn.is_whole:
+            came, conn.is_whole = bytes(conn.head), False
+            conn.head.clear()
+        else:
+            piece = conn.receive()
+            if not piece:
+                return False if piece == b"" else _MORE
+            if _END not in piece:
+                conn.head += piece
+                return _MORE
+            came = piece
+        conn.init()
+        if _END not in came:
+            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("the head is too long"))
+            return False
+        conn.data_ready = True
+        conn.parser.unreader.unread(came)
+        return super().handle(conn)
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """As the base class, without waiting for anybody: the last goodbye takes its time in the poller."""
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self._part(conn)
+        elif fs.result() is _MORE:
+            self._await_head(conn)
         elif more := conn.parser.unreader.take_buffered():
             # The next request, sent before this one was answered.  It no longer makes the socket readable.
-            self._begin(conn, more)
+            if conn.is_head_whole(more):
+                self.enqueue_req(conn)
+            else:
+                self._await_head(conn)
         else:
             super().finish_request(conn, fs)
 
