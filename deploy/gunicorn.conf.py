@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ wsgi_app = "tpi_site.wsgi:application"
 worker_class = "tpi_site.web_worker.WebWorker"
 workers = settings.TPI_WORKERS
 threads = settings.TPI_THREADS
-worker_connections = 1000
+# A worker that may not open any more files cannot accept, and ends; some are left for the database, packages and pages.
+worker_connections = min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 preload_app = True
 keepalive = 30
 graceful_timeout = settings.TPI_DRAIN_SECONDS

@@ -20,11 +20,12 @@ from tests.bench.processes import PYTHON, ROOT, cpu_seconds
 
 @dataclass(frozen=True)
 class Run:
-    """What one server did: answers and MB a second, and its CPU microseconds for an answer."""
+    """What one server did: answers and MB a second, and its CPU microseconds for an answer; the load generator's for one."""
 
     rate: float
     megabytes: float
     cpu: float
+    client_cpu: float = 0.0
 
 
 class Listener(Protocol):
@@ -114,7 +115,9 @@ def _judged(server: Listener, result: dict[str, Any], used: float, expect: int) 
     if odd:
         raise UnexpectedAnswerError(f"{server.name} answered {odd}, for example:\n{result['unhappy']}")
     answered, seconds = result["answered"], result["seconds"]
-    return Run(answered / seconds, result["received"] / seconds / 1e6, used / answered * 1e6)
+    return Run(
+        answered / seconds, result["received"] / seconds / 1e6, used / answered * 1e6, result["used"] / answered * 1e6
+    )
 
 
 def get(

@@ -165,6 +165,7 @@ class Load:
     def __init__(self, side: Side, plan: Plan) -> None:
         self.tally = Tally()
         self.elapsed = 0.0
+        self.used = 0.0
         self._selector = selectors.DefaultSelector()
         requests = iter(side.requests) if plan.seconds is None else cycle(side.requests)
         self._connections = [
@@ -173,7 +174,7 @@ class Load:
 
     def run(self, seconds: float | None) -> None:
         """Send for so long, or all there is, and wait for the answers to what was sent."""
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         until = None if seconds is None else started + seconds
         busy = sum(_begin(connection, until) for connection in self._connections)
         while busy:
@@ -187,6 +188,7 @@ class Load:
                 if events & selectors.EVENT_READ and connection.receive():
                     busy -= not _begin(connection, until)
         self.elapsed += time.perf_counter() - started
+        self.used += time.process_time() - used
 
     def close(self) -> None:
         """Close the connections."""
@@ -201,6 +203,7 @@ class Load:
             "answered": tally.answered,
             "received": tally.received,
             "seconds": self.elapsed,
+            "used": self.used,
             "statuses": dict(tally.statuses),
             "unhappy": tally.unhappy,
         }

@@ -69,6 +69,11 @@ class Daemon:
         self._caretaker.process(self._process.pid)
         self.wait_for(self.answers)
 
+    @property
+    def pids(self) -> list[int]:
+        """Its process and all that it has started."""
+        return [self._process.pid, *processes.descendants(self._process.pid)] if self._process is not None else []
+
     def wait_for(self, is_so: Callable[[], bool]) -> None:
         """Return as soon as ``is_so()``; fails with the log when it takes too long, or when the program has ended."""
 

@@ -27,13 +27,18 @@ def rendered(changes: Mapping[str, str], path: Path = CONFIGURATION) -> str:
 
 
 class HAProxy(Daemon):
-    """``url`` is where clients come; ``ports`` are those of the nodes, which it calls ``node0``, ``node1``, …"""
+    """``url`` is where clients come; ``ports`` are those of the nodes, which it calls ``node0``, ``node1``, …
+
+    ``allowed`` is how many requests one address may send in ten seconds, if not as many as is shipped: all clients of a test
+    are one address.
+    """
 
     name = "haproxy"
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], *, allowed: int | None = None) -> None:
         super().__init__()
         self.ports = list(ports)
+        self.allowed = allowed
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
 
@@ -46,6 +51,8 @@ class HAProxy(Daemon):
             ":443 ssl crt /etc/haproxy/tpi.pem alpn h2,http/1.1": f"{LOOPBACK}:{self.port}",
             "inter 1s": "inter 300ms",
         }
+        if self.allowed is not None:
+            here["sc_http_req_rate(0) gt 5000"] = f"sc_http_req_rate(0) gt {self.allowed}"
         path.write_text(rendered(here | nodes))
         return [program("haproxy"), "-db", "-f", str(path)]
 

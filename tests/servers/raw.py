@@ -35,7 +35,7 @@ def exchange(port: int, request: bytes, *, half_close: bool = False, timeout: fl
                 connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the server has answered and closed; its answer is still to be read
-        return _read(connection)
+        return answer_on(connection)
 
 
 def abandon(port: int, request: bytes) -> None:
@@ -45,7 +45,8 @@ def abandon(port: int, request: bytes) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _read(connection: socket.socket) -> RawAnswer:
+def answer_on(connection: socket.socket) -> RawAnswer:
+    """The next answer, where no other follows it at once."""
     answer = http.client.HTTPResponse(connection)
     try:
         answer.begin()

@@ -123,12 +123,15 @@ def database(name: str, default: str) -> dict[str, Any]:
     try:
         return read_database(_raw(name, default) or default)
     except ValueError:  # dj_database_url's own errors are ValueErrors too; the value is not shown, it holds a password
-        problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address."))
+        problems.append(Problem(name, "the value must be a sqlite:// or postgres:// address, without a pool."))
         return fallback
 
 
 def read_database(value: str) -> dict[str, Any]:
-    """A database address as :func:`database` takes it; raises ValueError."""
+    """A database address as :func:`database` takes it; raises ValueError.
+
+    Django's pool is refused; docs/high-availability.md says why connections that threads keep are better.
+    """
     value, servers = _servers(value)
     found: dict[str, Any] = dict(dj_database_url.parse(value, conn_max_age=None, conn_health_checks=True))
     if found["ENGINE"] == "django.db.backends.postgresql":
@@ -137,6 +140,8 @@ def read_database(value: str) -> dict[str, Any]:
             found |= servers
             found["OPTIONS"].setdefault("target_session_attrs", "read-write")
     elif found["ENGINE"] != "django.db.backends.sqlite3" or servers:
+        raise ValueError
+    if "pool" in found.get("OPTIONS", {}):
         raise ValueError
     return found
 

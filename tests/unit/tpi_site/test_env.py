@@ -168,6 +168,7 @@ def test_a_server_that_falls_silent_is_given_up(monkeypatch: pytest.MonkeyPatch)
         "postgres://u:secret@a:1,b:port/d",
         "postgres://u:secret@a,/d",
         "mysql://u:secret@a,b/d",
+        "postgres://u:secret@h/d?pool=true",
     ],
 )
 def test_what_is_no_database_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
