@@ -136,4 +136,4 @@ def _migrated(place: Path) -> None:
     with Postgres() as server, tempfile.TemporaryDirectory(prefix="tpi-migrating-") as folder:
         templates.migrate({"TPI_DATA_DIR": folder, "TPI_DATABASE_URL": server.url})
         server.stop()
-        shutil.move(server.folder / "data", place)
+        subprocess.run(["cp", "--archive", server.folder / "data", place], check=True)  # with its owner
