@@ -9,7 +9,7 @@ APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core 
 	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind \
 	ceph-mon ceph-osd radosgw ceph-common \
 	prometheus systemd
-PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: serve test check bench image format lock clean install install-test soak translations
 

@@ -19,7 +19,7 @@ from tests.plugins import process_memory, run_folder
 from tests.plugins.append_only import _emptying_passes_triggers  # noqa: F401  a fixture
 from tests.wsgi_client import WsgiClient
 
-pytest_plugins = ["tests.servers.directories"]
+pytest_plugins = ["tests.servers.directories", "tests.plugins.order"]
 
 hypothesis.settings.register_profile("tpi", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 hypothesis.settings.load_profile("tpi")

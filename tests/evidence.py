@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 def files() -> dict[str, bytes]:
     """Every file in the storage's folder, by its path."""
     root = Path(unquote(urlsplit(settings.TPI_STORAGE_URL).path))
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    paths = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def state() -> dict[str, Any]:

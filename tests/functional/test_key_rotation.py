@@ -107,7 +107,7 @@ def test_a_rotation_that_is_killed_half_way_is_finished(server: TpiServer) -> No
 
 
 def test_so_it_is_on_postgresql() -> None:
-    with Postgres() as database, TpiServer(settings={"TPI_DATABASE_URL": database.url}) as server:
+    with Postgres(migrated=True) as database, TpiServer(settings={"TPI_DATABASE_URL": database.url}) as server:
         require_finished_after_a_kill(server, 10_000)
 
 

@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("lifecycle")]
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[TpiServer]:
-    """One that only these tests use, because they end its processes."""
-    with TpiServer() as server:
+    """One that only these tests use, because they end its processes; its first start has nothing to begin with."""
+    with TpiServer(from_nothing=True) as server:
         yield server
 
 

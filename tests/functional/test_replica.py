@@ -25,7 +25,7 @@ def test_pages_come_from_a_standby_that_has_them(tmp_path: Path) -> None:
         (path,) = build(tmp_path, name, f"1.{next(versions)}", kinds="wheel").files
         assert session.upload(Built(path.name, path.read_bytes())).status == 200
 
-    with Postgres() as primary, Postgres(of=primary) as standby:
+    with Postgres(migrated=True) as primary, Postgres(of=primary) as standby:
         settings = {"TPI_DATABASE_URL": primary.url, "TPI_DATABASE_REPLICA_URL": standby.url, "TPI_WORKERS": "1"}
         with (
             TpiServer(settings=settings) as node,

@@ -31,7 +31,8 @@ _PASSWORD = "a long enough password"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with Cluster(settings={"TPI_JOB_LEASE_SECONDS": "4", "TPI_DRAIN_SECONDS": "2"}) as cluster:
+    settings = {"TPI_JOB_LEASE_SECONDS": "4", "TPI_DRAIN_SECONDS": "2"}
+    with Cluster(settings=settings, from_nothing=True) as cluster:
         yield cluster
 
 

@@ -7,6 +7,7 @@ Gives the run a folder and settings of its own, whatever the shell has set, and 
 from __future__ import annotations
 
 import os
+import sys
 
 from tests.plugins import postgresql, run_folder
 
@@ -15,6 +16,7 @@ def _prepare() -> None:
     for name in [name for name in os.environ if name.startswith("TPI_") and not name.startswith("TPI_TEST_")]:
         del os.environ[name]
     folder = run_folder.begin()
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(run_folder.place()))  # of tmp_path
     os.environ["TPI_DATA_DIR"] = str(folder / "data")
     (folder / "data" / "static").mkdir(parents=True)  # where the first start of an installation collects static files
     database = os.environ.get("TPI_TEST_DATABASE", "sqlite")
@@ -23,6 +25,10 @@ def _prepare() -> None:
     elif database != "sqlite":
         raise RuntimeError("TPI_TEST_DATABASE is either sqlite or postgresql.")
 
+
+# Each process of a run reads all 470 test modules, which pytest rewrites: half of the time until the first test.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _prepare()

@@ -42,21 +42,30 @@ def shared_secrets() -> dict[str, str]:
 
 
 class Cluster:
-    """A context manager; ``settings`` are further variables of both nodes."""
+    """A context manager; ``settings`` are further variables of both nodes.
+
+    ``from_nothing`` lets the nodes' first start migrate an empty database.
+    """
 
     def __init__(
-        self, *, settings: Mapping[str, str] | None = None, standby: bool = False, disk_megabytes: int = 0
+        self,
+        *,
+        settings: Mapping[str, str] | None = None,
+        standby: bool = False,
+        disk_megabytes: int = 0,
+        from_nothing: bool = False,
     ) -> None:
         self._settings = dict(settings or {})
         self._disk_megabytes = disk_megabytes
         self._has_standby = standby
+        self._from_nothing = from_nothing
         self._stack = ExitStack()
         self.nodes: list[TpiServer] = []
         self.first_logs: list[str] = []
 
     def __enter__(self) -> Self:
         with self._stack as stack:
-            self.database = stack.enter_context(Postgres())
+            self.database = stack.enter_context(Postgres(migrated=not self._from_nothing))
             database_url = self.database.url
             if self._has_standby:
                 self.standby = stack.enter_context(Postgres(of=self.database))
@@ -71,14 +80,16 @@ class Cluster:
                 "TPI_TRUSTED_PROXIES": "127.0.0.0/8",
                 "TPI_WORKERS": "1",
             }
-            self.nodes = [TpiServer(settings=settings | self._settings) for _ in range(2)]
+            self.nodes = [
+                TpiServer(settings=settings | self._settings, from_nothing=self._from_nothing) for _ in range(2)
+            ]
             for node in self.nodes:
                 if self._disk_megabytes:
                     stack.callback(shutil.rmtree, node.folder, ignore_errors=True)
                     stack.enter_context(small_disk(node.data, self._disk_megabytes))
                 stack.callback(node.close)
             self.proxy = HAProxy([node.port for node in self.nodes])
-            for node in self.nodes:  # both at once, on an empty database
+            for node in self.nodes:  # both at once, on a database without content
                 node.start_without_waiting()
             for node in self.nodes:
                 node.wait_until_alive()

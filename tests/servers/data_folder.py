@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.servers import templates
 from tests.servers.tpi import ROOT
 
 _PATIENCE = 60.0  # seconds
@@ -33,6 +34,7 @@ class DataFolder:
         """A new one, as after a first start."""
         data.mkdir(mode=0o700)
         made = cls(data, settings)
+        templates.begin(data, with_database="TPI_DATABASE_URL" not in settings)
         made.run("manage.py", "prepare")
         return made
 

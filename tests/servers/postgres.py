@@ -7,10 +7,11 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.servers import processes
+from tests.servers import processes, templates
 from tests.servers.daemons import Daemon
 from tests.servers.ports import LOOPBACK, free_port
 
@@ -34,16 +35,20 @@ def _as_owner(*command: str | Path) -> list[str]:
 
 
 class Postgres(Daemon):
-    """``url`` is its address as ``TPI_DATABASE_URL`` takes it; ``of`` is the primary that it follows, if it does."""
+    """``url`` is its address as ``TPI_DATABASE_URL`` takes it; ``of`` is the primary that it follows, if it does.
+
+    The product's database is empty, or ``migrated`` already.
+    """
 
     name = "postgres"
     end_signal = signal.SIGINT  # PostgreSQL's fast shutdown
 
-    def __init__(self, of: Postgres | None = None) -> None:
+    def __init__(self, of: Postgres | None = None, *, migrated: bool = False) -> None:
         super().__init__()
         self.port = free_port()
         self.url = f"postgres://{_USER}@{LOOPBACK}:{self.port}/{_USER}"
         self._primary = of
+        self._migrated = migrated
         if os.geteuid() == 0:
             owner = pwd.getpwnam("nobody")
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
@@ -59,13 +64,16 @@ class Postgres(Daemon):
 
     def _make(self) -> None:
         data = self.folder / "data"
+        template = templates.once("postgres", _migrated) if self._migrated and self._primary is None else None
         make: list[str | Path]
-        if self._primary is None:
+        if template is not None:
+            make = ["cp", "--archive", template, data]
+        elif self._primary is None:
             make = [_BIN / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync", "-N"]
         else:
             source = ["-h", LOOPBACK, "-p", str(self._primary.port), "-U", _USER]
             make = [_BIN / "pg_basebackup", *source, "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-        subprocess.run(_as_owner(*make), check=True, capture_output=True, cwd="/")
+        subprocess.run(make if template else _as_owner(*make), check=True, capture_output=True, cwd="/")
 
     def start(self) -> None:
         """See the base class; a new primary has the product's database."""
@@ -121,3 +129,11 @@ class Postgres(Daemon):
         """See the base class; the folder is another user's."""
         super().close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _migrated(place: Path) -> None:
+    """The data of a server whose database is migrated, at ``place``."""
+    with Postgres() as server, tempfile.TemporaryDirectory(prefix="tpi-migrating-") as folder:
+        templates.migrate({"TPI_DATA_DIR": folder, "TPI_DATABASE_URL": server.url})
+        server.stop()
+        subprocess.run(["cp", "--archive", server.folder / "data", place], check=True)  # with its owner

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers import processes
+from tests.servers import processes, templates
 from tests.servers.caretaker import Caretaker
 from tests.servers.ports import LOOPBACK, free_port, status_of, wait_until
 from tests.servers.processes import Member
@@ -27,15 +27,19 @@ _STOP_SECONDS = 60
 
 
 class TpiServer:
-    """A context manager; ``settings`` are further environment variables, ``prefix`` the path that a proxy adds."""
+    """A context manager; ``settings`` are further environment variables.
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None) -> None:
+    ``from_nothing`` lets the first start migrate and collect all by itself, as at an operator's.
+    """
+
+    def __init__(self, *, settings: Mapping[str, str] | None = None, from_nothing: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tpi-functional-"))
         self.data = self.folder / "data"
         self.log_path = self.folder / "log"
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.settings = dict(settings or {})
+        self._from_nothing = from_nothing
         self._caretaker = Caretaker()
         self._caretaker.folder(self.folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,6 +85,8 @@ class TpiServer:
 
     def start_without_waiting(self) -> None:
         """Start the supervisor."""
+        if not self._from_nothing:
+            templates.begin(self.data, with_database="TPI_DATABASE_URL" not in self.settings)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tpi_site.serve"],

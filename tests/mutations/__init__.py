@@ -1,0 +1,16 @@
+"""Every service that changes something: how to call it, what it must write, and who may.
+
+The tests of :mod:`tests.unit.test_mutations` are generated from this table, and an architecture test finds services that
+are missing in it.
+"""
+
+from __future__ import annotations
+
+from tests.mutations.operating import OPERATING
+from tests.mutations.people import PEOPLE
+from tests.mutations.publishing import PUBLISHING
+from tests.mutations.world import Mutation, World
+
+MUTATIONS = OPERATING | PEOPLE | PUBLISHING
+
+__all__ = ["MUTATIONS", "Mutation", "World"]
