@@ -45,6 +45,7 @@ class TrashScreen(ReadOnlyScreen):
     fieldsets = (
         (None, {"fields": ("name", "kind", "index", "project_name", "version", "filename")}),
         ("Content", {"fields": ("files_count", "bytes")}),
+        ("Roles", {"fields": ("holders",)}),
         ("Deletion", {"fields": ("time", "deleted_by", "end")}),
     )
     confirmed_actions = (
@@ -85,6 +86,11 @@ class TrashScreen(ReadOnlyScreen):
     def name(self, row: Trashed) -> str:
         """The name of what was deleted."""
         return str(row)
+
+    @admin.display(description="Come back with it")
+    def holders(self, row: Trashed) -> str:
+        """Whose roles a project brings back."""
+        return ", ".join(rights.holders(row)) or "none"
 
     @admin.display(description="Size")
     def bytes(self, row: Trashed) -> SafeString | str:

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField
+from accounts.api.bodies import StrictSerializer, TextField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource, gone
 from indexapp.api.v1 import access
@@ -29,6 +29,7 @@ class TrashedSerializer(serializers.ModelSerializer[Trashed]):
     project = serializers.CharField(source="normalized_name", read_only=True)
     files = serializers.IntegerField(source="files_count", read_only=True, help_text="How many.")
     kept_until = serializers.SerializerMethodField(help_text="When it goes for good.")
+    roles = serializers.SerializerMethodField(help_text="Whose roles a project brings back: people and teams.")
     kind = serializers.CharField(read_only=True, help_text="`project`, `release` or `file`.")
 
     class Meta:
@@ -46,8 +47,13 @@ class TrashedSerializer(serializers.ModelSerializer[Trashed]):
             "deleted_at",
             "deleted_by",
             "kept_until",
+            "roles",
         )
         read_only_fields = fields
+
+    def get_roles(self, row: Trashed) -> list[str]:
+        """Of a project; for who may delete there, as the entry is."""
+        return rights.holders(row)
 
     def get_kept_until(self, row: Trashed) -> datetime:
         """By the installation's setting."""
@@ -58,6 +64,12 @@ class PurgeSerializer(StrictSerializer):
     """The name of what goes, so that it is not done by a slip."""
 
     name = TextField(max_length=300)
+
+
+class RestoreSerializer(StrictSerializer):
+    """What comes back with a project."""
+
+    with_roles = serializers.BooleanField(default=True, help_text="Whether the roles on the project come back too.")
 
 
 class TrashFilter(Filters):
@@ -83,6 +95,7 @@ class TrashViewSet(Resource):
         """What the actor may have back; who has nothing there must be able to read the index."""
         name = self.kwargs["index"]
         found = rights.entries_for(self.actor).filter(index__name=name).defer("project_row")
+        found = found.prefetch_related("roles__user", "roles__team")
         if (first := found.first()) is None:
             access.require_token_where_needed(self.actor, access.index_to_read(self.actor, name))
         else:
@@ -99,13 +112,13 @@ class TrashViewSet(Resource):
         """One deletion."""
         return self.shown(self._entry(id))
 
-    @extend_schema(summary="Restore what was deleted", request=NoBodySerializer, responses=TrashedSerializer)
+    @extend_schema(summary="Restore what was deleted", request=RestoreSerializer, responses=TrashedSerializer)
     def restore(self, request: Request, index: str, id: int) -> Response:  # noqa: A002  as above
-        """It comes back as it was; who may delete may undo."""
+        """It comes back as it was; who may delete may undo, with as wide a right as it was deleted by."""
         entry = self._entry(id)
-        self.body(NoBodySerializer)
+        given = self.body(RestoreSerializer)
         told = self.get_serializer(entry).data
-        restoring.restore(actor=self.actor, entry=entry)
+        restoring.restore(actor=self.actor, entry=entry, with_roles=given["with_roles"])
         return Response(told)
 
     @extend_schema(

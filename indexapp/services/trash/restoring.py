@@ -21,8 +21,11 @@ _KINDS = {
 }
 
 
-def restore(*, actor: Actor, entry: Trashed) -> Project:
-    """Undo the deletion, with the same right as it took; refuses where something else has come into its place."""
+def restore(*, actor: Actor, entry: Trashed, with_roles: bool = True) -> Project:
+    """Undo the deletion, with the same right as it took; refuses where something else has come into its place.
+
+    Without ``with_roles`` a project comes back to who holds rights on its index alone.
+    """
     rights.require(actor, entry)
     with transaction.atomic():
         is_whole = entry.kind == Trashed.Kind.PROJECT
@@ -30,17 +33,25 @@ def restore(*, actor: Actor, entry: Trashed) -> Project:
         entry = locked(entry)
         project = live or _revive_project(entry)
         projects.require_not_frozen(actor, project)
+        rights.require_as_wide(actor, entry)
         keys = _revive_releases(entry, project)
         _revive_files(entry, project, keys)
         if is_whole:
-            _revive_roles(entry, project)
+            if with_roles:
+                _revive_roles(entry, project)
             search.put(project)
             generations.bump_access()
         else:
             project.total_size += entry.size
             summaries.refresh(project)
         audit.record(
-            actor=actor, action="trash.restore", subject=entry, kind=entry.kind, files=entry.files_count, key=project.pk
+            actor=actor,
+            action="trash.restore",
+            subject=entry,
+            kind=entry.kind,
+            files=entry.files_count,
+            key=project.pk,
+            roles=rights.holders(entry) if with_roles else [],
         )
         found = entry.files_count
         kind, version, filename = _KINDS[Trashed.Kind(entry.kind)], entry.version, entry.filename

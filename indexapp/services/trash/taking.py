@@ -19,6 +19,7 @@ from indexapp.models import (
     TrashedRelease,
     TrashedRole,
 )
+from indexapp.services.trash import rights
 from indexapp.services.trash.rows import BATCH, batches, kept
 from tpi_site.kit.errors import Invalid
 
@@ -33,7 +34,8 @@ def is_on() -> bool:
 def take_project(actor: Actor, project: Project) -> Trashed:
     """Keep the project with its releases, files and roles; the caller deletes its row."""
     entry = _entry(actor, Kind.PROJECT, project)
-    entry.project_row, entry.confusable_key = kept(project), project.confusable_key
+    entry.project_row |= kept(project)
+    entry.confusable_key = project.confusable_key
     entry.save()
     _take_releases(entry, Release.objects.filter(project=project))
     _take_files(entry, File.objects.filter(project=project))
@@ -73,6 +75,7 @@ def _entry(actor: Actor, kind: str, project: Project, **names: str) -> Trashed:
         normalized_name=project.normalized_name,
         team_id=project.team_id,
         deleted_by=actor.display_name,
+        project_row=rights.mark_of(actor, project),
         **names,
     )
 

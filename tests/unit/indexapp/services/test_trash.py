@@ -236,6 +236,67 @@ def test_a_quarantined_project_stays_its_administrators(file: File, cast: Cast) 
     assert restoring.restore(actor=cast.actor("team_admin"), entry=entry).status == "quarantined"
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_the_evidence_of_a_quarantine_is_not_its_own_peoples_to_destroy(
+    file: File, cast: Cast, settings: Any, is_gone: bool
+) -> None:
+    own, admin = cast.actor("uploader"), cast.actor("team_admin")
+    releases.delete_file(actor=own, file=file)
+    projects.set_status(actor=SYSTEM, project=Project.objects.select_related("index").get(), status="quarantined")
+    if is_gone:
+        projects.delete(actor=SYSTEM, project=Project.objects.select_related("index").get())
+    for entry in Trashed.objects.all():
+        with refused("project-quarantined"):
+            purging.purge(actor=own, entry=entry, typed=str(entry))
+    Trashed.objects.update(deleted_at=timezone.now() - timedelta(days=settings.TPI_TRASH_DAYS + 1))
+    assert purging.purge_due(actor=SYSTEM) == 0
+    assert Trashed.objects.count() == 1 + is_gone
+    entry = Trashed.objects.all()[0]
+    purging.purge(actor=admin, entry=entry, typed=str(entry))
+    assert not Trashed.objects.exists()
+
+
+@every_deletion
+def test_what_was_deleted_by_a_wider_right_is_not_undone_by_a_role_on_the_project(
+    file: File, cast: Cast, what: str
+) -> None:
+    own, admin = cast.actor("uploader"), cast.actor("team_admin")
+    delete = {
+        "project": lambda: projects.delete(actor=admin, project=file.project),
+        "release": lambda: releases.delete(actor=admin, release=file.release),
+        "file": lambda: releases.delete_file(actor=admin, file=file),
+    }
+    delete[what]()
+    entry = Trashed.objects.get()
+    with refused("deleted-by-wider-right"):
+        restoring.restore(actor=own, entry=entry)
+    with refused("deleted-by-wider-right"):
+        purging.purge(actor=own, entry=entry, typed=str(entry))
+    bound = cast.token_actor("team_admin", projects=["acme-tool"])
+    assert restoring.restore(actor=bound, entry=entry).pk == file.project_id
+    assert Role.objects.filter(user=cast.uploader, project=file.project).exists()
+
+
+def test_what_a_wider_right_deleted_does_not_go_with_its_project(file: File, cast: Cast) -> None:
+    own = cast.actor("uploader")
+    releases.delete_file(actor=cast.actor("team_admin"), file=file)
+    projects.delete(actor=own, project=Project.objects.select_related("index").get())
+    entry = Trashed.objects.get(kind="project")
+    with refused("deleted-by-wider-right"):
+        purging.purge(actor=own, entry=entry, typed=str(entry))
+    assert restoring.restore(actor=own, entry=entry).pk == file.project_id
+
+
+def test_the_roles_in_the_trash_are_named_and_can_be_left_there(file: File, cast: Cast, machine: WsgiClient) -> None:
+    projects.delete(actor=cast.actor("team_admin"), project=file.project)
+    admin = machine.signed(cast.bearer("team_admin"))
+    [row] = admin.get("/api/v1/indexes/main/trash/").json["results"]
+    assert sorted(row["roles"]) == sorted([cast.uploader.username, cast.team.name])
+    at = f"/api/v1/indexes/main/trash/{row['id']}/restore/"
+    assert admin.request("POST", at, body=b'{"with_roles": false}', headers=JSON).status == 200
+    assert not Role.objects.filter(project=file.project).exists()
+
+
 def test_the_account_of_a_team_has_its_trash(file: File) -> None:
     team = make_team("paying")
     DELETIONS["file"](file)
