@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis as Client
 
 from tests.architecture.source import ROOT
+from tests.servers.ports import LOOPBACK
+from tests.servers.redis import Redis
 
 DEPLOY = ROOT / "deploy"
 TOOLS = ROOT / ".venv-deploy" / "bin"
@@ -137,6 +141,14 @@ def test_the_compose_file(tmp_path: Path) -> None:
     for name in made:
         assert f"./secrets/{name}" in text
     assert made["database-password"] in made["database-url"]
+    assert made["cache-password"] in made["cache-url"]
+    [command] = re.findall(r"redis-server, (/run/secrets/cache-conf), ", (folder / "compose.yaml").read_text())
+    assert command, "the cache is started with the file that has its password"
+    with Redis(configuration=folder / "secrets/cache-conf", password=made["cache-password"]) as redis:
+        assert redis.ask("SET", "a", "b").startswith(b"-NOAUTH")
+        ours = made["cache-url"].replace("@cache:6379", f"@{LOOPBACK}:{redis.port}")
+        with Client.from_url(ours) as client:
+            assert client.set("a", "b")
 
 
 def test_the_compose_files_proxy() -> None:
