@@ -57,6 +57,7 @@ def test_a_bomb_goes_off_where_it_is_unpickled(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("told_all")
 def test_nothing_that_lies_in_redis_runs(redis: Any, machine: WsgiClient, tmp_path: Path) -> None:
     redis.set("tpi:1:probe", pickle.dumps(Bomb(tmp_path / "mark")))
     answer = machine.get("/readyz")
