@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -75,6 +76,12 @@ def cast(main: Index) -> Cast:
 def machine(db: None) -> WsgiClient:
     """The whole application as the server runs it, the fast path in front of Django."""
     return WsgiClient(MachineReads(WSGIHandler()))
+
+
+@pytest.fixture
+def told_all(settings: Any) -> None:
+    """The tests' clients are where ``/readyz`` tells of its parts and ``/metrics`` asks for no token."""
+    settings.TPI_METRICS_NETWORKS = ["192.0.2.0/24"]
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from indexapp.storage import default_storage
 from tpi_site import leaving, store_probe
 from tpi_site.kit import key_ring, shared_cache
 from tpi_site.kit.errors import Unavailable
+from tpi_site.kit.request_context import is_inside
 
 
 class Degraded(str):
@@ -42,13 +43,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
     Directories and the shared cache are told of and fail nothing: nodes that stopped serving because what they all share,
     and can do without, is away would make two outages of one.  A full disk takes no uploads, a bucket that does not answer
-    gives no files, and both leave the rest as it is, so the answer is 200 with the status 'degraded'.
+    gives no files, and both leave the rest as it is, so the answer is 200 with the status 'degraded'.  The parts are told to
+    who may read the metrics by their address; others get the word.
     """
     found = parts()
     serious = {name: state for name, state in found.items() if name not in _DISPENSABLE and state != "ok"}
     healthy = all(isinstance(state, Degraded) for state in serious.values())
     word = ("degraded" if serious else "ok") if healthy else "failing"
     status = 200 if healthy else 503
+    if not is_inside(request.META):
+        return JsonResponse({"status": word}, status=status)
     answer: dict[str, object] = {"status": word, "parts": found}
     if healthy and (told := _directories()):
         answer["directories"] = told

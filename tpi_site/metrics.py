@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -11,15 +10,14 @@ from django_prometheus.exports import ExportToDjangoView
 from accounts.authentication import actor_of
 from tpi_site.kit import gauges
 from tpi_site.kit.errors import Forbidden, Unauthenticated
-from tpi_site.kit.request_context import current, is_within
+from tpi_site.kit.request_context import is_inside
 
 
 @csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """All processes' metrics, and those of the installation as a whole, as one text."""
-    behind_proxy = "HTTP_X_FORWARDED_FOR" in request.META and not settings.TPI_TRUSTED_PROXIES
-    if behind_proxy or not is_within(current.get().address, settings.TPI_METRICS_NETWORKS):
+    if not is_inside(request.META):
         actor = actor_of(request)
         if actor.is_anonymous:
             raise Unauthenticated("Metrics need an administrator's token from this address.")

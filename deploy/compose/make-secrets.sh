@@ -9,6 +9,9 @@ made() { [ -s "$folder/$1" ]; }
 random() { head -c 48 /dev/urandom | base64 | tr -d '\n=' | tr '+/' '-_'; }
 made database-password || random >"$folder/database-password"
 made database-url || printf 'postgres://tpi:%s@database:5432/tpi' "$(cat "$folder/database-password")" >"$folder/database-url"
+made cache-password || random >"$folder/cache-password"
+made cache-conf || printf 'requirepass %s\n' "$(cat "$folder/cache-password")" >"$folder/cache-conf"
+made cache-url || printf 'redis://:%s@cache:6379/0' "$(cat "$folder/cache-password")" >"$folder/cache-url"
 for name in secret-key token-pepper admin-password; do
     made "$name" || random >"$folder/$name"
 done

@@ -57,17 +57,21 @@ def _render_once(key: str, content_type: str, raw: str) -> str:
 def _kept(key: str) -> str | None:
     """What was rendered before, as far as the cache that the nodes share can be asked."""
     try:
-        html: str | None = caches["descriptions"].get(key)
+        kept = caches["descriptions"].get(key)
     except Exception as error:
         if not shared_cache.is_away(error):
             raise
         return None
-    return html
+    # Who can write to a shared cache cannot sign, but can lay what was signed under another key.
+    match kept:
+        case [str(of), str(html)] if of == key:
+            return html
+    return None
 
 
 def _keep(key: str, html: str) -> None:
     try:
-        caches["descriptions"].set(key, html, _KEPT_SECONDS)
+        caches["descriptions"].set(key, [key, html], _KEPT_SECONDS)
     except Exception as error:
         if not shared_cache.is_away(error):
             raise

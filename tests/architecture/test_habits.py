@@ -10,8 +10,11 @@ from types import FunctionType
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from tests.architecture.source import ROOT, modules, tracked_files
+from tpi_site.kit.signed_cache import SignedJson
 
 ORDER = ["django", "accounts", "indexapp", "webhooks"]
 MODEL_SIGNALS = {"pre_save", "post_save", "pre_delete", "post_delete", "m2m_changed", "pre_init", "post_init"}
@@ -69,6 +72,40 @@ def test_services_know_no_http() -> None:
         if name in forbidden or name.startswith("rest_framework.")
     ]
     assert users == []
+
+
+RUNS_WHAT_IT_READS = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "marshal",
+    "shelve",
+    "dill",
+    "jsonpickle",
+    "picklefield",
+    "cloudpickle",
+}
+
+
+def test_no_module_reads_a_form_that_can_hold_code() -> None:
+    users = [
+        f"{path}:{node.lineno} {name}"
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        if name.partition(".")[0] in RUNS_WHAT_IT_READS or name == "django_q.signing"
+    ]
+    assert users == []
+
+
+def test_the_shared_cache_is_written_and_read_by_our_serializer() -> None:
+    options = settings.SHARED_CACHE["OPTIONS"]
+    assert import_string(options["serializer"]) is SignedJson
+    in_memory = "django.core.cache.backends.locmem.LocMemCache"
+    assert {each["BACKEND"] for each in settings.CACHES.values()} <= {in_memory, settings.SHARED_CACHE["BACKEND"]}
+    assert settings.SESSION_ENGINE == "tpi_site.kit.session_store", "sessions are in the database, as signed JSON"
+    assert settings.SESSION_SERIALIZER.endswith("JSONSerializer")
 
 
 def _services() -> Iterator[FunctionType]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis as Client
 
 from tests.architecture.source import ROOT
+from tests.servers.ports import LOOPBACK
+from tests.servers.redis import Redis
 
 DEPLOY = ROOT / "deploy"
 TOOLS = ROOT / ".venv-deploy" / "bin"
@@ -20,6 +24,8 @@ VALUES: dict[str, Any] = {
     "existingSecret": "tpi",
     "storageUrl": "s3://packages/tpi",
     "url": "https://tpi.example",
+    "trustedProxies": ["10.42.7.0/28"],
+    "networkPolicy": {"from": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]},
     "settings": {"TPI_WORKERS": 4},
 }
 EVERYTHING = VALUES | {
@@ -30,7 +36,6 @@ EVERYTHING = VALUES | {
     "serviceAccount": {"annotations": {"a": "b"}},
     "tolerations": [{"key": "a", "operator": "Exists"}],
     "persistence": {"storageClass": "fast", "size": "5Gi"},
-    "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]},
     "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "tls", "annotations": {"a": "b"}},
 }
 
@@ -86,7 +91,7 @@ def test_the_chart_is_valid_with_few_and_with_all_values(manifests: list[dict[st
     assert {manifest["kind"] for manifest in rendered(EVERYTHING)} == {*kinds, "Ingress"}
 
 
-@pytest.mark.parametrize("missing", ["existingSecret", "storageUrl", "url"])
+@pytest.mark.parametrize("missing", ["existingSecret", "storageUrl", "url", "trustedProxies", "networkPolicy"])
 def test_the_chart_says_what_it_needs(missing: str) -> None:
     values = {name: value for name, value in VALUES.items() if name != missing}
     done = run(str(TOOLS / "python"), "tests/deploy/render_chart.py", given=json.dumps(values))
@@ -119,6 +124,35 @@ def test_nodes_have_probes_and_leave_slowly(manifests: list[dict[str, Any]]) -> 
     assert all(each["name"].endswith("_FILE") or "secretKeyRef" in each["valueFrom"] for each in secrets)
 
 
+def test_the_chart_believes_and_lets_in_only_whom_it_is_told(manifests: list[dict[str, Any]]) -> None:
+    [nodes] = of_kind(manifests, "StatefulSet")
+    environment = {
+        each["name"]: each.get("value") for each in nodes["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    assert environment["TPI_TRUSTED_PROXIES"] == "10.42.7.0/28"
+    assert environment["TPI_METRICS_NETWORKS"] == "127.0.0.0/8,::1/128"
+    [policy] = of_kind(manifests, "NetworkPolicy")
+    [way_in] = policy["spec"]["ingress"]
+    assert way_in["from"] == VALUES["networkPolicy"]["from"]
+    without = VALUES | {"networkPolicy": {"enabled": False}}
+    assert of_kind(rendered(without), "NetworkPolicy") == [], "who has policies elsewhere says so"
+
+
+def test_who_may_claim_addresses_is_a_single_container_in_compose() -> None:
+    text = (DEPLOY / "compose/compose.yaml").read_text()
+    [believed] = re.findall(r"TPI_TRUSTED_PROXIES: (\S+)", text)
+    assert f"inside: {{ipv4_address: {believed}}}" in text
+
+
+@pytest.mark.parametrize("path", ["systemd/tpi.service", "compose/compose.yaml"])
+def test_nodes_behind_a_proxy_leave_before_they_close(path: str, manifests: list[dict[str, Any]]) -> None:
+    assert re.search(r"TPI_LEAVE_SECONDS(=|: )5\b", (DEPLOY / path).read_text())
+    [nodes] = of_kind(manifests, "StatefulSet")
+    pod = nodes["spec"]["template"]["spec"]
+    assert {"name": "TPI_LEAVE_SECONDS", "value": "5"} in pod["containers"][0]["env"]
+    assert pod["terminationGracePeriodSeconds"] == 65
+
+
 def test_the_dockerfile() -> None:
     assert passes(str(TOOLS / "hadolint"), "deploy/Dockerfile") == ""
     text = (DEPLOY / "Dockerfile").read_text()
@@ -137,6 +171,14 @@ def test_the_compose_file(tmp_path: Path) -> None:
     for name in made:
         assert f"./secrets/{name}" in text
     assert made["database-password"] in made["database-url"]
+    assert made["cache-password"] in made["cache-url"]
+    [command] = re.findall(r"redis-server, (/run/secrets/cache-conf), ", (folder / "compose.yaml").read_text())
+    assert command, "the cache is started with the file that has its password"
+    with Redis(configuration=folder / "secrets/cache-conf", password=made["cache-password"]) as redis:
+        assert redis.ask("SET", "a", "b").startswith(b"-NOAUTH")
+        ours = made["cache-url"].replace("@cache:6379", f"@{LOOPBACK}:{redis.port}")
+        with Client.from_url(ours) as client:
+            assert client.set("a", "b")
 
 
 def test_the_compose_files_proxy() -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _SCHEME = "HTTP_X_FORWARDED_PROTO"
+_OF_PROXIES = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
 _SAFE_ID = re.compile(r"[0-9A-Za-z._-]{1,64}\Z")
 
 
@@ -64,6 +65,16 @@ def is_trusted_proxy(environ: Mapping[str, object]) -> bool:
     """Whether who hands the request over is one of the proxies that settings name."""
     proxies = settings.TPI_TRUSTED_PROXIES
     return bool(proxies) and is_within(str(environ.get("REMOTE_ADDR", "")), proxies)
+
+
+def is_inside(environ: Mapping[str, object]) -> bool:
+    """Whether the client's own address is one of ``TPI_METRICS_NETWORKS``, to which a node tells how it does.
+
+    Never behind a proxy that settings do not name: all its clients have its address, which may well be loopback's.
+    """
+    if not _OF_PROXIES.isdisjoint(environ) and not is_trusted_proxy(environ):
+        return False
+    return is_within(client_address(environ), settings.TPI_METRICS_NETWORKS)
 
 
 def begin(environ: Mapping[str, object]) -> RequestContext:

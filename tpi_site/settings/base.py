@@ -170,14 +170,19 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
 TPI_CACHE_URL = env.text("TPI_CACHE_URL")
+SHARED_CACHE: dict[str, Any] = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": TPI_CACHE_URL,
+    "KEY_PREFIX": "tpi",  # other keys than those of releases that could not read what is written now
+    "OPTIONS": {
+        "serializer": "tpi_site.kit.signed_cache.SignedJson",  # Django's own runs what it finds as code
+        "socket_timeout": 2,
+        "socket_connect_timeout": 2,
+    },
+}
 CACHES: dict[str, dict[str, Any]]
 if TPI_CACHE_URL:
-    _shared = {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": TPI_CACHE_URL,
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
-    }
-    CACHES = {"default": _shared, "descriptions": _shared}
+    CACHES = {"default": SHARED_CACHE, "descriptions": SHARED_CACHE}
 else:
     _local = "django.core.cache.backends.locmem.LocMemCache"
     CACHES = {

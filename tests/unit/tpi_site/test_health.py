@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from tests.servers.shared_cache import away
 from tests.wsgi_client import WsgiClient
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("told_all")]
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,35 @@ def test_each_part_is_named(machine: WsgiClient) -> None:
     assert answer.status == 200
     assert set(answer.json["parts"].values()) == {"ok"}
     assert {"database", "migrations", "storage", "disk"} <= set(answer.json["parts"])
+
+
+@pytest.mark.parametrize(
+    ("proxies", "headers"),
+    [
+        ([], {"X-Forwarded-For": "127.0.0.1"}),
+        ([], {"Via": "1.1 somebody"}),
+        (["10.0.0.0/24"], {"X-Forwarded-For": "192.0.2.9"}),
+        (["192.0.2.7"], {"X-Forwarded-For": "203.0.113.9"}),
+        (["192.0.2.7"], {"X-Forwarded-For": "192.0.2.9, 203.0.113.9"}),
+    ],
+    ids=["no proxy is named", "nor this one", "another is named", "from outside", "who claims an address of inside"],
+)
+def test_who_comes_through_a_proxy_is_inside_only_if_a_named_one_says_so(
+    machine: WsgiClient, settings: Any, proxies: list[str], headers: dict[str, str]
+) -> None:
+    settings.TPI_TRUSTED_PROXIES = proxies
+    ready = machine.request("GET", "/readyz", headers=headers)
+    assert (ready.status, ready.json) == (200, {"status": "ok"})
+    assert machine.request("GET", "/metrics", headers=headers).status == 401
+
+
+def test_who_is_inside_is_told(machine: WsgiClient, settings: Any) -> None:
+    assert machine.get("/metrics").status == 200
+    settings.TPI_TRUSTED_PROXIES = ["192.0.2.7"]
+    assert "parts" in machine.get("/readyz", X_Forwarded_For="192.0.2.9").json
+    settings.TPI_METRICS_NETWORKS = ["127.0.0.0/8"]
+    assert machine.get("/metrics").status == 401
+    assert machine.get("/readyz").json == {"status": "ok"}
 
 
 def test_a_database_that_is_away(machine: WsgiClient) -> None:

@@ -43,8 +43,9 @@ capabilities: {drop: [ALL]}
 - {name: TPI_BIND, value: "0.0.0.0:8000"}
 - {name: TPI_URL, value: {{ required "url: give the address that people use" .Values.url | quote }}}
 - {name: TPI_STORAGE_URL, value: {{ required "storageUrl: give the bucket or folder that all nodes share" .Values.storageUrl | quote }}}
-- {name: TPI_TRUSTED_PROXIES, value: {{ join "," .Values.trustedProxies | quote }}}
+- {name: TPI_TRUSTED_PROXIES, value: {{ required "trustedProxies: give the networks of the ingress's pods, and of nothing else; what comes from there may claim any address" (join "," .Values.trustedProxies) | quote }}}
 - {name: TPI_METRICS_NETWORKS, value: {{ join "," .Values.metricsNetworks | quote }}}
+- {name: TPI_LEAVE_SECONDS, value: {{ .Values.leaveSeconds | quote }}}
 - {name: TPI_DRAIN_SECONDS, value: {{ .Values.drainSeconds | quote }}}
 - {name: TPI_DATABASE_URL_FILE, value: /run/secrets/tpi/database-url}
 - {name: TPI_SECRET_KEY_FILE, value: /run/secrets/tpi/secret-key}

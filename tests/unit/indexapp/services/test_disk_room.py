@@ -104,6 +104,7 @@ def test_a_disk_that_others_fill_while_the_body_comes(
     assert [path for path in disk.rglob("*") if path.is_file()] == [disk / "ballast"]
 
 
+@pytest.mark.usefixtures("told_all")
 def test_operators_are_told_and_nodes_stay_in_service(uploader: WsgiClient, disk: Path) -> None:
     assert tasks.watch_disks() is False
     ballast = fill(disk, leaving=MIB)

@@ -87,6 +87,7 @@ def test_sessions_and_remembered_passwords_end_after_the_grace_too(
     assert password.get("/api/v1/users/").status == 401
 
 
+@pytest.mark.usefixtures("told_all")
 def test_an_outage_is_seen_before_somebody_signs_in(slapd: Slapd, corp: Directory, machine: WsgiClient) -> None:
     operator = machine.signed(bearer(make_token(make_user(is_superuser=True))[1]))
     tasks.ask_directories()
