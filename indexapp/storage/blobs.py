@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,8 @@ _AT_FIRST, _AT_ONCE = 4, 8
 """Sealed segments that are opened in one go, 256 and 512 KiB: few enough for a processor's cache."""
 _KNOWN_KEYS = 256
 """Opened keys that a process remembers."""
+_PROVED = 1024
+"""Objects of which a process remembers that their bytes are those of their name."""
 
 
 class BlobDamaged(Exception):
@@ -65,6 +68,7 @@ class BlobStorage:
     def __init__(self, objects: ObjectStore, *, encrypting: bool) -> None:
         self.objects = objects
         self.encrypting = encrypting
+        self._proved: dict[StoredBlob, None] = {}
 
     @contextmanager
     def spool(self) -> Iterator[Spool]:
@@ -80,7 +84,8 @@ class BlobStorage:
         """Keep the spooled bytes durably; the same content twice is the same as once.
 
         ``known_key`` tells the wrapped key that a row has for it, or nothing: the head of an object keeps the key that
-        wrapped it first, which may have left the ring since.
+        wrapped it first, which may have left the ring since.  What neither the row nor this spool has a key for is read
+        whole before it is believed: somebody who came by a key may have put it there.
         """
         name, size = self.object_name(sha256), spool.size
         if not isinstance(spool, SealedSpool):
@@ -91,7 +96,7 @@ class BlobStorage:
         blob = StoredBlob(name, size, spool.finish(name, key_ring()))
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
-        there = self._whole(name, size, lambda: (known_key(), blob.sealed_key))
+        there = self._whole(name, size, lambda _before: (known_key(), blob.sealed_key)) or self.by_head(name, size)
         if there is not None:
             return Put(there, is_new=False)
         self.objects.replace(name, spool.inner)  # nobody could ever have read it
@@ -105,12 +110,11 @@ class BlobStorage:
             shutil.copyfileobj(finished.file, spool.file, _PIECE)
             yield spool
 
-    def _whole(self, name: str, size: int, others: Callable[[], Iterable[str]] = tuple) -> StoredBlob | None:
-        """The object of this name if its size is right and its head opens, with the key it names or one of ``others``."""
+    def _whole(self, name: str, size: int, keys: Callable[[bytes], Iterable[str]]) -> StoredBlob | None:
+        """The object of this name if its size is right and one of the ``keys``, which are told its head, opens that."""
         with suppress(FileNotFoundError, SegmentBroken):
             before = _read_all(self.objects.open(name, 0, BEFORE), BEFORE)
-            blob = self._opening(name, size, before, [sealed_files.wrapped_key_in(before)])
-            blob = blob or self._opening(name, size, before, others())
+            blob = self._opening(name, size, before, keys(before))
             if blob is not None and self.objects.stat(name).size == blob.stored_size:
                 return blob
         return None
@@ -140,8 +144,34 @@ class BlobStorage:
             return False
 
     def by_head(self, object_name: str, size: int) -> StoredBlob | None:
-        """The sealed object of this name as its own head tells, which is proved; None where it does not open or fit."""
-        return self._whole(object_name, size)
+        """The sealed object of this name as its own head tells; None where it does not open or fit.
+
+        A head names whatever key somebody wrapped, so it is believed only where that key was not given up, and after the
+        whole content was found to be that of the name, which is done once in a process.
+        """
+        found = self._whole(object_name, size, lambda before: [sealed_files.trusted_key_in(key_ring(), before)])
+        return found if found is not None and self._is_of_its_name(found) else None
+
+    def by_any_head(self, object_name: str, size: int) -> StoredBlob | None:
+        """As :meth:`by_head`, but nothing is proved: for whoever reads all of it and holds it against its digest."""
+        return self._whole(object_name, size, lambda before: [sealed_files.wrapped_key_in(before)])
+
+    def _is_of_its_name(self, blob: StoredBlob) -> bool:
+        """Whether the bytes have the digest that the object is named after; they are read as they come, and not kept."""
+        if blob in self._proved:
+            return True
+        digest = hashlib.sha256()
+        try:
+            for piece in self._begun(blob, 0, None):
+                digest.update(piece)
+        except (FileNotFoundError, BlobDamaged):
+            return False
+        if blob.object_name not in map(name_of, key_ring().names_of(digest.hexdigest())):
+            return False
+        while len(self._proved) >= _PROVED:
+            self._proved.pop(next(iter(self._proved)), None)
+        self._proved[blob] = None
+        return True
 
     def require_opens(self, blob: StoredBlob) -> None:
         """Raises BlobDamaged unless the key opens for the object's name and fits its head; plain bytes have neither."""
@@ -178,12 +208,13 @@ class BlobStorage:
         """The plain bytes from ``start``, ``length`` of them or all, in pieces.
 
         Raises FileNotFoundError at once, and BlobDamaged when the next piece is not what was put, before it is given.
-        An object that another node wrote over with the same content, sealed anew, opens with the key that its head names.
+        An object that another node wrote over with the same content, sealed anew, opens with the key that its head names;
+        see :meth:`by_head`.
         """
         try:
             return self._begun(blob, start, length)
         except BlobDamaged:
-            there = self._whole(blob.object_name, blob.size) if blob.sealed_key else None
+            there = self.by_head(blob.object_name, blob.size) if blob.sealed_key else None
             if there is None or there.sealed_key == blob.sealed_key:
                 raise
         log.warning("The object %s opens with another key than its row says.", blob.object_name)

@@ -55,6 +55,14 @@ def wrapped_key_in(head: bytes) -> str:
         raise SegmentBroken("the head") from None
 
 
+def trusted_key_in(ring: KeyRing, head: bytes) -> str:
+    """As :func:`wrapped_key_in`, unless others know the key that wrapped it: they can make such heads; raises SegmentBroken."""
+    wrapped = wrapped_key_in(head)
+    if key_id_of(wrapped) in ring.given_up:
+        raise SegmentBroken("its key: the key that wraps it was given up")
+    return wrapped
+
+
 def require_head(key: StreamKey, before: bytes) -> None:
     """Hold what stands before the first segment against the key; raises SegmentBroken."""
     body, code, header = before[: HEAD - _CODE], before[HEAD - _CODE : HEAD], before[HEAD:BEFORE]

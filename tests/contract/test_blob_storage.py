@@ -13,9 +13,10 @@ import pytest
 from indexapp.domain.segments import FIRST, REST, SEGMENT
 from indexapp.storage import BlobDamaged, BlobStorage, ObjectStore, Put, StoredBlob
 from indexapp.storage.memory import MemoryStore
-from indexapp.storage.sealed_files import BEFORE
+from indexapp.storage.sealed_files import BEFORE, SealedSpool
 from tests.contract.stores import ON_S3, kinds, made
 from tests.contract.test_object_stores import read as read_object
+from tpi_site.kit.key_ring import KeyRing, given_up, key_ring, replace_file
 
 SIZES = [0, 1, 1000, FIRST - 1, FIRST, FIRST + 1, FIRST + REST, FIRST + REST + 1, FIRST + 9 * REST + 5]
 
@@ -275,3 +276,54 @@ def test_an_object_that_another_node_wrote_over_opens_with_the_key_in_its_head(
     assert other.sealed_key != blob.sealed_key
     assert whole(here, blob) == CONTENT
     assert b"".join(here.read(blob, FIRST + 5, 10)) == CONTENT[FIRST + 5 : FIRST + 15]
+
+
+def _forged(storage: BlobStorage, name: str, content: bytes, ring: KeyRing) -> bytes:
+    """An object of this name as somebody makes it who came by a key of the ring."""
+    with storage.objects.spool() as inner:
+        spool = SealedSpool(inner)
+        spool.file.write(content)
+        spool.finish(name, ring)
+        inner.file.seek(0)
+        return inner.file.read()
+
+
+FORGERY = bytes(len(CONTENT))
+
+
+def test_a_key_that_came_to_be_known_forges_no_content(sealed: BlobStorage) -> None:
+    """Also before anybody knows of it: what the head alone opens is held against its name before a byte leaves."""
+    blob = put(sealed, CONTENT).blob
+    overwrite(sealed, blob.object_name, _forged(sealed, blob.object_name, FORGERY, key_ring()))
+    assert _refused(sealed, blob) == b""
+    assert _refused(sealed, blob, FIRST + 5, 10) == b""
+    assert sealed.by_head(blob.object_name, blob.size) is None
+    again = put(sealed, CONTENT)
+    assert again.is_new
+    assert whole(sealed, again.blob) == CONTENT
+
+
+def test_a_key_that_was_given_up_is_refused_in_every_head(sealed: BlobStorage) -> None:
+    """Even over the right bytes; with a key of the database's they are read on until they are sealed anew."""
+    blob, ring = put(sealed, CONTENT).blob, key_ring()
+    replace_file(given_up(ring, ring.current))
+    assert whole(sealed, blob) == CONTENT
+    overwrite(sealed, blob.object_name, _forged(sealed, blob.object_name, CONTENT, ring))
+    assert sealed.by_head(blob.object_name, blob.size) is None
+    assert _refused(sealed, blob) == b""
+
+
+def test_what_the_head_opens_is_proved_once(sealed: BlobStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    blob = put(sealed, CONTENT).blob
+    overwrite(sealed, blob.object_name, _forged(sealed, blob.object_name, CONTENT, key_ring()))
+    assert whole(sealed, blob) == CONTENT
+    opened: list[tuple[int, int | None]] = []
+    open_object = sealed.objects.open
+
+    def noted(name: str, start: int = 0, length: int | None = None) -> Any:
+        opened.append((start, length))
+        return open_object(name, start, length)
+
+    monkeypatch.setattr(sealed.objects, "open", noted)
+    assert b"".join(sealed.read(blob, FIRST + 5, 10)) == CONTENT[FIRST + 5 : FIRST + 15]
+    assert all(length is not None and length < len(CONTENT) for _, length in opened)

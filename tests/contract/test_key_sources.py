@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from tests.servers.key_services import TOKEN, KeyService, Kms, Vault
 from tpi_site.kit import key_ring
 from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway, with_new_key, without_key
-from tpi_site.kit.keys import places, vault
+from tpi_site.kit.keys import kms, places, vault
 from tpi_site.kit.keys.addresses import place_at
 
 OUTSIDE = ("vault", "kms")
@@ -39,7 +40,8 @@ def _fresh_process(settings: Any, monkeypatch: pytest.MonkeyPatch, services: dic
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-nobody")
     monkeypatch.delenv("TPI_VAULT_TOKEN_FILE", raising=False)
     for each in services.values():
-        each.fault = None
+        each.fault, each.drips = None, False
+        each.has_begun_to_drip.clear()
         each.asked.clear()
     key_ring.forget()
     yield
@@ -232,6 +234,108 @@ def test_a_service_that_never_answers_is_given_up(
         settings.TPI_KEYRING = f"vault:https://127.0.0.1:{silent.getsockname()[1]}/transit/tpi?ring={path}"
         with pytest.raises(KeySourceAway, match="does not answer"):
             key_ring.key_ring()
+
+
+def test_a_service_that_drips_holds_one_request_and_not_for_long(
+    outside: KeyService, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who come meanwhile are served what is known, or are told that it does not answer."""
+    settings.TPI_KEY_CACHE_HOURS = 1
+    ring = key_ring.key_ring()
+    monkeypatch.setattr(vault, "TIMEOUT", 2.0)
+    monkeypatch.setattr(kms, "_TOGETHER", 2.0)
+    monkeypatch.setattr(places, "_PATIENCE", 0.1)
+    monkeypatch.setattr(places, "CONFIRM", 0.0)
+    outside.drips = True
+    with ThreadPoolExecutor(8) as threads:
+        asker = threads.submit(key_ring.standing)
+        assert outside.has_begun_to_drip.wait(10)
+        others = [threads.submit(key_ring.key_ring) for _ in range(5)]
+        assert [each.result(10) for each in others] == [ring] * 5
+        settings.TPI_KEY_CACHE_HOURS = 0
+        for each in [threads.submit(key_ring.key_ring) for _ in range(5)]:
+            with pytest.raises(KeySourceAway):
+                each.result(10)
+        assert not asker.done()
+        assert "does not answer" in asker.result(10).fault
+
+
+def test_a_service_that_cannot_open_what_it_wraps_spoils_no_ring(
+    outside: KeyService, path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it opens nothing or something else; at the first start, and when a key is added."""
+    another_moment(monkeypatch)
+    before, text, seal = key_ring.key_ring(), path.read_text(), outside.seal
+    lies: list[Callable[[bytes, bytes], bytes]] = [
+        lambda _plain, _bound: bytes(60),
+        lambda _plain, bound: seal(bytes(32), bound),
+    ]
+    for lie in lies:
+        monkeypatch.setattr(outside, "seal", lie)
+        with pytest.raises(KeySourceAway):
+            key_ring.fresh_keys()
+        with pytest.raises(KeySourceAway):
+            key_ring.replace_file(with_new_key(before))
+        assert path.read_text() == text
+        settings.TPI_KEYRING = settings.TPI_KEYRING.replace("ring.json", "first.json")
+        with pytest.raises(KeySourceAway):
+            key_ring.key_ring()
+        assert not (path.parent / "first.json").exists()
+        settings.TPI_KEYRING = settings.TPI_KEYRING.replace("first.json", "ring.json")
+
+
+def test_the_time_of_remembered_keys_ends_whatever_becomes_of_the_file(
+    outside: KeyService, path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_moment(monkeypatch)
+    key_ring.key_ring()
+    outside.fault = (500, {"errors": ["internal error"]})
+    settings.TPI_KEY_CACHE_HOURS = 0
+    for text in (path.read_text(), path.read_text() + " "):
+        path.write_text(text)
+        with pytest.raises(KeySourceAway):
+            key_ring.key_ring()
+
+
+ODD: dict[str, list[Any]] = {
+    "vault": [{"data": {"plaintext": "!!!"}}, {"data": {"plaintext": 12}}, {"data": {}}, {"data": {"plaintext": "é"}},
+              {"data": {"plaintext": "A" * 43 + "="}}, [], {"data": 3}],
+    "kms": [{"Plaintext": "!!!"}, {"Plaintext": 12}, {}, {"Plaintext": "A" * 43 + "="}, [], {"Plaintext": None}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OUTSIDE)
+def test_odd_answers_are_as_good_as_none(
+    settings: Any, path: Path, services: dict[str, KeyService], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    choose(kind, settings, path, services)
+    ring = key_ring.key_ring()
+    another_moment(monkeypatch)
+    for answer in ODD[kind]:
+        services[kind].fault = (200, answer)
+        settings.TPI_KEY_CACHE_HOURS = 1
+        assert key_ring.standing().fault, answer
+        assert key_ring.key_ring() == ring
+        settings.TPI_KEY_CACHE_HOURS = 0
+        with pytest.raises(KeySourceAway):
+            key_ring.key_ring()
+
+
+def test_what_a_service_says_and_where_the_ring_lies_is_for_operators(
+    outside: KeyService, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another_moment(monkeypatch)
+    outside.fault = (400, {"errors": ["policy of vault-3.internal"], "__type": "InvalidCiphertextException"})
+    with pytest.raises(KeyRingBroken) as refused:
+        key_ring.key_ring()
+    assert "internal" not in refused.value.detail
+    assert outside.media_type != Vault.media_type or "vault-3.internal" in key_ring.standing().fault
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(KeyRingBroken) as refused:
+        key_ring.key_ring()
+    assert str(path) not in refused.value.detail
+    assert str(path) in key_ring.standing().fault
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ import json
 import re
 import secrets
 import ssl
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from time import sleep
 from typing import Any, ClassVar
 
 from cryptography.exceptions import InvalidTag
@@ -39,6 +41,9 @@ class KeyService:
         """What was asked for, in order."""
         self.fault: tuple[int, dict[str, Any]] | None = None
         """What every request is answered with while it is set."""
+        self.drips = False
+        """Whether it answers a byte at a time, without end."""
+        self.has_begun_to_drip = Event()
         self.key = secrets.token_bytes(32)
         authority = Authority(folder, f"Key CA {secrets.token_hex(4)}")
         self.ca_file = authority.ca_file
@@ -63,6 +68,8 @@ class KeyService:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if service.drips:
+                    return self._drip()
                 status, answer = service.fault or service.answer(self.path, dict(self.headers), body)
                 text = json.dumps(answer).encode()
                 self.send_response(status)
@@ -70,6 +77,16 @@ class KeyService:
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
+                return None
+
+            def _drip(self) -> None:
+                service.has_begun_to_drip.set()
+                self.close_connection = True
+                with suppress(OSError):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Drops: ")
+                    while service.drips:
+                        self.wfile.write(b".")
+                        sleep(0.05)  # between the drops
 
             do_PUT = do_POST
 

@@ -6,11 +6,12 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from time import sleep
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -100,11 +101,12 @@ def syslog(certificate: Path) -> Iterator[SyslogReceiver]:
 
 
 class HttpReceiver:
-    """Keeps what it is sent; answers ``statuses`` in turn, then 204."""
+    """Keeps what it is sent; answers ``statuses`` in turn, then 204, or drips headers until its client is gone."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.statuses: list[int] = []
+        self.drips = False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -114,7 +116,18 @@ class HttpReceiver:
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
                 self.send_header("Location", "http://127.0.0.1:1/")
                 self.send_header("Content-Length", "0")
+                if receiver.drips:
+                    return self._drip()
                 self.end_headers()
+                return None
+
+            def _drip(self) -> None:
+                self.close_connection = True
+                self.flush_headers()
+                with suppress(OSError):
+                    for _ in range(300):
+                        self.wfile.write(b"X-Drop: .\r\n")
+                        sleep(0.1)  # between the drops
 
             def log_message(self, *arguments: object) -> None:
                 """Quiet."""

@@ -23,7 +23,7 @@ from tpi_site.kit.keys.ring import (
     with_new_key,
     without_key,
 )
-from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
+from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway, in_full
 from tpi_site.kit.keys.text import as_json, wrapped_beforehand
 
 LOCK = "key-ring"
@@ -69,7 +69,7 @@ def standing() -> Standing:
     try:
         return _place(settings.TPI_KEYRING).standing()
     except KeyRingBroken as error:
-        return Standing(settings.TPI_KEYRING.partition(":")[0], is_outside=False, fault=error.detail)
+        return Standing(settings.TPI_KEYRING.partition(":")[0], is_outside=False, fault=in_full(error))
 
 
 def confirm() -> None:

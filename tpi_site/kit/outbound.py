@@ -8,9 +8,11 @@ administrator enters must not become a way into the machine's own neighbourhood.
 from __future__ import annotations
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -20,7 +22,7 @@ from django.conf import settings
 from tpi_site.kit.request_context import is_within
 
 TIMEOUT = 10.0
-"""Seconds for connecting, and for each step after that."""
+"""Seconds for connecting and for each step after that; for :func:`post`, for all of it."""
 _MOST = 64 * 1024  # bytes of an answer that are read
 
 
@@ -78,14 +80,20 @@ def secure(plain: socket.socket, host: str, ca_certificates: str = "") -> ssl.SS
 def post(
     url: str, body: bytes, headers: Mapping[str, str], *, ca_certificates: str = "", timeout: float = TIMEOUT
 ) -> Answer:
-    """POST ``body`` to an http or https address; redirects are answers like any other and are not followed."""
+    """POST ``body`` to an http or https address; redirects are answers like any other and are not followed.
+
+    After ``timeout`` seconds it is over, however much came by then; only the look-up of the name has its own limit.
+    """
+    deadline = _Deadline(timeout)
     parts = urlsplit(url)
     host, is_secure = parts.hostname or "", parts.scheme == "https"
     connection = http.client.HTTPConnection(host, parts.port or (443 if is_secure else 80), timeout=timeout)
-    plain = connect(host, connection.port, timeout=timeout)
-    connection.sock = secure(plain, host, ca_certificates) if is_secure else plain
+    sock: socket.socket = connect(host, connection.port, timeout=timeout)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
+        sock.settimeout(deadline.left())
+        sock = secure(sock, host, ca_certificates) if is_secure else sock
+        connection.sock = _Hurried(sock, deadline)
         connection.request("POST", path, body, {**headers, "Host": parts.netloc.rpartition("@")[2]})
         response = connection.getresponse()
         return Answer(response.status, response.read(_MOST))
@@ -93,6 +101,57 @@ def post(
         raise OutboundFailed(f"{host} did not answer the request: {_reason(error)}.") from None
     finally:
         connection.close()
+        sock.close()
+
+
+class _Deadline:
+    """A moment after which nothing is waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds until then; raises TimeoutError."""
+        if (left := self._end - time.monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        return left
+
+
+class _Hurried:
+    """A connection as http.client takes one, of which no step goes beyond the deadline.
+
+    A socket's own time-out is for each step, and who sends a byte a second never reaches it.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock, self._deadline = sock, deadline
+
+    def sendall(self, piece: bytes) -> None:
+        """As a socket's."""
+        self._sock.settimeout(self._deadline.left())
+        self._sock.sendall(piece)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What is received, in bytes."""
+        return io.BufferedReader(_Received(self._sock, self._deadline))
+
+    def close(self) -> None:
+        """Nothing: the answer is read still, and whoever asked closes the connection."""
+
+
+class _Received(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        super().__init__()
+        self._sock, self._deadline = sock, deadline
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: memoryview | bytearray, /) -> int:  # type: ignore[override]
+        """What comes before the deadline."""
+        self._sock.settimeout(self._deadline.left())
+        return self._sock.recv_into(buffer)
 
 
 def _reason(error: Exception) -> str:

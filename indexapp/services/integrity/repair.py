@@ -18,6 +18,7 @@ from indexapp.models import Blob, Change, File, Project, Quota
 from indexapp.services import changes, quotas
 from indexapp.services.integrity import quarantine, rows
 from indexapp.services.integrity.faults import HOLDS_BACK, Code, Fault
+from indexapp.services.integrity.objects import digest_of
 from indexapp.services.projects import lock
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob, addresses, default_storage
 from indexapp.storage.filesystem import FilesystemStore
@@ -78,7 +79,7 @@ def _places(blob: Blob, source: BlobStorage) -> Iterator[StoredBlob]:
     """Where another store may have the bytes: as the row says, sealed under the name of now, or plain."""
     yield blob.place
     for digits in key_ring().names_of(blob.sha256):
-        sealed = source.by_head(name_of(digits), blob.size)
+        sealed = source.by_any_head(name_of(digits), blob.size)
         if sealed is not None:
             yield sealed
     yield StoredBlob(name_of(blob.sha256), blob.size)
@@ -94,8 +95,10 @@ def _record(actor: Actor, blob: Blob, place: StoredBlob) -> None:
 
 
 def _take_key(actor: Actor, blob: Blob) -> bool:
-    found = default_storage().by_head(blob.object_name, blob.size)
-    if found is None:
+    """The head's key, where all the bytes that it opens have the row's digest."""
+    storage = default_storage()
+    found = storage.by_head(blob.object_name, blob.size)
+    if found is None or digest_of(found, storage) != blob.sha256:
         return False
     with transaction.atomic():
         locking.hold_shared(LOCK)

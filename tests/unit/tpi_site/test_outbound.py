@@ -45,3 +45,12 @@ def test_a_redirect_is_an_answer(settings: Any) -> None:
 def test_a_name_that_nobody_has_is_told(host: str) -> None:
     with pytest.raises(OutboundFailed, match="cannot be resolved"):
         outbound.connect(host, 443)
+
+
+def test_an_answer_that_drips_is_given_up_in_time(settings: Any) -> None:
+    """Each byte comes well before the time-out, and the answer never."""
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+    with receivers.http() as receiver:
+        receiver.drips = True
+        with pytest.raises(OutboundFailed, match="timed out"):
+            outbound.post(receiver.url, b"x", {}, timeout=1.0)

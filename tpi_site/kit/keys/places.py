@@ -1,7 +1,8 @@
 """Where the ring lies, and what this process remembers of it.
 
 A file that was replaced is read again at once, so that rotation needs no restart.  Where a source outside wraps the keys,
-each is asked for once; what was opened serves on for ``TPI_KEY_CACHE_HOURS`` after the source answered last.
+each is asked for once; what was opened serves on for ``TPI_KEY_CACHE_HOURS`` after the source answered last.  One thread
+asks; the others go on with what is known, or are told what went wrong last, so that a source that is slow holds one request.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +23,7 @@ from django.conf import settings
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.keys import files, text
 from tpi_site.kit.keys.ring import Fresh, KeyRing, first_ring
-from tpi_site.kit.keys.sources import PLAIN, KeyRingBroken, KeySource, KeySourceAway, Remembering
+from tpi_site.kit.keys.sources import PLAIN, KeyRingBroken, KeySource, KeySourceAway, Remembering, in_full
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,6 +31,8 @@ CONFIRM = 60.0
 """Seconds after which the source is asked again whether it still opens the current key."""
 RETRY = 5.0
 """Seconds for which a source that failed is not asked again, so that not every request waits for its time-out."""
+_PATIENCE = 1.0
+"""Seconds for which a thread that needs the answer waits for another that asks; most answers take milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Variable:
         try:
             self.ring()
         except KeyRingBroken as error:
-            return Standing("env", is_outside=False, fault=error.detail)
+            return Standing("env", is_outside=False, fault=in_full(error))
         return Standing("env", is_outside=False)
 
 
@@ -115,12 +119,12 @@ class RingFile:
 
     def __init__(self, path: Path, source: KeySource = PLAIN) -> None:
         self._path = path
-        self.source: KeySource = Remembering(source) if source.is_outside else source
-        self._asked = source
+        self._remembering = Remembering(source) if source.is_outside else None
+        self.source: KeySource = self._remembering or source
         self._known: _Read | None = None
         self._failed_at = -RETRY
         self._failure: KeySourceAway | None = None
-        self._lock = RLock()
+        self._asking = RLock()
 
     def ring(self) -> KeyRing:
         """See the protocol."""
@@ -131,8 +135,9 @@ class RingFile:
             return self._without_file(known, error)
         if known is None or known.state != state:
             known = self._read(state, known)
-        if self.source.is_outside and self._age(known) > settings.TPI_KEY_CACHE_HOURS * 3600:
-            self.confirm()
+        is_old = self.source.is_outside and self._age(known) > settings.TPI_KEY_CACHE_HOURS * 3600
+        if is_old and not self._confirmed(known, self._patience()):
+            raise self._away()
         return known.ring
 
     def _without_file(self, known: _Read | None, error: OSError) -> KeyRing:
@@ -140,32 +145,60 @@ class RingFile:
             log.warning("The key ring %s cannot be read again; the keys read before serve on: %s", self._path, error)
             return known.ring
         if not isinstance(error, FileNotFoundError):
-            raise KeyRingBroken(f"The key ring {self._path} cannot be read: {error}.") from None
-        with self._lock:
+            raise self._unreadable(error)
+        with self._alone(self._patience()) as is_alone:
+            if not is_alone:
+                raise self._away()
             self._require_rested()
             files.make(self._path, self._noting(lambda: text.as_json(first_ring(Fresh()), self.source)))
             return self._read(files.state(self._path), None).ring
 
+    def _patience(self) -> float:
+        """Seconds to wait for another thread that asks; a file in clear is read at once."""
+        if not self.source.is_outside:
+            return -1
+        return _PATIENCE if self._failure is None else 0
+
+    @contextmanager
+    def _alone(self, wait: float) -> Iterator[bool]:
+        """Whether this thread is the one that asks, after so many seconds of waiting at most (-1: as long as it takes)."""
+        is_alone = self._asking.acquire(timeout=wait)
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                self._asking.release()
+
     def _read(self, state: files.State, known: _Read | None) -> _Read:
         """The file as it is now; where that cannot be, what was known before."""
-        with self._lock:
-            if self._known is not None and self._known.state == state:  # another thread was first
-                return self._known
-            if known is not None and self._is_resting() and self._still_wraps(known):
-                return known
-            try:
-                self._require_rested()
-                self._known = self._noting(lambda: self._opened(state))
-            except (OSError, UnicodeDecodeError, Unavailable) as error:
-                if known is not None and (not isinstance(error, KeySourceAway) or self._still_wraps(known)):
-                    log.warning(
-                        "The key ring %s cannot be read again; the keys read before serve on: %s", self._path, error
-                    )
-                    return known
-                if isinstance(error, Unavailable):
-                    raise
-                raise KeyRingBroken(f"The key ring {self._path} cannot be read: {error}.") from None
+        with self._alone(self._patience()) as is_alone:
+            if is_alone:
+                return self._read_alone(state, known)
+        if known is not None and self._still_wraps(known):
+            return known
+        raise self._away()
+
+    def _read_alone(self, state: files.State, known: _Read | None) -> _Read:
+        if self._known is not None and self._known.state == state:  # another thread was first
             return self._known
+        if known is not None and self._is_resting() and self._still_wraps(known):
+            return known
+        try:
+            self._require_rested()
+            self._known = self._noting(lambda: self._opened(state))
+        except (OSError, UnicodeDecodeError, Unavailable) as error:
+            if known is not None and (not isinstance(error, KeySourceAway) or self._still_wraps(known)):
+                log.warning(
+                    "The key ring %s cannot be read again; the keys read before serve on: %s", self._path, error
+                )
+                return known
+            if isinstance(error, Unavailable):
+                raise
+            raise self._unreadable(error) from None
+        return self._known
+
+    def _unreadable(self, error: Exception) -> KeyRingBroken:
+        return KeyRingBroken("The key ring cannot be read.", why=f"{self._path}: {error}")
 
     def _still_wraps(self, known: _Read) -> bool:
         """Whether the file still has the key that this process would wrap with: else what it wraps would be lost."""
@@ -175,8 +208,12 @@ class RingFile:
             return True
 
     def _opened(self, state: files.State) -> _Read:
+        """The file with its keys; of a source that was not asked for any of them nothing new is known."""
+        known, opened = self._known, self._remembering.opened if self._remembering else 0
         found = self._path.read_text(encoding="ascii")
-        return _Read(state, found, text.parsed(found, self.source), time.monotonic())
+        ring = text.parsed(found, self.source)
+        is_asked = self._remembering is None or self._remembering.opened > opened or known is None
+        return _Read(state, found, ring, time.monotonic() if is_asked or known is None else known.answered_at)
 
     def _is_resting(self) -> bool:
         return time.monotonic() - self._failed_at < RETRY
@@ -198,6 +235,9 @@ class RingFile:
             log.warning("The source of the keys: %s %s", away.detail, away.why)
             self._failed_at, self._failure = time.monotonic(), away
             raise
+        except KeyRingBroken as broken:
+            log.warning("The key ring: %s %s", broken.detail, broken.why)
+            raise
         self._failure = None
         return found
 
@@ -213,16 +253,22 @@ class RingFile:
     def _age(known: _Read) -> float:
         return time.monotonic() - known.answered_at
 
-    def confirm(self) -> None:
-        """Ask the source to open the current key once more; raises KeySourceAway and KeyRingBroken."""
-        with self._lock:
-            known = self._known
-            if known is None:
-                self.ring()
-                return
-            self._require_rested()
-            self._noting(lambda: self._asked.unwrap(*text.wrapped_current(known.text)))
-            self._known = replace(known, answered_at=time.monotonic())
+    def _confirmed(self, seen: _Read, wait: float) -> bool:
+        """Have the source open the current key once more, and as the one that is known; raises KeySourceAway.
+
+        False where another thread asks, and has not been answered after so many seconds.
+        """
+        with self._alone(wait) as is_alone:
+            known, remembering = self._known, self._remembering
+            if known is None or remembering is None or known.answered_at > seen.answered_at:
+                return True
+            if is_alone:
+                self._require_rested()
+                wrapped, purpose = text.wrapped_current(known.text)
+                key = known.ring.keys[known.ring.current]
+                self._noting(lambda: remembering.require_opens(wrapped, key, purpose))
+                self._known = replace(known, answered_at=time.monotonic())
+            return is_alone
 
     def standing(self) -> Standing:
         """See the protocol."""
@@ -230,16 +276,11 @@ class RingFile:
         try:
             self.ring()
             if self.source.is_outside and self._known is not None and self._age(self._known) > CONFIRM:
-                self.confirm()
+                self._confirmed(self._known, 0)
         except Unavailable as error:
-            fault = _in_full(error)
+            fault = in_full(error)
         known = self._known
         kind = self.source.kind if self.source.is_outside else "file"
         if not fault and self._failure is not None:
-            fault = _in_full(self._failure)
+            fault = in_full(self._failure)
         return Standing(kind, self.source.is_outside, None if known is None else self._age(known), fault)
-
-
-def _in_full(error: Unavailable) -> str:
-    """The sentence with what only those who run the installation are told."""
-    return f"{error.detail} {getattr(error, 'why', '')}".strip()

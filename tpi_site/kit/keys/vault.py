@@ -22,7 +22,7 @@ from tpi_site.kit import outbound
 from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
 
 TIMEOUT = 3.0
-"""Seconds for connecting, and for each step after that: requests may wait for it."""
+"""Seconds for a request and its answer together: others may wait for it."""
 _OK = 200
 _FAULTS = {
     403: "Vault refuses the token (403): it is unknown, has ended, or its policy does not allow this.",
@@ -49,12 +49,18 @@ class Transit:
     def wrap(self, key: bytes, purpose: str) -> str:
         """See the protocol."""
         body = {"plaintext": _encoded(key), "associated_data": _encoded(purpose.encode())}
-        return str(self._ask("encrypt", body)["ciphertext"])
+        text = self._ask("encrypt", body).get("ciphertext")
+        if not isinstance(text, str) or not text.isascii():
+            raise _odd()
+        return text
 
     def unwrap(self, text: str, purpose: str) -> bytes:
         """See the protocol."""
         body = {"ciphertext": text, "associated_data": _encoded(purpose.encode())}
-        return base64.b64decode(self._ask("decrypt", body)["plaintext"], validate=True)
+        try:
+            return base64.b64decode(self._ask("decrypt", body)["plaintext"], validate=True)
+        except (KeyError, TypeError, ValueError):  # binascii's is a ValueError
+            raise _odd() from None
 
     def _ask(self, what: str, body: dict[str, str]) -> dict[str, Any]:
         path = f"{self.mount}/{what}/{self.key}"
@@ -71,7 +77,8 @@ class Transit:
         if answer.status == _OK:
             return self._data(answer.body)
         if answer.status == _NOT_OURS:
-            raise KeyRingBroken(f"Vault's key '{self.key}' does not open a key of the ring: {_said(answer.body)}.")
+            why = f"Vault said of the key '{self.key}': {_said(answer.body)}."
+            raise KeyRingBroken("Vault's key does not open a key of the ring.", why=why)
         fault = _FAULTS.get(answer.status, f"Vault answered {answer.status}.")
         raise KeySourceAway(fault, why=f"It was asked for {path} at {self.address}.")
 
@@ -83,7 +90,11 @@ class Transit:
         try:
             return dict(json.loads(body)["data"])
         except (ValueError, KeyError, TypeError):
-            raise KeySourceAway("The key source answered something that Vault does not.") from None
+            raise _odd() from None
+
+
+def _odd() -> KeySourceAway:
+    return KeySourceAway("The key source answered something that Vault does not.")
 
 
 def token() -> str:

@@ -21,7 +21,7 @@ from indexapp.services import blobs, garbage, resealing
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.serving import files
-from indexapp.storage import default_storage, forget_default, sealed_files
+from indexapp.storage import BlobDamaged, default_storage, forget_default, sealed_files
 from indexapp.storage.sealed_files import BEFORE
 from tests import evidence
 from tests.factories.cast import Cast
@@ -239,3 +239,28 @@ def test_only_an_administrator_seals_anew(cast: Cast) -> None:
         compromise.reencrypt(actor=SYSTEM, key_id=current)
     with evidence.refused("key-unknown"):
         compromise.give_up(actor=SYSTEM, key_id="other")
+
+
+@pytest.mark.parametrize("is_given_up", [True, False])
+def test_whoever_has_a_key_and_the_bucket_changes_no_content(cast: Cast, is_given_up: bool) -> None:
+    """Neither reads nor a repair believe a head that such a key made; the fault is named, and bytes are held back."""
+    file = published(cast.index)
+    stolen = key_ring.key_ring()
+    if is_given_up:
+        compromise.give_up(actor=SYSTEM, key_id=stolen.current)
+        compromise.reencrypt(actor=SYSTEM, key_id=stolen.current)
+    blob, storage = Blob.objects.get(pk=file.blob_id), default_storage()
+    with storage.objects.spool() as inner:
+        spool = sealed_files.SealedSpool(inner)
+        spool.file.write(bytes(blob.size))
+        spool.finish(blob.object_name, stolen)
+        storage.objects.replace(blob.object_name, inner)
+    with pytest.raises(BlobDamaged):
+        storage.read(blob.place)
+    with pytest.raises((CommandError, SystemExit)):
+        call_command("fsck", "--repair")
+    after = Blob.objects.get(pk=blob.pk)
+    assert after.sealed_key == blob.sealed_key
+    assert after.damaged_at is not None
+    with pytest.raises(BlobDamaged):
+        storage.read(after.place)
