@@ -93,9 +93,15 @@ def _is_there(store: ObjectStore, place: StoredBlob) -> bool:
 
 
 def _require_head(place: StoredBlob, before: bytes) -> None:
-    """Raise SegmentBroken unless the head names a key that opens it for this name."""
-    key = sealed.opened(key_ring(), place.object_name, sealed.wrapped_key_in(before))
-    sealed.require_head(key, before)
+    """Raise SegmentBroken unless the row's key fits the head, or else the one that the head names.
+
+    The row's counts: the head repeats the key as it was wrapped first, perhaps by one that has left the ring since.
+    """
+    try:
+        sealed.require_head(sealed.opened(key_ring(), place.object_name, place.sealed_key), before)
+    except SegmentBroken:
+        key = sealed.opened(key_ring(), place.object_name, sealed.wrapped_key_in(before))
+        sealed.require_head(key, before)
 
 
 def _read(stream: Readable, size: int) -> bytes:
