@@ -93,7 +93,10 @@ def _is_there(store: ObjectStore, place: StoredBlob) -> bool:
 
 
 def _require_head(place: StoredBlob, before: bytes) -> None:
-    """Raise SegmentBroken unless the row's key fits the head, or one that the head names and that was not given up."""
+    """Raise SegmentBroken unless the row's key fits the head, or one that the head names and that was not given up.
+
+    The row's counts: the head repeats the key as it was wrapped first, perhaps by one that has left the ring since.
+    """
     try:
         sealed.require_head(sealed.opened(key_ring(), place.object_name, place.sealed_key), before)
     except SegmentBroken:

@@ -37,20 +37,25 @@ def _measured(blob: Blob, storage: BlobStorage) -> Fault | None:
 
 
 def _opened(blob: Blob, storage: BlobStorage) -> Fault | None:
-    """Whether the key fits; where the row's does not and that in the object's head does, the row is at fault."""
+    """Whether the key fits; where the row's does not and that in the object's head does, the row is at fault.
+
+    Of a row whose key this ring has not, nothing is said but that: the ring may be older than the row.
+    """
     try:
         storage.require_opens(blob.place)
     except BlobDamaged as error:
+        if key_id := _unknown_key(blob):
+            return _fault(Code.KEY_UNKNOWN, blob, f"the key '{key_id}' is not in the key ring")
         if storage.by_head(blob.object_name, blob.size) is not None:
             return _fault(Code.KEY_WRONG, blob, "the row's wrapped key is not that of the object")
-        if _is_unknown(blob):
-            return _fault(Code.KEY_UNKNOWN, blob, f"the key '{key_id_of(blob.sealed_key)}' is not in the key ring")
         return _fault(Code.BLOB_CORRUPT, blob, f"the object {error}")
     return None
 
 
-def _is_unknown(blob: Blob) -> bool:
-    return key_id_of(blob.sealed_key) not in key_ring().keys
+def _unknown_key(blob: Blob) -> str:
+    """The id of the row's key where the ring lacks it; empty where it has it, or the row names none."""
+    key_id = key_id_of(blob.sealed_key)
+    return "" if key_id in key_ring().keys else key_id
 
 
 def _read(blob: Blob, storage: BlobStorage, pace: Pace | None) -> Fault | None:
