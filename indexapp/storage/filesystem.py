@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,31 +52,41 @@ class FilesystemStore:
         return self._incoming.spool()
 
     def put(self, name: str, spool: Spool) -> bool:
-        """See the protocol: bytes reach the disk before the name does, and the name before this returns."""
+        """See the protocol: bytes reach the disk before the name does, and the name before this returns.
+
+        Also a name that is there already: who gave it may have died before it reached the disk.
+        """
         target = self._path(name)
+        self._make_folders()
         if _touched(target):
+            _sync_folder(target.parent)
             return False
         if not isinstance(spool, DiskSpool):
             raise TypeError(spool)
         os.fsync(spool.file.fileno())
-        self._make_folders()
         try:
             spool.link_to(target)
         except FileExistsError:
             _touched(target)
+            _sync_folder(target.parent)
             return False
         _sync_folder(target.parent)
         return True
 
     def _make_folders(self) -> None:
-        """Make all folders durably at once, so that it is one upload in the store's life that waits for them."""
+        """Make all folders durably at once, so that it is one upload in the store's life that waits for them.
+
+        Those that are there already too: who made them may have died before they reached the disk.
+        """
         if self._has_folders:
             return
         missing = {f"{number:02x}" for number in range(256)}.difference(each.name for each in self._blobs.iterdir())
         for name in missing:
             (self._blobs / name).mkdir(mode=0o700, exist_ok=True)
-        if missing:
-            _sync_folder(self._blobs)
+        for folder in (self._blobs, self.root):
+            _sync_folder(folder)
+        with suppress(PermissionError):  # the folder that holds the store may be another's
+            _sync_folder(self.root.parent)
         self._has_folders = True
 
     def replace(self, name: str, spool: Spool) -> None:

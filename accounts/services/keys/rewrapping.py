@@ -7,7 +7,9 @@ finished by the next one.  A text that somebody replaced meanwhile is left as th
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -16,7 +18,8 @@ from accounts.services import audit
 from accounts.services.keys import sealed_columns
 from accounts.services.keys.rights import require_administrator
 from accounts.services.keys.sealed_columns import SealedColumn
-from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_ring
+from tpi_site.kit import locking
+from tpi_site.kit.key_ring import LOCK, KeyRing, WrapBroken, key_ring
 
 _BATCH = 500
 
@@ -45,42 +48,54 @@ def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_
     With ``but_contents`` the data keys of contents stay as they are: those are being sealed anew.
     """
     require_administrator(actor)
-    ring = key_ring()
-    outcome = Outcome(ring.current)
-    for column in sealed_columns.columns():
-        if but_contents and column.is_all_sealed:
-            continue
-        _rewrap_column(column, ring, outcome, on_progress)
+    outcome = Outcome(key_ring().current)
+    _rewrap_columns(outcome, on_progress, but_contents=but_contents)
+    while (current := key_ring().current) != outcome.current:  # somebody rotated meanwhile
+        outcome.current, outcome.unopenable = current, 0
+        _rewrap_columns(outcome, on_progress, but_contents=but_contents)
     audit.record(
         actor=actor,
         action="keys.rewrap",
         object_type="keyring",
-        object_name=ring.current,
+        object_name=outcome.current,
         rewrapped=outcome.rewrapped,
         unopenable=outcome.unopenable,
     )
     return outcome
 
 
-def _rewrap_column(column: SealedColumn, ring: KeyRing, outcome: Outcome, on_progress: Progress) -> None:
-    rows = column.rows_under_others(ring.current).values_list("pk", column.field, column.bound_to)
+def _rewrap_columns(outcome: Outcome, on_progress: Progress, *, but_contents: bool) -> None:
+    for column in sealed_columns.columns():
+        if not (but_contents and column.is_all_sealed):
+            _rewrap_column(column, outcome, on_progress)
+
+
+def _rewrap_column(column: SealedColumn, outcome: Outcome, on_progress: Progress) -> None:
+    rows = column.rows_under_others(outcome.current).values_list("pk", column.field, column.bound_to)
     last = 0
     while batch := list(rows.filter(pk__gt=last)[:_BATCH]):
         last = batch[-1][0]
-        changes = []
-        for key, text, bound_to in batch:
-            try:
-                changes.append((ring.rewrapped(text, column.purpose(bound_to)), key, text))
-            except WrapBroken:
-                outcome.unopenable += 1
-        _write(column, changes)
+        with transaction.atomic():
+            locking.hold_shared(LOCK)  # the key that wraps here is not removed before this is written and counted
+            changes = _rewrapped(column, batch, key_ring())
+            _write(column, changes)
         outcome.rewrapped += len(changes)
+        outcome.unopenable += len(batch) - len(changes)
         on_progress(len(batch))
+
+
+def _rewrapped(column: SealedColumn, batch: list[Any], ring: KeyRing) -> list[tuple[str, int, str]]:
+    """Of those that open: the new text, the row, and the text that it must still have."""
+    changes = []
+    for key, text, bound_to in batch:
+        with suppress(WrapBroken):
+            changes.append((ring.rewrapped(text, column.purpose(bound_to)), key, text))
+    return changes
 
 
 def _write(column: SealedColumn, changes: list[tuple[str, int, str]]) -> None:
     fields = column.model._meta
     table, field = connection.ops.quote_name(fields.db_table), connection.ops.quote_name(column.field)
     statement = f"UPDATE {table} SET {field} = %s WHERE id = %s AND {field} = %s"  # noqa: S608  names of our own models
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.executemany(statement, changes)

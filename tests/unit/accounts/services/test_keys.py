@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts.models import AuditEntry, AuditSink, Authenticator
 from accounts.services import audit_senders, authenticators, one_time_codes
@@ -120,6 +121,51 @@ def test_what_somebody_wrote_meanwhile_stays(sealed: str) -> None:
     AuditSink.objects.update(secret=newer)
     rewrapping._write(column, [(anew, sink.pk, sink.secret)])
     assert AuditSink.objects.get().secret == newer
+
+
+def test_nothing_is_wrapped_with_a_key_that_was_removed_meanwhile(sealed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another administrator rotates again and removes the key that the run began with, which wraps nothing yet."""
+    before, known = contents(), secrets()
+    first = Authenticator.objects.earliest("pk")
+    good = first.secret
+    Authenticator.objects.filter(pk=first.pk).update(secret=f"s1.{sealed}.AAAA")  # seen first, and not wrapped
+    monkeypatch.setattr(rewrapping, "_BATCH", 1)
+    meanwhile, begun_with = list[str](), rings.add_key(actor=SYSTEM)
+
+    def rotate_once(_seen: int) -> None:
+        if not meanwhile:
+            meanwhile.append(rings.add_key(actor=SYSTEM))
+            rings.remove_key(actor=SYSTEM, key_id=begun_with)
+
+    outcome = rewrapping.rewrap_all(actor=SYSTEM, on_progress=rotate_once)
+    assert (outcome.current, outcome.unopenable) == (meanwhile[0], 1)
+    Authenticator.objects.filter(pk=first.pk).update(secret=good)
+    assert key_ids() == {meanwhile[0], sealed}
+    assert (contents(), secrets()) == (before, known)
+
+
+def test_the_ring_does_not_change_between_wrapping_and_writing(sealed: str) -> None:
+    """Whoever would change the ring waits for the transaction that writes, which so begins with the lock of the ring."""
+    rings.add_key(actor=SYSTEM)
+    ours = {column.model._meta.db_table for column in sealed_columns.columns()}
+    seen: list[str] = []
+
+    def noting(execute: Any, sql: str, *rest: Any) -> Any:
+        if "advisory_xact_lock_shared" in sql:
+            seen.append("lock")
+        elif sql.startswith(("SAVEPOINT", "RELEASE SAVEPOINT")):
+            seen.append(sql.partition(" ")[0])
+        elif sql.startswith("UPDATE") and any(f'"{table}"' in sql for table in ours):
+            seen.append("write")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(noting):
+        rewrapping.rewrap_all(actor=SYSTEM)
+    needed = ["SAVEPOINT", "lock", "write"] if connection.vendor == "postgresql" else ["SAVEPOINT", "write"]
+    writes = [number for number, what in enumerate(seen) if what == "write"]
+    assert writes
+    for number in writes:
+        assert seen[number + 1 - len(needed) : number + 1] == needed
 
 
 def test_a_text_that_opens_with_no_key_is_told_and_keeps_its_key_in_the_ring(sealed: str) -> None:
