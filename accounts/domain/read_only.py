@@ -1,4 +1,4 @@
-"""What is written down even while nothing may be changed: who came, what was refused, damage and its repair, the mode itself."""
+"""What is written down even while nothing may be changed: who came, what was refused, damage and repair, the mode itself."""
 
 from __future__ import annotations
 

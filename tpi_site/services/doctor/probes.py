@@ -22,6 +22,7 @@ PROBES = (
     Probe("queue", "Queue of jobs", jobs.queue, jobs.WAITS + 5),
     Probe("schedules", "Jobs by the clock", jobs.schedules),
     Probe("cache", "Shared cache", network.the_cache),
+    Probe("nodes", "Other nodes", around.other_nodes),
     Probe("directories", "Directories", around.directories, 20.0),
     Probe("audit", "Audit log", around.audit),
     Probe("alarms", "Alarms", around.alarms),
