@@ -17,6 +17,7 @@ class IndexConfig(AppConfig):
         from accounts.services.keys import contents, sealed_columns
         from indexapp.admin import cards as our_cards
         from indexapp.admin import rows
+        from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
         from indexapp.services.pages import access
@@ -28,6 +29,7 @@ class IndexConfig(AppConfig):
         left_behind.register(our_left_behind.roles)
         sealed_columns.register(blobs.SEALED)
         contents.register(resealing.RESEALING)
+        contents.tell("content", segments.ALGORITHM)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
         schedules.declare("seal what lies plain", "indexapp.tasks.seal_plain_blobs", every_minutes=5)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)

@@ -1,14 +1,19 @@
-"""What is written down even while nothing may be changed: who came, what was refused, and the mode itself."""
+"""What is written down even while nothing may be changed: who came, what was refused, damage and repair, the mode itself."""
 
 from __future__ import annotations
 
 _GOES_ON = frozenset(
     {
+        "alarm.end",
         "alarm.ring",
         "audit.export",
         "blob.damage",
+        "blob.repair",
         "database.copy",
         "factor.use-recovery-code",
+        "file.recount",
+        "project.recount",
+        "quota.recount",
         "read-only.off",
         "read-only.on",
         "request.refuse",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
@@ -29,8 +32,26 @@ _TOLERANCE = timedelta(seconds=1)
 
 
 def our_name() -> str:
-    """What this node is called: its machine's name and its address there."""
-    return f"{socket.gethostname()} {settings.TPI_BIND}"[:200]
+    """What this node is called: its machine's name, its address there, and what tells it from another called so."""
+    return f"{_place()} ({_our_id(Path(settings.TPI_DATA_DIR))})"
+
+
+def _place() -> str:
+    return f"{socket.gethostname()} {settings.TPI_BIND}"[:180]
+
+
+@cache
+def _our_id(folder: Path) -> str:
+    """The node's own, which stays what it is as long as its data folder; it is no secret."""
+    path = folder / "node-id"
+    if not path.exists():
+        new = folder / f".node-id-{secrets.token_hex(8)}"
+        new.write_text(secrets.token_hex(3), encoding="ascii")
+        new.chmod(0o644)  # also for the service's account where root has asked first
+        with suppress(FileExistsError):
+            path.hardlink_to(new)
+        new.unlink()
+    return path.read_text(encoding="ascii").strip()[:16]
 
 
 @cache
@@ -63,6 +84,11 @@ def _present() -> dict[str, object]:
 def others() -> list[Node]:
     """The other nodes that serve now."""
     return list(Node.objects.filter(seen_at__gt=timezone.now() - SILENT, left_at=None).exclude(name=our_name()))
+
+
+def namesakes() -> list[Node]:
+    """Other nodes that serve now and are called as this one is, but for what tells them apart."""
+    return [node for node in others() if node.name.rpartition(" (")[0] == _place()]
 
 
 def has_newer() -> bool:

@@ -30,6 +30,11 @@ FIRST = SEGMENT - HEADER - TAG
 REST = SEGMENT - TAG
 """Plain bytes of every later one."""
 MOST_SEGMENTS = 2**32
+ALGORITHM = (
+    f"AES-256-GCM in segments of {SEGMENT // 1024} KiB, each proving its place, "
+    "under HKDF-SHA256 of a data key for each blob"
+)
+"""For who audits the installation."""
 
 
 class SegmentBroken(Exception):

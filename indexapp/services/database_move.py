@@ -19,7 +19,7 @@ from django.db.models import Model
 from django.db.utils import ConnectionHandler
 
 from accounts.domain.actors import Actor
-from accounts.models import AuditPending
+from accounts.models import AuditPending, Node
 from accounts.permissions import require_administrator
 from accounts.services import audit
 from tpi_site.kit import read_only
@@ -68,9 +68,14 @@ def _connected(settings: dict[str, Any]) -> Iterator[BaseDatabaseWrapper]:
 
 
 def _models() -> list[type[Model]]:
-    """Those with tables; what waits for the audit chain comes last, because a trigger fills it with the entries."""
+    """Those with tables, but for the nodes, which say for themselves that they serve there.
+
+    What waits for the audit chain comes last, because a trigger fills it with the entries.
+    """
     found = [
-        model for model in apps.get_models(include_auto_created=True) if model._meta.managed and not model._meta.proxy
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy and model is not Node
     ]
     return sorted(found, key=lambda model: model is AuditPending)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage
@@ -23,8 +23,11 @@ from indexapp.storage.protocol import ObjectStore
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z")
 
 
-def store_for(address: str, spools: Path) -> ObjectStore:
-    """The store at ``address``, with a folder on this machine for incoming bytes; raises ImproperlyConfigured."""
+def store_for(address: str, spools: Path, called: str = "TPI_STORAGE_URL") -> ObjectStore:
+    """The store at ``address``, with a folder on this machine for incoming bytes.
+
+    Raises ImproperlyConfigured, which calls the address what ``called`` says, and OSError where a folder cannot be made.
+    """
     parts = urlsplit(address)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return FilesystemStore(Path(unquote(parts.path)))
@@ -33,9 +36,30 @@ def store_for(address: str, spools: Path) -> ObjectStore:
     if not parts.scheme and _DOTTED.match(parts.path):
         return _by_path(parts, spools)
     raise ImproperlyConfigured(
-        "TPI_STORAGE_URL must be file:///an/absolute/folder, s3://bucket/prefix?endpoint_url=… or the dotted path of a "
+        f"{called} must be file:///an/absolute/folder, s3://bucket/prefix?endpoint_url=… or the dotted path of a "
         "storage class with ?option=value."
     )
+
+
+def address_of(place: str) -> str:
+    """The address of what a command was given: an address as it is, a folder (or its ``blobs``) by its path."""
+    if "://" in place or not (place.startswith(("/", ".", "~")) or Path(place).is_dir()):
+        return place
+    folder = Path(place).expanduser().resolve()
+    is_inside = folder.name == "blobs" and not (folder / "blobs").is_dir()
+    return f"file://{quote(str(folder.parent if is_inside else folder))}"
+
+
+def folder_of(address: str) -> Path | None:
+    """The folder of a ``file://`` address."""
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def reason(error: Exception) -> str:
+    """Why a store cannot be made, as a sentence's end with its full stop."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{said.rstrip('.')}."
 
 
 def _bucket(parts: SplitResult, spools: Path) -> ObjectStore:

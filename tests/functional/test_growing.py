@@ -53,6 +53,7 @@ def test_an_embedded_installation_becomes_two_nodes(home: Home, tmp_path: Path) 
         _manage(first, "move_storage", files)
         told = _manage(first, "move_database", database.url)
         assert "manage.py read_only off" in told
+        assert "accounts_node:" not in told, "the old node serves there no more"
         Pip().install(home, [before.name], f"{first.url}/simple/", owner)[0].require_success()
         assert first.stop() == 0
 

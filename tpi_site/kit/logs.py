@@ -1,4 +1,4 @@
-"""Log lines as JSON objects, one a line, with the request's id and never a credential."""
+"""Log lines as JSON objects, one a line, with the request's id, or as sentences; never with a credential."""
 
 from __future__ import annotations
 
@@ -42,3 +42,14 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+class Sentences(logging.Formatter):
+    """One sentence a line, for who called a command: how bad it is, and what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for ``record``."""
+        told = record.getMessage()
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            told = f"{told} ({type(error).__name__}: {error})"
+        return f"{record.levelname.capitalize()}: {redact(' '.join(told.split()))}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tpi_site.settings import directories, env
+from tpi_site.settings import directories, env, log_lines
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -302,23 +302,4 @@ SPECTACULAR_SETTINGS = {
 PROMETHEUS_METRIC_NAMESPACE = "tpi"
 PROMETHEUS_EXPORT_MIGRATIONS = False
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "tpi_site.kit.logs.RequestIdFilter"}},
-    "formatters": {"line": {"()": "tpi_site.kit.logs.JsonLines"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
-        "recent": {"class": "tpi_site.kit.recent_lines.RecentLines", "formatter": "line", "filters": ["request_id"]},
-    },
-    "root": {
-        "handlers": ["stderr", "recent"],
-        "level": env.choice("TPI_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
-    },
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "django.server": {"level": "WARNING"},
-        "django-q": {"level": "WARNING"},
-        "django_auth_ldap": {"level": "ERROR"},  # it warns of what is told by the directory's state
-    },
-}
+LOGGING = log_lines.logging_config()

@@ -1,4 +1,4 @@
-"""Bytes outside the database whose keys the ring wrapped; the app that keeps them tells how to renew them."""
+"""Bytes outside the database whose keys the ring wrapped; the app that keeps them tells how they are sealed and renewed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ class Renewal(Protocol):
 
 
 _registered: list[Renewal] = []
+_algorithms: dict[str, str] = {}
 
 
 def register(renewal: Renewal) -> None:
@@ -54,3 +55,13 @@ def register(renewal: Renewal) -> None:
 def renewals() -> list[Renewal]:
     """All that are registered."""
     return list(_registered)
+
+
+def tell(what: str, algorithm: str) -> None:
+    """Let auditors read how ``what`` is sealed, in one line; told again, it is replaced."""
+    _algorithms[what] = algorithm
+
+
+def algorithms() -> dict[str, str]:
+    """What was told."""
+    return dict(_algorithms)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import permissions
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
-from accounts.services.keys import sealed_columns
+from accounts.services.keys import contents, sealed_columns
 from tpi_site.kit import key_ring
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import KeyRing
@@ -59,8 +59,7 @@ class Status:
     not_encrypted: tuple[str, ...] = NOT_ENCRYPTED
 
 
-ALGORITHMS = {
-    "content": "AES-256-GCM in segments of 128 KiB, each proving its place, under HKDF-SHA256 of a data key for each blob",
+_ALGORITHMS = {
     "data keys and secrets": "AES-256-GCM under a key of the key ring, with the purpose bound in",
     "object names": "HMAC-SHA256 of the content's SHA-256",
 }
@@ -77,7 +76,7 @@ def status(*, actor: Actor) -> Status:
     found, ring = key_ring.standing(), _ring()
     return Status(
         settings.TPI_ENCRYPT,
-        ALGORITHMS,
+        contents.algorithms() | _ALGORITHMS,
         settings.TPI_KEYRING.partition(":")[0],
         _keys(ring, counts),
         plain,

@@ -24,18 +24,28 @@ class Command(BaseCommand):
     help = "Copy every file to another storage and prove each copy; then tell which setting to change."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("to", help="an address as TPI_STORAGE_URL takes it")
-        parser.add_argument("--from", dest="source", default="", help="where to copy from, instead of TPI_STORAGE_URL")
+        parser.add_argument("to", help="an address as TPI_STORAGE_URL takes it, or a folder")
+        parser.add_argument(
+            "--from",
+            dest="source",
+            default="",
+            metavar="FOLDER_OR_ADDRESS",
+            help="where to copy from, instead of TPI_STORAGE_URL",
+        )
         parser.add_argument("--dry-run", action="store_true", help="count what would be copied")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source, target = options["source"] or settings.TPI_STORAGE_URL, options["to"]
+        source = addresses.address_of(options["source"] or settings.TPI_STORAGE_URL)
+        target = addresses.address_of(options["to"])
         if source == target:
             raise CommandError("Both addresses are the same; give the address of another storage.")
         self._next = 0.0
         try:
             progress = moving.copy_all(
-                _store(source), _store(target), is_rehearsal=options["dry_run"], report=self._show
+                _source(source, "--from" if options["source"] else "TPI_STORAGE_URL"),
+                _store(target, "The address to move to"),
+                is_rehearsal=options["dry_run"],
+                report=self._show,
             )
         except StorageUnavailable as error:
             raise CommandError(f"A storage went away; run the same command again to go on. It said: {error}") from None
@@ -66,8 +76,17 @@ class Command(BaseCommand):
             )
 
 
-def _store(address: str) -> ObjectStore:
+def _source(address: str, called: str) -> ObjectStore:
+    folder = addresses.folder_of(address)
+    if folder is not None and not (folder / "blobs").is_dir():
+        raise CommandError(f"{called}: there is no folder 'blobs' at {folder}.")
+    return _store(address, called)
+
+
+def _store(address: str, called: str) -> ObjectStore:
     try:
-        return addresses.store_for(address, settings.TPI_DATA_DIR / "tmp")
+        return addresses.store_for(address, settings.TPI_DATA_DIR / "tmp", called)
     except ImproperlyConfigured as error:
         raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"There can be no files at {address}: {addresses.reason(error)}") from None

@@ -83,14 +83,14 @@ def copied(
         yield content, is_there
 
 
-def fault_in(content: Content, store: ObjectStore, *, deep: bool) -> Fault | None:
+def fault_in(content: Content, store: ObjectStore, *, deep: bool, called: str = "the storage") -> Fault | None:
     """What is wrong with the store's object; one that another upload of the same content sealed is as good."""
     storage, row = BlobStorage(store, encrypting=False), _row(content)
-    fault = examine(row, storage, deep=deep)
+    fault = examine(row, storage, deep=deep, called=called)
     if fault is not None and fault.code in (Code.KEY_WRONG, Code.KEY_UNKNOWN):
         by_head = storage.by_head(content.object_name, content.size)
         key = by_head.sealed_key if by_head else ""
-        fault = examine(_row(replace(content, sealed_key=key)), storage, deep=deep)
+        fault = examine(_row(replace(content, sealed_key=key)), storage, deep=deep, called=called)
     return fault
 
 

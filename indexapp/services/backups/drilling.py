@@ -50,7 +50,8 @@ class _Seen:
     @property
     def sentence(self) -> str:
         if self.wrong:
-            return f"The drill with the backup {self.backup or '(none)'} failed: {'; '.join(self.wrong)}"[:500]
+            told = "; ".join(each.rstrip(". ") for each in self.wrong)
+            return f"The drill with the backup {self.backup or '(none)'} failed: {told}"[:499] + "."
         contents = self.restore.get("contents", 0)
         return f"Restored {self.backup}: {contents} contents are whole, {len(self.installed)} files were installed."
 
@@ -85,6 +86,8 @@ def drill(*, actor: Actor, wish: Wish) -> Drill:
 def _do(place: Place, wish: Wish, seen: _Seen) -> None:
     manifest, _ = authenticity.chosen(place, wish.backup, authenticity.recorded)
     seen.backup = manifest.name
+    if wrong := scratch.fault():
+        raise Unavailable(wrong, code="drill-database")
     with locking.alone("drill"), scratch.made() as there:
         seen.restore = _restored(there, place.address, manifest.name, seen)
         if seen.wrong:

@@ -130,7 +130,7 @@ def at(address: str, *, is_made: bool = False) -> Place:
     try:
         objects, parts, manifests = (_store(whole, below) for below in ("", "parts", _MANIFESTS))
     except (ImproperlyConfigured, OSError) as error:
-        raise Invalid(f"There can be no backups at {address}: {error}", code="backup-place") from None
+        raise Invalid(f"There can be no backups at {address}: {addresses.reason(error)}", code="backup-place") from None
     return Place(whole, objects, BlobStorage(parts, encrypting=True), manifests)
 
 

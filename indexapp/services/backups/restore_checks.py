@@ -196,7 +196,7 @@ def _contents(
             found.content_bytes += content.size
             if not is_there:
                 found.lost += 1
-            elif (fault := fault_in(content, place.objects, deep=True)) is not None:
+            elif (fault := fault_in(content, place.objects, deep=True, called="the backup")) is not None:
                 yield Problem(fault.code.value, content.object_name, fault.sentence)
             if progress is not None:
                 progress(found.contents, manifest.contents)

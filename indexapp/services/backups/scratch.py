@@ -41,6 +41,7 @@ _OF_KEYS = re.compile(r"KEY|VAULT|KMS|TRANSIT")
 """Variables that say where the keys are."""
 _OURS = {"TPI_KEYRING", "TPI_SECRET_KEY", "TPI_AUDIT_KEY"}
 """Those that are given anew, so that none comes in two ways."""
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 
@@ -114,6 +115,22 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def fault() -> str:
+    """Why no scratch installation can be made here, in a sentence; empty where one can."""
+    if connection.vendor != "postgresql":
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        name, may_create = cursor.fetchone()
+    if may_create:
+        return ""
+    quoted = connection.ops.quote_name(name) if not _PLAIN_NAME.match(name) else name
+    return (
+        f"A drill makes a database of its own for as long as it takes, and the account {name} may make none; as PostgreSQL's "
+        f"administrator run: ALTER ROLE {quoted} CREATEDB."
+    )
 
 
 @contextmanager

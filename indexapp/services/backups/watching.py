@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -49,6 +50,7 @@ def _begin(command: list[str]) -> None:
     subprocess.Popen(
         [sys.executable, str(settings.BASE_DIR / "manage.py"), *command],
         cwd=settings.BASE_DIR,
+        env=os.environ | {"TPI_LOG_FORMAT": "json"},  # what it says goes to the server's log
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

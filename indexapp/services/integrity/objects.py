@@ -14,15 +14,17 @@ Pace = Callable[[int], None]
 """Told how many bytes were read, it returns when the next may be."""
 
 
-def examine(blob: Blob, storage: BlobStorage, *, deep: bool, pace: Pace | None = None) -> Fault | None:
+def examine(
+    blob: Blob, storage: BlobStorage, *, deep: bool, pace: Pace | None = None, called: str = "the storage"
+) -> Fault | None:
     """The first thing that is wrong with the blob's bytes; with ``deep`` all of them are read, as ``pace`` allows.
 
-    Raises StorageUnavailable: of what does not answer nothing is known.
+    ``called`` says in sentences what ``storage`` is.  Raises StorageUnavailable: of what does not answer nothing is known.
     """
     try:
         return _measured(blob, storage) or _opened(blob, storage) or (_read(blob, storage, pace) if deep else None)
     except FileNotFoundError:
-        return _fault(Code.BLOB_MISSING, blob, f"the object {blob.object_name} is not in the storage")
+        return _fault(Code.BLOB_MISSING, blob, f"the object {blob.object_name} is not in {called}")
 
 
 def _fault(code: Code, blob: Blob, sentence: str) -> Fault:

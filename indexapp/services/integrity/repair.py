@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -21,7 +20,6 @@ from indexapp.services.integrity.faults import HOLDS_BACK, Code, Fault
 from indexapp.services.integrity.objects import digest_of
 from indexapp.services.projects import lock
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob, addresses, default_storage
-from indexapp.storage.filesystem import FilesystemStore
 from indexapp.storage.names import name_of
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Invalid
@@ -30,18 +28,18 @@ from tpi_site.kit.key_ring import LOCK, key_ring
 
 def source_at(place: str) -> BlobStorage:
     """The store to take bytes from: its address, or the folder that has ``blobs`` in it, or that folder itself."""
-    folder = Path(place)
-    if folder.is_dir():
-        root = folder if (folder / "blobs").is_dir() else folder.parent
-        if not (root / "blobs").is_dir():
-            raise Invalid(f"There is no folder 'blobs' at {place}.", code="repair-source")
-        return BlobStorage(FilesystemStore(root.resolve()), encrypting=False)
+    address = addresses.address_of(place)
+    folder = addresses.folder_of(address)
+    if folder is not None and not (folder / "blobs").is_dir():
+        raise Invalid(f"There is no folder 'blobs' at {place}.", code="repair-source")
     try:
-        return BlobStorage(addresses.store_for(place, settings.TPI_DATA_DIR / "tmp"), encrypting=False)
+        return BlobStorage(addresses.store_for(address, settings.TPI_DATA_DIR / "tmp"), encrypting=False)
     except ImproperlyConfigured:
         raise Invalid(
             f"{place} is neither a folder with 'blobs' in it nor a store's address.", code="repair-source"
         ) from None
+    except OSError as error:
+        raise Invalid(f"There are no files at {place}: {addresses.reason(error)}", code="repair-source") from None
 
 
 def repair(*, actor: Actor, fault: Fault, source: BlobStorage | None = None) -> bool:

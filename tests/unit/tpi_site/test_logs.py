@@ -9,8 +9,9 @@ import pytest
 from accounts.domain.token_format import make_token
 from tests.wsgi_client import basic
 from tpi_site.kit import request_context
-from tpi_site.kit.logs import JsonLines, RequestIdFilter, redact
+from tpi_site.kit.logs import JsonLines, RequestIdFilter, Sentences, redact
 from tpi_site.kit.request_context import RequestContext
+from tpi_site.settings import log_lines
 
 
 def record(message: str, *arguments: object, exc_info: object = None) -> logging.LogRecord:
@@ -72,3 +73,30 @@ def test_no_credential_is_written(text: str, secret: str) -> None:
 def test_what_is_no_credential_stays() -> None:
     text = "GET https://tpi.example/simple/ by nina: basic idea, bearer of news; tpi_short"
     assert redact(text) == text
+
+
+def test_a_sentence_is_one_line_without_a_secret() -> None:
+    try:
+        raise OSError("the disk\nis full")
+    except OSError:
+        logged = record("It failed with %s.", TOKEN, exc_info=sys.exc_info())
+    assert Sentences().format(logged) == "Error: It failed with [redacted]. (OSError: the disk is full)"
+
+
+@pytest.mark.parametrize(
+    ("argv", "wish", "expected"),
+    [
+        (["manage.py", "backup"], "auto", ("sentence", "WARNING")),
+        (["/srv/tpi/manage.py", "prepare"], "auto", ("line", "INFO")),
+        (["/srv/tpi/tpi_site/web.py"], "auto", ("line", "INFO")),
+        (["manage.py", "backup"], "json", ("line", "INFO")),
+    ],
+)
+def test_commands_speak_to_people_and_servers_to_programs(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], wish: str, expected: tuple[str, str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setenv("TPI_LOG_FORMAT", wish)
+    monkeypatch.delenv("TPI_LOG_LEVEL", raising=False)
+    handler = log_lines.logging_config()["handlers"]["stderr"]
+    assert (handler["formatter"], handler["level"]) == expected

@@ -8,7 +8,7 @@ from django.core import checks as django_checks
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditCheckpoint, AuditEntry, AuditLink, Directory
-from accounts.services import audit_delivery
+from accounts.services import audit_delivery, nodes
 from accounts.services.directories import checks
 from tpi_site.services.doctor.findings import Verdict, failing, good, unused, warning
 
@@ -31,6 +31,17 @@ def settings_of_the_installation() -> Verdict:
 
 def _told(messages: list[django_checks.CheckMessage]) -> str:
     return " ".join(f"{message.id}: {message.msg}" for message in messages[:5])
+
+
+def other_nodes() -> Verdict:
+    """Who else serves, and whether one can be told from this node by its name."""
+    if same := nodes.namesakes():
+        return warning(
+            f"Another node has this one's name: {', '.join(node.name for node in same)}.",
+            "Give each machine a host name of its own, so that lists and logs tell them apart.",
+        )
+    names = ", ".join(node.name for node in nodes.others())
+    return good(f"These serve too: {names}.") if names else good("No other node serves.")
 
 
 def directories() -> Verdict:

@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditEntry
+from indexapp.services.backups import scratch
 from tpi_site.services.doctor.findings import Verdict, failing, good, warning
 
 _SLOW = 0.05  # seconds
@@ -108,6 +109,14 @@ def migrations() -> Verdict:
         names = ", ".join(f"{app}.{name}" for app, name in unknown[:5])
         return warning(f"A newer version has migrated the database: {names}.", "Finish the upgrade on this node.")
     return good("All migrations are applied.")
+
+
+def drills() -> Verdict:
+    """Whether a drill could make the database that it restores into."""
+    if wrong := scratch.fault():
+        told, _, what = wrong.partition("; ")
+        return warning(f"{told}.", f"{what[:1].upper()}{what[1:]}")
+    return good("A drill has all that it needs of the database.")
 
 
 def clock() -> Verdict:

@@ -6,7 +6,7 @@ from tpi_site.services.doctor import around, database, disk, jobs, keys, network
 from tpi_site.services.doctor.findings import Probe
 
 PROBES = (
-    Probe("settings", "Settings", around.settings_of_the_installation),
+    Probe("settings", "Settings", around.settings_of_the_installation, 60.0),
     Probe("disk", "Free space", disk.free_space),
     Probe("durability", "Durable writes", disk.durability),
     Probe("file-system", "File system", disk.file_system),
@@ -22,8 +22,10 @@ PROBES = (
     Probe("queue", "Queue of jobs", jobs.queue, jobs.WAITS + 5),
     Probe("schedules", "Jobs by the clock", jobs.schedules),
     Probe("cache", "Shared cache", network.the_cache),
+    Probe("nodes", "Other nodes", around.other_nodes),
     Probe("directories", "Directories", around.directories, 20.0),
     Probe("audit", "Audit log", around.audit),
     Probe("alarms", "Alarms", around.alarms),
+    Probe("drill", "Drills", database.drills),
     Probe("mail", "Mail", network.mail),
 )

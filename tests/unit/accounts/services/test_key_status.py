@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.services.keys import sealed_columns, status
+from indexapp.domain.segments import SEGMENT
 from indexapp.models import Blob
 from tests import evidence
 from tests.factories.cast import Cast
@@ -51,6 +52,12 @@ def test_a_key_that_the_ring_has_not_is_told(cast: Cast) -> None:
     Blob.objects.create(sha256="0" * 64, size=1, object_name="lost", sealed_key="s1.lost.AAAA")
     [lost] = [key for key in status.status(actor=cast.actor("auditor")).keys if not key.is_in_ring]
     assert (lost.id, lost.wraps, lost.created_at) == ("lost", {"blobs": 1}, None)
+
+
+def test_it_tells_the_algorithms_as_they_are(cast: Cast) -> None:
+    found = status.status(actor=cast.actor("auditor")).algorithms
+    assert list(found) == ["content", "data keys and secrets", "object names"]
+    assert f"segments of {SEGMENT // 1024} KiB," in found["content"]
 
 
 def test_a_broken_text_does_not_end_it(cast: Cast) -> None:

@@ -15,6 +15,8 @@ from accounts.services import nodes
 from tpi_site import leaving
 from tpi_site.kit.errors import Conflict
 from tpi_site.release import RELEASE
+from tpi_site.services.doctor import around
+from tpi_site.services.doctor.findings import State
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -50,6 +52,26 @@ def test_a_node_that_leaves_says_so_at_once_and_once(monkeypatch: pytest.MonkeyP
     (tmp_path / "leaving").unlink()
     nodes.begin()
     assert Node.objects.get().left_at is None
+
+
+def test_two_nodes_of_one_host_name_are_two_rows(settings: Any, tmp_path: Path) -> None:
+    names = set()
+    for folder in ("one", "two", "one"):
+        settings.TPI_DATA_DIR = tmp_path / folder
+        settings.TPI_DATA_DIR.mkdir(exist_ok=True)
+        nodes.begin()
+        names.add(nodes.our_name())
+    assert names == set(Node.objects.values_list("name", flat=True))
+    assert len(names) == 2
+    [other] = names - {nodes.our_name()}
+    assert [node.name for node in nodes.namesakes()] == [other]
+    verdict = around.other_nodes()
+    assert verdict.state is State.WARNING
+    assert other in verdict.sentence
+
+    settings.TPI_BIND = "127.0.0.1:9"
+    assert nodes.namesakes() == []
+    assert around.other_nodes().state is State.GOOD
 
 
 def test_who_counts_as_serving() -> None:

@@ -126,5 +126,18 @@ def test_a_server_that_is_away_is_said(bucket: str, ceph: Ceph) -> None:
 def test_a_place_that_is_the_same_or_none_is_refused(settings: Any) -> None:
     with pytest.raises(CommandError, match="the same"):
         _move(settings.TPI_STORAGE_URL)
-    with pytest.raises(CommandError, match="TPI_STORAGE_URL must be"):
+    with pytest.raises(CommandError, match=r"^The address to move to must be"):
         _move("ftp://nowhere")
+    with pytest.raises(CommandError, match=r"^--from must be"):
+        _move("file:///somewhere", "--from", "ftp://nowhere")
+    with pytest.raises(CommandError, match=r"^--from: there is no folder 'blobs' at /nowhere\.$"):
+        _move("file:///somewhere", "--from", "/nowhere")
+    with pytest.raises(CommandError, match=r"^There can be no files at file:///proc/x/y: No such file or directory\.$"):
+        _move("file:///proc/x/y")
+
+
+def test_folders_are_given_by_their_paths_too(settings: Any, tmp_path: Path) -> None:
+    old = settings.TPI_STORAGE_URL.removeprefix("file://")
+    target = tmp_path / "new"
+    assert f"TPI_STORAGE_URL=file://{target}," in _move(str(target), "--from", old)
+    assert _contents(f"file://{target}", tmp_path) == CONTENTS

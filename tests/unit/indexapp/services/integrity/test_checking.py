@@ -176,6 +176,27 @@ def test_bytes_come_back_from_a_copy(
     shutil.rmtree(copy)
 
 
+def test_read_only_mode_keeps_nobody_from_repairing(
+    file: File, built: Built, tmp_path: Path, reader: WsgiClient, settings: Any
+) -> None:
+    name = file.blob.object_name
+    (tmp_path / "copy" / "blobs" / name).parent.mkdir(parents=True)
+    (tmp_path / "copy" / "blobs" / name).write_bytes(raw(name))
+    spoil(file, flip(-1))
+    Project.objects.update(total_size=1)
+    File.objects.update(size=1)
+    settings.TPI_READ_ONLY = True
+
+    assert fsck("--deep")[0] == 1
+    assert fetch(reader, file).status == 503
+    code, found = fsck("--deep", "--repair-from", str(tmp_path / "copy"))
+
+    assert code == 0, found
+    assert set(codes(found)) == {"blob-corrupt", "file-size", "project-size"}
+    assert fetch(reader, file).body == built.content
+    assert not Alarm.objects.filter(ended_at=None).exists()
+
+
 def test_a_copy_that_is_damaged_too_is_not_taken(file: File, tmp_path: Path, reader: WsgiClient) -> None:
     copy = tmp_path / "copy"
     name = file.blob.object_name
@@ -217,10 +238,12 @@ def test_a_whole_store_that_is_not_there_is_no_damage(cast: Cast, storage_folder
 
 
 def test_a_place_without_a_store_is_refused(file: File, tmp_path: Path) -> None:
-    for place in (str(tmp_path / "spools"), "nowhere"):
-        with pytest.raises(CommandError) as caught:
+    missing = str(tmp_path / "missing")
+    for place in (str(tmp_path / "spools"), "nowhere", missing, f"file://{missing}"):
+        with pytest.raises(CommandError, match=r"neither a folder|no folder 'blobs'") as caught:
             fsck("--repair-from", place)
         assert caught.value.returncode == 2
+    assert not Path(missing).exists()
 
 
 def test_a_reader_who_meets_damage_starts_one_examination(
