@@ -83,6 +83,11 @@ class Manifest:
         """As it is written down."""
         return _text(self._values()) + "\n"
 
+    @property
+    def sha256(self) -> str:
+        """The digest of what is written down, in hex digits."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
     def _values(self) -> dict[str, Any]:
         return {**asdict(self), "made_at": self.made_at.isoformat()}
 

@@ -22,7 +22,7 @@ KEYS_APART = (
 
 
 class Command(BaseCommand):
-    """Leaves with 0, with 1 when contents are missing that the storage has lost, with 2 when there is no backup."""
+    """Leaves with 0, with 1 when contents are missing or something at the place is not believed, with 2 without a backup."""
 
     help = "Back up database, contents and settings to a folder or a bucket; killed, it goes on where it was the next time."
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 f"A storage went away; run the same command again to go on. It said: {error}", returncode=2
             ) from None
         self._tell(outcome, as_json=options["json"])
-        if outcome.row.damaged:
+        if outcome.row.damaged or outcome.doubts:
             sys.exit(1)
 
     def _tell(self, outcome: Outcome, *, as_json: bool) -> None:
@@ -71,14 +71,19 @@ class Command(BaseCommand):
             found = {name: getattr(row, name) for name in names}
             found |= {"serial": outcome.manifest.serial, "keys": outcome.manifest.keys, "notice": KEYS_APART}
             found |= {"removed": outcome.removed.backups, "removed_objects": outcome.removed.objects}
+            found |= {"doubts": outcome.doubts}
             self.stdout.write(json.dumps(found))
             return
         self.stdout.write(f"Backup {row.name} ({row.kind}) at {row.place}: {row.sentence}.")
         for name in outcome.damaged:
             self.stdout.write(f"missing or damaged: {name}")
+        for sentence in outcome.doubts:
+            self.stdout.write(f"NOT BELIEVED: {sentence}")
         if outcome.removed.backups:
             gone = ", ".join(outcome.removed.backups)
             self.stdout.write(f"Removed {gone}, and {outcome.removed.objects} objects that no other backup needs.")
         needed = ", ".join(f"{key_id} ({digest})" for key_id, digest in outcome.manifest.keys.items())
-        self.stdout.write(f"It needs the keys {needed} of the key ring.")
+        self.stdout.write(
+            f"It needs the keys {needed} of the key ring. Its manifest has the SHA-256 {row.manifest_sha256}."
+        )
         self.stdout.write(KEYS_APART)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
 from indexapp.domain.backup_manifest import Manifest, ManifestBroken
-from indexapp.services.backups import places, restore_checks, restoring
+from indexapp.services.backups import authenticity, places, restore_checks, restoring
 from indexapp.services.backups.places import Place
 from indexapp.services.backups.restore_checks import RestoreRefused, Target
 from indexapp.services.backups.restoring import Restored
@@ -37,14 +37,26 @@ class Command(BaseCommand):
             action="store_true",
             help="go on although TPI_SECRET_KEY, TPI_TOKEN_PEPPER or TPI_AUDIT_KEY are lost: sessions and tokens end",
         )
+        parser.add_argument(
+            "--manifest-sha256",
+            default="",
+            metavar="HEX",
+            help="what 'manage.py backup' said of it: the manifest must be exactly that one",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target = Target(options["used_storage"], options["other_secrets"])
+        target = Target(
+            options["used_storage"],
+            options["other_secrets"],
+            manifest_sha256=options["manifest_sha256"].strip().lower(),
+        )
         try:
             place = places.at(options["source"])
-            manifest = place.chosen(options["backup"])
+            manifest, doubts = authenticity.chosen(place, options["backup"], authenticity.unrecorded)
+            for sentence in doubts:
+                self.stderr.write(f"NOT BELIEVED, and passed over: {sentence}")
             if options["dry_run"]:
                 self._rehearse(place, manifest, target, as_json=options["json"])
             else:

@@ -16,7 +16,7 @@ from accounts.domain.actors import Actor
 from accounts.permissions import require_operator
 from accounts.services import alarms, audit
 from indexapp.models import Drill
-from indexapp.services.backups import places, samples, scratch
+from indexapp.services.backups import authenticity, places, samples, scratch
 from indexapp.services.backups.places import Place
 from indexapp.storage import StorageUnavailable
 from tpi_site.kit import locking
@@ -83,7 +83,7 @@ def drill(*, actor: Actor, wish: Wish) -> Drill:
 
 
 def _do(place: Place, wish: Wish, seen: _Seen) -> None:
-    manifest = place.chosen(wish.backup)
+    manifest, _ = authenticity.chosen(place, wish.backup, authenticity.recorded)
     seen.backup = manifest.name
     with locking.alone("drill"), scratch.made() as there:
         seen.restore = _restored(there, place.address, manifest.name, seen)
@@ -100,7 +100,9 @@ def _do(place: Place, wish: Wish, seen: _Seen) -> None:
 
 
 def _restored(there: scratch.Scratch, address: str, name: str, seen: _Seen) -> dict[str, Any]:
-    done = there.manage("restore", address, "--backup", name, "--json")
+    digest = authenticity.recorded(name)
+    proof = ["--manifest-sha256", digest] if digest else []
+    done = there.manage("restore", address, "--backup", name, "--json", *proof)
     lines = done.stdout.splitlines()
     if done.returncode not in (0, 1) or not lines:
         seen.wrong += lines[:20] or [done.stderr.strip()[-400:]]

@@ -49,7 +49,7 @@ class Place:
         with self.manifests.spool() as spool:
             spool.file.write(text)
             self.manifests.put(_name_of(manifest.name), spool)
-        return hashlib.sha256(text).hexdigest()
+        return manifest.sha256
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of this backup; raises FileNotFoundError, ManifestBroken."""

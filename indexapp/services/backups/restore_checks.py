@@ -61,6 +61,8 @@ class Target:
     other_secrets: bool = False
     resumes: str = ""
     """The backup whose restore was begun here before and not finished."""
+    manifest_sha256: str = ""
+    """What the manifest must be, as it was recorded when the backup was made; nothing where that is not known."""
 
 
 @dataclass(slots=True)
@@ -80,8 +82,8 @@ def check(
     found = Findings()
     keys = missing(manifest, without_others=target.other_secrets)
     found.problems += [Problem(each.code, each.subject, each.sentence) for each in keys]
-    if not _is_signed(manifest, keys):
-        found.problems.append(Problem("manifest-tampered", manifest.name, "its code is not right: it was changed"))
+    if (wrong := _unproved(manifest, keys, target)) is not None:
+        found.problems.append(wrong)
         return found
     found.problems += [*_release(manifest), *_database(manifest), *_empty(target)]
     can_read = not any(each.code.startswith("key-") for each in keys)
@@ -91,12 +93,24 @@ def check(
     return found
 
 
-def _is_signed(manifest: Manifest, keys: list[Missing]) -> bool:
-    """Whether the code is right; where the key is not here that is told as such."""
+def _unproved(manifest: Manifest, keys: list[Missing], target: Target) -> Problem | None:
+    """Whether digest and code are right; where the key is not here that is told as such."""
+    if target.manifest_sha256 and target.manifest_sha256 != manifest.sha256:
+        sentence = f"its SHA-256 is {manifest.sha256}, which is not the one that was given: it was changed"
+        return Problem("manifest-tampered", manifest.name, sentence)
     if any(each.subject in (manifest.mac_key, "TPI_KEYRING") for each in keys):
-        return True
-    key = key_ring().keys.get(manifest.mac_key)
-    return key is not None and is_authentic(manifest, key)
+        return None
+    ring = key_ring()
+    key = ring.keys.get(manifest.mac_key)
+    if key is None or not is_authentic(manifest, key):
+        return Problem("manifest-tampered", manifest.name, "its code is not right: it was changed")
+    if manifest.mac_key in ring.given_up and not target.manifest_sha256:
+        sentence = (
+            f"the manifest is signed with the key '{manifest.mac_key}', which was given up because others know it, who may "
+            "have written it: give --manifest-sha256 with the digest that was recorded when the backup was made"
+        )
+        return Problem("manifest-key-given-up", manifest.mac_key, sentence)
+    return None
 
 
 def _release(manifest: Manifest) -> Iterator[Problem]:

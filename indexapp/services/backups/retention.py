@@ -1,7 +1,8 @@
 """How many backups are kept, and removing what none of them needs.
 
-Manifests go first, so that no backup is ever listed whose contents are gone.  Whose contents cannot be read (another
-installation's, made under a key that is not here, damaged) keeps everything: nothing is removed then.
+Manifests go first, so that no backup is ever listed whose contents are gone.  Only manifests that are believed are counted
+(:mod:`indexapp.services.backups.authenticity`).  One that is not, or whose contents cannot be read (another installation's,
+made under a key that is not here, damaged), keeps everything: nothing is removed then, and that is told.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from accounts.services import audit_keys
 from indexapp.domain.backup_manifest import Manifest, ManifestBroken
 from indexapp.services.backups import packing
+from indexapp.services.backups.authenticity import Survey
 from indexapp.services.backups.copying import KnownContents
 from indexapp.services.backups.places import Place
 from indexapp.storage import BlobDamaged, ObjectStore
@@ -21,28 +23,28 @@ from tpi_site.kit.errors import Conflict
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """The names of the backups that went, and how many objects and parts with them."""
+    """The names of the backups that went, how many objects and parts with them, and what keeps any from going."""
 
     backups: tuple[str, ...] = ()
     objects: int = 0
+    held: str = ""
 
 
-def apply(place: Place, *, keep: int) -> Removed:
-    """Keep the newest ``keep`` backups of this installation and what they need; 0 keeps all.
+def apply(place: Place, found: Survey, *, keep: int, made: str) -> Removed:
+    """Keep the newest ``keep`` backups of this installation, the one just ``made``, and what they need; 0 keeps all.
 
     Call it under the lock of backups: what a running one has copied is named by no manifest yet.
     """
-    if keep < 1:
-        return Removed()
-    every, broken = place.all()
-    if broken:
-        raise Conflict(f"Nothing is removed while a manifest cannot be read: {broken[0]}.", code="backup-unreadable")
-    ours = [each for each in every if each.installation == audit_keys.public_key().name]
-    going = ours[:-keep]
+    going = [each for each in found.of(audit_keys.public_key().name)[:-keep] if each.name != made] if keep > 0 else []
     if not going:
         return Removed()
+    if found.sentences:
+        return Removed(held=f"Nothing is removed while a manifest there is not believed ({found.sentences[0]})")
     gone = {each.name for each in going}
-    needed, parts = _needed(place, [each for each in every if each.name not in gone])
+    try:
+        needed, parts = _needed(place, [each for each in found.believed if each.name not in gone])
+    except Conflict as conflict:
+        return Removed(held=conflict.detail.rstrip("."))
     try:
         for manifest in going:
             place.forget(manifest.name)

@@ -47,7 +47,7 @@ class Missing:
 
 def missing(manifest: Manifest, *, without_others: bool = False) -> list[Missing]:
     """What the backup needs and this installation has not; ``without_others`` asks of the ring alone."""
-    if (path := _absent_ring()) is not None:  # asked for, it would be made
+    if (path := absent_ring()) is not None:  # asked for, it would be made
         return [Missing("key-missing", "TPI_KEYRING", f"there is no key ring at {path}: bring the installation's")]
     ring = key_ring()
     wanted = [_of_ring(ring, key_id, digest) for key_id, digest in manifest.keys.items()]
@@ -58,7 +58,8 @@ def missing(manifest: Manifest, *, without_others: bool = False) -> list[Missing
     return found
 
 
-def _absent_ring() -> Path | None:
+def absent_ring() -> Path | None:
+    """Where the ring must lie and does not; None where it is there, or no file."""
     scheme, _, place = settings.TPI_KEYRING.partition(":")
     path = Path(place.partition("?")[0])
     return path if scheme == "file" and not path.exists() else None

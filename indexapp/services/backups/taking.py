@@ -26,7 +26,16 @@ from accounts.permissions import require_operator
 from accounts.services import alarms, audit, audit_checkpoints, audit_keys
 from indexapp.domain.backup_manifest import Manifest, Part, code
 from indexapp.models import Backup
-from indexapp.services.backups import configuration, copying, leases, packing, places, retention, snapshots
+from indexapp.services.backups import (
+    authenticity,
+    configuration,
+    copying,
+    leases,
+    packing,
+    places,
+    retention,
+    snapshots,
+)
 from indexapp.services.backups.places import Place
 from indexapp.services.backups.secrets_needed import fingerprint, others
 from indexapp.services.backups.snapshots import Content, Snapshot
@@ -38,6 +47,7 @@ from tpi_site.kit.key_ring import key_ring
 log = logging.getLogger(__name__)
 LOCK = "backup"
 FAILED, DAMAGED, LATE = "backup-failed", "backup-damaged", "backup-late"
+DOUBTED = "backup-doubted"
 _State = Backup.State
 
 
@@ -52,12 +62,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The row, the manifest, the objects that could not be copied (a few of them), and what was removed."""
+    """The row, the manifest, the objects that could not be copied (a few of them), what was removed, and what is told.
+
+    ``doubts`` are what lies at the place and is not believed, and what kept older backups from being removed.
+    """
 
     row: Backup
     manifest: Manifest
     damaged: tuple[str, ...]
     removed: retention.Removed
+    doubts: tuple[str, ...] = ()
 
 
 def take(*, actor: Actor, wish: Wish) -> Outcome:
@@ -83,10 +97,8 @@ def _new_name(now: datetime) -> str:
 
 
 def _base(place: Place) -> Manifest:
-    good, _ = place.all()
-    for manifest in reversed(good):
-        if manifest.installation == audit_keys.public_key().name:
-            return manifest
+    if ours := authenticity.survey(place, authenticity.recorded).of(audit_keys.public_key().name):
+        return ours[-1]
     raise Conflict(
         f"There is no backup of this installation at {place.address} that an incremental one could build upon; make a "
         "full one.",
@@ -122,9 +134,11 @@ def _made(place: Place, row: Backup, base: Manifest | None, wish: Wish) -> Outco
         )
     )
     digest = place.keep(manifest)
-    removed = retention.apply(place, keep=wish.keep)
+    found = authenticity.survey(place, authenticity.recorded)
+    removed = retention.apply(place, found, keep=wish.keep, made=manifest.name)
     _finish(row, progress, digest)
-    return Outcome(row, manifest, progress.examples, removed)
+    doubts = (*found.sentences, *filter(None, [removed.held]))
+    return Outcome(row, manifest, progress.examples, removed, doubts)
 
 
 def _write(file: BinaryIO, text: bytes) -> None:
@@ -234,9 +248,11 @@ def _record(actor: Actor, outcome: Outcome) -> None:
             serial=manifest.serial,
             manifest_sha256=row.manifest_sha256,
             removed=list(outcome.removed.backups),
+            doubted=len(outcome.doubts),
         )
         alarms.settle(FAILED)
         alarms.settle(LATE)
+        _tell_doubts(outcome)
         if row.damaged:
             sentence = (
                 f"The backup {row.name} lacks {row.damaged} contents that the storage has lost: see 'manage.py fsck'."
@@ -244,6 +260,18 @@ def _record(actor: Actor, outcome: Outcome) -> None:
             alarms.ring(DAMAGED, sentence)
         else:
             alarms.settle(DAMAGED)
+
+
+def _tell_doubts(outcome: Outcome) -> None:
+    """Somebody may have written to the place: that is to be looked at."""
+    subject = outcome.row.place[:150]
+    if not outcome.doubts:
+        alarms.settle(DOUBTED, subject=subject)
+        return
+    number = len(outcome.doubts)
+    alarms.ring(
+        DOUBTED, f"At {subject} {number} things are wrong, of which the first: {outcome.doubts[0]}.", subject=subject
+    )
 
 
 def _fail(actor: Actor, row: Backup, error: BaseException) -> None:
