@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.domain.actors import internal
 from indexapp.services.backups import taking
 from indexapp.services.backups.taking import Outcome, Wish
-from indexapp.storage import StorageUnavailable
+from indexapp.storage import BlobDamaged, StorageUnavailable
 from tpi_site.kit.errors import Refusal
 
 KEYS_APART = (
@@ -50,6 +50,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"A storage went away; run the same command again to go on. It said: {error}", returncode=2
             ) from None
+        except (BlobDamaged, FileNotFoundError) as error:
+            raise CommandError(
+                f"Something at the place or in the storage cannot be read: {error}", returncode=2
+            ) from None
         self._tell(outcome, as_json=options["json"])
         if outcome.row.damaged or outcome.doubts:
             sys.exit(1)
@@ -67,6 +71,7 @@ class Command(BaseCommand):
                 "copied_bytes",
                 "damaged",
                 "manifest_sha256",
+                "sentence",
             )
             found = {name: getattr(row, name) for name in names}
             found |= {"serial": outcome.manifest.serial, "keys": outcome.manifest.keys, "notice": KEYS_APART}

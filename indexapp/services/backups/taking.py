@@ -12,8 +12,8 @@ import secrets
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor
 from accounts.permissions import require_operator
 from accounts.services import alarms, audit, audit_checkpoints, audit_keys
-from indexapp.domain.backup_manifest import Manifest, Part, code
+from indexapp.domain.backup_manifest import Manifest, ManifestBroken, Part, code
 from indexapp.models import Backup
 from indexapp.services.backups import (
     authenticity,
@@ -39,9 +39,9 @@ from indexapp.services.backups import (
 from indexapp.services.backups.places import Place
 from indexapp.services.backups.secrets_needed import fingerprint, others
 from indexapp.services.backups.snapshots import Content, Snapshot
-from indexapp.storage import default_storage
+from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage
 from tpi_site.kit import locking
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Refusal
 from tpi_site.kit.key_ring import key_ring
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Outcome:
     row: Backup
     manifest: Manifest
     damaged: tuple[str, ...]
-    removed: retention.Removed
+    removed: retention.Removed = field(default_factory=retention.Removed)
     doubts: tuple[str, ...] = ()
 
 
@@ -80,33 +80,55 @@ def take(*, actor: Actor, wish: Wish) -> Outcome:
     place = places.at(wish.to, is_made=True)
     with locking.alone(LOCK):
         snapshots.sweep_scratch()
-        base = _base(place) if wish.incremental else None
-        kind = Backup.Kind.INCREMENTAL if base else Backup.Kind.FULL
-        row = leases.begin(_new_name(timezone.now()), place.address, kind)
-        try:
-            outcome = _made(place, row, base, wish)
-            _record(actor, outcome)
-        except BaseException as error:
-            _fail(actor, row, error)
-            raise
-    return outcome
+        with _base(place, wish) as base:
+            kind = Backup.Kind.INCREMENTAL if base.known else Backup.Kind.FULL
+            row = leases.begin(_new_name(timezone.now()), place.address, kind)
+            try:
+                outcome = _made(place, row, base)
+                _record(actor, outcome)
+            except BaseException as error:
+                _fail(actor, row, error)
+                raise
+        return _tidied(actor, place, wish, outcome)
 
 
 def _new_name(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _base(place: Place) -> Manifest:
-    if ours := authenticity.survey(place, authenticity.recorded).of(audit_keys.public_key().name):
-        return ours[-1]
-    raise Conflict(
-        f"There is no backup of this installation at {place.address} that an incremental one could build upon; make a "
-        "full one.",
-        code="backup-no-base",
-    )
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What an incremental backup builds upon; without ``known`` it is a full one, and ``lacking`` says why."""
+
+    name: str = ""
+    known: copying.KnownContents | None = None
+    lacking: str = ""
 
 
-def _made(place: Place, row: Backup, base: Manifest | None, wish: Wish) -> Outcome:
+@contextmanager
+def _base(place: Place, wish: Wish) -> Iterator[_Base]:
+    """The newest backup; that there is none, or that its list cannot be read any more, is no reason to make none now."""
+    if not wish.incremental:
+        yield _Base()
+        return
+    ours = authenticity.survey(place, authenticity.recorded).of(audit_keys.public_key().name)
+    if not ours:
+        yield _Base(lacking="it is a full one, because there is no backup of this installation to build upon")
+        return
+    with closing(copying.KnownContents()) as known:
+        wrong = _learnt(known, place, ours[-1])
+        yield _Base(lacking=wrong) if wrong else _Base(ours[-1].name, known)
+
+
+def _learnt(known: copying.KnownContents, place: Place, manifest: Manifest) -> str:
+    try:
+        known.add(packing.contents_of(place, manifest))
+    except (BlobDamaged, FileNotFoundError, ManifestBroken) as error:
+        return f"it is a full one, because the list of the backup {manifest.name} cannot be read: {error}"
+    return ""
+
+
+def _made(place: Place, row: Backup, base: _Base) -> Outcome:
     keeper = leases.Keeper(row)
     checkpoint = audit_checkpoints.checkpoint()
     with tempfile.TemporaryFile(dir=snapshots.scratch_folder()) as listed:
@@ -115,7 +137,7 @@ def _made(place: Place, row: Backup, base: Manifest | None, wish: Wish) -> Outco
             _list(snapshot, listed)
             stated = _stated(snapshot)
         progress = copying.Progress()
-        contents = _copied(place, listed, progress, base, keeper)
+        contents = _copied(place, listed, progress, base.known, keeper)
     settings_part = packing.kept(
         place, packing.CONFIGURATION, "", lambda file: _write(file, configuration.as_json()), keeper.keep
     )
@@ -124,7 +146,7 @@ def _made(place: Place, row: Backup, base: Manifest | None, wish: Wish) -> Outco
             name=row.name,
             made_at=row.started_at,
             kind=row.kind,
-            base=base.name if base else "",
+            base=base.name,
             audit_checkpoint=checkpoint.note if checkpoint else "",
             contents=progress.contents,
             content_bytes=progress.content_bytes,
@@ -134,11 +156,22 @@ def _made(place: Place, row: Backup, base: Manifest | None, wish: Wish) -> Outco
         )
     )
     digest = place.keep(manifest)
-    found = authenticity.survey(place, authenticity.recorded)
-    removed = retention.apply(place, found, keep=wish.keep, made=manifest.name)
-    _finish(row, progress, digest)
-    doubts = (*found.sentences, *filter(None, [removed.held]))
-    return Outcome(row, manifest, progress.examples, removed, doubts)
+    _finish(row, progress, digest, base.lacking)
+    return Outcome(row, manifest, progress.examples)
+
+
+def _tidied(actor: Actor, place: Place, wish: Wish, outcome: Outcome) -> Outcome:
+    """Look at what else is there and remove what is not kept: whatever comes of that, the backup is made."""
+    try:
+        found = authenticity.survey(place, authenticity.recorded)
+        removed = retention.apply(place, found, keep=wish.keep, made=outcome.row.name)
+        doubts = (*found.sentences, *filter(None, [removed.held]))
+    except (StorageUnavailable, BlobDamaged, OSError, Refusal) as error:
+        removed = retention.Removed()
+        doubts = (f"Older backups could not be removed: {getattr(error, 'detail', None) or error}".rstrip("."),)
+    outcome = replace(outcome, removed=removed, doubts=doubts)
+    _record_tidying(actor, outcome)
+    return outcome
 
 
 def _write(file: BinaryIO, text: bytes) -> None:
@@ -153,19 +186,18 @@ def _list(snapshot: Snapshot, file: Any) -> None:
 
 
 def _copied(
-    place: Place, listed: Any, progress: copying.Progress, base: Manifest | None, keeper: leases.Keeper
+    place: Place, listed: Any, progress: copying.Progress, known: copying.KnownContents | None, keeper: leases.Keeper
 ) -> Part:
     listed.seek(0)
     contents = (Content(*json.loads(line)) for line in listed)
-    with _known(place, base) as known:
-        done = copying.copied(contents, default_storage().objects, place.objects, progress, known)
-        return packing.kept(
-            place,
-            packing.CONTENTS,
-            "gzip",
-            lambda file: packing.write_contents(_kept_alive(done, keeper), file),
-            _nothing,
-        )
+    done = copying.copied(contents, default_storage().objects, place.objects, progress, known)
+    return packing.kept(
+        place,
+        packing.CONTENTS,
+        "gzip",
+        lambda file: packing.write_contents(_kept_alive(done, keeper), file),
+        _nothing,
+    )
 
 
 def _nothing() -> None:
@@ -176,18 +208,6 @@ def _kept_alive(done: Iterator[tuple[Content, bool]], keeper: leases.Keeper) -> 
     for each in done:
         keeper.keep()
         yield each
-
-
-@contextmanager
-def _known(place: Place, base: Manifest | None) -> Iterator[copying.KnownContents | None]:
-    if base is None:
-        yield None
-        return
-    known = copying.KnownContents(packing.contents_of(place, base))
-    try:
-        yield known
-    finally:
-        known.close()
 
 
 def _stated(snapshot: Snapshot) -> dict[str, Any]:
@@ -218,7 +238,7 @@ def _signed(manifest: Manifest) -> Manifest:
     return replace(manifest, mac=code(manifest, key_ring().keys[manifest.mac_key]))
 
 
-def _finish(row: Backup, progress: copying.Progress, digest: str) -> None:
+def _finish(row: Backup, progress: copying.Progress, digest: str, lacking: str) -> None:
     row.state = _State.DAMAGED if progress.damaged else _State.DONE
     row.contents, row.damaged = progress.contents, progress.damaged
     row.copied, row.copied_bytes = progress.copied, progress.copied_bytes
@@ -227,6 +247,8 @@ def _finish(row: Backup, progress: copying.Progress, digest: str) -> None:
     row.sentence = f"{progress.contents} contents, of which {progress.copied} were copied now"
     if progress.damaged:
         row.sentence += f"; {progress.damaged} are missing or damaged in the storage and are not in it"
+    if lacking:
+        row.sentence = f"{row.sentence}; {lacking}"[:500]
 
 
 _WRITTEN = ("state", "contents", "damaged", "copied", "copied_bytes", "manifest_sha256", "finished_at", "lease_until")
@@ -247,12 +269,9 @@ def _record(actor: Actor, outcome: Outcome) -> None:
             damaged=row.damaged,
             serial=manifest.serial,
             manifest_sha256=row.manifest_sha256,
-            removed=list(outcome.removed.backups),
-            doubted=len(outcome.doubts),
         )
         alarms.settle(FAILED)
         alarms.settle(LATE)
-        _tell_doubts(outcome)
         if row.damaged:
             sentence = (
                 f"The backup {row.name} lacks {row.damaged} contents that the storage has lost: see 'manage.py fsck'."
@@ -260,6 +279,14 @@ def _record(actor: Actor, outcome: Outcome) -> None:
             alarms.ring(DAMAGED, sentence)
         else:
             alarms.settle(DAMAGED)
+
+
+def _record_tidying(actor: Actor, outcome: Outcome) -> None:
+    with transaction.atomic():
+        removed, doubted = list(outcome.removed.backups), len(outcome.doubts)
+        if removed or doubted:
+            audit.record(actor=actor, action="backup.retain", subject=outcome.row, removed=removed, doubted=doubted)
+        _tell_doubts(outcome)
 
 
 def _tell_doubts(outcome: Outcome) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.domain.actors import ANONYMOUS
@@ -20,14 +23,14 @@ from indexapp.services.backups.places import Place
 from indexapp.services.backups.taking import Outcome, Wish
 from indexapp.services.integrity import repair
 from indexapp.services.integrity.objects import examine
-from indexapp.storage import default_storage
+from indexapp.storage import StorageUnavailable, default_storage
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.unit.indexapp.services.integrity.spoiling import flip, raw, spoil
 from tpi_site.kit import key_ring
-from tpi_site.kit.errors import Conflict, Invalid, NotFound, Refusal
+from tpi_site.kit.errors import Invalid, NotFound, Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -114,6 +117,54 @@ def _replace(place: Place, name: str, content: bytes) -> None:
     with place.objects.spool() as spool:
         spool.file.write(content)
         place.objects.replace(name, spool)
+
+
+def test_an_incremental_one_of_nothing_is_a_full_one_and_says_so(file: File, to: Path) -> None:
+    row = take(to, incremental=True).row
+    assert row.kind == Backup.Kind.FULL
+    assert "there is no backup of this installation" in row.sentence
+
+
+@pytest.fixture
+def _ring_of_its_own(settings: Any, tmp_path: Path) -> Iterator[None]:
+    settings.TPI_KEYRING = f"file:{tmp_path / 'ring.json'}"
+    key_ring.forget()
+    yield
+    key_ring.forget()
+
+
+@pytest.mark.usefixtures("_ring_of_its_own")
+def test_after_the_old_key_was_removed_the_next_one_is_full_and_older_ones_go_again(cast: Cast, to: Path) -> None:
+    """What was backed up before cannot be read under the ring any more; backups go on without it."""
+    published(cast.index, build_wheel())
+    before = [take(to, keep=2).manifest.name for _ in range(2)]
+    old = key_ring.key_ring().current
+    call_command("rotate_keys", stdout=io.StringIO())
+    call_command("rotate_keys", remove=old, stdout=io.StringIO())
+    told = io.StringIO()
+    with pytest.raises(SystemExit):  # nothing is removed yet, which is told
+        call_command("backup", str(to), incremental=True, keep=2, stdout=told)
+    assert f"it is a full one, because the list of the backup {before[1]} cannot be read" in told.getvalue()
+    assert [row.kind for row in Backup.objects.filter(state=Backup.State.DONE)] == ["full"] * 3
+    last = take(to, incremental=True, keep=2)
+    assert (last.row.kind, last.removed.backups, last.doubts) == ("incremental", tuple(before), ())
+
+
+def test_a_backup_is_good_though_nothing_can_be_removed(file: File, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket that lets nobody delete, for one."""
+    take(to)
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "forget", _denied)
+        second = take(to, keep=1)
+    assert Backup.objects.get(pk=second.row.pk).state == Backup.State.DONE
+    assert AuditEntry.objects.get(action="backup.retain").detail["doubted"] == 1
+    rung = {*Alarm.objects.filter(ended_at=None).values_list("code", flat=True)}
+    assert rung == {taking.DOUBTED}
+    assert take(to, keep=1).doubts == ()
+
+
+def _denied(*_: object) -> None:
+    raise StorageUnavailable("AccessDenied")
 
 
 def test_what_the_storage_has_lost_is_told_and_keeps_nothing_else_from_being_saved(file: File, to: Path) -> None:
@@ -249,5 +300,3 @@ def test_places_that_are_none(to: Path, settings: Any) -> None:
     with pytest.raises(NotFound):
         places.at(str(to))
     assert not to.exists()
-    with pytest.raises(Conflict, match="make a full one"):
-        take(to, incremental=True)
