@@ -1,4 +1,4 @@
-"""What is written down even while nothing may be changed: who came, what was refused, and the mode itself."""
+"""What is written down even while nothing may be changed: who came, what was refused, backups, and the mode itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ _GOES_ON = frozenset(
     {
         "alarm.ring",
         "audit.export",
+        "backup.drill",
+        "backup.take",
         "blob.damage",
         "database.copy",
         "factor.use-recovery-code",
