@@ -23,6 +23,7 @@ from indexapp.services.projects import lock
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob, addresses, default_storage
 from indexapp.storage.filesystem import FilesystemStore
 from indexapp.storage.names import name_of
+from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Invalid
 from tpi_site.kit.key_ring import LOCK, key_ring
@@ -40,7 +41,7 @@ def source_at(place: str) -> BlobStorage:
         return BlobStorage(addresses.store_for(place, settings.TPI_DATA_DIR / "tmp"), encrypting=False)
     except ImproperlyConfigured:
         raise Invalid(
-            f"{place} is neither a folder with 'blobs' in it nor a store's address.", code="repair-source"
+            f"{told(place)} is neither a folder with 'blobs' in it nor a store's address.", code="repair-source"
         ) from None
 
 
