@@ -31,6 +31,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.checking.check_one": "as check, for one content",
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
+    "indexapp.services.integrity.repair.heal": "a part of an upload, whose rights were looked at; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
     "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",

@@ -1,4 +1,4 @@
-"""What is written down even while nothing may be changed: who came, what was refused, damage and repair, the mode itself."""
+"""What is written down even while nothing may be changed: who came, what was refused, damage, repair, backups, the mode."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ _GOES_ON = frozenset(
         "alarm.end",
         "alarm.ring",
         "audit.export",
+        "backup.drill",
+        "backup.take",
         "blob.damage",
         "blob.repair",
         "database.copy",

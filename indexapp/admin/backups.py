@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from accounts.admin.operations import OperationsScreen
 from indexapp.models import Backup, Drill
-from tpi_site.kit.admin import marks
+from indexapp.services.backups import drilling
+from tpi_site.kit.admin import actor_of, marks
 from tpi_site.kit.admin.filters import ConditionFilter, choice_filter
 
 _TONES = {Backup.State.DONE: "good", Backup.State.DAMAGED: "warn", Backup.State.FAILED: "bad"}
@@ -81,6 +82,13 @@ class DrillScreen(EvidenceScreen):
         ("Figures", {"fields": ("contents", "installed", "report_sha256")}),
         ("Report", {"fields": ("particulars",)}),
     )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Drill | None:
+        """The drill, with its report as far as it is for who asks."""
+        row: Drill | None = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.report = drilling.report_for(actor_of(request), row)
+        return row
 
     @admin.display(description="Outcome")
     def outcome(self, row: Drill) -> SafeString:

@@ -27,7 +27,7 @@ SEALED = SealedColumn("blobs", Blob, "sealed_key", "object_name", purpose, is_al
 
 
 class BlobVanishedError(Exception):
-    """Bytes that were put are gone again: a sweep came between; put them once more and repeat the transaction."""
+    """Bytes that were put are gone again, or are held back: put them once more, heal, and repeat the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ def _under_current_key(stored: Stored) -> Stored:
         raise BlobVanishedError(stored.sha256) from None
 
 
+def is_whole(blob: Blob) -> bool:
+    """Whether the blob's bytes are there and right, by reading them all; no when it is known that they are not."""
+    return blob.damaged_at is None and default_storage().holds(blob.place, blob.sha256)
+
+
 def hold(object_name: str) -> None:
     """Until the end of the transaction nobody else refers to this object, or removes it."""
     locking.hold(f"blob:{object_name}")
@@ -118,19 +123,11 @@ def _rows(stored: list[Stored]) -> dict[str, int]:
         found = cursor.fetchall()
     for sha256, key, object_name, sealed_key, damaged_at, unreferenced_since in found:
         if damaged_at is not None:
-            _take_damaged(key, digests[sha256])
+            raise BlobVanishedError(sha256)  # healed outside of this transaction, which has locked other projects
         _correct(key, digests[sha256], object_name, sealed_key)
         if unreferenced_since is not None:
             Blob.objects.filter(pk=key).update(unreferenced_since=None)
     return {sha256: key for sha256, key, *_ in found}
-
-
-def _take_damaged(key: int, stored: Stored) -> None:
-    """Let a new upload's bytes take the place of damaged ones, which it must put for that: its own were not needed yet."""
-    if not stored.is_new:
-        default_storage().delete(stored.object_name)
-        raise BlobVanishedError(stored.sha256)
-    Blob.objects.filter(pk=key).update(damaged_at=None, damage="")
 
 
 def _correct(key: int, stored: Stored, object_name: str, sealed_key: str) -> None:

@@ -83,13 +83,13 @@ class BlobStorage:
     def put(self, sha256: str, spool: Spool, known_key: Callable[[], str] = str) -> Put:
         """Keep the spooled bytes durably; the same content twice is the same as once.
 
-        ``known_key`` tells the wrapped key that a row has for it, or nothing: the head of an object keeps the key that
-        wrapped it first, which may have left the ring since.  What neither the row nor this spool has a key for is read
-        whole before it is believed: somebody who came by a key may have put it there.
+        What lies there already is read to its last byte before it is relied upon, and gives way to the spooled bytes where it
+        is not whole.  ``known_key`` tells the wrapped key that a row has for it, or nothing: the head of an object keeps the
+        key that wrapped it first, which may have left the ring since.
         """
         name, size = self.object_name(sha256), spool.size
         if not isinstance(spool, SealedSpool):
-            return Put(StoredBlob(name, size), self.objects.put(name, spool))
+            return self._put_plain(StoredBlob(name, size), sha256, spool)
         if spool.is_of_another(name):  # put before, when objects had other names
             with self._copied(spool) as copy:
                 return self.put(sha256, copy, known_key)
@@ -97,10 +97,30 @@ class BlobStorage:
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
         there = self._whole(name, size, lambda _before: (known_key(), blob.sealed_key)) or self.by_head(name, size)
-        if there is not None:
+        if there is not None and self.holds(there, sha256):
             return Put(there, is_new=False)
-        self.objects.replace(name, spool.inner)  # nobody could ever have read it
+        self.objects.replace(name, spool.inner)  # nobody could ever have read it whole
         return Put(blob, is_new=True)
+
+    def _put_plain(self, blob: StoredBlob, sha256: str, spool: Spool) -> Put:
+        if self.objects.put(blob.object_name, spool):
+            return Put(blob, is_new=True)
+        if self.holds(blob, sha256):
+            return Put(blob, is_new=False)
+        self.objects.replace(blob.object_name, spool)
+        return Put(blob, is_new=True)
+
+    def holds(self, blob: StoredBlob, sha256: str) -> bool:
+        """Whether the object is the whole content of this digest, by reading all of it; raises StorageUnavailable."""
+        digest = hashlib.sha256()
+        try:
+            if self.objects.stat(blob.object_name).size != blob.stored_size:
+                return False
+            for piece in self.read(blob):
+                digest.update(piece)
+        except (FileNotFoundError, BlobDamaged):
+            return False
+        return digest.hexdigest() == sha256
 
     @contextmanager
     def _copied(self, finished: SealedSpool) -> Iterator[Spool]:

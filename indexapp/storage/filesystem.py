@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 
 from indexapp.storage.names import is_name, required
@@ -103,14 +106,16 @@ class FilesystemStore:
 
     def open(self, name: str, start: int = 0, length: int | None = None) -> Readable:
         """See the protocol."""
-        file = self._path(name).open("rb", buffering=0)
+        file = _opened(self._path(name))
         if start:
             file.seek(start)
         return file if length is None else Limited(file, length)
 
     def stat(self, name: str) -> ObjectState:
         """See the protocol."""
-        found = self._path(name).stat()
+        found = self._path(name).lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(f"{name} is no file")
         return ObjectState(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def local_path(self, name: str) -> Path | None:
@@ -134,6 +139,23 @@ class FilesystemStore:
 
     def _path(self, name: str) -> Path:
         return self._blobs / required(name)
+
+
+def _opened(path: Path) -> FileIO:
+    """A file, and nothing else that somebody has put there: no pipe, which would never end, no link to elsewhere.
+
+    Raises FileNotFoundError, as the object is not there then.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise FileNotFoundError(error.errno, "it is no file", str(path)) from None
+        raise
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return FileIO(descriptor, "rb")
+    os.close(descriptor)
+    raise FileNotFoundError(errno.ENOENT, "it is no file", str(path))
 
 
 def _touched(path: Path) -> bool:

@@ -13,9 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from indexapp.storage.telling import told
+
 
 class StorageUnavailable(Exception):
     """The place where the bytes are cannot be reached, or does not answer in time; nothing is known about the object."""
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__(told(said))
 
 
 class Spool(Protocol):

@@ -129,6 +129,20 @@ def test_the_same_content_twice_is_the_same_as_once(storage: BlobStorage) -> Non
     assert list(storage.names()) == [first.blob.object_name]
 
 
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_what_is_there_is_relied_upon_only_when_it_is_whole(storage: BlobStorage, place: float) -> None:
+    """One bit that nobody has noticed: whoever brings the bytes again is not told that they are there."""
+    content = os.urandom(FIRST + REST + 77)
+    first = put(storage, content).blob
+    spoilt = bytearray(read_object(storage.objects, first.object_name))
+    spoilt[int(place * (len(spoilt) - 1))] ^= 1
+    overwrite(storage, first.object_name, bytes(spoilt))
+    again = put(storage, content)
+    assert again.is_new
+    assert whole(storage, again.blob) == content
+    assert not put(storage, content).is_new
+
+
 def test_a_spool_that_was_put_can_be_put_again(storage: BlobStorage) -> None:
     """A sweep may have come between; the upload puts what it has once more."""
     with storage.spool() as spool:

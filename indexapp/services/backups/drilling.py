@@ -19,6 +19,7 @@ from indexapp.models import Drill
 from indexapp.services.backups import authenticity, places, samples, scratch
 from indexapp.services.backups.places import Place
 from indexapp.storage import StorageUnavailable
+from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal, Unavailable
 
@@ -36,22 +37,29 @@ class Wish:
 
 @dataclass(slots=True)
 class _Seen:
-    """What a drill has seen so far; ``wrong`` is what failed it."""
+    """What a drill has seen so far; what failed it is ``wrong``, or ``named`` where it may name projects and files."""
 
     backup: str = ""
     restore: dict[str, Any] = field(default_factory=dict)
     installed: list[dict[str, str]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not self.wrong and not self.named
 
     @property
     def report(self) -> dict[str, Any]:
-        return {"backup": self.backup, "restore": self.restore, "installed": self.installed, "wrong": self.wrong}
+        names = ("backup", "restore", "installed", "wrong", "named")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def sentence(self) -> str:
-        if self.wrong:
-            told = "; ".join(each.rstrip(". ") for each in self.wrong)
-            return f"The drill with the backup {self.backup or '(none)'} failed: {told}"[:499] + "."
+        if not self.is_good:
+            named = [f"its report names {len(self.named)} things"] if self.named else []
+            wrong = "; ".join(each.rstrip(". ") for each in self.wrong + named)
+            return f"The drill with the backup {self.backup or '(none)'} failed: {wrong}"[:499] + "."
         contents = self.restore.get("contents", 0)
         return f"Restored {self.backup}: {contents} contents are whole, {len(self.installed)} files were installed."
 
@@ -65,14 +73,14 @@ def drill(*, actor: Actor, wish: Wish) -> Drill:
     except Refusal as refusal:
         seen.wrong.append(refusal.detail)
     except (StorageUnavailable, DatabaseError, OSError, http.client.HTTPException, ValueError, KeyError) as error:
-        seen.wrong.append(f"{type(error).__name__}: {error}")
+        seen.wrong.append(told(f"{type(error).__name__}: {error}"))
     report = json.dumps(seen.report, sort_keys=True)
     row = Drill(
         backup_name=seen.backup,
-        place=wish.source[:400],
+        place=told(wish.source)[:400],
         started_at=started_at,
         seconds=round(time.monotonic() - started, 1),
-        is_good=not seen.wrong,
+        is_good=seen.is_good,
         contents=int(seen.restore.get("contents", 0)),
         installed=len(seen.installed),
         sentence=seen.sentence,
@@ -89,15 +97,15 @@ def _do(place: Place, wish: Wish, seen: _Seen) -> None:
     if wrong := scratch.fault():
         raise Unavailable(wrong, code="drill-database")
     with locking.alone("drill"), scratch.made() as there:
-        seen.restore = _restored(there, place.address, manifest.name, seen)
-        if seen.wrong:
+        seen.restore = _restored(there, place.source, manifest.name, seen)
+        if not seen.is_good:
             return
         sample = _answer(there.manage("drill_sample", str(wish.installs)))
         with there.served() as server:
             for file in sample["files"]:
                 wrong = samples.installed(server, sample["token"], file)
                 if wrong:
-                    seen.wrong.append(wrong)
+                    seen.named.append(wrong)
                 else:
                     seen.installed.append(file)
 
@@ -111,7 +119,7 @@ def _restored(there: scratch.Scratch, address: str, name: str, seen: _Seen) -> d
         seen.wrong += lines[:20] or [done.stderr.strip()[-400:]]
         return {}
     found: dict[str, Any] = json.loads(lines[-1])
-    seen.wrong += [*found["faults"], *found["audit_faults"]][:20]
+    seen.named += [*found["faults"], *found["audit_faults"]][:20]
     return found
 
 
@@ -122,6 +130,20 @@ def _answer(done: Any) -> dict[str, Any]:
         )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def report_for(actor: Actor, row: Drill) -> dict[str, Any]:
+    """The report for who reads everything; others see figures where it names projects and files that are not theirs."""
+    if actor.reads_everything:
+        return dict(row.report)
+    found = {name: _figures(value) for name, value in row.report.items() if name != "wrong"}
+    return {**found, "wrong": row.report.get("wrong", []) if "named" in row.report else []}
+
+
+def _figures(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _figures(each) for name, each in value.items()}
+    return len(value) if isinstance(value, list) else value
 
 
 def _record(actor: Actor, row: Drill) -> None:

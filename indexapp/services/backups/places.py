@@ -8,8 +8,9 @@ copied the next one finds there.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -19,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from indexapp.domain.backup_manifest import LARGEST, NAME, Manifest, ManifestBroken, Part, parsed
 from indexapp.storage import BlobStorage, ObjectStore, StoredBlob, addresses
 from indexapp.storage.names import name_of
+from indexapp.storage.telling import told
 from tpi_site.kit.errors import Invalid, NotFound
 
 _PIECE = 256 * 1024
@@ -27,9 +29,10 @@ _MANIFESTS = "manifests"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address with its three stores."""
+    """An address with its three stores; ``address`` is for people and records, ``source`` may hold a password."""
 
     address: str
+    source: str = field(repr=False)
     objects: ObjectStore
     parts: BlobStorage
     manifests: ObjectStore
@@ -66,7 +69,8 @@ class Place:
             try:
                 found = self._own(name)
             except FileNotFoundError:
-                continue
+                if _is_something(self.manifests.local_path(name)):
+                    bad.append(f"{name}: it is no file")
             except ManifestBroken as broken:
                 bad.append(f"{name}: {broken}")
             else:
@@ -126,12 +130,19 @@ def at(address: str, *, is_made: bool = False) -> Place:
     if _same(whole, settings.TPI_STORAGE_URL):
         raise Invalid("A backup beside the files is lost with them; give another place.", code="backup-place")
     if not is_made and whole.startswith("file:") and not (Path(unquote(urlsplit(whole).path)) / _MANIFESTS).is_dir():
-        raise NotFound(f"There is no backup at {address}.", code="backup-unknown")
+        raise NotFound(f"There is no backup at {told(address)}.", code="backup-unknown")
     try:
         objects, parts, manifests = (_store(whole, below) for below in ("", "parts", _MANIFESTS))
     except (ImproperlyConfigured, OSError) as error:
-        raise Invalid(f"There can be no backups at {address}: {addresses.reason(error)}", code="backup-place") from None
-    return Place(whole, objects, BlobStorage(parts, encrypting=True), manifests)
+        raise Invalid(
+            told(f"There can be no backups at {address}: {addresses.reason(error)}"), code="backup-place"
+        ) from None
+    return Place(told(whole), whole, objects, BlobStorage(parts, encrypting=True), manifests)
+
+
+def _is_something(path: Path | None) -> bool:
+    """Whether anything has the name, also what is no file: a pipe, a link."""
+    return path is not None and os.path.lexists(path)
 
 
 def _same(one: str, other: str) -> bool:

@@ -30,6 +30,7 @@ from indexapp.services.backups.restore_checks import Findings, RestoreRefused, T
 from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.integrity.checking import check as fsck
 from indexapp.storage import default_storage
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 Report = Callable[[str, int, int], None]
@@ -55,6 +56,11 @@ class Restored:
 def restore(*, actor: Actor, place: Place, manifest: Manifest, target: Target, report: Report) -> Restored:
     """Check, copy, restore and examine; raises RestoreRefused before anything is changed."""
     require_administrator(actor, "restore a backup")
+    with read_only.passing():  # the backup may be of a moment when the mode was on
+        return _restore(actor, place, manifest, target, report)
+
+
+def _restore(actor: Actor, place: Place, manifest: Manifest, target: Target, report: Report) -> Restored:
     _begun_before(target, manifest)
     findings = check(place, manifest, target, lambda done, total: report("checked", done, total))
     if findings.problems:

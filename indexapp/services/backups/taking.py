@@ -40,6 +40,7 @@ from indexapp.services.backups.places import Place
 from indexapp.services.backups.secrets_needed import fingerprint, others
 from indexapp.services.backups.snapshots import Content, Snapshot
 from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage
+from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
 from tpi_site.kit.key_ring import key_ring
@@ -303,7 +304,8 @@ def _tell_doubts(outcome: Outcome) -> None:
 
 def _fail(actor: Actor, row: Backup, error: BaseException) -> None:
     """Let go of the lease and tell; the error goes on to who asked."""
-    sentence = f"The backup {row.name} failed: {getattr(error, 'detail', None) or error or type(error).__name__}"[:500]
+    why = told(str(getattr(error, "detail", None) or error or type(error).__name__))
+    sentence = f"The backup {row.name} failed: {why}"[:500]
     with transaction.atomic():
         Backup.objects.filter(pk=row.pk).update(
             state=_State.FAILED, finished_at=timezone.now(), lease_until=None, sentence=sentence

@@ -14,13 +14,15 @@ from accounts.domain.actors import Actor
 from accounts.services import audit
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Blob, Change, File, Project, Quota
-from indexapp.services import changes, quotas
+from indexapp.services import blobs, changes, quotas
+from indexapp.services.blobs import Stored
 from indexapp.services.integrity import quarantine, rows
 from indexapp.services.integrity.faults import HOLDS_BACK, Code, Fault
 from indexapp.services.integrity.objects import digest_of
 from indexapp.services.projects import lock
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob, addresses, default_storage
 from indexapp.storage.names import name_of
+from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Invalid
 from tpi_site.kit.key_ring import LOCK, key_ring
@@ -36,7 +38,7 @@ def source_at(place: str) -> BlobStorage:
         return BlobStorage(addresses.store_for(address, settings.TPI_DATA_DIR / "tmp"), encrypting=False)
     except ImproperlyConfigured:
         raise Invalid(
-            f"{place} is neither a folder with 'blobs' in it nor a store's address.", code="repair-source"
+            f"{told(place)} is neither a folder with 'blobs' in it nor a store's address.", code="repair-source"
         ) from None
     except OSError as error:
         raise Invalid(f"There are no files at {place}: {addresses.reason(error)}", code="repair-source") from None
@@ -71,6 +73,26 @@ def _restore(actor: Actor, blob: Blob, source: BlobStorage) -> bool:
                 _record(actor, blob, storage.restore(blob.sha256, spool))
                 return True
     return False
+
+
+def heal(*, actor: Actor, stored: Stored) -> None:
+    """Let bytes that an upload has put, and has proved by that, serve where the row was held back or spoke of others.
+
+    Raises BlobVanishedError where they are gone again.
+    """
+    blob = Blob.objects.filter(sha256=stored.sha256).first()
+    if blob is None or (blob.damaged_at is None and not stored.is_new):
+        return
+    with transaction.atomic():
+        blobs.hold(stored.object_name)
+        if not default_storage().exists(stored.object_name):
+            raise blobs.BlobVanishedError(stored.sha256)
+        try:
+            _record(actor, blob, stored.place)
+        except BlobDamaged:  # its key was removed meanwhile
+            raise blobs.BlobVanishedError(stored.sha256) from None
+    if blob.damaged_at is not None:
+        quarantine.ring()
 
 
 def _places(blob: Blob, source: BlobStorage) -> Iterator[StoredBlob]:

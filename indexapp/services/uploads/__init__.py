@@ -18,7 +18,9 @@ from indexapp.domain.filenames import parse_filename
 from indexapp.domain.form_hints import FormFields
 from indexapp.domain.profiles import UploadProfile
 from indexapp.domain.versions import canonical_version
+from indexapp.models import File
 from indexapp.services import blobs
+from indexapp.services.integrity import repair
 from indexapp.services.serving import watermarks
 from indexapp.services.uploads import admission, holdings
 from indexapp.services.uploads.incoming import Accepted, Incoming
@@ -33,13 +35,22 @@ _ATTEMPTS = 10
 def accept(*, actor: Actor, incoming: Incoming) -> Accepted:
     """Publish the incoming file, or refuse it and leave nothing behind.
 
-    The same name with the same bytes is accepted again and changes nothing, so that a client may always repeat.
+    The same name with the same bytes is accepted again and changes nothing, so that a client may always repeat; where what is
+    kept of them is damaged, they take its place.
     """
     form = FormFields.read(incoming.fields)
-    if _is_known(actor, incoming, form):
+    is_known = _is_known(actor, incoming, form)
+    if is_known and _lies_whole(incoming):
         return Accepted(is_new=False)
     inspected = inspect(incoming, form)
-    return _publish(actor, incoming, form, inspected)
+    return _publish(actor, incoming, form, inspected, heals=is_known)
+
+
+def _lies_whole(incoming: Incoming) -> bool:
+    """Whether the file can be served, by reading it: an answer that it is there is relied upon like any other."""
+    found = File.objects.filter(index=incoming.index, filename=incoming.filename)
+    file = found.select_related("blob", "metadata_blob").first()
+    return file is not None and all(blobs.is_whole(blob) for blob in (file.blob, file.metadata_blob) if blob)
 
 
 def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
@@ -62,8 +73,8 @@ def _is_known(actor: Actor, incoming: Incoming, form: FormFields) -> bool:
     return False
 
 
-def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected) -> Accepted:
-    """Put the bytes and record them; what vanishes in between is put once more.
+def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Inspected, *, heals: bool) -> Accepted:
+    """Put the bytes and record them; what vanishes in between, or is held back, is put once more and healed.
 
     What has not vanished stays meanwhile: an unnamed file whose name was taken away can be given no other.
     """
@@ -71,10 +82,12 @@ def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Insp
     try:
         for _ in range(_ATTEMPTS - 1):
             try:
+                if heals:
+                    _heal(actor, kept)
                 accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
                 break
             except blobs.BlobVanishedError:
-                kept = _keep_again(kept, incoming, inspected)
+                kept, heals = _keep_again(kept, incoming, inspected), True
         else:
             accepted = record(actor=actor, incoming=incoming, form=form, inspected=inspected, kept=kept)
     except Exception:
@@ -83,6 +96,11 @@ def _publish(actor: Actor, incoming: Incoming, form: FormFields, inspected: Insp
     if not accepted.is_new:
         _discard(kept)
     return accepted
+
+
+def _heal(actor: Actor, kept: Kept) -> None:
+    for stored in filter(None, [kept.file, kept.metadata]):
+        repair.heal(actor=actor, stored=stored)
 
 
 def _keep(incoming: Incoming, inspected: Inspected) -> Kept:
