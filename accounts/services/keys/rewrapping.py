@@ -63,14 +63,14 @@ def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_
 
 
 def _rewrap_column(column: SealedColumn, ring: KeyRing, outcome: Outcome, on_progress: Progress) -> None:
-    rows = column.rows_under_others(ring.current).values_list("pk", column.field, column.bound_to)
+    rows = column.rows_under_others(ring.current).values_list("pk", column.field, *column.bound_to)
     last = 0
     while batch := list(rows.filter(pk__gt=last)[:_BATCH]):
         last = batch[-1][0]
         changes = []
-        for key, text, bound_to in batch:
+        for key, text, *bound_to in batch:
             try:
-                changes.append((ring.rewrapped(text, column.purpose(bound_to)), key, text))
+                changes.append((ring.rewrapped(text, column.purpose(*bound_to)), key, text))
             except WrapBroken:
                 outcome.unopenable += 1
         _write(column, changes)
