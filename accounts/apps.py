@@ -70,7 +70,7 @@ def _declare_figures() -> None:
 def _keep_evidence() -> None:
     """Chain audit entries, write down refusals and the use of tokens soon after the request, in threads of their own."""
     from accounts import authentication
-    from accounts.services import audit, audit_chain, nodes, refusals, request_rates, token_use
+    from accounts.services import audit, audit_chain, nodes, refusals, request_rates, shared_secrets, token_use
     from tpi_site.kit import companions, edge, key_ring
     from tpi_site.kit.keys import places
 
@@ -79,6 +79,7 @@ def _keep_evidence() -> None:
     token_use.on_use(companions.declare("token use", token_use.write, pause=2.0))
     request_rates.on_due(companions.declare("request rates", request_rates.write, pause=0.5))
     companions.declare("node", nodes.beat, pause=0.2, idle=nodes.BEAT)
+    key_ring.before_making(shared_secrets.require_no_ring_yet)
     companions.declare("key source", key_ring.confirm, pause=0.0, idle=places.CONFIRM)
     edge.on_refusal(authentication.note_refusal)
 

@@ -19,6 +19,7 @@ from tests.factories.publishing import make_index
 from tests.plugins import process_memory, run_folder
 from tests.plugins.append_only import _emptying_passes_triggers  # noqa: F401  a fixture
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit.keys import places
 
 pytest_plugins = ["tests.servers.directories", "tests.plugins.order"]
 
@@ -39,7 +40,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def _clean_process(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whoever touches the database gets an empty storage, and finds nothing that another test left in memory."""
     if not _touches_database(request):
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(places, "_requirements", [])  # which ask the database
+            yield
         return
     settings = request.getfixturevalue("settings")
     folder: Path = request.getfixturevalue("tmp_path")

@@ -26,7 +26,7 @@ class Node(models.Model):
 
 
 class SharedSecret(models.Model):
-    """What shows whether a node has the same secret as the others: a digest of a fixed text, keyed with the secret."""
+    """What shows whether a node has the same secret as the others; see :mod:`accounts.services.shared_secrets`."""
 
     name = models.CharField(max_length=100, primary_key=True)
     fingerprint = models.CharField(max_length=64)

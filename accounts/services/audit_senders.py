@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
+from accounts.domain import sealed_purposes
 from accounts.domain.audit_formats import FORMATS
 from accounts.domain.syslog import framed
 from accounts.models import AuditSink
@@ -21,7 +22,6 @@ from tpi_site.kit import outbound, sealing
 from tpi_site.kit.outbound import OutboundFailed
 
 Entries = Sequence[Mapping[str, Any]]
-PURPOSE = "audit-sink"
 SECRET_PREFIX = "whsec_"  # noqa: S105  what Standard Webhooks begin secrets with
 
 
@@ -75,11 +75,16 @@ def _http(sink: AuditSink, entries: Entries) -> None:
         "User-Agent": "tpi-audit",
         "webhook-id": message,
         "webhook-timestamp": moment,
-        "webhook-signature": f"v1,{signature(sealing.unseal(sink.secret, PURPOSE), message, moment, body)}",
+        "webhook-signature": f"v1,{signature(sealing.unseal(sink.secret, purpose(sink)), message, moment, body)}",
     }
     answer = outbound.post(sink.address, body, headers, ca_certificates=sink.ca_certificates)
     if not 200 <= answer.status < 300:  # noqa: PLR2004  the class of successes
         raise OutboundFailed(f"The receiver answered {answer.status}.")
+
+
+def purpose(sink: AuditSink) -> str:
+    """What the sink's secret is sealed for: it, and the address that it signs for."""
+    return sealed_purposes.of_sink(sink.pk, sink.address)
 
 
 def signature(secret: str, message: str, moment: str, body: bytes) -> str:

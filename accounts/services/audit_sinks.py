@@ -17,7 +17,7 @@ from accounts.models import AuditEntry, AuditSink
 from accounts.models.users import SLUG
 from accounts.services import audit, audit_chain, audit_senders
 from accounts.services.audit_entries import plain
-from accounts.services.audit_senders import PURPOSE, SECRET_PREFIX
+from accounts.services.audit_senders import SECRET_PREFIX, purpose
 from tpi_site.kit import sealing
 from tpi_site.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from tpi_site.kit.outbound import OutboundFailed
@@ -52,8 +52,8 @@ def create(
         action_prefixes=action_prefixes or [],
         ca_certificates=ca_certificates,
         enabled=enabled,
-        secret=_sealed(kind, secret),
     )
+    plain_secret = _checked(kind, secret)
     SLUG(name)
     _require_sound(sink)
     with transaction.atomic():
@@ -61,8 +61,9 @@ def create(
             raise Conflict(f"There is a sink '{name}' already; choose another name.", code="sink-exists")
         if not from_the_beginning:
             sink.cursor = _newest()
-        sink.secret = sealing.resealed(sink.secret, PURPOSE)
         sink.save(force_insert=True)
+        sink.secret = sealing.seal(plain_secret, purpose(sink))
+        sink.save(update_fields=["secret"])
         audit.record(actor=actor, action="audit-sink.create", subject=sink, after=_described(sink))
     return sink
 
@@ -78,10 +79,12 @@ def change(*, actor: Actor, sink: AuditSink, secret: str | None = None, **given:
         if fresh is None:
             raise NotFound("The sink was deleted in the meantime.")
         before = _described(fresh)
+        is_moved = given.get("address", fresh.address) != fresh.address
+        kept = sealing.unseal(fresh.secret, purpose(fresh)) if is_moved and not secret else ""
         for name, value in given.items():
             setattr(fresh, name, value)
-        if secret:
-            fresh.secret = _sealed(fresh.kind, secret)
+        if secret or kept:
+            fresh.secret = sealing.seal(_checked(fresh.kind, secret or kept), purpose(fresh))
         fresh.next_try_at = None
         _require_sound(fresh)
         fresh.save(update_fields=[*_CHANGEABLE, "secret", "next_try_at"])
@@ -112,7 +115,7 @@ def secret_of(*, actor: Actor, sink: AuditSink) -> str:
     permissions.require_administrator(actor, _DEED)
     with transaction.atomic():
         audit.record(actor=actor, action="audit-sink.show-secret", subject=sink)
-    return sealing.unseal(sink.secret, PURPOSE)
+    return sealing.unseal(sink.secret, purpose(sink))
 
 
 def _specimen(actor: Actor) -> dict[str, Any]:
@@ -132,8 +135,18 @@ def _newest() -> int:
 
 def _described(sink: AuditSink) -> dict[str, Any]:
     values = {name: getattr(sink, name) for name in ("kind", *_CHANGEABLE)}
-    values["secret"] = audit.digested(sealing.unseal(sink.secret, PURPOSE)) if sink.secret else ""
+    values["secret"] = _digested(sink) if sink.secret else ""
     return values
+
+
+def _digested(sink: AuditSink) -> str:
+    """What may be told of the secret; one that does not open must not keep anybody from entering another."""
+    try:
+        return audit.digested(sealing.unseal(sink.secret, purpose(sink)))
+    except Unavailable as error:
+        if error.code != sealing.SECRET_SEALED:
+            raise
+        return "does not open"
 
 
 def new_secret() -> str:
@@ -141,7 +154,8 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _sealed(kind: str, secret: str) -> str:
+def _checked(kind: str, secret: str) -> str:
+    """The secret of a new sink, or a new one; only those that are sent over HTTP have one."""
     if kind != AuditSink.Kind.HTTP:
         return ""
     text = secret or new_secret()
@@ -151,7 +165,7 @@ def _sealed(kind: str, secret: str) -> str:
         raw = b""
     if not text.startswith(SECRET_PREFIX) or not 24 <= len(raw) <= 64:  # noqa: PLR2004  what Standard Webhooks demands
         raise Invalid("A secret is 'whsec_' and base64 of 24 to 64 random bytes; leave it empty for a new one.")
-    return sealing.seal(text, PURPOSE)
+    return text
 
 
 def _require_sound(sink: AuditSink) -> None:

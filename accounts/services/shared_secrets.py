@@ -2,17 +2,25 @@
 
 A node with another pepper would know nobody's tokens, one with another secret key would throw the others' jobs away, and one
 with another key ring could not open what they have sealed.  So each secret's fingerprint stands in the database, and a node
-whose own is another does not start.  A fingerprint is a digest keyed with the secret itself, which tells nothing of it.
+whose own is another does not start.
+
+Who reads the database may try guesses against a fingerprint.  What people may have chosen is therefore digested by scrypt
+(RFC 7914) with a salt of its own, so that each guess costs 64 MiB and a part of a second; that still does not save a word
+from a list, so these are to be random.  Keys of the ring are 32 random bytes, which nobody guesses, and a digest keyed with
+them tells nothing of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import secrets
+from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
+from functools import lru_cache
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts.domain.actors import Actor
 from accounts.models import SharedSecret
@@ -21,20 +29,37 @@ from accounts.services import audit, audit_keys
 from accounts.services.keys.ring import users_of
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, NotFound, Unavailable
-from tpi_site.kit.key_ring import KeyRing, KeySourceAway, key_ring
+from tpi_site.kit.key_ring import KeyRing, KeyRingBroken, KeySourceAway, key_ring
 
-_KEY = "TPI_KEYRING key "
+_RING = "TPI_KEYRING "
+_KEY = f"{_RING}key "
+_SALT = 16  # bytes; as many of the digest follow
+_COST = {"n": 2**16, "r": 8, "p": 1, "maxmem": 96 * 2**20, "dklen": 16}
 
 
-def _ours() -> dict[str, str]:
-    """The fingerprints of this node's secrets by the settings that give them."""
+def require_no_ring_yet() -> None:
+    """Refuse to make a key ring where the installation had one: what it sealed would never open again."""
+    try:
+        with transaction.atomic():
+            had_one = SharedSecret.objects.filter(name__startswith=_RING).exists()
+    except DatabaseError:  # there are no tables yet
+        return
+    if had_one:
+        raise KeyRingBroken(
+            "The key ring of this installation is missing where TPI_KEYRING says, and none is made in its place: put it back "
+            "from its copy, or from another node, or mount its volume."
+        )
+
+
+def _ours() -> dict[str, bytes]:
+    """The secrets of this node by the settings that give them."""
     ring = _ring()
     found = {"TPI_SECRET_KEY": settings.SECRET_KEY.encode(), "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER.encode()}
     if ring is not None:
         found |= {"TPI_KEYRING naming": ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
     with suppress(Unavailable):  # which is told where somebody needs the key
         found["TPI_AUDIT_KEY"] = audit_keys.signing_key().private_bytes_raw()
-    return {name: _fingerprint(name, secret) for name, secret in found.items() if secret}
+    return {name: secret for name, secret in found.items() if secret}
 
 
 def _ring() -> KeyRing | None:
@@ -45,16 +70,41 @@ def _ring() -> KeyRing | None:
         return None
 
 
-def _fingerprint(name: str, secret: bytes) -> str:
-    return hmac.digest(secret, f"tpi:fingerprint:{name}".encode(), sha256).hex()
+def fingerprint(name: str, secret: bytes) -> str:
+    """64 hex digits by which the secret is known again."""
+    return _keyed(name, secret) if name.startswith(_RING) else _salted(name, secret, secrets.token_bytes(_SALT))
+
+
+def is_of(found: str, name: str, secret: bytes) -> bool:
+    """Whether the fingerprint is that of the secret."""
+    return hmac.compare_digest(found, _now(found, name, secret)) or is_of_before(found, name, secret)
+
+
+def is_of_before(found: str, name: str, secret: bytes) -> bool:
+    """Whether it is, as fingerprints were made before they were hard to guess at; :func:`agree` makes such a one anew."""
+    return not name.startswith(_RING) and hmac.compare_digest(found, _keyed(name, secret))
+
+
+def _now(found: str, name: str, secret: bytes) -> str:
+    return _keyed(name, secret) if name.startswith(_RING) else _salted(name, secret, bytes.fromhex(found[: 2 * _SALT]))
+
+
+def _keyed(name: str, secret: bytes) -> str:
+    return hmac.digest(secret, f"tpi:fingerprint:{name}".encode(), hashlib.sha256).hex()
+
+
+@lru_cache(maxsize=16)
+def _salted(name: str, secret: bytes, salt: bytes) -> str:
+    """Salt and digest; once in a process, as it is meant to take long."""
+    return (salt + hashlib.scrypt(f"tpi:fingerprint:{name}:".encode() + secret, salt=salt, **_COST)).hex()
 
 
 def require_same() -> None:
     """Refuse a node one of whose secrets is not that of the installation."""
     known = dict(SharedSecret.objects.values_list("name", "fingerprint"))
     ours, has_ring = _ours(), _ring() is not None
-    for name, fingerprint in known.items():
-        if name in ours and not hmac.compare_digest(ours[name], fingerprint):
+    for name, found in known.items():
+        if name in ours and not is_of(found, name, ours[name]):
             raise Conflict(
                 f"This node's {name.partition(' ')[0]} is not that of the installation ({name}); give it the same value as "
                 f"the other nodes have, or run 'manage.py accept_secret \"{name}\"' if it was changed on purpose.",
@@ -75,12 +125,20 @@ def agree() -> None:
         locking.hold("shared-secrets")
         require_same()
         ours = _ours()
-        known = set(SharedSecret.objects.values_list("name", flat=True))
-        SharedSecret.objects.bulk_create(
-            [SharedSecret(name=name, fingerprint=ours[name]) for name in ours.keys() - known]
-        )
-        gone = [name for name in known - ours.keys() if name.startswith(_KEY) and _ring() is not None]
+        known = dict(SharedSecret.objects.values_list("name", "fingerprint"))
+        _write(known, ours)
+        gone = [name for name in known.keys() - ours.keys() if name.startswith(_KEY) and _ring() is not None]
         SharedSecret.objects.filter(name__in=gone).delete()
+
+
+def _write(known: Mapping[str, str], ours: Mapping[str, bytes]) -> None:
+    missing = [
+        SharedSecret(name=name, fingerprint=fingerprint(name, ours[name])) for name in ours.keys() - known.keys()
+    ]
+    SharedSecret.objects.bulk_create(missing)
+    for name in ours.keys() & known.keys():
+        if is_of_before(known[name], name, ours[name]):
+            SharedSecret.objects.filter(name=name).update(fingerprint=fingerprint(name, ours[name]))
 
 
 def accept(*, actor: Actor, name: str) -> None:
@@ -91,5 +149,5 @@ def accept(*, actor: Actor, name: str) -> None:
         raise NotFound(f"There is no secret named '{name[:100]}'; there are: {', '.join(ours)}.", code="secret-unknown")
     with transaction.atomic():
         locking.hold("shared-secrets")
-        SharedSecret.objects.update_or_create(name=name, defaults={"fingerprint": ours[name]})
+        SharedSecret.objects.update_or_create(name=name, defaults={"fingerprint": fingerprint(name, ours[name])})
         audit.record(actor=actor, action="secret.accept", object_type="secret", object_name=name)

@@ -22,7 +22,7 @@ from tpi_site.kit import locking
 from tpi_site.kit.key_ring import LOCK
 
 _BATCH = 500
-SEALED = SealedColumn("blobs", Blob, "sealed_key", "object_name", purpose, is_all_sealed=True)
+SEALED = SealedColumn("blobs", Blob, "sealed_key", ("object_name",), purpose, is_all_sealed=True)
 """Where the keys of the objects are, for the rotation."""
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import Directory, GroupMapping
 from tests.admin.screens import address, do, errors
 from tests.evidence import collecting
-from tests.factories.directories import openldap
+from tests.factories.directories import move, openldap
 from tests.factories.people import make_team
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_the_test_tells_step_by_step(root: Client, slapd: Slapd) -> None:
     page = root.post(address_, {"username": "alice"}).content.decode()
     assert page.count("badge-good") == 5
     assert "uid=alice" in page
-    Directory.objects.update(hosts="127.0.0.1:1")
+    move(Directory.objects.get(), "127.0.0.1:1")
     page = root.post(address_, {"username": ""}).content.decode()
     assert (page.count("badge-bad"), page.count("not reached")) == (1, 4)
     assert "cannot be reached" in page

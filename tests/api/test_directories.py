@@ -19,7 +19,7 @@ from tests.api.conftest import AsPerson
 from tests.api.rest import refused
 from tests.evidence import collecting
 from tests.factories.cast import Cast
-from tests.factories.directories import map_group, openldap, silent_directory, silent_values, slapd_values
+from tests.factories.directories import map_group, move, openldap, silent_directory, silent_values, slapd_values
 from tests.factories.people import make_team, make_token, make_user
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_the_test_names_the_step_that_fails(rest: AsPerson, slapd: Slapd) -> Non
     assert all(step["ok"] is True for step in steps)
     steps = administrator.post("directories/corp/test/", {"username": "nobody*)("}).json["steps"]
     assert [step["ok"] for step in steps] == [True, True, True, False, None]
-    Directory.objects.update(hosts="127.0.0.1:1")
+    move(Directory.objects.get(), "127.0.0.1:1")
     steps = administrator.post("directories/corp/test/", {}).json["steps"]
     assert [step["ok"] for step in steps] == [False, None, None, None, None]
     refused(administrator.post("directories/corp/test/", {"user": "alice"}), 400)

@@ -11,6 +11,7 @@ from tests.architecture.source import modules
 SEALERS = {
     "accounts/services/authenticators.py": {("Authenticator", "secret")},
     "accounts/services/audit_sinks.py": {("AuditSink", "secret")},
+    "accounts/services/bound_secrets.py": {("AuditSink", "secret"), ("Directory", "bind_password")},
     "accounts/services/directories/settings.py": {("Directory", "bind_password")},
 }
 """Modules that seal a secret, and the columns into which they write it."""

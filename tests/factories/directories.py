@@ -39,6 +39,11 @@ def silent_directory(name: str = "corp", **others: Any) -> Directory:
     return settings.create(actor=SYSTEM, name=name, **silent_values(**others))
 
 
+def move(directory: Directory, hosts: str) -> None:
+    """Let the directory be elsewhere."""
+    settings.change(actor=SYSTEM, directory=directory, hosts=hosts)
+
+
 def map_group(
     directory: Directory, group_dn: str, team: Team | None, role: str = "", instance_role: str = ""
 ) -> GroupMapping:
@@ -48,4 +53,4 @@ def map_group(
     )
 
 
-__all__ = ["active_directory", "host", "map_group", "openldap", "samba_values", "slapd_values"]
+__all__ = ["active_directory", "host", "map_group", "move", "openldap", "samba_values", "slapd_values"]

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from tpi_site.kit.keys import places
 from tpi_site.kit.keys.addresses import place_at
-from tpi_site.kit.keys.places import Place, RingFile, Standing
+from tpi_site.kit.keys.places import Place, RingFile, Standing, before_making
 from tpi_site.kit.keys.ring import (
     VERSION,
     Fresh,
@@ -47,6 +47,11 @@ def forget() -> None:
     """Empty this process's memory of rings."""
     _place.cache_clear()
     places.forget()
+
+
+def is_there() -> bool:
+    """Whether there is a ring, which to ask for would make; raises KeyRingBroken where its address is none."""
+    return _place(settings.TPI_KEYRING).is_there()
 
 
 def is_file() -> bool:
@@ -88,11 +93,13 @@ __all__ = [
     "Standing",
     "WrapBroken",
     "as_json",
+    "before_making",
     "confirm",
     "forget",
     "fresh_keys",
     "given_up",
     "is_file",
+    "is_there",
     "key_id_of",
     "key_ring",
     "replace_file",

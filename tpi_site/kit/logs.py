@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from datetime import UTC, datetime
 
 from tpi_site.kit.request_context import current
-
-_SECRETS = re.compile(r"tpi_[0-9A-Za-z]{20,}|(?<=://)[^/@\s]+:[^/@\s]+(?=@)|(?i:(?<=basic )|(?<=bearer ))[\w+/=.-]{8,}")
+from tpi_site.kit.secret_forms import CREDENTIALS, struck
 
 
 def redact(text: str) -> str:
-    """``text`` with tokens, passwords in URLs and authorization values struck out."""
-    return _SECRETS.sub("[redacted]", text)
+    """``text`` without tokens, keys, cookies, passwords and whatever else has the form of a credential."""
+    return struck(text, CREDENTIALS, lambda _kind: "[redacted]")
 
 
 class RequestIdFilter(logging.Filter):

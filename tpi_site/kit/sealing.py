@@ -8,6 +8,9 @@ from tpi_site.kit import locking
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import LOCK, KeyRing, KeyRingBroken, KeySourceAway, WrapBroken, key_ring
 
+SECRET_SEALED = "secret-sealed"  # noqa: S105  a code
+"""The code of the refusal of a text that does not open."""
+
 
 def seal(secret: str, purpose: str) -> str:
     """``secret`` sealed for ``purpose``, as printable text that names the key; empty stays empty.
@@ -36,7 +39,7 @@ def unseal(sealed: str, purpose: str) -> str:
         raise Unavailable(
             "A stored secret cannot be opened with this key ring; restore the key ring that it was sealed with, or enter "
             "the secret anew.",
-            code="secret-sealed",
+            code=SECRET_SEALED,
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""``manage.py migrate``, which takes nothing away from nodes of an older release."""
+"""``manage.py migrate``, which takes nothing away from nodes of an older release and binds old secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.services import nodes
+from accounts.services import bound_secrets, nodes
 from tpi_site.kit.errors import Refusal
 
 
@@ -19,7 +19,9 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         executor = MigrationExecutor(connections[options.get("database") or DEFAULT_DB_ALIAS])
         try:
-            nodes.require_no_older(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            nodes.require_no_older(plan)
+            bound_secrets.bind_before(plan)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
         super().handle(*args, **options)

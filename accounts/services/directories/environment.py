@@ -8,7 +8,8 @@ from typing import Any
 from accounts.domain.actors import internal
 from accounts.models import Directory
 from accounts.services.directories import settings
-from tpi_site.kit.errors import Invalid
+from tpi_site.kit.errors import Invalid, Unavailable
+from tpi_site.kit.sealing import SECRET_SEALED
 
 
 def write(configured: Mapping[str, Mapping[str, Any]]) -> None:
@@ -58,9 +59,18 @@ def variable(name: str, field: str) -> str:
 
 
 def _changed(row: Directory, given: dict[str, Any]) -> dict[str, Any]:
-    present = settings.settings_of(row)
     return {
         name: value
         for name, value in given.items()
-        if value != (present.bind_password if name == "bind_password" else getattr(row, name))
+        if value != (_password(row) if name == "bind_password" else getattr(row, name))
     }
+
+
+def _password(row: Directory) -> str | None:
+    """The bind password that is kept; None where it does not open, so that the one of the environment is kept anew."""
+    try:
+        return settings.settings_of(row).bind_password
+    except Unavailable as error:
+        if error.code != SECRET_SEALED:
+            raise
+        return None

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.domain import directory_fields, directory_settings
+from accounts.domain import directory_fields, directory_settings, sealed_purposes
 from accounts.domain.actors import Actor
 from accounts.domain.directory_settings import DirectorySettings, Fault
 from accounts.domain.instance_roles import InstanceRole
@@ -40,7 +40,7 @@ _MORE = ("user_template", "user_filter", "name_attribute", "group_base", "group_
 
 def settings_of(directory: Directory) -> DirectorySettings:
     """The row as the clients take it, with the bind account's password in clear."""
-    return plain_settings(directory, unseal(directory.bind_password, purpose(directory.name)))
+    return plain_settings(directory, unseal(directory.bind_password, purpose(directory)))
 
 
 def plain_settings(directory: Directory, password: str) -> DirectorySettings:
@@ -58,9 +58,9 @@ def spellings_of(directory: Directory) -> int:
     return len(DirectorySettings(**given).names)
 
 
-def purpose(name: str) -> str:
-    """What the bind password of the directory with this name is sealed for."""
-    return f"directory:{name}"
+def purpose(directory: Directory) -> str:
+    """What the directory's bind password is sealed for: it, and the servers that the password is shown to."""
+    return sealed_purposes.of_directory(*(getattr(directory, name) for name in sealed_purposes.DIRECTORY))
 
 
 def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, **values: Any) -> Directory:
@@ -74,7 +74,7 @@ def create(*, actor: Actor, name: str, origin: str = Directory.Origin.CONSOLE, *
         if (present := Directory.objects.filter(name=name).first()) is not None:
             require_kept(present)
             raise Conflict(f"There is a directory named '{name}' already.", code="directory-exists")
-        directory.bind_password = resealed(directory.bind_password, purpose(directory.name))
+        directory.bind_password = resealed(directory.bind_password, purpose(directory))
         directory.save()
         audit.record(actor=actor, action="directory.create", subject=directory, after=_shown(values))
     return directory
@@ -101,7 +101,7 @@ def change(*, actor: Actor, directory: Directory, origin: str = "", **values: An
         if directory.enabled != was_enabled:
             (switching.on if directory.enabled else switching.off)(directory)
         directory.origin = origin or directory.origin
-        directory.save(update_fields=[*values, *moved])
+        directory.save(update_fields={*values, *moved, "bind_password"})
         after = _shown(values | moved)
         audit.record(actor=actor, action="directory.change", subject=directory, before=before, after=after)
     return directory
@@ -250,12 +250,19 @@ def _set(actor: Actor, directory: Directory, values: dict[str, Any]) -> None:
         codes = {fault.code for fault in found}
         code = codes.pop() if len(codes) == 1 else "directory-invalid"
         raise InvalidFields({fault.field: fault.sentence for fault in found}, code=code)
+    password, was_for = _password(directory, values), purpose(directory)
     for name, value in values.items():
-        setattr(directory, name, _kept(directory, name, value))
+        if name != "bind_password":
+            setattr(directory, name, value)
+    if "bind_password" in values or purpose(directory) != was_for:
+        directory.bind_password = seal(password, purpose(directory))
 
 
-def _kept(directory: Directory, name: str, value: Any) -> Any:
-    return seal(value, purpose(directory.name)) if name == "bind_password" else value
+def _password(directory: Directory, values: Mapping[str, Any]) -> str:
+    """The one that is given, else the one that is kept."""
+    if "bind_password" in values:
+        return str(values["bind_password"])
+    return unseal(directory.bind_password, purpose(directory))
 
 
 def faults(directory: Directory, values: Mapping[str, Any], *, by_person: bool) -> list[Fault]:
@@ -270,8 +277,7 @@ def faults(directory: Directory, values: Mapping[str, Any], *, by_person: bool) 
     wrong = _out_of_limits(changed)
     plain = _field_faults(changed, exclude={fault.field for fault in wrong})
     if not any(fault.field == "kind" for fault in plain):
-        password = values.get("bind_password", unseal(directory.bind_password, purpose(directory.name)))
-        wrong += directory_settings.faults(plain_settings(changed, str(password)))
+        wrong += directory_settings.faults(plain_settings(changed, _password(directory, values)))
     wrong += plain
     if by_person and (places := _leads_elsewhere(directory, values)):
         sentence = f"Enter the bind account's password again; it would be sent elsewhere by what changed: {places}."

@@ -71,7 +71,7 @@ def _rewrap_columns(outcome: Outcome, on_progress: Progress, *, but_contents: bo
 
 
 def _rewrap_column(column: SealedColumn, outcome: Outcome, on_progress: Progress) -> None:
-    rows = column.rows_under_others(outcome.current).values_list("pk", column.field, column.bound_to)
+    rows = column.rows_under_others(outcome.current).values_list("pk", column.field, *column.bound_to)
     last = 0
     while batch := list(rows.filter(pk__gt=last)[:_BATCH]):
         last = batch[-1][0]
@@ -87,9 +87,9 @@ def _rewrap_column(column: SealedColumn, outcome: Outcome, on_progress: Progress
 def _rewrapped(column: SealedColumn, batch: list[Any], ring: KeyRing) -> list[tuple[str, int, str]]:
     """Of those that open: the new text, the row, and the text that it must still have."""
     changes = []
-    for key, text, bound_to in batch:
+    for key, text, *bound_to in batch:
         with suppress(WrapBroken):
-            changes.append((ring.rewrapped(text, column.purpose(bound_to)), key, text))
+            changes.append((ring.rewrapped(text, column.purpose(*bound_to)), key, text))
     return changes
 
 

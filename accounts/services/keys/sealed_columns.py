@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Count, Model, QuerySet, Value
 from django.db.models.functions import Concat, StrIndex, Substr
 
+from accounts.domain import sealed_purposes
 from accounts.models import AuditSink, Authenticator, Directory
-from accounts.services import audit_senders, one_time_codes
-from accounts.services.directories import settings as directories
+from accounts.services import one_time_codes
 from tpi_site.kit.key_ring import VERSION
 
 _REST = len(VERSION) + 2  # where the key's id begins, counted from one
@@ -21,14 +21,14 @@ _REST = len(VERSION) + 2  # where the key's id begins, counted from one
 class SealedColumn:
     """``field`` of ``model``, whose column has the same name, holds wrapped texts.
 
-    ``purpose`` says of the value of ``bound_to`` what they are wrapped for.
+    ``purpose`` says of the values of the fields ``bound_to`` what they are wrapped for.
     """
 
     words: str
     model: type[Model]
     field: str
-    bound_to: str
-    purpose: Callable[[Any], str]
+    bound_to: tuple[str, ...]
+    purpose: Callable[..., str]
     is_all_sealed: bool = False
     """Whether an empty field says that something lies plain, not that there is nothing."""
 
@@ -66,13 +66,15 @@ def columns() -> list[SealedColumn]:
     return list(_columns)
 
 
-def _sink(_number: int) -> str:
-    return audit_senders.PURPOSE
-
-
 OURS = (
-    SealedColumn("bind passwords of directories", Directory, "bind_password", "name", directories.purpose),
-    SealedColumn("secrets of authenticator apps", Authenticator, "secret", "user_id", one_time_codes.purpose_for),
-    SealedColumn("secrets of audit sinks", AuditSink, "secret", "pk", _sink),
+    SealedColumn(
+        "bind passwords of directories",
+        Directory,
+        "bind_password",
+        sealed_purposes.DIRECTORY,
+        sealed_purposes.of_directory,
+    ),
+    SealedColumn("secrets of authenticator apps", Authenticator, "secret", ("user_id",), one_time_codes.purpose_for),
+    SealedColumn("secrets of audit sinks", AuditSink, "secret", sealed_purposes.SINK, sealed_purposes.of_sink),
 )
 """The secrets of this app."""

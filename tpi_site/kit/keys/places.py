@@ -112,6 +112,15 @@ class _Read:
     answered_at: float
 
 
+_requirements: list[Callable[[], None]] = []
+
+
+def before_making(require: Callable[[], None]) -> None:
+    """Have ``require`` asked before a first ring is made: it raises where the installation must have one already."""
+    if require not in _requirements:
+        _requirements.append(require)
+
+
 class RingFile:
     """A file; made when an installation starts for the first time."""
 
@@ -150,6 +159,8 @@ class RingFile:
             if not is_alone:
                 raise self._away()
             self._require_rested()
+            for require in _requirements:
+                require()
             files.make(self._path, self._noting(lambda: text.as_json(first_ring(Fresh()), self.source)))
             return self._read(files.state(self._path), None).ring
 
@@ -274,6 +285,8 @@ class RingFile:
         """See the protocol."""
         fault = ""
         try:
+            if self._known is None and not self.is_there():  # a look must not make one
+                raise self._away() if self._failure else KeyRingBroken("There is no key ring.", why=str(self._path))
             self.ring()
             if self.source.is_outside and self._known is not None and self._age(self._known) > CONFIRM:
                 self._confirmed(self._known, 0)

@@ -7,7 +7,9 @@ from pathlib import Path
 from django.conf import settings
 
 from accounts.services.keys import sealed_columns
+from tpi_site.kit import key_ring as key_rings
 from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway, WrapBroken, key_ring
+from tpi_site.kit.keys.sources import in_full
 from tpi_site.services.doctor.findings import Verdict, failing, good, warning
 from tpi_site.services.doctor.places import storage_folder
 
@@ -22,13 +24,15 @@ def ring() -> Verdict:
     if scheme == "file" and not Path(place).is_file():
         return failing(f"There is no key ring at {place}.", _RESTORE)
     try:
+        if not key_rings.is_there():
+            return failing("There is no key ring where TPI_KEYRING says.", _RESTORE)
         found = key_ring()
     except KeySourceAway as away:
         return failing(
-            away.detail, "Bring back what wraps the keys of the ring (TPI_KEYRING names it), or its network."
+            in_full(away), "Bring back what wraps the keys of the ring (TPI_KEYRING names it), or its network."
         )
     except KeyRingBroken as broken:
-        return failing(broken.detail, _RESTORE)
+        return failing(in_full(broken), _RESTORE)
     count = "1 key" if len(found.keys) == 1 else f"{len(found.keys)} keys"
     told = f"The key ring ({scheme}) opens: {count}, '{found.current}' is current."
     if scheme == "file" and (beside := _beside(Path(place))):
@@ -51,14 +55,16 @@ def _beside(path: Path) -> str:
 
 def sealed() -> Verdict:
     """Whether the newest sealed texts of each kind open."""
+    if not key_rings.is_there():
+        return failing("There is no key ring where TPI_KEYRING says.", _RESTORE)
     found, kinds, looked_at = key_ring(), [], 0
     for column in sealed_columns.columns():
-        newest = column.rows().order_by("-pk").values_list(column.field, column.bound_to)[:_LOOKED_AT]
+        newest = column.rows().order_by("-pk").values_list(column.field, *column.bound_to)[:_LOOKED_AT]
         broken = 0
-        for text, bound_to in newest:
+        for text, *bound_to in newest:
             looked_at += 1
             try:
-                found.unwrap(text, column.purpose(bound_to))
+                found.unwrap(text, column.purpose(*bound_to))
             except WrapBroken:
                 broken += 1
         if broken:

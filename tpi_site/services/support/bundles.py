@@ -15,6 +15,7 @@ from django.db import DatabaseError, transaction
 from accounts import permissions
 from accounts.domain.actors import Actor
 from accounts.services import audit
+from tpi_site.kit.errors import Refusal
 from tpi_site.kit.recent_lines import recent_lines
 from tpi_site.services.doctor.examining import examine
 from tpi_site.services.support import contents
@@ -91,7 +92,7 @@ def _told(read: Callable[[], Any], redactor: Redactor) -> Any:
 def _or_reason(read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except (DatabaseError, OSError) as error:
+    except (DatabaseError, OSError, Refusal) as error:
         return f"It could not be read: {type(error).__name__}"
 
 

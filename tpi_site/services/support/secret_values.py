@@ -7,16 +7,22 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ParsingFault
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from django.conf import settings
 
+from accounts.domain import sealed_purposes
 from accounts.models import AuditSink, Directory
 from accounts.services import audit_senders
 from accounts.services.directories import settings as directories
-from tpi_site.kit.key_ring import KeyRingBroken, WrapBroken, key_ring
+from tpi_site.kit import key_ring
+from tpi_site.kit.errors import Unavailable
+from tpi_site.kit.key_ring import WrapBroken
+from tpi_site.kit.secret_forms import CREDENTIALS
 
 SECRET_NAME = re.compile(
     r"PASSW|PWD|SECRET|TOKEN|PEPPER|CREDENTIAL|PRIVATE|SIGNATURE|COOKIE|AUTHORIZATION|KEYRING|(?:^|[_-])KEYS?(?:$|[_-])",
@@ -26,7 +32,8 @@ SECRET_NAME = re.compile(
 _SHORTEST = 4  # characters; anything shorter would strike out half of every text
 _SHORTEST_DIGITS = 6
 _FILES = ("secret-key", "token-pepper", "audit-key", "initial-admin-password", "initial-token")
-_USER_INFO = re.compile(r"://([^/@\s]+)@")
+_MOST = 64 * 1024  # bytes of a file that holds a secret
+_USER_INFO = CREDENTIALS["user info of an address"]
 
 
 def secret_values() -> list[str]:
@@ -52,18 +59,44 @@ def _values() -> Iterator[str]:
         yield str(fields.get("bind_password", ""))
     yield from _of_environment()
     yield from _of_files()
+    yield from _of_aws()
     yield from _of_ring()
     yield from _of_rows()
 
 
 def _of_environment() -> Iterator[str]:
-    for name, value in os.environ.items():
-        if SECRET_NAME.search(name) and not name.endswith("_FILE") and not _is_harmless(value):
+    for name, value in _environment():
+        if SECRET_NAME.search(name) and not _is_harmless(value):
             yield value
-        for info in _USER_INFO.findall(value):
-            yield from _parts_of_user_info(info)
+        for info in _USER_INFO.finditer(value):
+            yield from _parts_of_user_info(info.group())
         with suppress(ValueError):
             yield from _secrets_of_query(value)
+
+
+def _environment() -> Iterator[tuple[str, str]]:
+    """The variables, with what is in the files that those named ``X_FILE`` name, under the name of ``X``."""
+    for name, value in os.environ.items():
+        if name.endswith("_FILE"):
+            yield name.removesuffix("_FILE"), _text_of(Path(value)).strip()
+        else:
+            yield name, value
+
+
+def _text_of(path: Path) -> str:
+    with suppress(OSError, ValueError), path.open(encoding="utf-8") as file:
+        return file.read(_MOST)
+    return ""
+
+
+def _of_aws() -> Iterator[str]:
+    """What the credentials file of boto3 holds, wherever the settings of the storage or of KMS leave it to that."""
+    place = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+    found = ConfigParser(interpolation=None, strict=False)
+    with suppress(ParsingFault, RuntimeError):
+        found.read_string(_text_of(Path(place).expanduser()))
+    for profile in found.sections():
+        yield from (value for name, value in found.items(profile) if SECRET_NAME.search(name))
 
 
 def _is_harmless(value: str) -> bool:
@@ -92,12 +125,15 @@ def _of_files() -> Iterator[str]:
             yield (Path(settings.TPI_DATA_DIR) / name).read_text(encoding="utf-8")
 
 
+def _ring() -> key_ring.KeyRing | None:
+    """None where there is none, which a look must not make, or where it does not open now."""
+    with suppress(Unavailable):
+        return key_ring.key_ring() if key_ring.is_there() else None
+    return None
+
+
 def _of_ring() -> Iterator[str]:
-    scheme, _, place = settings.TPI_KEYRING.partition(":")
-    if scheme == "file" and not Path(place).is_file():
-        return  # a look must not make one
-    with suppress(KeyRingBroken):
-        ring = key_ring()
+    if ring := _ring():
         for key in (*ring.keys.values(), ring.naming, *ring.former):
             yield base64.b64encode(key).decode()
             yield base64.urlsafe_b64encode(key).decode()
@@ -106,16 +142,13 @@ def _of_ring() -> Iterator[str]:
 
 def _of_rows() -> Iterator[str]:
     """The secrets that people have entered in the console; seeds of authenticator apps are struck out by their form."""
-    with suppress(KeyRingBroken):
-        ring = key_ring() if settings.TPI_KEYRING.startswith("env:") or any(_of_ring()) else None
-        if ring is None:
-            return
+    if ring := _ring():
         sealed = [
             *(
-                (row.bind_password, directories.purpose(row.name))
-                for row in Directory.objects.only("name", "bind_password")
+                (row.bind_password, directories.purpose(row))
+                for row in Directory.objects.only("bind_password", *sealed_purposes.DIRECTORY)
             ),
-            *((row.secret, audit_senders.PURPOSE) for row in AuditSink.objects.only("secret")),
+            *((row.secret, audit_senders.purpose(row)) for row in AuditSink.objects.only("secret", "address")),
         ]
         for text, purpose in sealed:
             with suppress(WrapBroken):

@@ -43,7 +43,9 @@ def sealed(ring: Path, cast: Cast) -> str:
     """One text in each column, under the key that is told."""
     published(make_index("sealed"))
     with_factor(cast.reader)
-    AuditSink.objects.create(name="sink", kind="http", secret=sealing.seal("word", audit_senders.PURPOSE))
+    sink = AuditSink.objects.create(name="sink", kind="http", address="https://siem.tpi.example/")
+    sink.secret = sealing.seal("word", audit_senders.purpose(sink))
+    sink.save()
     return key_ring.key_ring().current
 
 
@@ -55,7 +57,7 @@ def secrets() -> list[str]:
     rows = Authenticator.objects.select_related("user").order_by("pk")
     return [
         *(sealing.unseal(row.secret, one_time_codes.purpose(row.user)) for row in rows),
-        *(sealing.unseal(row.secret, audit_senders.PURPOSE) for row in AuditSink.objects.all()),
+        *(sealing.unseal(row.secret, audit_senders.purpose(row)) for row in AuditSink.objects.all()),
     ]
 
 
@@ -116,8 +118,8 @@ def test_what_somebody_wrote_meanwhile_stays(sealed: str) -> None:
     rings.add_key(actor=SYSTEM)
     sink = AuditSink.objects.get()
     column = next(column for column in sealed_columns.columns() if column.model is AuditSink)
-    anew = key_ring.key_ring().rewrapped(sink.secret, audit_senders.PURPOSE)
-    newer = sealing.seal("newer", audit_senders.PURPOSE)
+    anew = key_ring.key_ring().rewrapped(sink.secret, audit_senders.purpose(sink))
+    newer = sealing.seal("newer", audit_senders.purpose(sink))
     AuditSink.objects.update(secret=newer)
     rewrapping._write(column, [(anew, sink.pk, sink.secret)])
     assert AuditSink.objects.get().secret == newer

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -78,4 +79,28 @@ def test_a_ring_that_lacks_a_key_in_use_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_fingerprint_is_another_for_each_name() -> None:
-    assert shared_secrets._fingerprint("a", b"secret") != shared_secrets._fingerprint("b", b"secret")
+    found = shared_secrets.fingerprint("a", b"secret")
+    assert shared_secrets.is_of(found, "a", b"secret")
+    assert not shared_secrets.is_of(found, "b", b"secret")
+    assert not shared_secrets.is_of(found, "a", b"secreu")
+    assert shared_secrets.fingerprint("a", b"secret")[32:] != found[32:], "each has a salt"
+
+
+def test_fingerprints_of_before_are_known_and_made_anew(settings: Any) -> None:
+    shared_secrets.agree()
+    name, word = "TPI_TOKEN_PEPPER", settings.TPI_TOKEN_PEPPER
+    old = hmac.digest(word.encode(), f"tpi:fingerprint:{name}".encode(), "sha256").hex()
+    SharedSecret.objects.filter(name=name).update(fingerprint=old)
+    shared_secrets.agree()
+    found = SharedSecret.objects.get(name=name).fingerprint
+    assert found != old
+    assert shared_secrets.is_of(found, name, word.encode())
+
+
+def test_no_ring_is_made_in_place_of_one_that_is_missing(tmp_path: Path) -> None:
+    shared_secrets.agree()
+    (tmp_path / "keyring.json").unlink()
+    key_ring.forget()
+    with pytest.raises(key_ring.KeyRingBroken, match="is missing where TPI_KEYRING says"):
+        shared_secrets.agree()
+    assert not (tmp_path / "keyring.json").exists()

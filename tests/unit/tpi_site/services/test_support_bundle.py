@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from accounts.models import AuditEntry
-from accounts.services import alarms, audit_sinks
+from accounts.services import alarms, audit_senders, audit_sinks
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
 from tests.factories.people import PASSWORD, SYSTEM, make_token, make_user
@@ -48,6 +48,11 @@ WORDS = [
     "canary-storage-option",
     "canary-misspelt-setting",
 ]
+FILES = {
+    "TPI_VAULT_TOKEN_FILE": "canary-vault-token",
+    "TPI_CACHE_URL_FILE": "redis://:canary-cache-word@cache.tpi.example/0",
+}
+FROM_FILES = ["canary-vault-token", "canary-cache-word", "canary/aws+file/word"]
 PEM = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5cGVtbGluZW9uZQ\nY2FuYXJ5cGVtbGluZXR3bw\n-----END PRIVATE KEY-----"
 UNKNOWN = [
     "https://someone:canary-in-an-address@mirror.tpi.example/simple/",
@@ -62,6 +67,14 @@ UNKNOWN = [
     "canary.person@corp.tpi.example signed in as CN=Canary Person,OU=canaryou,DC=tpi,DC=example",
     "CANARYSEEDABCDEFGHIJKLMNOP234567",
     "ghp_canarycanarycanarycanary0123",
+    "password=\"canary-a,b;canary-c\" and 'secret': 'canary d, canary e'",
+    '{\\"password\\": \\"canary-f,canary-g\\"}',
+    "login with password 'canary quoted pw' or --password canary-argument",
+    "{'tpi_session': 'canarysessiondict'} sessionid=canarysession2; passphrase=canary-phrase",
+    "vault:v1:canaryvaultwrapped+ciphertext/abcdefgh= and hvs.canaryhvstoken1",
+    "redis://:canary/redis@word@cache.tpi.example/0 and https://canary-token@mirror.tpi.example/",
+    "https://tpi.example/cb?code=canaryoauthcode&state=canarystate",
+    "Authorization: Digest username=x, response=canarydigest",
     PEM,
 ]
 CANARIES = ["canary", "Y2FuYXJ5", "CANARYSEED", "Canary"]
@@ -73,6 +86,11 @@ def planted(cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path
     """All over the installation; returns the values that cannot be told by a word in them."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
+    for name, value in FILES.items():
+        (tmp_path / name).write_text(value + "\n")
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (tmp_path / "aws").write_text(f"[default]\naws_access_key_id = x\naws_secret_access_key = {FROM_FILES[2]}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws"))
     settings.TPI_DATA_DIR = tmp_path
     settings.SECRET_KEY = "kp2" * 20
     settings.TPI_KEYRING = f"file:{tmp_path / 'keyring.json'}"
@@ -85,9 +103,9 @@ def planted(cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path
     known = [
         settings.SECRET_KEY, "initial-word-of-the-admin", token, "console-bind-word", sealed, PASSWORD,
         settings.TPI_TOKEN_PEPPER, json.loads(key_ring.as_json(ring))["keys"][ring.current], ring.keys[ring.current].hex(),
-        sealing.unseal(sink.secret, "audit-sink") or "console-bind-word",
+        sealing.unseal(sink.secret, audit_senders.purpose(sink)) or "console-bind-word",
     ]  # fmt: skip
-    texts = [*known, *UNKNOWN, *SECRETS.values(), *WORDS]
+    texts = [*known, *UNKNOWN, *SECRETS.values(), *WORDS, *FROM_FILES]
     for text in texts:
         if text == PASSWORD:  # of a form that nothing can know, and nowhere in clear but in people's heads
             continue
@@ -122,7 +140,7 @@ def leaks(files: dict[str, str], words: list[str]) -> list[tuple[str, str, str]]
 
 def test_nothing_that_was_planted_is_in_the_bundle(planted: list[str], tmp_path: Path) -> None:
     outside = tmp_path / "journal.log"
-    outside.write_text("\n".join([*planted, *UNKNOWN, *SECRETS.values()]).replace(PASSWORD, ""))
+    outside.write_text("\n".join([*planted, *UNKNOWN, *SECRETS.values(), *FROM_FILES]).replace(PASSWORD, ""))
     for files in (made(), made(with_names=True, logs=[outside])):
         assert leaks(files, [*planted, *CANARIES]) == []
         assert json.loads(files["REDACTIONS.json"])["known secret"] > 10
@@ -130,6 +148,20 @@ def test_nothing_that_was_planted_is_in_the_bundle(planted: list[str], tmp_path:
         assert files["log.txt"].count("\n") > 20, "the lines themselves are there"
         assert "[redacted" in files["alarms.json"]
         assert "[redacted" in files["jobs.json"]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_key_source_that_is_away_keeps_nobody_from_a_bundle(settings: Any, tmp_path: Path, is_first: bool) -> None:
+    """It is made when something is broken; and it makes no ring where there is none."""
+    ring = tmp_path / "wrapped.json"
+    settings.TPI_KEYRING = f"vault:https://127.0.0.1:1/transit/tpi?ring={ring}"
+    settings.TPI_OUTBOUND_NETWORKS, settings.TPI_VAULT_TOKEN = ["127.0.0.0/8"], "x"
+    if not is_first:
+        key = {"current": "a", "keys": {"a": "vault:v1:xyz"}, "naming": "vault:v1:xyz", "source": "vault"}
+        ring.write_text(json.dumps(key))
+    checks = {check["name"]: check["state"] for check in json.loads(made()["doctor.json"])["checks"]}
+    assert checks["key-ring"] == "failing"
+    assert ring.exists() != is_first
 
 
 def test_what_helps_is_in_the_bundle() -> None:
