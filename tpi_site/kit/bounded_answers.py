@@ -28,9 +28,13 @@ class AnswerTooLong(HTTPClientError):  # type: ignore[misc]  # botocore is untyp
 
 
 def bound(client: Any) -> Any:
-    """``client``, one of boto3's, that gives up an answer which grows too long as if the server had broken it off."""
+    """``client``, one of boto3's, that gives up an answer which grows too long as if the server had broken it off.
+
+    A client that is bound already stays as it is.
+    """
     session = client._endpoint.http_session  # noqa: SLF001  boto3 takes no other
-    client.meta.events.register("before-send", lambda request, **_: _answer(session, request))
+    # Each that is registered would send the request; the id lets the second of one client pass.
+    client.meta.events.register("before-send", lambda request, **_: _answer(session, request), unique_id=__name__)
     return client
 
 

@@ -47,6 +47,15 @@ def test_a_refusal_is_read_up_to_a_bound(tmp_path: Path, status: int, is_chunked
     assert server.sent <= MOST_OF_REFUSAL + IN_FLIGHT
 
 
+def test_two_stores_of_one_client_send_a_request_once(tmp_path: Path) -> None:
+    with EndlessServer(404) as server:
+        store = _store(server, tmp_path)
+        for each in (store, S3Store(store.storage, tmp_path / "tmp")):
+            with pytest.raises(StorageUnavailable):
+                each.open(NAME)
+    assert len(server.requests) == 2
+
+
 def test_each_attempt_is_bounded(tmp_path: Path) -> None:
     with EndlessServer(404) as server:
         store = _store(server, tmp_path, attempts=2)
