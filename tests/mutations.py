@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.test import override_settings
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
@@ -37,6 +38,7 @@ from accounts.services.keys import asking, compromise, relocation, rewrapping
 from accounts.services.keys import ring as key_rings
 from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import indexes, projects, quota_settings, releases, roles
+from indexapp.services.backups import asking as backup_asking
 from indexapp.services.trash import purging, restoring
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
@@ -117,6 +119,12 @@ INDEX_ADMINS = "team_admin administrator"
 UPLOADERS = "uploader member maintainer team_admin administrator"
 SECURES = "security_officer administrator"
 
+
+def _asked_backup(actor: Actor) -> None:
+    with override_settings(TPI_BACKUP_URL="file:///srv/backups"):
+        backup_asking.ask_backup(actor=actor)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "accounts.services.alarms.end": Mutation(
         lambda world, actor: alarms.end(actor=actor, alarm=world.alarm),
@@ -171,6 +179,11 @@ MUTATIONS: dict[str, Mutation] = {
     "tpi_site.services.support.bundles.make": Mutation(
         lambda world, actor: bundles.make(actor=actor, target=io.BytesIO()),
         "support-bundle.make",
+        f"operator {ADMINISTRATOR}",
+    ),
+    "indexapp.services.backups.asking.ask_backup": Mutation(
+        lambda world, actor: _asked_backup(actor),
+        "backup.ask",
         f"operator {ADMINISTRATOR}",
     ),
     "accounts.services.audit_export.export": Mutation(
