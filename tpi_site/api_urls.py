@@ -12,6 +12,7 @@ urlpatterns = [
     path("schema/", api_views.Schema.as_view(), name="schema"),
     path("docs/", api_views.Explorer.as_view(), name="docs"),
     path("doctor/", operating_api.Doctor.as_view(), name="doctor"),
+    path("support-bundle/", operating_api.SupportBundle.as_view(), name="support-bundle"),
     path("", include("accounts.api.urls")),
     path("", include("indexapp.api.v1.urls")),
     re_path(r"", api_views.nothing_here, name="nothing"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from accounts.admin.operations import OperationsScreen
 from indexapp.models import Backup, Drill
-from indexapp.services.backups import drilling
-from tpi_site.kit.admin import actor_of, marks
+from indexapp.services.backups import asking, drilling
+from tpi_site.kit.admin import actor_of, freshness, marks
 from tpi_site.kit.admin.filters import ConditionFilter, choice_filter
+from tpi_site.kit.errors import NotFound, Refusal
 
 _TONES = {Backup.State.DONE: "good", Backup.State.DAMAGED: "warn", Backup.State.FAILED: "bad"}
 
@@ -48,6 +52,37 @@ class BackupScreen(EvidenceScreen):
         ("When", {"fields": ("begun", "over")}),
         ("Figures", {"fields": ("contents", "copied", "copied_bytes", "damaged", "manifest_sha256")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """One address more, which is about no row."""
+        return [
+            path("now/", self.admin_site.admin_view(self.now_view), name="indexapp_backup_now"),
+            *super().get_urls(),
+        ]
+
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """For who runs the installation, where there is a place for backups."""
+        is_offered = settings.TPI_BACKUP_URL and actor_of(request).may_operate
+        return [("Back up now", reverse("admin:indexapp_backup_now"))] if is_offered else []
+
+    def now_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask, then let a job begin the backup that the schedule would make next."""
+        if not self.has_view_permission(request) or not actor_of(request).may_operate:
+            raise NotFound("Only an operator or an administrator of the instance makes backups.")
+        if (interruption := freshness.interruption(request)) is not None:
+            return interruption
+        error = ""
+        if "confirmed" in request.POST:
+            try:
+                job = asking.ask_backup(actor=actor_of(request))
+            except Refusal as refusal:
+                error = refusal.detail
+            else:
+                self.message_user(request, f"The job '{job}' begins it; this list shows how it goes.", messages.SUCCESS)
+                return HttpResponseRedirect(self._list_url())
+        request.current_app = self.admin_site.name
+        context = {"title": "Back up now", "list_url": self._list_url(), "error": error}
+        return TemplateResponse(request, "admin/backup_now.html", {**self.admin_site.each_context(request), **context})
 
     @admin.display(description="State")
     def outcome(self, row: Backup) -> SafeString:

@@ -94,7 +94,9 @@ class S3Store:
     @cached_property
     def _client(self) -> Any:
         """One client for all threads: of boto3's objects it is the one that they may share, and it takes long to make."""
-        return self.storage.connection.meta.client
+        from tpi_site.kit.bounded_answers import bound
+
+        return bound(self.storage.connection.meta.client)
 
     def _place(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + required(name)}

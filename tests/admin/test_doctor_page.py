@@ -42,6 +42,25 @@ def test_programs_read_the_same(machine: WsgiClient, cast: Cast) -> None:
     assert (states["queue"], states["storage"], answer.json["healthy"]) == ("failing", "good", False)
 
 
+def test_programs_make_a_bundle_by_the_same_rules(machine: WsgiClient, cast: Cast) -> None:
+    operator, administrator = (Rest(machine.signed(cast.bearer(role))) for role in ("operator", "administrator"))
+    answer = operator.post("support-bundle/", {})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/zip")
+    assert "no-store" in answer.headers["Cache-Control"]
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as bundle:
+        assert {"doctor.json", "REDACTIONS.json", "log.txt"} <= set(bundle.namelist())
+        assert "pseudonyms" in bundle.read("README.txt").decode()
+    refused = operator.post("support-bundle/", {"with_names": True})
+    assert (refused.status, refused.code) == (403, "administrator-needed")
+    assert operator.post("support-bundle/", {"names": True}).status == 400
+    named = administrator.post("support-bundle/", {"with_names": True})
+    with zipfile.ZipFile(io.BytesIO(named.body)) as bundle:
+        assert "pseudonyms" not in bundle.read("README.txt").decode()
+    made = AuditEntry.objects.filter(action="support-bundle.make", outcome="done").order_by("pk")
+    told = [(entry.actor_name, entry.object_name) for entry in made]
+    assert told == [("operator", "without names"), ("administrator", "with names")]
+
+
 def test_an_operator_downloads_a_bundle_after_a_fresh_proof(operator: Client) -> None:
     assert "Download" in operator.get("/admin/support-bundle/").content.decode()
     answer = operator.post("/admin/support-bundle/")

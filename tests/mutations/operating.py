@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+from django.test import override_settings
+
+from accounts.domain.actors import Actor
 from accounts.services import (
     alarms,
     audit_export,
@@ -13,12 +16,19 @@ from accounts.services import (
 )
 from accounts.services.keys import asking, compromise, relocation, rewrapping
 from accounts.services.keys import ring as key_rings
+from indexapp.services.backups import asking as backup_asking
 from tests.mutations.world import (
     ADMINISTRATOR,
     SECURES,
     Mutation,
 )
 from tpi_site.services.support import bundles
+
+
+def _asked_backup(actor: Actor) -> None:
+    with override_settings(TPI_BACKUP_URL="file:///srv/backups"):
+        backup_asking.ask_backup(actor=actor)
+
 
 OPERATING: dict[str, Mutation] = {
     "accounts.services.alarms.end": Mutation(
@@ -74,6 +84,11 @@ OPERATING: dict[str, Mutation] = {
     "tpi_site.services.support.bundles.make": Mutation(
         lambda world, actor: bundles.make(actor=actor, target=io.BytesIO()),
         "support-bundle.make",
+        f"operator {ADMINISTRATOR}",
+    ),
+    "indexapp.services.backups.asking.ask_backup": Mutation(
+        lambda world, actor: _asked_backup(actor),
+        "backup.ask",
         f"operator {ADMINISTRATOR}",
     ),
     "accounts.services.audit_export.export": Mutation(

@@ -10,12 +10,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.status import HTTP_202_ACCEPTED
 
+from accounts.api.bodies import NoBodySerializer
+from accounts.api.directory_jobs import JobSerializer
 from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource
 from accounts.permissions import require_sight_of_operation
 from indexapp.models import Backup, Drill, Restoration
-from indexapp.services.backups import drilling
+from indexapp.services.backups import asking, drilling
 from tpi_site.kit.errors import NotFound
 
 
@@ -103,6 +106,12 @@ class BackupViewSet(_Evidence):
     def list(self, request: Request) -> Response:
         """The newest first, those too that failed."""
         return self.listed()
+
+    @extend_schema(summary="Back up now", request=NoBodySerializer, responses={202: JobSerializer})
+    def create(self, request: Request) -> Response:
+        """A node begins the backup that the schedule would make next; for operators and administrators."""
+        self.body(NoBodySerializer)
+        return Response({"job": asking.ask_backup(actor=self.actor)}, status=HTTP_202_ACCEPTED)
 
 
 @extend_schema(tags=["Backups"])

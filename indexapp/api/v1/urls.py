@@ -67,7 +67,7 @@ urlpatterns = [
     path("rights/", RightsViewSet.at(get="retrieve"), name="rights"),
     path("prefixes/", PrefixViewSet.at(**_ROWS), name="prefixes"),
     path("prefixes/<int:id>/", PrefixViewSet.at(**_ROW), name="prefix"),
-    path("backups/", BackupViewSet.at(**_LIST), name="backups"),
+    path("backups/", BackupViewSet.at(**_ROWS), name="backups"),
     path("drills/", DrillViewSet.at(**_LIST), name="drills"),
     path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),
     path("restorations/", RestorationViewSet.at(**_LIST), name="restorations"),

@@ -82,7 +82,8 @@ def rest() -> dict[str, Row]:
             {"GET": (WATCHERS, None), "PUT": (OPERATES, {"reason": "a test"}), "DELETE": (OPERATES, None)}
         ),
         "api:encryption": reads(SEES_ALL),
-        "api:backups": reads(WATCHERS),
+        # No place for backups is set.
+        "api:backups": Row({"GET": (WATCHERS, None), "POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:drills": reads(WATCHERS),
         "api:drill": reads(WATCHERS, id="{drill}"),
         "api:restorations": reads(WATCHERS),
@@ -109,6 +110,7 @@ def rest() -> dict[str, Row]:
         ),
         "api:audit-sink-test": Row({"POST": (ADMINISTRATOR, {})}, {"sink": "{sink}"}),
         "api:doctor": Row({"POST": (OPERATES, {})}),
+        "api:support-bundle": Row({"POST": (OPERATES, {})}),
         "api:user-left-behind": Row({"GET": (SEES_ALL, None)}, {"username": "bystander"}),
         "api:indexes": Row({"GET": (SIGNED_IN, None), "POST": (ADMINISTRATOR, {"name": "new"})}),
         "api:index": Row(

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from tpi_site.kit.bounded_answers import bound
 from tpi_site.kit.keys.sources import KeyRingBroken, KeySourceAway
 
 _CONNECT, _READ, _ATTEMPTS = 3, 3, 2
@@ -44,13 +45,14 @@ class Kms:
     @cached_property
     def _client(self) -> Any:
         timeouts = Config(connect_timeout=_CONNECT, read_timeout=_READ, retries={"total_max_attempts": _ATTEMPTS})
-        return boto3.client(
+        client = boto3.client(
             "kms",
             region_name=self._region or None,
             endpoint_url=self._endpoint or None,
             verify=self._ca_file or None,
             config=timeouts,
         )
+        return bound(client)
 
     def wrap(self, key: bytes, purpose: str) -> str:
         """See the protocol."""
