@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 from contextlib import suppress
-from hashlib import sha256
 
 from django.conf import settings
 from django.db import transaction
@@ -18,6 +17,9 @@ from accounts.domain.actors import Actor
 from accounts.models import SharedSecret
 from accounts.permissions import require_administrator
 from accounts.services import audit, audit_keys
+from accounts.services.keys import installation
+from accounts.services.keys.installation import CURRENT, NAMING
+from accounts.services.keys.installation import fingerprint as _fingerprint
 from accounts.services.keys.ring import users_of
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, NotFound, Unavailable
@@ -31,7 +33,7 @@ def _ours() -> dict[str, str]:
     ring = _ring()
     found = {"TPI_SECRET_KEY": settings.SECRET_KEY.encode(), "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER.encode()}
     if ring is not None:
-        found |= {"TPI_KEYRING naming": ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
+        found |= {NAMING: ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
     with suppress(Unavailable):  # which is told where somebody needs the key
         found["TPI_AUDIT_KEY"] = audit_keys.signing_key().private_bytes_raw()
     return {name: _fingerprint(name, secret) for name, secret in found.items() if secret}
@@ -45,28 +47,33 @@ def _ring() -> KeyRing | None:
         return None
 
 
-def _fingerprint(name: str, secret: bytes) -> str:
-    return hmac.digest(secret, f"tpi:fingerprint:{name}".encode(), sha256).hex()
-
-
 def require_same() -> None:
     """Refuse a node one of whose secrets is not that of the installation."""
     known = dict(SharedSecret.objects.values_list("name", "fingerprint"))
-    ours, has_ring = _ours(), _ring() is not None
+    ours, ring = _ours(), _ring()
+    former = _formerly(ring)
     for name, fingerprint in known.items():
+        if name == NAMING and fingerprint in former:
+            continue
         if name in ours and not hmac.compare_digest(ours[name], fingerprint):
             raise Conflict(
                 f"This node's {name.partition(' ')[0]} is not that of the installation ({name}); give it the same value as "
                 f"the other nodes have, or run 'manage.py accept_secret \"{name}\"' if it was changed on purpose.",
                 code="secrets-differ",
             )
-        if has_ring and name.startswith(_KEY) and name not in ours and (used := users_of(name.removeprefix(_KEY))):
+        key_id = fingerprint if name == CURRENT else name.removeprefix(_KEY) if name.startswith(_KEY) else ""
+        if ring is not None and key_id and key_id not in ring.keys and (used := users_of(key_id)):
             counts = ", ".join(f"{number} {words}" for words, number in used.items())
             raise Conflict(
-                f"This node's TPI_KEYRING lacks the key '{name.removeprefix(_KEY)}', which wraps {counts}; give it the ring "
+                f"This node's TPI_KEYRING lacks the key '{key_id}', which wraps {counts}; give it the ring "
                 "that the other nodes have.",
                 code="secrets-differ",
             )
+
+
+def _formerly(ring: KeyRing | None) -> set[str]:
+    """The fingerprints that the key which names objects had, before one was given up."""
+    return {_fingerprint(NAMING, key) for key in ring.former} if ring else set()
 
 
 def agree() -> None:
@@ -81,6 +88,15 @@ def agree() -> None:
         )
         gone = [name for name in known - ours.keys() if name.startswith(_KEY) and _ring() is not None]
         SharedSecret.objects.filter(name__in=gone).delete()
+        if (ring := _ring()) is not None:
+            _agree_on_current(ring)
+
+
+def _agree_on_current(ring: KeyRing) -> None:
+    known = SharedSecret.objects.filter(name=CURRENT).values_list("fingerprint", flat=True).first()
+    if known not in ring.keys and (known is None or not users_of(known)):  # gone, and out of use
+        installation.note(ring)
+    installation.note_if_newer(ring)
 
 
 def accept(*, actor: Actor, name: str) -> None:

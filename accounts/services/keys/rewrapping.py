@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from accounts.domain.actors import Actor
 from accounts.services import audit
-from accounts.services.keys import sealed_columns
+from accounts.services.keys import installation, sealed_columns
 from accounts.services.keys.rights import require_administrator
 from accounts.services.keys.sealed_columns import SealedColumn
 from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_ring
@@ -46,6 +46,8 @@ def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_
     """
     require_administrator(actor)
     ring = key_ring()
+    installation.require_newest(ring)
+    installation.note(ring)
     outcome = Outcome(ring.current)
     for column in sealed_columns.columns():
         if but_contents and column.is_all_sealed:
