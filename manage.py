@@ -6,15 +6,8 @@ from __future__ import annotations
 import os
 import sys
 
-from django.core.management import execute_from_command_line
-
-from tpi_site.kit.errors import Refusal
+from tpi_site import command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
-    try:
-        execute_from_command_line(sys.argv)
-    except Refusal as refusal:
-        if "--traceback" in sys.argv:
-            raise
-        sys.exit(f"{refusal.detail} {getattr(refusal, 'why', '')}".strip())
+    command_line.run(sys.argv)

@@ -27,6 +27,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.prefix_holders.named": "asks, and writes down what fails",
     "accounts.services.teams.person_named": "asks, and writes down what fails",
     "indexapp.services.database_move.copy_to": "writes into another database, which its own tests have",
+    "indexapp.services.database_move.require_ready": "asks, before it is written",
     "indexapp.services.integrity.checking.check": "what it finds is the storage's doing; its parts write the evidence",
     "indexapp.services.integrity.checking.check_one": "as check, for one content",
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",

@@ -92,7 +92,10 @@ def state(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[Ch
             hint=f"Run: chmod 700 {folder}",
             id="tpi.W009",
         )
-    yield from _key_ring()
+    if (
+        not env.problems
+    ):  # where a file cannot be read, the ring's may not be there yet either, and none is made instead
+        yield from _key_ring()
     rate = settings.TPI_API_RATE
     if not _RATE.match(rate):
         yield Error("TPI_API_RATE is not a rate.", hint="For example 6000/min.", id="tpi.E010")

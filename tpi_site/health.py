@@ -15,10 +15,11 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.services.directories import standing
+from accounts.services.keys import installation
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
 from tpi_site import leaving, store_probe
-from tpi_site.kit import key_ring, shared_cache
+from tpi_site.kit import shared_cache
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.request_context import is_inside
 
@@ -121,10 +122,11 @@ def _node() -> str:
 def _keys() -> str:
     """Whether sealed bytes can be opened; while remembered keys serve, a source that is away is no reason to stop."""
     try:
-        key_ring.key_ring()
+        return installation.shortfall() or "ok"
     except Unavailable as error:
         return error.detail
-    return "ok"
+    except DatabaseError:  # which is told of itself
+        return "ok"
 
 
 def _cache() -> str:

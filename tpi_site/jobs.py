@@ -42,9 +42,20 @@ def main() -> None:
 
     Lineage(signal.SIGKILL).begin()
     cluster.Sentinel = FragileSentinel
+    _require_settings()
     _wait_for_migrations()
     _require_shared_secrets()
     call_command("qcluster")
+
+
+def _require_settings() -> None:
+    """End where a setting cannot be used, before anything is made in the place of what it names."""
+    from tpi_site.settings import env
+
+    if env.problems:
+        for problem in env.problems:
+            sys.stderr.write(f"{problem.variable}: {problem.sentence}\n")
+        sys.exit(os.EX_CONFIG)
 
 
 def _wait_for_migrations() -> None:

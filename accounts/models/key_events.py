@@ -11,6 +11,7 @@ class KeyEvent(AuditEntry):
     """An entry of the audit log about the key ring or about what it seals."""
 
     ACTIONS: ClassVar = (
+        "keys.announce",
         "keys.add",
         "keys.rewrap",
         "keys.remove",

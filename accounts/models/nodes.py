@@ -14,6 +14,8 @@ class Node(models.Model):
     release = models.CharField(max_length=64)
     migrations = models.JSONField(default=dict)
     """The last migration that its code has, by app."""
+    ring = models.JSONField(null=True, default=None)
+    """The key ring that it has: ``{"current": <key id>, "keys": [<key id>]}``; nothing of a release that does not tell."""
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)

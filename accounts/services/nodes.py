@@ -20,7 +20,8 @@ from packaging.version import Version
 
 from accounts.models import Node
 from tpi_site import leaving
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Conflict, Unavailable
+from tpi_site.kit.key_ring import key_ring
 from tpi_site.release import RELEASE
 
 BEAT = 10.0
@@ -78,7 +79,16 @@ def beat() -> bool:
 
 
 def _present() -> dict[str, object]:
-    return {"release": RELEASE, "migrations": _our_migrations()}
+    return {"release": RELEASE, "migrations": _our_migrations(), "ring": _our_ring()}
+
+
+def _our_ring() -> dict[str, object] | None:
+    """What others are told of the key ring, which is no key; nothing while it cannot be read."""
+    try:
+        ring = key_ring()
+    except Unavailable:
+        return None
+    return {"current": ring.current, "keys": sorted(ring.keys)}
 
 
 def others() -> list[Node]:
@@ -89,6 +99,16 @@ def others() -> list[Node]:
 def namesakes() -> list[Node]:
     """Other nodes that serve now and are called as this one is, but for what tells them apart."""
     return [node for node in others() if node.name.rpartition(" (")[0] == _place()]
+
+
+def without_key(key_id: str) -> list[str]:
+    """The names of the other serving nodes that have not told that they have this key."""
+    return [node.name for node in others() if not node.ring or key_id not in node.ring["keys"]]
+
+
+def wrapping_with(key_id: str) -> list[str]:
+    """The names of the other serving nodes whose current key this is."""
+    return [node.name for node in others() if node.ring and node.ring["current"] == key_id]
 
 
 def has_newer() -> bool:

@@ -26,6 +26,8 @@ from accounts.domain.actors import Actor
 from accounts.models import SharedSecret
 from accounts.permissions import require_administrator
 from accounts.services import audit, audit_keys
+from accounts.services.keys import installation
+from accounts.services.keys.installation import CURRENT, NAMING
 from accounts.services.keys.ring import users_of
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, NotFound, Unavailable
@@ -56,7 +58,7 @@ def _ours() -> dict[str, bytes]:
     ring = _ring()
     found = {"TPI_SECRET_KEY": settings.SECRET_KEY.encode(), "TPI_TOKEN_PEPPER": settings.TPI_TOKEN_PEPPER.encode()}
     if ring is not None:
-        found |= {"TPI_KEYRING naming": ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
+        found |= {NAMING: ring.naming, **{f"{_KEY}{key_id}": key for key_id, key in ring.keys.items()}}
     with suppress(Unavailable):  # which is told where somebody needs the key
         found["TPI_AUDIT_KEY"] = audit_keys.signing_key().private_bytes_raw()
     return {name: secret for name, secret in found.items() if secret}
@@ -72,7 +74,8 @@ def _ring() -> KeyRing | None:
 
 def fingerprint(name: str, secret: bytes) -> str:
     """64 hex digits by which the secret is known again."""
-    return _keyed(name, secret) if name.startswith(_RING) else _salted(name, secret, secrets.token_bytes(_SALT))
+    is_of_ring = name.startswith(_RING)
+    return installation.fingerprint(name, secret) if is_of_ring else _salted(name, secret, secrets.token_bytes(_SALT))
 
 
 def is_of(found: str, name: str, secret: bytes) -> bool:
@@ -82,15 +85,13 @@ def is_of(found: str, name: str, secret: bytes) -> bool:
 
 def is_of_before(found: str, name: str, secret: bytes) -> bool:
     """Whether it is, as fingerprints were made before they were hard to guess at; :func:`agree` makes such a one anew."""
-    return not name.startswith(_RING) and hmac.compare_digest(found, _keyed(name, secret))
+    return not name.startswith(_RING) and hmac.compare_digest(found, installation.fingerprint(name, secret))
 
 
 def _now(found: str, name: str, secret: bytes) -> str:
-    return _keyed(name, secret) if name.startswith(_RING) else _salted(name, secret, bytes.fromhex(found[: 2 * _SALT]))
-
-
-def _keyed(name: str, secret: bytes) -> str:
-    return hmac.digest(secret, f"tpi:fingerprint:{name}".encode(), hashlib.sha256).hex()
+    if name.startswith(_RING):
+        return installation.fingerprint(name, secret)
+    return _salted(name, secret, bytes.fromhex(found[: 2 * _SALT]))
 
 
 @lru_cache(maxsize=16)
@@ -102,21 +103,30 @@ def _salted(name: str, secret: bytes, salt: bytes) -> str:
 def require_same() -> None:
     """Refuse a node one of whose secrets is not that of the installation."""
     known = dict(SharedSecret.objects.values_list("name", "fingerprint"))
-    ours, has_ring = _ours(), _ring() is not None
+    ours, ring = _ours(), _ring()
+    former = _formerly(ring)
     for name, found in known.items():
+        if name == NAMING and found in former:
+            continue
         if name in ours and not is_of(found, name, ours[name]):
             raise Conflict(
                 f"This node's {name.partition(' ')[0]} is not that of the installation ({name}); give it the same value as "
                 f"the other nodes have, or run 'manage.py accept_secret \"{name}\"' if it was changed on purpose.",
                 code="secrets-differ",
             )
-        if has_ring and name.startswith(_KEY) and name not in ours and (used := users_of(name.removeprefix(_KEY))):
+        key_id = found if name == CURRENT else name.removeprefix(_KEY) if name.startswith(_KEY) else ""
+        if ring is not None and key_id and key_id not in ring.keys and (used := users_of(key_id)):
             counts = ", ".join(f"{number} {words}" for words, number in used.items())
             raise Conflict(
-                f"This node's TPI_KEYRING lacks the key '{name.removeprefix(_KEY)}', which wraps {counts}; give it the ring "
+                f"This node's TPI_KEYRING lacks the key '{key_id}', which wraps {counts}; give it the ring "
                 "that the other nodes have.",
                 code="secrets-differ",
             )
+
+
+def _formerly(ring: KeyRing | None) -> set[str]:
+    """The fingerprints that the key which names objects had, before one was given up."""
+    return {installation.fingerprint(NAMING, key) for key in ring.former} if ring else set()
 
 
 def agree() -> None:
@@ -129,6 +139,15 @@ def agree() -> None:
         _write(known, ours)
         gone = [name for name in known.keys() - ours.keys() if name.startswith(_KEY) and _ring() is not None]
         SharedSecret.objects.filter(name__in=gone).delete()
+        if (ring := _ring()) is not None:
+            _agree_on_current(ring)
+
+
+def _agree_on_current(ring: KeyRing) -> None:
+    known = SharedSecret.objects.filter(name=CURRENT).values_list("fingerprint", flat=True).first()
+    if known not in ring.keys and (known is None or not users_of(known)):  # gone, and out of use
+        installation.note(ring)
+    installation.note_if_newer(ring)
 
 
 def _write(known: Mapping[str, str], ours: Mapping[str, bytes]) -> None:

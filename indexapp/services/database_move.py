@@ -6,7 +6,7 @@ moments and keys stay what they are; the new database gets all or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -29,8 +29,31 @@ _BATCH = 1000
 _ONE = "SELECT 1 FROM {} LIMIT 1"
 _INSERT = "INSERT INTO {} ({}) VALUES ({})"
 _EMPTY = "DELETE FROM {}"
+_FIRST = ("accounts_user", "accounts_auditentry", "indexapp_index")
+"""Tables in which every installation has rows."""
 _COUNT = "SELECT count(*) FROM {}"
 Report = Callable[[str, int], None]
+
+
+def require_ready(*, actor: Actor, settings: dict[str, Any]) -> None:
+    """Refuse what could not be copied, before anything is made in the database of ``settings``."""
+    require_administrator(actor, "copy the database")
+    _require_read_only()
+    with _connected(settings) as target:
+        tables = set(target.introspection.table_names())
+        ours = {model._meta.db_table for model in _models()} | {"django_migrations"}
+        if foreign := [table for table in tables - ours if not table.startswith(("accounts_", "indexapp_"))]:
+            raise Conflict(
+                f"The other database is not empty ({min(foreign)}); name a new one.", code="database-not-empty"
+            )
+        _require_empty(target, tables)
+
+
+def _require_read_only() -> None:
+    if read_only.why() is None:
+        raise Conflict(
+            "Changes that come meanwhile would be lost; run 'manage.py read_only on' first.", code="read-only-not"
+        )
 
 
 def copy_to(*, actor: Actor, settings: dict[str, Any], report: Report) -> int:
@@ -39,10 +62,7 @@ def copy_to(*, actor: Actor, settings: dict[str, Any], report: Report) -> int:
     ``report`` is told of each table and how many rows it has.
     """
     require_administrator(actor, "copy the database")
-    if read_only.why() is None:
-        raise Conflict(
-            "Changes that come meanwhile would be lost; run 'manage.py read_only on' first.", code="read-only-not"
-        )
+    _require_read_only()
     with _connected(settings) as target, transaction.atomic():
         audit.record(actor=actor, action="database.copy", object_type="database", object_name=target.vendor)
         _require_empty(target)
@@ -80,10 +100,10 @@ def _models() -> list[type[Model]]:
     return sorted(found, key=lambda model: model is AuditPending)
 
 
-def _require_empty(target: BaseDatabaseWrapper) -> None:
+def _require_empty(target: BaseDatabaseWrapper, tables: Collection[str] = _FIRST) -> None:
     """Refuse a database that holds an installation; what the migrations themselves have written is copied too."""
     with target.cursor() as cursor:
-        for table in ("accounts_user", "accounts_auditentry", "indexapp_index"):
+        for table in (table for table in _FIRST if table in tables):
             cursor.execute(_ONE.format(table))
             if cursor.fetchone():
                 raise Conflict(f"The other database is not empty ({table}); name a new one.", code="database-not-empty")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from indexapp.storage import addresses
-from indexapp.storage.blobs import BlobDamaged, BlobStorage, Put, StoredBlob
+from indexapp.storage.blobs import BlobDamaged, BlobStorage, KeyMissing, Put, StoredBlob
 from indexapp.storage.protocol import ObjectStore, Spool, StorageUnavailable
 
 
@@ -29,6 +29,7 @@ def forget_default() -> None:
 __all__ = [
     "BlobDamaged",
     "BlobStorage",
+    "KeyMissing",
     "ObjectStore",
     "Put",
     "Spool",

@@ -19,7 +19,7 @@ from indexapp.storage import sealed_files
 from indexapp.storage.names import name_of
 from indexapp.storage.protocol import ObjectState, ObjectStore, Readable, Spool
 from indexapp.storage.read_ahead import made_ahead
-from indexapp.storage.sealed_files import BEFORE, HEAD, SealedSpool
+from indexapp.storage.sealed_files import BEFORE, HEAD, KeyLacking, SealedSpool
 from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_ring
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,14 @@ _PROVED = 1024
 
 class BlobDamaged(Exception):
     """What the store keeps under this name is not what was put there; no byte of it that was not proved has left."""
+
+
+class KeyMissing(BlobDamaged):
+    """The key that the row names is not in this node's ring: nothing is known of the object, and it may be whole."""
+
+
+def _unopened(blob: StoredBlob, error: SegmentBroken) -> BlobDamaged:
+    return (KeyMissing if isinstance(error, KeyLacking) else BlobDamaged)(f"{blob.object_name}: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +208,7 @@ class BlobStorage:
         try:
             sealed_files.require_head(_key_of(blob), _read_all(self.objects.open(blob.object_name, 0, BEFORE), BEFORE))
         except SegmentBroken as error:
-            raise BlobDamaged(f"{blob.object_name}: {error}") from None
+            raise _unopened(blob, error) from None
 
     def restore(self, sha256: str, spool: Spool) -> StoredBlob:
         """Keep the spooled bytes durably instead of whatever is there."""
@@ -296,7 +304,7 @@ def _opened(blob: StoredBlob) -> _Opened:
     try:
         return _opened_with(key_ring(), blob.object_name, blob.sealed_key)
     except SegmentBroken as error:
-        raise BlobDamaged(f"{blob.object_name}: {error}") from None
+        raise _unopened(blob, error) from None
 
 
 def _read_all(stream: Readable, size: int) -> bytes:

@@ -12,6 +12,15 @@ def away() -> Unavailable:
     )
 
 
+def key_missing() -> Unavailable:
+    """The node cannot open the bytes; another may."""
+    return Unavailable(
+        "The key ring of this node lacks the key that opens this file, which is not damaged; the operators must give the "
+        "node the key ring that the others have (see /readyz).",
+        code="key-missing",
+    )
+
+
 def damaged() -> Unavailable:
     """The bytes are not what was put."""
     return Unavailable(

@@ -17,6 +17,15 @@ from indexapp.domain.segments import SegmentBroken, StreamCipher, StreamKey
 from indexapp.storage.protocol import Spool
 from tpi_site.kit.key_ring import KeyRing, WrapBroken, key_id_of
 
+
+class KeyLacking(SegmentBroken):
+    """The ring has no key of this id: of the object nothing is known."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"its key: the key '{key_id[:40]}' is not in the key ring")
+        self.key_id = key_id
+
+
 HEAD = 256
 _MAGIC = b"TPI1"
 _CODE = 32
@@ -71,7 +80,9 @@ def require_head(key: StreamKey, before: bytes) -> None:
 
 
 def opened(ring: KeyRing, object_name: str, wrapped: str) -> StreamKey:
-    """The key of an object; raises SegmentBroken when the ring cannot unwrap it for this name."""
+    """The key of an object; raises SegmentBroken when the ring cannot unwrap it for this name, KeyLacking without its key."""
+    if (key_id := key_id_of(wrapped)) and key_id not in ring.keys:
+        raise KeyLacking(key_id)
     try:
         return StreamKey.from_bytes(ring.unwrap(wrapped, purpose(object_name)))
     except (WrapBroken, ValueError) as error:

@@ -20,6 +20,8 @@ from tpi_site.kit.keys.ring import (
     WrapBroken,
     given_up,
     key_id_of,
+    with_coming_current,
+    with_coming_key,
     with_new_key,
     without_key,
 )
@@ -104,6 +106,8 @@ __all__ = [
     "key_ring",
     "replace_file",
     "standing",
+    "with_coming_current",
+    "with_coming_key",
     "with_new_key",
     "without_key",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tpi_site.settings import directories, env, log_lines
+from tpi_site.settings import directories, env, log_lines, moved
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -151,6 +151,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database("TPI_DATABASE_URL", f"sqlite:///{TPI_DATA_DIR / 'tpi.sqlite3'}")}
+if _moved := moved.refusal(TPI_DATA_DIR, DATABASES["default"]):
+    env.problems.append(env.Problem("TPI_DATABASE_URL", _moved))
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Immediate transactions take the write lock first, so that no reader is upgraded into a deadlock; WAL lets readers
     # go on meanwhile.  synchronous=FULL: an acknowledged upload outlives a power cut.  Every thread has a connection of

@@ -7,10 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import Actor, internal
+from accounts.services import nodes
 from accounts.services.keys import compromise, relocation, rewrapping, ring
 from accounts.services.keys.contents import Progress
 from tpi_site.kit import key_ring as rings
 from tpi_site.kit.errors import Refusal
+
+_PATIENCE = 25.0
+"""Seconds for which other nodes are waited for: two of their signs of life, and a little more."""
 
 
 class Command(BaseCommand):
@@ -62,7 +66,7 @@ class Command(BaseCommand):
                 f"Nothing is wrapped with the key '{key_id}'; leave it out of the variable on every node."
             )
             return
-        ring.remove_key(actor=actor, key_id=key_id)
+        ring.remove_key(actor=actor, key_id=key_id, patience=_PATIENCE)
         self.stdout.write(f"The key '{key_id}' is removed; keep a copy as long as backups that need it.")
 
     def _copy(self, actor: Actor, address: str) -> None:
@@ -96,19 +100,32 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _rotate(self, actor: Actor, *, is_new_wanted: bool) -> None:
-        waiting = rewrapping.waiting()
-        if is_new_wanted or not waiting:
+        waiting, before = rewrapping.waiting(), rings.key_ring().current
+        if is_new_wanted or rings.key_ring().coming or not waiting:
             if not rings.is_file():
-                self.stdout.write("Set this key ring on every node, restart, and run this command again:")
-                self.stdout.write(rings.as_json(rings.with_new_key(rings.key_ring())))
+                self._tell_next()
                 return
-            self.stdout.write(f"The new key '{ring.add_key(actor=actor)}' is current.")
+            added = ring.add_key(actor=actor, patience=_PATIENCE)
+            self.stdout.write(f"The new key '{added}' is current.")
+            if nodes.wrapping_with(before):
+                self.stdout.write("Copy the key ring once more to every node that has a file of its own.")
             waiting = rewrapping.waiting()
         else:
             self.stdout.write(
                 f"Finishing a rotation: {waiting} texts are wrapped with other keys than the current one."
             )
         self._rewrap(actor, waiting)
+
+    def _tell_next(self) -> None:
+        """Of a ring in a variable: with a key that all nodes know first, where there are several, and then use."""
+        found = rings.key_ring()
+        if found.coming:
+            ring.require_everywhere(found.coming, _PATIENCE)
+            after = rings.with_coming_current(found)
+        else:
+            after = rings.with_coming_key(found) if nodes.others() else rings.with_new_key(found)
+        self.stdout.write("Set this key ring on every node, restart, and run this command again:")
+        self.stdout.write(rings.as_json(after))
 
     def _rewrap(self, actor: Actor, total: int) -> None:
         seen = 0

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.domain.actors import Actor
-from accounts.services import audit
-from accounts.services.keys import contents
+from accounts.services import audit, nodes
+from accounts.services.keys import contents, installation
 from accounts.services.keys.contents import Progress, Report
 from accounts.services.keys.rights import require_administrator
 from accounts.services.keys.ring import require_file
@@ -29,6 +29,11 @@ def give_up(*, actor: Actor, key_id: str) -> bool:
     if key_id in rings.key_ring().given_up:
         return False
     require_file("Set the ring that 'manage.py rotate_keys --reencrypt' prints instead")
+    if key_id == rings.key_ring().current and nodes.others():
+        raise Conflict(
+            f"The key '{key_id}' is the current one, and other nodes serve; run 'manage.py rotate_keys' first.",
+            code="key-current",
+        )
     fresh = rings.fresh_keys()
     with transaction.atomic():
         locking.hold(rings.LOCK)
@@ -45,6 +50,7 @@ def give_up(*, actor: Actor, key_id: str) -> bool:
             before=ring.current,
             after=after.current,
         )
+        installation.note(after)
         rings.replace_file(after)
     return True
 

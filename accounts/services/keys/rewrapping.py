@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from accounts.domain.actors import Actor
 from accounts.services import audit
-from accounts.services.keys import sealed_columns
+from accounts.services.keys import installation, sealed_columns
 from accounts.services.keys.rights import require_administrator
 from accounts.services.keys.sealed_columns import SealedColumn
 from tpi_site.kit import locking
@@ -48,6 +48,8 @@ def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_
     With ``but_contents`` the data keys of contents stay as they are: those are being sealed anew.
     """
     require_administrator(actor)
+    installation.require_newest(key_ring())
+    installation.note(key_ring())
     outcome = Outcome(key_ring().current)
     _rewrap_columns(outcome, on_progress, but_contents=but_contents)
     while (current := key_ring().current) != outcome.current:  # somebody rotated meanwhile

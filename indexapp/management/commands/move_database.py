@@ -9,11 +9,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from accounts.domain.actors import internal
 from indexapp.services import database_move
 from tpi_site.kit.errors import Refusal
-from tpi_site.settings import env
+from tpi_site.settings import env, moved
 
 
 class Command(BaseCommand):
@@ -31,15 +32,20 @@ class Command(BaseCommand):
             target = {"ENGINE": ""}
         if "postgresql" not in target["ENGINE"]:
             raise CommandError("The address must be a postgres:// address.")
-        self._migrate(options["to"])
         try:
+            database_move.require_ready(actor=internal("manage.py"), settings=target)
+            self._migrate(options["to"])
             total = database_move.copy_to(actor=internal("manage.py"), settings=target, report=self._show)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
+        except DatabaseError as error:
+            raise CommandError(f"The other database cannot be used: {str(error).splitlines()[0]}") from None
+        note = moved.note(settings.TPI_DATA_DIR, settings.DATABASES["default"], target)
         self.stdout.write(
             f"{total} rows are copied. Stop TPI, set TPI_DATABASE_URL to the new address, start it, and run 'manage.py "
-            "read_only off'."
+            "read_only off' with that setting."
         )
+        self.stdout.write(f"The old database is refused from now on; to go back to it, remove {note}.")
 
     def _migrate(self, url: str) -> None:
         """Make the tables there, by a process that has no other database."""

@@ -12,10 +12,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from indexapp.services import moving
 from indexapp.services.moving import Progress
 from indexapp.storage import ObjectStore, StorageUnavailable, addresses
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 _EVERY = {True: 0.2, False: 30.0}
 """Seconds between two lines on a terminal, and elsewhere."""
+
+_ONCE_MORE = ", and run this command once more with --from and the old address, for what was uploaded meanwhile."
+_ALL = "; in read-only mode nothing was uploaded meanwhile, so that this is all."
 
 
 class Command(BaseCommand):
@@ -71,8 +75,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(progress.damaged)} files are missing or damaged and were not copied:\n{names}")
         if not is_rehearsal:
             self.stdout.write(
-                f"Now set TPI_STORAGE_URL={target}, restart, and run this command once more with --from and the old address, "
-                "for what was uploaded meanwhile."
+                f"Now set TPI_STORAGE_URL={target} and restart{_ONCE_MORE if read_only.why() is None else _ALL}"
             )
 
 

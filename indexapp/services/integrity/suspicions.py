@@ -8,7 +8,7 @@ from threading import Lock
 
 from django.db import DatabaseError
 
-from indexapp.storage import BlobDamaged
+from indexapp.storage import BlobDamaged, KeyMissing
 from tpi_site.kit import queue
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ def watching(pieces: Iterator[bytes], sha256: str) -> Iterator[bytes]:
     """The pieces; damage that shows between them is noted."""
     try:
         yield from pieces
+    except KeyMissing:  # the node lacks something, not the content
+        raise
     except BlobDamaged:
         note(sha256)
         raise

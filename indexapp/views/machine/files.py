@@ -18,7 +18,7 @@ from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
-from indexapp.storage import BlobDamaged, StorageUnavailable, default_storage, refusals
+from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
 from indexapp.views.machine.messages import LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
@@ -154,6 +154,9 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         raise Unavailable(
             "The bytes of this file are missing from the storage; the operators must restore them.", code="blob-missing"
         ) from None
+    except KeyMissing:
+        log.exception("This node's key ring (TPI_KEYRING) lacks a key; give it the ring of the other nodes.")
+        raise refusals.key_missing() from None
     except BlobDamaged:
         log.exception("The bytes of %s were refused: they are not what was uploaded.", served.sha256)
         suspicions.note(served.sha256)

@@ -42,6 +42,8 @@ class KeyRing:
     """Keys that named objects before ``naming`` did."""
     given_up: Mapping[str, datetime] = field(default_factory=dict)
     """Since when keys are known to others; whatever was sealed before is to be sealed anew."""
+    coming: str = ""
+    """The id of a key that is current when all nodes have it; empty where none is to be."""
 
     def __repr__(self) -> str:
         """Keep the keys out of tracebacks and logs."""
@@ -113,6 +115,17 @@ def with_new_key(ring: KeyRing, fresh: Fresh | None = None) -> KeyRing:
     return replace(ring, current=fresh.key_id, keys=keys, created={**ring.created, fresh.key_id: datetime.now(UTC)})
 
 
+def with_coming_key(ring: KeyRing, fresh: Fresh | None = None) -> KeyRing:
+    """The ring with one more key, which wraps nothing yet."""
+    after = with_new_key(ring, fresh)
+    return replace(after, current=ring.current, coming=after.current)
+
+
+def with_coming_current(ring: KeyRing) -> KeyRing:
+    """The ring whose coming key is current."""
+    return replace(ring, current=ring.coming, coming="")
+
+
 def without_key(ring: KeyRing, key_id: str) -> KeyRing:
     """The ring without a key that is not current; objects keep their names."""
     return replace(
@@ -120,6 +133,7 @@ def without_key(ring: KeyRing, key_id: str) -> KeyRing:
         keys=_without(ring.keys, key_id),
         created=_without(ring.created, key_id),
         given_up=_without(ring.given_up, key_id),
+        coming="" if ring.coming == key_id else ring.coming,
     )
 
 

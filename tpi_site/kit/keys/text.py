@@ -1,7 +1,8 @@
 """The ring as it is written down: JSON, with the keys in clear (base64) or wrapped by a source.
 
 ``{"current": <key id>, "keys": {<key id>: <key>}}``, perhaps with ``created`` and ``given_up`` (key id to ISO 8601),
-``naming`` and ``former`` (keys that name objects), and ``source``, the kind of source that wrapped all these keys.
+``naming`` and ``former`` (keys that name objects), ``coming`` (the id of a key that is to be current), and ``source``, the
+kind of source that wrapped all these keys.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def as_json(ring: KeyRing, source: KeySource = PLAIN) -> str:
         "former": [source.wrap(key, _NAMING) for key in ring.former],
         "given_up": {key_id: moment.isoformat(timespec="seconds") for key_id, moment in ring.given_up.items()},
     }
+    if ring.coming:
+        found["coming"] = ring.coming
     return json.dumps(found if source is PLAIN else {"source": source.kind, **found})
 
 
@@ -66,7 +69,9 @@ def _opened(found: Mapping[str, Any], source: KeySource) -> KeyRing:
     naming = source.unwrap(found["naming"], _NAMING) if found.get("naming") else _naming_of(keys)
     former = tuple(source.unwrap(key, _NAMING) for key in found.get("former", ()))
     created, given_up = _moments(found.get("created", {})), _moments(found.get("given_up", {}))
-    return KeyRing(str(found["current"]), keys, created, naming, former, given_up)
+    coming = str(found.get("coming", ""))
+    coming = coming if coming in keys and coming != found["current"] else ""
+    return KeyRing(str(found["current"]), keys, created, naming, former, given_up, coming)
 
 
 def _moments(found: Mapping[str, str]) -> dict[str, datetime]:
