@@ -9,7 +9,6 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -18,7 +17,7 @@ from accounts.services.directories import standing
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
 from tpi_site import leaving, store_probe
-from tpi_site.kit import key_ring, shared_cache
+from tpi_site.kit import key_ring, pending_migrations, shared_cache
 from tpi_site.kit.errors import Unavailable
 
 
@@ -85,8 +84,7 @@ def _migrations() -> str:
     global _migrated  # noqa: PLW0603  once all are applied, they stay so for the life of the process
     try:
         if not _migrated:
-            executor = MigrationExecutor(connection)
-            _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            _migrated = not pending_migrations.pending().required
     except DatabaseError:
         return "The database cannot be reached."
     return "ok" if _migrated else "Migrations are missing; run 'manage.py migrate'."
