@@ -43,6 +43,7 @@ def _declare_jobs() -> None:
     schedules.declare("chain the audit log", "accounts.tasks.chain_audit", every_minutes=1)
     schedules.declare("sign an audit checkpoint", "accounts.tasks.sign_audit_checkpoint", every_minutes=10)
     schedules.declare("watch the key source", "accounts.tasks.watch_key_source", every_minutes=5)
+    schedules.declare("finish an upgrade", "accounts.tasks.finish_upgrade", every_minutes=5)
     schedules.declare("stream the audit log", "accounts.tasks.deliver_audit", every_minutes=1)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from accounts.clients.ldap_connection import DirectoryFault
 from accounts.domain.actors import Actor, Method, internal
@@ -21,7 +21,9 @@ from accounts.services import (
 from accounts.services.directories import removal, standing, sync
 from accounts.services.keys import rewrapping
 from accounts.services.keys import standing as standing_of_keys
+from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
+from tpi_site.kit.pending_migrations import pending
 from tpi_site.kit.read_only import pauses
 
 log = logging.getLogger(__name__)
@@ -92,6 +94,20 @@ def remove_directories() -> None:
 def purge_tokens() -> None:
     """Forget short-lived tokens that ended more than a day ago."""
     token_upkeep.purge_short_lived()
+
+
+@pauses
+def finish_upgrade() -> str:
+    """Apply the migrations that take something away, which a node's start left out while older nodes served."""
+    with locking.alone("prepare"):
+        found = pending()
+        if found.required or not found.late:
+            return "There is nothing to do."
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except CommandError as error:
+            return str(error)
+    return f"Applied: {', '.join(str(migration) for migration in found.late)}."
 
 
 def chain_audit() -> None:

@@ -53,10 +53,10 @@ def run(arguments: list[str]) -> None:
         sys.exit(f"CommandError: {sentence}")
     try:
         execute_from_command_line(arguments)
-    except Refusal as refusal:
+    except Refusal as refused:
         if "--traceback" in arguments:
             raise
-        sys.exit(f"{refusal.detail} {getattr(refusal, 'why', '')}".strip())
+        sys.exit(f"{refused.detail} {getattr(refused, 'why', '')}".strip())
     except (OperationalError, ProgrammingError) as error:
         if command not in _NEEDING or not _lacks_tables(error):
             raise

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
@@ -19,7 +18,7 @@ from accounts.services.keys import installation
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
 from tpi_site import leaving, store_probe
-from tpi_site.kit import shared_cache
+from tpi_site.kit import pending_migrations, shared_cache
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.request_context import is_inside
 
@@ -90,8 +89,7 @@ def _migrations() -> str:
     global _migrated  # noqa: PLW0603  once all are applied, they stay so for the life of the process
     try:
         if not _migrated:
-            executor = MigrationExecutor(connection)
-            _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            _migrated = not pending_migrations.pending().required
     except DatabaseError:
         return "The database cannot be reached."
     return "ok" if _migrated else "Migrations are missing; run 'manage.py migrate'."

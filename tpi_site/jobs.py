@@ -61,12 +61,12 @@ def _require_settings() -> None:
 def _wait_for_migrations() -> None:
     """Return when the web server, which starts beside this, has brought the database up to date."""
     from django.db import OperationalError, connection
-    from django.db.migrations.executor import MigrationExecutor
+
+    from tpi_site.kit.pending_migrations import pending
 
     while True:
         try:
-            executor = MigrationExecutor(connection)
-            if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            if not pending().required:
                 break
         except OperationalError as error:
             log.warning("The job cluster waits for the database: %s", error)

@@ -15,7 +15,7 @@ _PATIENCE = 15.0
 
 
 def main() -> None:
-    """Prepare and serve; ends with ``EX_CONFIG`` when a setting makes that impossible."""
+    """Prepare and serve; ends with ``EX_CONFIG`` when a setting makes that impossible, ``EX_TEMPFAIL`` when it may pass."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
     os.umask(0o077)
     django.setup()
@@ -52,10 +52,19 @@ def _prepare() -> None:
         sys.exit(os.EX_CONFIG)
     except Refusal as refusal:
         sys.stderr.write(f"{refusal.detail}\n")
-        sys.exit(os.EX_CONFIG)
+        sys.exit(exit_code(refusal))
     finally:
         sys.stdout.flush()  # a log file should hold the welcome before the first request
         connections.close_all()  # the workers connect for themselves
+
+
+def exit_code(refusal: Exception) -> int:
+    """Whether starting again may help: the supervisor and systemd try again after all but ``EX_CONFIG``."""
+    from tpi_site.kit.errors import Unavailable
+    from tpi_site.kit.key_ring import KeyRingBroken
+
+    may_pass = isinstance(refusal, Unavailable) and not isinstance(refusal, KeyRingBroken)
+    return os.EX_TEMPFAIL if may_pass else os.EX_CONFIG
 
 
 if __name__ == "__main__":

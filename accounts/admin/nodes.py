@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.admin.operations import OperationsScreen
 from accounts.models import Node
-from accounts.services.nodes import SILENT
+from accounts.services import nodes
 from tpi_site.kit.admin import marks
 
 
@@ -36,7 +35,7 @@ class NodeScreen(OperationsScreen):
         """Whether it serves."""
         if row.left_at is not None:
             return marks.badge("stopped")
-        return marks.badge("serves", "good") if row.seen_at > timezone.now() - SILENT else marks.badge("silent", "bad")
+        return marks.badge("serves", "good") if nodes.is_living(row) else marks.badge("silent", "bad")
 
     @admin.display(description="Seen")
     def seen(self, row: Node) -> SafeString | str:

@@ -1,26 +1,27 @@
-"""Which nodes serve, and of which release; an older one keeps a newer one from taking away what it still uses."""
+"""Which nodes serve, and of which release; an older one keeps a newer one from taking away what it still uses.
+
+Moments are told and compared by the clock of the database, which all nodes share.
+"""
 
 from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 from packaging.version import Version
 
 from accounts.models import Node
 from tpi_site import leaving
-from tpi_site.kit.errors import Conflict, Unavailable
+from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import key_ring
 from tpi_site.release import RELEASE
 
@@ -30,6 +31,7 @@ SILENT = timedelta(seconds=60)
 """Who was not heard of for so long has ended without a word."""
 _KEPT = timedelta(days=30)
 _TOLERANCE = timedelta(seconds=1)
+_IS_LIVING = Q(seen_at__gt=Now() - SILENT, left_at=None)
 
 
 def our_name() -> str:
@@ -56,30 +58,29 @@ def _our_id(folder: Path) -> str:
 
 
 @cache
-def _our_migrations() -> dict[str, str]:
+def our_migrations() -> dict[str, str]:
     """The last migration of each app that the code has."""
     return dict(sorted(MigrationLoader(None).graph.leaf_nodes()))
 
 
 def begin() -> None:
     """Say that this node is about to serve; who has been silent for a month is forgotten."""
-    now = timezone.now()
-    Node.objects.filter(seen_at__lt=now - _KEPT).delete()
-    begun = _present() | {"started_at": now, "seen_at": now, "left_at": None}
+    Node.objects.filter(seen_at__lt=Now() - _KEPT).delete()
+    begun = _present() | {"started_at": Now(), "seen_at": Now(), "left_at": None}
     Node.objects.update_or_create(name=our_name(), defaults=begun)
 
 
 def beat() -> bool:
     """Say that this node lives, or is leaving; whether it was written, which one of its processes does every ten seconds."""
-    now, is_leaving = timezone.now(), leaving.has_begun()
+    is_leaving = leaving.has_begun()
     rows = Node.objects.filter(name=our_name())
-    is_due = Q(seen_at__lte=now - timedelta(seconds=BEAT) + _TOLERANCE)
+    is_due = Q(seen_at__lte=Now() - (timedelta(seconds=BEAT) - _TOLERANCE))
     rows = rows.filter(left_at=None) if is_leaving else rows.filter(is_due | Q(left_at__isnull=False))
-    return bool(rows.update(**_present(), seen_at=now, left_at=now if is_leaving else None))
+    return bool(rows.update(**_present(), seen_at=Now(), left_at=Now() if is_leaving else None))
 
 
 def _present() -> dict[str, object]:
-    return {"release": RELEASE, "migrations": _our_migrations(), "ring": _our_ring()}
+    return {"release": RELEASE, "migrations": our_migrations(), "ring": _our_ring()}
 
 
 def _our_ring() -> dict[str, object] | None:
@@ -91,9 +92,24 @@ def _our_ring() -> dict[str, object] | None:
     return {"current": ring.current, "keys": sorted(ring.keys)}
 
 
+def living() -> list[Node]:
+    """The nodes that serve now, this one among them."""
+    return list(Node.objects.filter(_IS_LIVING))
+
+
+def is_living(node: Node) -> bool:
+    """Whether it is one of them; asks the database, by whose clock they go."""
+    return Node.objects.filter(_IS_LIVING, pk=node.pk).exists()
+
+
+def knows(node: Node, migration: Migration) -> bool:
+    """Whether the node's code has the migration; their names begin with their numbers."""
+    return bool(node.migrations.get(migration.app_label, "") >= migration.name)
+
+
 def others() -> list[Node]:
     """The other nodes that serve now."""
-    return list(Node.objects.filter(seen_at__gt=timezone.now() - SILENT, left_at=None).exclude(name=our_name()))
+    return [node for node in living() if node.name != our_name()]
 
 
 def namesakes() -> list[Node]:
@@ -112,23 +128,10 @@ def wrapping_with(key_id: str) -> list[str]:
 
 
 def has_newer() -> bool:
-    """Whether a node of a newer release serves, whose schedules this one does not know."""
-    return any(Version(node.release) > Version(RELEASE) for node in others())
-
-
-def require_no_older(plan: Iterable[tuple[Migration, bool]]) -> None:
-    """Refuse migrations that take something away while nodes of an older release serve, which may still use it.
-
-    ``plan`` is Django's: migrations that are about to be applied, or taken back where the second is true.
-    """
-    contracting = [migration for migration, _ in plan if getattr(migration, "contracts", False)]
-    if not contracting or Node._meta.db_table not in connection.introspection.table_names():
-        return
-    older = [node for node in others() if Version(node.release) < Version(RELEASE)]
-    if older:
-        named = ", ".join(f"{node.name} ({node.release})" for node in older)
-        raise Conflict(
-            f"The migration {contracting[0]} takes away what nodes of an older release still use: {named}. Upgrade or stop "
-            f"them first; one that was killed counts for {SILENT.seconds} seconds more.",
-            code="older-nodes",
-        )
+    """Whether another node serves that is of a newer release, by name or by migrations: this one knows not its schedules."""
+    ours = our_migrations()
+    return any(
+        Version(node.release) > Version(RELEASE)
+        or any(name > ours.get(app, "") for app, name in node.migrations.items())
+        for node in others()
+    )

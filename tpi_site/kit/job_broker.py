@@ -3,12 +3,14 @@
 django-q hides a taken job until it should long have ended, so that a job whose node is lost would wait most of an hour.
 Here it is hidden for a short lease, which the process that took it renews while it lives; when the lease has run out, any
 node takes the job up again.  A job that ran into its time-out, or failed, waits as long as it does with django-q.
+All moments are told by the clock of the database: one node's being fast must not take another's jobs away.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
@@ -16,9 +18,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import Error, connections
-from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
+
+from tpi_site.kit import clock
 
 log = logging.getLogger(__name__)
 _RENEWALS = 4  # of which all but one may fail before the lease runs out
@@ -57,19 +60,41 @@ class LeasingBroker(ORM):  # type: ignore[misc]  # django-q is untyped
 
     def timeout(self, task: Any) -> datetime:
         """Until when a job is hidden that is about to be taken."""
-        now = timezone.now()
+        now = clock.now()
         self._taken[task.pk] = Lease(now + _lease(), now + timedelta(seconds=Conf.RETRY))
         return self._taken[task.pk].lock
 
+    def enqueue(self, task: Any) -> Any:
+        """As the base class: the job may be taken at once."""
+        return self.get_connection().create(key=self.list_key or Conf.CLUSTER_NAME, payload=task, lock=clock.now()).pk
+
+    def queue_size(self) -> int:
+        """How many jobs nobody has taken."""
+        return int(self._waiting().count())
+
+    def lock_size(self) -> int:
+        """How many jobs are hidden."""
+        return int(self.get_connection().filter(key=self.list_key, lock__gt=clock.now()).count())
+
+    def _waiting(self) -> Any:
+        return self.get_connection().filter(key=self.list_key, lock__lte=clock.now())
+
     def dequeue(self) -> list[tuple[int, str]]:
-        """As the base class; what was taken is held from now on."""
-        found: list[tuple[int, str]] = super().dequeue() or []
+        """Take what waits; it is held from now on.  Where nothing waits, it does so a little."""
+        waiting = list(self._waiting()[: Conf.BULK])
+        if not waiting:
+            time.sleep(Conf.POLL)
+        found = [(task.pk, task.payload) for task in waiting if self._take(task)]
         with self._guard:
             self._held |= {number: self._taken[number] for number, _ in found}
         self._taken.clear()
         if found:
             self._renew_beside()
         return found
+
+    def _take(self, task: Any) -> bool:
+        """Whether it is ours: another cluster may have been faster."""
+        return bool(self.get_connection().filter(pk=task.pk, lock=task.lock).update(lock=self.timeout(task)))
 
     def _renew_beside(self) -> None:
         """The thread that renews, once in the process that takes jobs; it was forked from the one that made the broker."""
@@ -97,7 +122,7 @@ class LeasingBroker(ORM):  # type: ignore[misc]  # django-q is untyped
         return len(self._held)
 
     def _renew_one(self, number: int, lease: Lease) -> None:
-        now = timezone.now()
+        now = clock.now()
         lock = min(now + _lease(), lease.last)
         rows = self.get_connection().filter(pk=number, lock=lease.lock)
         is_ours = bool(rows.update(lock=lock))

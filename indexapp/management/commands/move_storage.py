@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.domain.actors import internal
 from indexapp.services import moving
+from indexapp.services.integrity import checking
 from indexapp.services.moving import Progress
 from indexapp.storage import ObjectStore, StorageUnavailable, addresses
 from tpi_site.kit import read_only
@@ -51,11 +53,20 @@ class Command(BaseCommand):
                 is_rehearsal=options["dry_run"],
                 report=self._show,
             )
+            if target == settings.TPI_STORAGE_URL and not options["dry_run"]:
+                self._free()
         except StorageUnavailable as error:
             raise CommandError(f"A storage went away; run the same command again to go on. It said: {error}") from None
         except Unavailable as error:  # heads are proved with the key ring
             raise CommandError(error.detail) from None
         self._conclude(progress, target, is_rehearsal=options["dry_run"])
+
+    def _free(self) -> None:
+        """Serve again what readers found missing here before this brought it."""
+        if freed := checking.free_what_is_right(actor=internal("move_storage")):
+            self.stdout.write(
+                f"{freed} files that had been held back as missing or damaged are right here and served again."
+            )
 
     def _show(self, progress: Progress) -> None:
         is_terminal = self.stderr.isatty()
@@ -73,7 +84,7 @@ class Command(BaseCommand):
         if progress.damaged:
             names = "\n".join(progress.damaged)
             raise CommandError(f"{len(progress.damaged)} files are missing or damaged and were not copied:\n{names}")
-        if not is_rehearsal:
+        if not is_rehearsal and target != settings.TPI_STORAGE_URL:
             self.stdout.write(
                 f"Now set TPI_STORAGE_URL={target} and restart{_ONCE_MORE if read_only.why() is None else _ALL}"
             )

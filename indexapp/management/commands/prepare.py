@@ -9,10 +9,8 @@ from django.conf import settings
 from django.core.checks import ERROR
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
-from accounts.services import audit_keys, nodes, shared_secrets
+from accounts.services import audit_keys, migrating, nodes, shared_secrets
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
 from indexapp.services import first_start
@@ -37,10 +35,8 @@ class Command(BaseCommand):
         self.stdout.write(welcome(started))
 
     def _prepare(self) -> first_start.FirstStart:
-        executor = MigrationExecutor(connection)
-        if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            nodes.require_no_older(plan)
-            call_command("migrate", interactive=False, verbosity=0)
+        for target in migrating.targets_at_start():
+            call_command("migrate", *target, interactive=False, verbosity=0)
         audit_keys.prepare()
         shared_secrets.agree()
         if not nodes.has_newer():

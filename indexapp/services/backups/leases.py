@@ -1,7 +1,8 @@
 """Garbage collection and backups: while a backup runs, nothing that its snapshot may speak of is removed.
 
 A collection looks for a lease inside the transaction that removes, and a backup waits for such transactions to end before its
-lease counts, so that each sees the other.  A backup that died lets go when its lease is over.
+lease counts, so that each sees the other.  A backup that died lets go when its lease is over, by the clock of the database,
+because those of the nodes may be apart.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from indexapp.models import Backup
@@ -22,16 +24,18 @@ _RENEW = 60.0  # seconds
 
 def begin(name: str, place: str, kind: str) -> Backup:
     """The row of a new backup, with its lease."""
-    now = timezone.now()
+    until = Now() + _LENGTH
     with transaction.atomic():
         locking.hold(_LOCK)
-        return Backup.objects.create(name=name, place=place[:400], kind=kind, started_at=now, lease_until=now + _LENGTH)
+        return Backup.objects.create(
+            name=name, place=place[:400], kind=kind, started_at=timezone.now(), lease_until=until
+        )
 
 
 def is_held() -> bool:
     """Whether a backup runs; call it in the transaction that would remove something."""
     locking.hold_shared(_LOCK)
-    return Backup.objects.filter(lease_until__gt=timezone.now()).exists()
+    return Backup.objects.filter(lease_until__gt=Now()).exists()
 
 
 class Keeper:
@@ -45,4 +49,4 @@ class Keeper:
         """Call it often."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _RENEW
-            Backup.objects.filter(pk=self._pk).update(lease_until=timezone.now() + _LENGTH)
+            Backup.objects.filter(pk=self._pk).update(lease_until=Now() + _LENGTH)

@@ -7,6 +7,7 @@ two, so that a run which is killed costs no more than that; the next one goes on
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -44,6 +45,12 @@ class Bandwidth:
     ) -> None:
         self._limit, self._clock, self._wait = limit, clock, wait
         self._began, self._passed = clock(), 0
+
+    def within(self, size: int, seconds: float) -> Bandwidth:
+        """As this lets pass, or one of its own that lets ``size`` bytes pass in so many seconds where this would not."""
+        if size <= self._limit * seconds:
+            return self
+        return Bandwidth(math.ceil(size / seconds), self._clock, self._wait)
 
     def __call__(self, size: int) -> None:
         """So many bytes were read; returns when the next may be."""
@@ -110,10 +117,20 @@ def run(*, actor: Actor, seconds: float = _RUN_SECONDS) -> Scrubbed:
     return done
 
 
+def longest() -> float:
+    """Seconds in which one content is read, whatever bandwidth is wished.
+
+    A run that came to the end of a job's time would be killed, and begin with that content again: nothing behind it would
+    ever be read.
+    """
+    timeout: Any = settings.Q_CLUSTER["timeout"]
+    return float(timeout) / 2
+
+
 def _read_all(actor: Actor, done: Scrubbed, end: float) -> None:
     pace, noted = Bandwidth(settings.TPI_SCRUB_MB_PER_SECOND * _MIB), time.monotonic()
     for blob in _due():
-        done.take(blob, _examined(actor, blob, pace))
+        done.take(blob, _examined(actor, blob, pace.within(blob.size, longest())))
         now = time.monotonic()
         if now >= end:
             return

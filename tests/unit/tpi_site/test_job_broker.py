@@ -9,6 +9,7 @@ from django_q.brokers import get_broker
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from tpi_site.kit import clock
 from tpi_site.kit.job_broker import LeasingBroker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -27,9 +28,9 @@ def broker() -> LeasingBroker:
 
 
 def _pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let so much more time pass."""
-    moment: datetime = timezone.now() + timedelta(seconds=seconds)
-    monkeypatch.setattr(timezone, "now", lambda: moment)
+    """Let so much more time pass for all nodes."""
+    moment: datetime = clock.now() + timedelta(seconds=seconds)
+    monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 def _take(broker: LeasingBroker) -> list[str]:
@@ -92,3 +93,20 @@ def test_a_lease_outlasts_the_end_of_a_node(broker: LeasingBroker, settings: Any
     lock = OrmQ.objects.get().lock
     assert lock is not None
     assert lock - timezone.now() > timedelta(seconds=590)
+
+
+@pytest.mark.parametrize("apart", [-600, 600])
+def test_a_node_whose_clock_is_wrong_takes_nobody_s_jobs_and_loses_none(
+    broker: LeasingBroker, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    monkeypatch.setattr(Conf, "POLL", 0)
+    really, wrong = timezone.now, LeasingBroker("tpi")
+    broker.enqueue("job")
+    assert _take(broker) == ["job"]
+    monkeypatch.setattr(timezone, "now", lambda: really() + timedelta(seconds=apart))
+    assert _take(wrong) == []
+    assert (wrong.queue_size(), wrong.lock_size()) == (0, 1)
+    wrong.enqueue("its own")
+    monkeypatch.setattr(timezone, "now", really)
+    assert _take(broker) == ["its own"], "at once"
+    assert broker.renew() == 2

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ports import LOOPBACK, free_port
+from tpi_site import web
+from tpi_site.kit.errors import Conflict, Unavailable
+from tpi_site.kit.key_ring import KeyRingBroken, KeySourceAway
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
@@ -32,3 +35,13 @@ def test_settings_that_nothing_can_be_made_of_end_the_start_with_a_sentence(
     assert "Traceback" not in done.stderr
     assert rule in done.stderr
     assert next(iter(given)) in done.stderr
+
+
+def test_what_may_pass_by_itself_is_tried_again() -> None:
+    """systemd is told not to try again after EX_CONFIG."""
+    unit = (ROOT / "deploy/systemd/tpi.service").read_text(encoding="utf-8")
+    assert f"RestartPreventExitStatus={os.EX_CONFIG}\n" in unit
+    assert web.exit_code(Unavailable("Older nodes serve.", code="older-nodes")) == os.EX_TEMPFAIL
+    assert web.exit_code(KeySourceAway("It does not answer.")) == os.EX_TEMPFAIL
+    assert web.exit_code(Conflict("Another secret.")) == os.EX_CONFIG
+    assert web.exit_code(KeyRingBroken("It is no ring.")) == os.EX_CONFIG

@@ -6,11 +6,12 @@ import time
 from datetime import UTC, datetime
 
 from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditEntry
 from indexapp.services.backups import scratch
+from tpi_site.kit.pending_migrations import pending
 from tpi_site.services.doctor.findings import Verdict, failing, good, warning
 
 _SLOW = 0.05  # seconds
@@ -98,12 +99,18 @@ def _be_impatient() -> None:
 
 def migrations() -> Verdict:
     """Whether the database is as this version needs it."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing[:5])
-        return failing(f"{len(missing)} migrations are missing: {names}.", "Run: manage.py migrate")
-    unknown = sorted(set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations))
+    missing = pending()
+    if missing.required:
+        names = ", ".join(str(migration) for migration in missing.required[:5])
+        return failing(f"{len(missing.required)} migrations are missing: {names}.", "Run: manage.py migrate")
+    if missing.late:
+        names = ", ".join(str(migration) for migration in missing.late[:5])
+        return warning(
+            f"{len(missing.late)} migrations wait until all nodes are upgraded: {names}.",
+            "Upgrade the other nodes; a job applies them then, within five minutes.",
+        )
+    loader = MigrationLoader(connection)
+    unknown = sorted(set(loader.applied_migrations) - set(loader.disk_migrations))
     unknown = [each for each in unknown if each[0] in _OURS]
     if unknown:
         names = ", ".join(f"{app}.{name}" for app, name in unknown[:5])

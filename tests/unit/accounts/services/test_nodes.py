@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import migrations
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.models import Node
 from accounts.services import nodes
 from tpi_site import leaving
-from tpi_site.kit.errors import Conflict
 from tpi_site.release import RELEASE
 from tpi_site.services.doctor import around
 from tpi_site.services.doctor.findings import State
@@ -79,34 +75,30 @@ def test_who_counts_as_serving() -> None:
     _node("a", "9.0")
     _node("silent", "9.0", ago=61)
     _node("left", "9.0", left_at=timezone.now())
-    assert [node.name for node in nodes.others()] == ["a"]
+    assert {node.name for node in nodes.living()} == {"a", nodes.our_name()}
     assert nodes.has_newer()
     Node.objects.filter(name="a").update(release="0.0.1")
     assert not nodes.has_newer()
 
 
-class _Contracting(migrations.Migration):
-    contracts = True
-
-
-def _plan(*, contracts: bool) -> list[Any]:
-    kind = _Contracting if contracts else migrations.Migration
-    return [(kind("0099_drop_something", "accounts"), False)]
-
-
-def test_a_contracting_migration_waits_for_older_nodes() -> None:
+def test_a_node_with_more_migrations_is_newer_whatever_its_release_is_called() -> None:
     nodes.begin()
-    nodes.require_no_older(_plan(contracts=True))
-    _node("old", "0.0.1")
-    nodes.require_no_older(_plan(contracts=False))
-    with pytest.raises(Conflict, match=r"accounts\.0099_drop_something .* old \(0\.0\.1\)"):
-        nodes.require_no_older(_plan(contracts=True))
-    _aged(61)
-    nodes.require_no_older(_plan(contracts=True))
+    other = _node("a", RELEASE, migrations=nodes.our_migrations())
+    assert not nodes.has_newer()
+    Node.objects.filter(pk=other.pk).update(migrations=nodes.our_migrations() | {"indexapp": "9999_later"})
+    assert nodes.has_newer()
+    Node.objects.filter(pk=other.pk).update(migrations=nodes.our_migrations() | {"indexapp": "0001_initial"})
+    assert not nodes.has_newer()
 
 
-def test_migrate_itself_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    _node("old", "0.0.1")
-    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_, **__: _plan(contracts=True))
-    with pytest.raises(CommandError, match="Upgrade or stop them first"):
-        call_command("migrate", verbosity=0)
+def test_a_node_s_own_clock_makes_it_neither_older_nor_younger(monkeypatch: pytest.MonkeyPatch) -> None:
+    really = timezone.now
+    for wrong in (-90, 90):
+        monkeypatch.setattr(timezone, "now", lambda wrong=wrong: really() + timedelta(seconds=wrong))
+        nodes.begin()
+        Node.objects.update(seen_at=really() - timedelta(seconds=61))
+        assert nodes.living() == []
+        assert nodes.beat()
+        assert [node.name for node in nodes.living()] == [nodes.our_name()]
+        assert abs(Node.objects.get().seen_at - really()) < timedelta(seconds=30)
+        assert not nodes.beat()

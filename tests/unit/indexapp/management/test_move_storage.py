@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.models import Alarm
 from indexapp.models import Blob
 from indexapp.services import blobs, moving
-from indexapp.storage import BlobStorage, default_storage
+from indexapp.services.integrity import checking
+from indexapp.storage import BlobStorage, default_storage, forget_default
 from indexapp.storage.addresses import store_for
+from tests.factories.people import SYSTEM
 from tests.servers.ceph import Ceph
 
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("ceph")]
@@ -76,6 +79,25 @@ def test_a_second_run_brings_what_came_meanwhile(bucket: str, tmp_path: Path) ->
     assert _move(bucket).startswith("Copied 1 files")
     assert _contents(bucket, tmp_path) == [*CONTENTS, b"late"]
     assert "Copied 0 files (0 bytes); 5 were there already." in _move(bucket)
+
+
+def test_what_was_missing_between_the_two_runs_is_served_again(tmp_path: Path, settings: Any) -> None:
+    old, new = settings.TPI_STORAGE_URL, f"file://{tmp_path / 'new'}"
+    _move(new)
+    late, lost = _store(b"late"), _store(b"lost")
+    settings.TPI_STORAGE_URL = new
+    forget_default()
+    for blob in (late, lost):  # as somebody's asking for it makes a job do
+        assert checking.check_one(actor=SYSTEM, sha256=blob.sha256) is not None
+    assert Blob.objects.filter(damaged_at__isnull=False).count() == 2
+    store_for(old, tmp_path).delete(lost.object_name)
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=rf"1 files are missing or damaged(.|\n)*{lost.object_name}"):
+        call_command("move_storage", new, "--from", old, stdout=out, stderr=io.StringIO())
+    assert "1 files that had been held back" in out.getvalue()
+    assert list(Blob.objects.filter(damaged_at__isnull=False)) == [lost]
+    assert Alarm.objects.filter(code="blob-damaged", ended_at=None).exists()
+    assert b"".join(default_storage().read(late.place)) == b"late"
 
 
 def test_a_copy_that_was_broken_off_goes_on(bucket: str, tmp_path: Path) -> None:

@@ -121,6 +121,25 @@ def test_operators_are_told_and_nodes_stay_in_service(uploader: WsgiClient, disk
     assert uploader.get("/readyz").json["status"] == "ok"
 
 
+def test_the_disk_of_the_data_folder_counts_as_well(
+    cast: Cast, machine: WsgiClient, settings: Any, tmp_path: Path
+) -> None:
+    """Files lie elsewhere, with room for all of them; the database and its log have none."""
+    with small_disk(tmp_path / "small", 8) as folder:
+        settings.TPI_DATA_DIR, settings.TPI_MIN_FREE_MB = folder, 2
+        settings.TPI_STORAGE_URL = f"file://{tmp_path / 'files'}"
+        storage.forget_default()
+        uploader = machine.signed(cast.bearer("uploader"))
+        fill(folder, leaving=3 * MIB)
+        assert post(uploader, 4 * MIB).status == 200, "an upload takes nothing of this disk"
+        fill(folder, leaving=MIB)
+        answer = post(uploader, 1, "2.0")
+        assert (answer.status, answer.code) == (507, "disk-nearly-full")
+        assert fetch(uploader, File.objects.get()).status == 200
+        assert "1 MiB on the disk of the data" in disk_room.shortage()
+    storage.forget_default()
+
+
 def test_free_bytes_are_measured(disk: Path) -> None:
     fill(disk, leaving=3 * MIB)
     assert disk_room.figures()[("files",)] == 3 * MIB

@@ -5,6 +5,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from indexapp.models import Backup, Blob
@@ -71,3 +72,29 @@ def test_a_backup_begins_when_removals_under_way_have_ended(cast: Cast, monkeypa
     assert all(seen.values()), "a content that was being removed is still named"
     assert len(seen) < 2, "one had been removed before"
     assert Blob.objects.count() == len(seen), "nothing is removed once the backup has begun"
+
+
+@pytest.mark.parametrize("apart", [-30, 30])
+def test_a_node_whose_clock_is_wrong_sees_a_lease_as_the_others_do(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    really = timezone.now
+    with monkeypatch.context() as there:  # the node that backs up, and renews
+        there.setattr(timezone, "now", lambda: really() + timedelta(minutes=apart))
+        row = leases.begin("20261123T030133Z-c36d15", "file:///backups", "full")
+        keeper = leases.Keeper(row)
+        there.setattr(keeper, "_next", 0.0)
+        keeper.keep()
+    assert _is_held()
+    lasting = Backup.objects.get().lease_until
+    assert lasting is not None
+    assert timedelta(minutes=10) < lasting - really() < timedelta(minutes=20)
+    monkeypatch.setattr(timezone, "now", lambda: really() + timedelta(minutes=apart))  # the one that collects
+    assert _is_held()
+    Backup.objects.update(lease_until=really() - timedelta(seconds=1))
+    assert not _is_held()
+
+
+def _is_held() -> bool:
+    with transaction.atomic():
+        return leases.is_held()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,32 @@ def test_the_bandwidth_is_bounded_within_a_content(cast: Cast, settings: Any) ->
     seen: list[int] = []
     assert objects.examine(file.blob, default_storage(), deep=True, pace=seen.append) is None
     assert sum(seen) == file.size
+
+
+def test_a_content_too_large_for_the_bandwidth_is_read_within_a_job_s_time(
+    cast: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its job would be killed at its time-out again and again, and what comes after it never be read."""
+    now, limits = [100.0], list[int]()
+    really = scrub.Bandwidth
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    def made(limit: int, *_: Any) -> scrub.Bandwidth:
+        limits.append(limit)
+        return really(limit, lambda: now[0], wait)
+
+    monkeypatch.setattr(scrub, "Bandwidth", made)
+    settings.TPI_SCRUB_MB_PER_SECOND = 1
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"timeout": 4}
+    large = published(cast.index, build_wheel(files={"noise.bin": random.Random(1).randbytes(6 * 2**20)}))
+    age(40)
+    done = scrub.run(actor=SYSTEM)
+    assert (done.blobs, done.faults) == (2, [])
+    assert max(limits) == pytest.approx(large.size / 2, abs=1), "the one alone, in half of the time"
+    assert 1.9 < now[0] - 100 < 4
+    assert limits[0] == 2**20
 
 
 def test_the_oldest_is_found_at_the_end_of_an_index(files: list[File]) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from email import message_from_bytes
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from indexapp.models import File
 from indexapp.services import releases
+from indexapp.services.serving import files as serving_files
 from indexapp.storage import BlobDamaged, default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.sdists import build_sdist
@@ -17,6 +21,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.publishing import make_index, published
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit.key_ring import key_id_of, key_ring
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -227,6 +232,21 @@ def test_damaged_bytes_are_refused_and_named(
     answer = reader.get(address(file))
     assert (answer.status, answer.code) == (503, "blob-damaged")
     assert file.sha256 in caplog.text
+
+
+def test_what_is_remembered_with_a_key_that_left_the_ring_is_looked_up_before_anything_is_read(
+    cast: Cast, machine: WsgiClient, settings: Any, tmp_path: Path
+) -> None:
+    settings.TPI_KEYRING = f"file:{tmp_path / 'ring.json'}"
+    file = published(cast.index)
+    reader, old = machine.signed(cast.bearer("reader")), key_ring().current
+    assert reader.get(address(file)).status == 200
+    call_command("rotate_keys", stdout=StringIO())
+    call_command("rotate_keys", remove=old, stdout=StringIO())
+    assert reader.head(address(file)).status == 200, "which opens nothing, and so finds out nothing by failing"
+    [served] = serving_files._files.values()
+    assert key_id_of(served.stored.sealed_key) == key_ring().current != old
+    assert reader.get(address(file)).body == SMALL.content
 
 
 def test_the_server_may_lack_sendfile(cast: Cast, machine: WsgiClient) -> None:
