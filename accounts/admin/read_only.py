@@ -31,6 +31,7 @@ class ReadOnlyPeriodScreen(OperationsScreen):
     """Adding a row switches the mode on; those who run the installation may."""
 
     section, place = "Operation", 5
+    menu_name, add_label = "Read-only mode", "Switch on"
     empty_text = (
         "The installation has never been read-only. While it is, packages can be read and nothing can be changed."
     )

@@ -18,6 +18,7 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts.services import alarms
 from indexapp.models import Project, Quota, Trashed
 from tpi_site.kit.errors import NoSpace
+from tpi_site.kit.sizes import rounded
 
 ALARM = "quota-soft"
 _CHARGE = """
@@ -87,11 +88,10 @@ def tell(pk: int) -> None:
     """Ring the alarm of the soft limit."""
     quota = Quota.objects.select_related("index", "team").get(pk=pk)
     Quota.objects.filter(pk=pk).update(is_soft_told=True)
-    limit = "no more is taken" if quota.hard_limit is None else f"uploads are refused beyond {quota.hard_limit}"
-    ending = "" if quota.hard_limit is None else f"; {limit}"
+    ending = "" if quota.hard_limit is None else f"; uploads are refused beyond {rounded(quota.hard_limit)}"
     alarms.ring(
         ALARM,
-        f"The {quota} holds {quota.used} bytes, more than its soft quota of {quota.soft_limit}{ending}.",
+        f"The {quota} holds {rounded(quota.used)}, more than its soft quota of {rounded(quota.soft_limit or 0)}{ending}.",
         subject=str(quota),
     )
 

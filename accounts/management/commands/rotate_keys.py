@@ -70,7 +70,10 @@ class Command(BaseCommand):
         self.stdout.write(f"The key '{key_id}' is removed; keep a copy as long as backups that need it.")
 
     def _copy(self, actor: Actor, address: str) -> None:
-        relocation.copy_to(actor=actor, address=address)
+        try:
+            relocation.copy_to(actor=actor, address=address)
+        except OSError as error:
+            raise CommandError(f"There can be no key ring at {address}: {error.strerror}.") from None
         self.stdout.write(f"The ring is written. Now set TPI_KEYRING={address} on every node and restart;")
         self.stdout.write("keep the old ring apart until all of them run with the new one, then destroy it.")
 

@@ -13,6 +13,7 @@ from accounts.domain.actors import internal
 from indexapp.services.backups import taking
 from indexapp.services.backups.taking import Outcome, Wish
 from indexapp.storage import BlobDamaged, StorageUnavailable
+from tpi_site.kit.command_arguments import count
 from tpi_site.kit.errors import Refusal
 
 KEYS_APART = (
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             "--incremental", action="store_true", help="copy what is new since the last one, read no more"
         )
         parser.add_argument(
-            "--keep", type=int, default=0, metavar="N", help="remove all but the newest N backups there"
+            "--keep", type=count, default=0, metavar="N", help="remove all but the newest N backups there"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -48,7 +49,8 @@ class Command(BaseCommand):
             raise CommandError(refusal.detail, returncode=2) from None
         except StorageUnavailable as error:
             raise CommandError(
-                f"A storage went away; run the same command again to go on. It said: {error}", returncode=2
+                f"A storage went away; run the same command again to go on. It said: {str(error).rstrip('.')}.",
+                returncode=2,
             ) from None
         except (BlobDamaged, FileNotFoundError) as error:
             raise CommandError(

@@ -23,7 +23,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("at", nargs="?", default=settings.TPI_BACKUP_URL)
+        parser.add_argument(
+            "at", nargs="?", default=settings.TPI_BACKUP_URL, help="a folder or an address; TPI_BACKUP_URL without it"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:

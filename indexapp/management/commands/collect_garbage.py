@@ -20,7 +20,12 @@ class Command(BaseCommand):
     help = "Mark stored contents that no file needs, and remove those that have been marked longer than the grace."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--grace-hours", type=float, default=settings.TPI_ORPHAN_GRACE_HOURS)
+        parser.add_argument(
+            "--grace-hours",
+            type=float,
+            default=settings.TPI_ORPHAN_GRACE_HOURS,
+            help="how long nothing may have needed what is removed; TPI_ORPHAN_GRACE_HOURS without it",
+        )
         parser.add_argument("--dry-run", action="store_true", help="list what there is, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:

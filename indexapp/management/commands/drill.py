@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.domain.actors import internal
 from indexapp.services.backups import drilling
 from indexapp.services.backups.drilling import Wish
+from tpi_site.kit.command_arguments import count
 from tpi_site.kit.errors import Refusal
 
 
@@ -21,9 +22,15 @@ class Command(BaseCommand):
     help = "Restore a backup into scratch, examine it, install files at random from there, and keep the evidence."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("source", nargs="?", metavar="from", default=settings.TPI_BACKUP_URL)
+        parser.add_argument(
+            "source",
+            nargs="?",
+            metavar="from",
+            default=settings.TPI_BACKUP_URL,
+            help="the folder or the address of the backups; TPI_BACKUP_URL without it",
+        )
         parser.add_argument("--backup", default="", metavar="NAME", help="which one; the newest without it")
-        parser.add_argument("--installs", type=int, default=5, metavar="N", help="how many files are installed")
+        parser.add_argument("--installs", type=count, default=5, metavar="N", help="how many files are installed")
         parser.add_argument("--json", action="store_true", help="one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -40,7 +40,8 @@ class Command(BaseCommand):
             raise CommandError(refusal.detail, returncode=2) from None
         except StorageUnavailable as error:
             raise CommandError(
-                f"The storage does not answer, and nothing is known about the rest: {error}", returncode=2
+                f"The storage does not answer, and nothing is known about the rest: {str(error).rstrip('.')}.",
+                returncode=2,
             ) from None
         self.stdout.write(_last_line(summary, as_json=as_json))
         if not summary.is_clean:

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         self._next = 0.0
         try:
             progress = moving.copy_all(
-                _source(source, "--from" if options["source"] else "TPI_STORAGE_URL"),
+                _given(source) if options["source"] else _store(source, "TPI_STORAGE_URL"),
                 _store(target, "The address to move to"),
                 is_rehearsal=options["dry_run"],
                 report=self._show,
@@ -56,7 +56,8 @@ class Command(BaseCommand):
             if target == settings.TPI_STORAGE_URL and not options["dry_run"]:
                 self._free()
         except StorageUnavailable as error:
-            raise CommandError(f"A storage went away; run the same command again to go on. It said: {error}") from None
+            said = addresses.reason(error)
+            raise CommandError(f"A storage went away; run the same command again to go on. It said: {said}") from None
         except Unavailable as error:  # heads are proved with the key ring
             raise CommandError(error.detail) from None
         self._conclude(progress, target, is_rehearsal=options["dry_run"])
@@ -90,11 +91,11 @@ class Command(BaseCommand):
             )
 
 
-def _source(address: str, called: str) -> ObjectStore:
+def _given(address: str) -> ObjectStore:
     folder = addresses.folder_of(address)
     if folder is not None and not (folder / "blobs").is_dir():
-        raise CommandError(f"{called}: there is no folder 'blobs' at {folder}.")
-    return _store(address, called)
+        raise CommandError(f"--from: there is no folder 'blobs' at {folder}.")
+    return _store(address, "--from")
 
 
 def _store(address: str, called: str) -> ObjectStore:

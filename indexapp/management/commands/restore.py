@@ -66,7 +66,9 @@ class Command(BaseCommand):
         except Refusal as refusal:
             raise CommandError(refusal.detail, returncode=2) from None
         except (StorageUnavailable, BlobDamaged, ManifestBroken, FileNotFoundError) as error:
-            raise CommandError(f"It was broken off; run it again to go on. {error}", returncode=2) from None
+            raise CommandError(
+                f"It was broken off; run it again to go on. {str(error).rstrip('.')}.", returncode=2
+            ) from None
 
     def _rehearse(self, place: Place, manifest: Manifest, target: Target, *, as_json: bool) -> None:
         found = restore_checks.check(

@@ -47,6 +47,14 @@ def test_a_list_has_no_faults(visit: Visit, name: str) -> None:
     _check(visit(f"/admin/{name}/", "admin"), name)
 
 
+def test_the_current_entry_of_the_menu_is_in_view(visit: Visit) -> None:
+    page = visit("/admin/accounts/node/", "admin")
+    page.set_viewport_size({"width": 1280, "height": 600})
+    for name, entry in (("accounts/node", "Nodes"), ("indexapp/index", "Indexes")):
+        page.goto(page.url.partition("/admin/")[0] + f"/admin/{name}/")
+        expect(page.locator(".console-nav").get_by_role("link", name=entry, exact=True)).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_a_form_has_no_faults_before_and_after_errors(visit: Visit, name: str) -> None:
     page = visit(f"/admin/{name}/add/", "admin")

@@ -24,7 +24,9 @@ class OpenEndedList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **options: Any) -> None:
         super().__init__(request, *args, **options)
-        self.title = str(capfirst(self.opts.verbose_name_plural))
+        self.title = str(capfirst(self.model_admin.menu_name or self.opts.verbose_name_plural))
+        self.is_renamed = bool(self.model_admin.menu_name)
+        self.adding = self.model_admin.adding
         self.links = self.model_admin.list_links(request)
         self.add_query = self.model_admin.add_query(request)
 

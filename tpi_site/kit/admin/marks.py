@@ -14,8 +14,9 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from tpi_site.kit import sizes
+
 NOTHING = "\N{EN DASH}"
-_KIB = 1024
 
 
 def badge(text: str, tone: str = "") -> SafeString:
@@ -43,13 +44,7 @@ def size(count: int | None) -> SafeString | str:
     """A number of bytes, rounded for people."""
     if count is None:
         return NOTHING
-    number, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if number < _KIB:
-            break
-        number, unit = number / _KIB, larger
-    text = f"{count} B" if unit == "B" else f"{number:.1f} {unit}"
-    return format_html('<span class="numeric" title="{} bytes">{}</span>', count, text)
+    return format_html('<span class="numeric" title="{} bytes">{}</span>', count, sizes.rounded(count))
 
 
 def mono(text: str) -> SafeString | str:

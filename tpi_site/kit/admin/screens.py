@@ -38,6 +38,10 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     administrators_only: ClassVar[bool] = False
     needs_fresh_sign_in: ClassVar[bool] = True
     empty_text: ClassVar[str] = "There is nothing here yet."
+    menu_name: ClassVar[str] = ""
+    """What menu and list are called; empty for the things that are listed."""
+    add_label: ClassVar[str] = ""
+    """What adding a row is called; empty for a new thing."""
     list_defer: ClassVar[Sequence[str]] = ()
     add_form: ClassVar[type[RefusableForm] | None] = None
     add_fieldsets: ClassVar[Any] = ()
@@ -202,17 +206,24 @@ class Screen(Confirmations, RefusalsAsFormErrors):
         """A new row has nothing that is fixed."""
         return super().get_readonly_fields(request, obj) if obj is not None else ()
 
+    @property
+    def adding(self) -> str:
+        """What the button says that adds a row."""
+        return self.add_label or f"New {self.opts.verbose_name}"
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> HttpResponse:
         """Titles that say the thing, and the row's buttons."""
         row = context["original"]
-        context["title"] = str(row) if row is not None else f"New {self.opts.verbose_name}"
+        context["title"] = str(row) if row is not None else self.adding
+        context["list_title"] = capfirst(self.menu_name or self.opts.verbose_name_plural)
+        context["save_label"] = self.add_label if row is None else ""
         context["subtitle"] = None
         context["kind"] = capfirst(self.opts.verbose_name)
         context["tools"] = self.tools(request, row) if row is not None else []
         context["related"] = self._links(request, row) if row is not None else []
         context["show_delete"] = False  # the button stands among the tools
         context["show_save_and_continue"] = False
-        context["show_save_and_add_another"] = row is None
+        context["show_save_and_add_another"] = row is None and not self.add_label
         return super().render_change_form(request, context, *args, **options)
 
     def history_url(self, row: Any) -> str:

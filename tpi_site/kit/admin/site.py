@@ -106,10 +106,11 @@ class Console(AdminSite):
 
     def _entry(self, model: type[Model]) -> dict[str, Any]:
         options = model._meta
+        name = getattr(self._registry[model], "menu_name", "") or options.verbose_name_plural
         base = f"admin:{options.app_label}_{options.model_name}"
         return {
             "model": model,
-            "name": str(capfirst(options.verbose_name_plural)),
+            "name": str(capfirst(name)),
             "object_name": options.object_name,
             "perms": {"view": True},
             "admin_url": reverse(f"{base}_changelist", current_app=self.name),

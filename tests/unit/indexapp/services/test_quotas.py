@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -108,7 +109,11 @@ def test_the_soft_limit_rings_once_and_again_only_after_it_was_kept(cast: Cast) 
     second = published(cast.index, wheel(2))
     assert open_alarms() == ["index main"]
     published(cast.index, wheel(3))
-    assert Alarm.objects.get().count == 1
+    alarm = Alarm.objects.get()
+    assert alarm.count == 1
+    assert re.fullmatch(
+        r"The index main holds [\d.]+ K?i?B, more than its soft quota of [\d.]+ K?i?B\.", alarm.sentence
+    )
     for version in ("3.0", "2.0"):
         releases.delete(actor=SYSTEM, release=second.project.releases.get(version=version))
     assert open_alarms() == []

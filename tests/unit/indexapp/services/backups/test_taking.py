@@ -17,7 +17,7 @@ from accounts.domain.actors import ANONYMOUS
 from accounts.models import Alarm, AuditEntry
 from indexapp.models import Backup, Blob, File
 from indexapp.services import garbage, projects
-from indexapp.services.backups import leases, packing, places, snapshots, taking
+from indexapp.services.backups import leases, packing, places, restore_checks, snapshots, taking
 from indexapp.services.backups.copying import fault_in
 from indexapp.services.backups.places import Place
 from indexapp.services.backups.taking import Outcome, Wish
@@ -178,6 +178,15 @@ def test_what_the_storage_has_lost_is_told_and_keeps_nothing_else_from_being_sav
     assert Alarm.objects.filter(code=taking.DAMAGED, ended_at=None).exists()
     contents = dict(packing.contents_of(places.at(str(to), is_made=True), outcome.manifest))
     assert sorted(contents.values()) == [False, True]
+
+
+def test_what_the_backup_has_lost_is_told_of_the_backup(file: File, to: Path) -> None:
+    manifest = take(to).manifest
+    place = places.at(str(to))
+    place.objects.delete(file.blob.object_name)
+    found = restore_checks.check(place, manifest, restore_checks.Target(used_storage=True))
+    [lost] = [problem for problem in found.problems if problem.code == "blob-missing"]
+    assert lost.sentence == f"the object {file.blob.object_name} is not in the backup"
 
 
 def test_fsck_repairs_from_it(file: File, to: Path) -> None:
