@@ -315,7 +315,6 @@ def test_the_console_shows_undoes_and_asks_for_the_name(file: File, cast: Cast, 
     assert not Trashed.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
 def test_twenty_sdists_come_back_with_as_many_queries_as_two(cast: Cast) -> None:
     queries = []
     for number in (2, 20):
@@ -331,6 +330,7 @@ def test_twenty_sdists_come_back_with_as_many_queries_as_two(cast: Cast) -> None
     assert queries[0] == queries[1] < 40
 
 
+@pytest.mark.django_db(transaction=True)
 def test_one_deletion_is_restored_or_purged_once(file: File) -> None:
     for _ in range(3):
         File.objects.filter(pk=file.pk).exists()
