@@ -17,8 +17,8 @@ from django.views.decorators.http import require_safe
 from accounts.services.directories import standing
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
-from tpi_site import leaving, store_probe
-from tpi_site.kit import key_ring, shared_cache
+from tpi_site import store_probe
+from tpi_site.kit import key_ring, leaving, shared_cache
 from tpi_site.kit.errors import Unavailable
 
 

@@ -16,9 +16,9 @@ from django.utils import timezone
 from packaging.version import Version
 
 from accounts.models import Node
-from tpi_site import leaving
+from tpi_site.kit import leaving
 from tpi_site.kit.errors import Conflict
-from tpi_site.release import RELEASE
+from tpi_site.kit.release import RELEASE
 
 BEAT = 10.0
 """Seconds between two signs of life."""

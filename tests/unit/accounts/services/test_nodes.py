@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.models import Node
 from accounts.services import nodes
-from tpi_site import leaving
+from tpi_site.kit import leaving
 from tpi_site.kit.errors import Conflict
-from tpi_site.release import RELEASE
+from tpi_site.kit.release import RELEASE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
