@@ -21,7 +21,7 @@ gc.set_threshold(10_000, 10, 10)
 from django.conf import settings  # noqa: E402  the mask must be set before anything is written
 
 from tpi_site.kit import companions  # noqa: E402  as above
-from tpi_site.lifeline import end_with  # noqa: E402  as above
+from tpi_site.kit.lifeline import end_with  # noqa: E402  as above
 
 bind = settings.TPI_BIND
 wsgi_app = "tpi_site.wsgi:application"

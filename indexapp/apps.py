@@ -74,6 +74,6 @@ def _declare_backups() -> None:
     if not settings.TPI_BACKUP_URL:
         return
     schedules.declare("back up", "indexapp.tasks.back_up", every_minutes=settings.TPI_BACKUP_HOURS * 60)
-    schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=60)
+    schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=15)
     if settings.TPI_DRILL_DAYS:
         schedules.declare("drill", "indexapp.tasks.drill", every_minutes=settings.TPI_DRILL_DAYS * 24 * 60)

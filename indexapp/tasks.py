@@ -43,7 +43,7 @@ def drill() -> str:
 
 
 def watch_backups() -> None:
-    """Ring for backups and drills that are late."""
+    """Start backups and drills again that died, and ring for them and for what is late."""
     watching.look()
 
 

@@ -17,8 +17,8 @@ from accounts.services.directories import standing
 from accounts.services.keys import installation
 from indexapp.services import disk_room
 from indexapp.storage import default_storage
-from tpi_site import leaving, store_probe
-from tpi_site.kit import pending_migrations, shared_cache
+from tpi_site import store_probe
+from tpi_site.kit import leaving, pending_migrations, shared_cache
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.request_context import is_inside
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-from tpi_site.lifeline import Lineage
+from tpi_site.kit.lifeline import Lineage
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0  # seconds

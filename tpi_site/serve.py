@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
 
-from tpi_site import counters, leaving
-from tpi_site.lifeline import end_with
+from tpi_site import counters
+from tpi_site.kit import leaving
+from tpi_site.kit.lifeline import end_with
 
 _LONGEST_PAUSE = 30.0
 _STEADY = 10.0

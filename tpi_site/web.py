@@ -46,7 +46,7 @@ def _prepare() -> None:
     from tpi_site.kit.errors import Refusal
 
     try:
-        call_command("prepare")
+        call_command("prepare", serving=True)
     except SystemCheckError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(os.EX_CONFIG)

@@ -4,7 +4,9 @@ The stock worker gives a new connection to a thread at once, which waits five se
 the rest of the head; as many silent or slow clients as there are threads (browsers connect before they need to) make the
 process deaf.  It closes a connection in the thread that accepts the next ones, and waits there two seconds for a client that
 does not close its end.  Here threads take what has come and wait for nothing: one thread collects the heads that come in
-pieces, and sees off who was answered.  How slow a body may be is said in :mod:`tpi_site.kit.bodies`.
+pieces, and sees off who was answered.  How slow a body may be is said in :mod:`tpi_site.kit.bodies`.  Who reads an answer may
+take its time; who takes nothing of it for as long as an uploader may be silent is cut off by the kernel, which alone sees what
+was taken: what a thread has sent waits in buffers, of which a slow reader frees a part every few minutes.
 
 The stock worker also keeps its listening socket until the last request has ended.  When its master was killed, the next one
 could then not bind for as long as one slow upload lasts, and who connects meanwhile would wait in a queue that nobody serves.
@@ -90,6 +92,8 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             if error.errno not in _NOBODY_THERE:
                 raise
             return
+        if client.family != socket.AF_UNIX:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, settings.TPI_BODY_TIMEOUT * 1000)
         self.nr_conns += 1
         self._await_head(Connection(self.cfg, client, address, listener.getsockname()))
 
@@ -135,6 +139,15 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         conn.data_ready = True
         conn.parser.unreader.unread(came)
         return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """As the base class; a client that took nothing for too long is one that went away, and no fault to be logged."""
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError as error:
+            if error.errno != errno.ETIMEDOUT:
+                raise
+            raise BrokenPipeError(errno.EPIPE, "the client takes nothing") from None
 
     def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
         """As the base class, without waiting for anybody: the last goodbye takes its time in the poller."""

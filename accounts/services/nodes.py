@@ -20,10 +20,10 @@ from django.db.models.functions import Now
 from packaging.version import Version
 
 from accounts.models import Node
-from tpi_site import leaving
+from tpi_site.kit import leaving
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import key_ring
-from tpi_site.release import RELEASE
+from tpi_site.kit.release import RELEASE
 
 BEAT = 10.0
 """Seconds between two signs of life."""

@@ -127,7 +127,9 @@ class DrillScreen(EvidenceScreen):
 
     @admin.display(description="Outcome")
     def outcome(self, row: Drill) -> SafeString:
-        """Whether all went well."""
+        """Whether all went well, once it has ended."""
+        if not row.report_sha256:
+            return marks.badge("not ended")
         return marks.badge("good", "good") if row.is_good else marks.badge("failed", "bad")
 
     @admin.display(description="Report")

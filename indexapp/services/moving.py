@@ -6,7 +6,6 @@ what is there already is looked at, and not sent a second time.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,12 +13,12 @@ from indexapp.domain.segments import SegmentBroken
 from indexapp.models import Blob
 from indexapp.storage import ObjectStore, StoredBlob
 from indexapp.storage import sealed_files as sealed
-from indexapp.storage.protocol import Readable, Spool
+from indexapp.storage.digesting import digest_of_stream
+from indexapp.storage.protocol import Readable
 from indexapp.storage.sealed_files import BEFORE
 from tpi_site.kit.key_ring import key_ring
 
 _BATCH = 500
-_PIECE = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -117,7 +116,7 @@ def _read(stream: Readable, size: int) -> bytes:
 def _send(blob: Blob, source: ObjectStore, target: ObjectStore) -> None:
     place = blob.place
     with target.spool() as spool:
-        digest = _fill(spool, source.open(place.object_name))
+        digest = digest_of_stream(source.open(place.object_name), spool.file.write)
         if spool.size != place.stored_size or (not place.sealed_key and digest != blob.sha256):
             raise _DamagedError
         if place.sealed_key:
@@ -125,21 +124,5 @@ def _send(blob: Blob, source: ObjectStore, target: ObjectStore) -> None:
             _require_head(place, spool.file.read(BEFORE))
         if not target.put(place.object_name, spool):
             target.replace(place.object_name, spool)  # cut off, or another's: what was there was no copy
-    if not _is_there(target, place) or _digest(target.open(place.object_name)) != digest:
+    if not _is_there(target, place) or digest_of_stream(target.open(place.object_name)) != digest:
         raise _DamagedError
-
-
-def _fill(spool: Spool, stream: Readable) -> str:
-    return _digest(stream, spool.file.write)
-
-
-def _digest(stream: Readable, also: Callable[[bytes], object] = len) -> str:
-    """The digest of what the stream gives, each piece of which is handed to ``also``."""
-    digest = hashlib.sha256()
-    try:
-        while piece := stream.read(_PIECE):
-            digest.update(piece)
-            also(piece)
-    finally:
-        stream.close()
-    return digest.hexdigest()

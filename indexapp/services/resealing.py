@@ -7,7 +7,6 @@ old object is garbage, which is collected in its time.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from indexapp.services.blobs import Stored
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.objects import digest_of
 from indexapp.storage import BlobDamaged, StoredBlob, default_storage
+from indexapp.storage.digesting import digest
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict
 from tpi_site.kit.key_ring import LOCK
@@ -145,11 +145,7 @@ def _put(blob: Blob) -> Stored:
 
 
 def _fill(blob: Blob, write: Callable[[bytes], object]) -> None:
-    digest = hashlib.sha256()
-    for piece in default_storage().read(blob.place):
-        digest.update(piece)
-        write(piece)
-    if digest.hexdigest() != blob.sha256:
+    if digest(default_storage().read(blob.place), write) != blob.sha256:
         raise BlobDamaged(f"{blob.object_name}: its bytes have another SHA-256")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from indexapp.storage.breaker import Breaker
 from indexapp.storage.names import is_name, required
 from indexapp.storage.protocol import ObjectState, Readable, Spool, StorageUnavailable
-from indexapp.storage.spooling import DiskSpool, SpoolFolder
+from indexapp.storage.spooling import DiskSpool, Section, SpoolFolder
 
 if TYPE_CHECKING:
     from storages.backends.s3 import S3Storage
@@ -169,9 +169,10 @@ class S3Store:
             upload = {**place, "UploadId": client.create_multipart_upload(**place)["UploadId"]}
         try:
             parts = []
-            for number, _ in enumerate(range(0, size, self._part), 1):
+            for number, start in enumerate(range(0, size, self._part), 1):
+                section = Section(spool.file, start, min(self._part, size - start))
                 with self._asking() as client:
-                    answer = client.upload_part(**upload, PartNumber=number, Body=spool.file.read(self._part))
+                    answer = client.upload_part(**upload, PartNumber=number, Body=section)
                 parts.append({"PartNumber": number, "ETag": answer["ETag"]})
             with self._asking() as client:
                 client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, **condition)

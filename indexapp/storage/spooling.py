@@ -59,6 +59,47 @@ class DiskSpool:
             os.close(root)
 
 
+class Section(io.RawIOBase):
+    """A stretch of a spool as a file of its own, which holds none of it in memory.
+
+    One at a time: it moves the spool's own position.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        super().__init__()
+        self._file, self._start, self._length = file, start, length
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is: who sends it reads it for its digest before, and again for a further try."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes from where the stretch begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """As of any file; positions are within the stretch."""
+        from_where = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
+        self._at = max(0, from_where + offset)
+        return self._at
+
+    def readinto(self, into: Any, /) -> int:
+        """As of any file, up to the stretch's end."""
+        wanted = min(len(into), self._length - self._at)
+        if wanted <= 0:
+            return 0
+        self._file.seek(self._start + self._at)
+        piece = self._file.read(wanted)
+        into[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+
 class SpoolFolder:
     """Makes spools in a folder."""
 

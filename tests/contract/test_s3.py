@@ -104,6 +104,33 @@ def test_an_object_of_several_parts_is_read_back(store: S3Store, tmp_path: Path)
     assert digest.hexdigest() == name.replace("/", "")
 
 
+class _Counted:
+    """A spool's file, and the most that was read of it at once."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.largest = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._file.read(size)
+        self.largest = max(self.largest, len(piece))
+        return piece
+
+
+def test_no_part_is_held_in_memory(store: S3Store, tmp_path: Path) -> None:
+    content = os.urandom(2 * SMALLEST_PART + 77)
+    parted, name = _in_parts(store, tmp_path), name_of(content)
+    with parted.spool() as spool:
+        spool.file.write(content)
+        counted = spool.file = _Counted(spool.file)  # type: ignore[assignment]  # as a file as the other
+        assert parted.put(name, spool)
+    assert 0 < counted.largest <= MIB, "the pieces in which its digest is taken for the signature"
+    assert read(store, name) == content
+
+
 def test_parts_that_were_begun_and_left_are_swept(store: S3Store, ceph: Ceph, bucket: str) -> None:
     client = ceph.client()
     upload = client.create_multipart_upload(Bucket=bucket, Key=f"files/{NAME}")["UploadId"]

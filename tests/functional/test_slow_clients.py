@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from random import Random
+from threading import Event, Thread
 
 import pytest
 
+from tests.builders.wheels import build_wheel
 from tests.servers.ports import LOOPBACK
 from tests.servers.raw import answer_on, exchange, head
 from tests.servers.tpi import TpiServer
@@ -159,3 +162,68 @@ def closes(connection: socket.socket, begin: bytes) -> bool:
         except OSError:
             return True
     return False
+
+
+_LITTLE = 8192
+NOISE = Random(9).randbytes(16 * 2**20)
+"""More than the kernel's buffers hold for one connection, and nothing that compression makes less."""
+
+
+def reading(port: int, request: bytes, number: int, stack: ExitStack) -> list[socket.socket]:
+    """Clients that have asked, and of whose answer this machine keeps little before they take it."""
+    found = []
+    for _ in range(number):
+        each = stack.enter_context(socket.socket())
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        each.settimeout(_PATIENCE)
+        each.connect((LOOPBACK, port))
+        each.sendall(request)
+        found.append(each)
+    return found
+
+
+def taken(connection: socket.socket) -> int:
+    """The bytes that still come until the end, however that comes."""
+    came = 0
+    try:
+        while piece := connection.recv(2**20):
+            came += len(piece)
+    except ConnectionError:
+        pass
+    return came
+
+
+@contextmanager
+def taking_little(connection: socket.socket) -> Iterator[list[int]]:
+    """Somebody who takes a little of the answer again and again; the bytes of each time."""
+    came, ended = [len(connection.recv(_LITTLE))], Event()
+
+    def take() -> None:
+        while not ended.wait(0.05):
+            came.append(len(connection.recv(_LITTLE)))
+
+    thread = Thread(target=take)
+    thread.start()
+    try:
+        yield came
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_who_takes_nothing_of_an_answer_is_cut_off_and_who_takes_it_slowly_is_not() -> None:
+    few = {"TPI_WORKERS": "1", "TPI_THREADS": str(THREADS), "TPI_BODY_TIMEOUT": "3"}
+    with TpiServer(settings=few) as hasty, ExitStack() as stack:
+        credentials = basic(hasty.token)
+        with Session(hasty.url, credentials) as session:
+            assert session.upload(build_wheel(files={"noise.bin": NOISE})).status == 200
+            path = session.page("acme-tool")["files"][0]["url"]
+        request = head("GET", path, {**credentials, "Connection": "close"})
+        (slow,) = reading(hasty.port, request, 1, stack)
+        with taking_little(slow) as came:
+            silent = reading(hasty.port, request, 2 * THREADS, stack)
+            require_answers(hasty, hasty.token)
+        assert sum(came) < len(NOISE) / 2, "it was slow"
+        assert sum(came) + taken(slow) > len(NOISE)
+        assert max(map(taken, silent)) < len(NOISE)
+        assert "Traceback" not in hasty.log

@@ -52,6 +52,16 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
+def is_free(name: str) -> bool:
+    """Whether nobody has the lock of :func:`alone` at this moment; never waits."""
+    if connection.vendor != "postgresql":
+        return _is_file_free(name)
+    if not _answer("SELECT pg_try_advisory_lock(%s)", name):
+        return False
+    _answer("SELECT pg_advisory_unlock(%s)", name)
+    return True
+
+
 @contextmanager
 def _database_lock(name: str) -> Iterator[None]:
     """PostgreSQL's lock of the session, tried again and again.
@@ -73,9 +83,24 @@ def _answer(statement: str, name: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def _opened(name: str) -> int:
+    return os.open(settings.TPI_DATA_DIR / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _is_file_free(name: str) -> bool:
+    descriptor = _opened(name)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
 @contextmanager
 def _file_lock(name: str) -> Iterator[None]:
-    descriptor = os.open(settings.TPI_DATA_DIR / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _opened(name)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

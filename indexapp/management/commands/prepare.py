@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import ERROR
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from accounts.services import audit_keys, migrating, nodes, shared_secrets
 from accounts.services.directories import environment
@@ -25,6 +25,11 @@ class Command(BaseCommand):
 
     requires_system_checks = ()  # its own, below, when there is a data folder
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--serving", action="store_true", help="this node serves from now on, as the web server says"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         with suppress(OSError):  # which the checks tell of
             settings.TPI_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,6 +37,8 @@ class Command(BaseCommand):
         restoring.require_finished()
         with locking.alone("prepare"), read_only.passing():
             started = self._prepare()
+            if options["serving"]:  # under the lock: whoever takes something away next must know of this node
+                nodes.begin()
         self.stdout.write(welcome(started))
 
     def _prepare(self) -> first_start.FirstStart:
@@ -44,5 +51,4 @@ class Command(BaseCommand):
         static_files.collect()
         started = first_start.run()
         environment.write(settings.TPI_DIRECTORIES)
-        nodes.begin()
         return started

@@ -11,8 +11,7 @@ from indexapp.services.backups.snapshots import Content
 from indexapp.services.integrity.faults import Code, Fault
 from indexapp.services.integrity.objects import examine
 from indexapp.storage import BlobStorage, ObjectStore
-
-_PIECE = 256 * 1024
+from indexapp.storage.digesting import digest_of_stream
 
 
 class KnownContents:
@@ -117,15 +116,10 @@ def _send(content: Content, source: ObjectStore, target: ObjectStore) -> bool:
 
 def copy(name: str, source: ObjectStore, target: ObjectStore) -> None:
     """Let the target's object be the source's, byte for byte; raises FileNotFoundError."""
-    stream = source.open(name)
-    try:
-        with target.spool() as spool:
-            while piece := stream.read(_PIECE):
-                spool.file.write(piece)
-            if not target.put(name, spool):
-                target.replace(name, spool)
-    finally:
-        stream.close()
+    with target.spool() as spool:
+        digest_of_stream(source.open(name), spool.file.write)
+        if not target.put(name, spool):
+            target.replace(name, spool)
 
 
 def _count(progress: Progress, content: Content, *, is_copied: bool) -> None:

@@ -23,7 +23,10 @@ from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal, Unavailable
 
+LOCK = "drill"
 FAILED, LATE = "drill-failed", "drill-late"
+NO_REPORT = "none"
+"""In place of a report's SHA-256 where the drill died; it is empty as long as the drill goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class _Seen:
 def drill(*, actor: Actor, wish: Wish) -> Drill:
     """Do it and keep the evidence, whatever comes of it; rings when it failed."""
     require_operator(actor, "start drills")
-    seen, started_at, started = _Seen(), timezone.now(), time.monotonic()
+    seen, started = _Seen(), time.monotonic()
+    row = _begun(wish)
     try:
         _do(places.at(wish.source), wish, seen)
     except Refusal as refusal:
@@ -75,20 +79,20 @@ def drill(*, actor: Actor, wish: Wish) -> Drill:
     except (StorageUnavailable, DatabaseError, OSError, http.client.HTTPException, ValueError, KeyError) as error:
         seen.wrong.append(told(f"{type(error).__name__}: {error}"))
     report = json.dumps(seen.report, sort_keys=True)
-    row = Drill(
-        backup_name=seen.backup,
-        place=told(wish.source)[:400],
-        started_at=started_at,
-        seconds=round(time.monotonic() - started, 1),
-        is_good=seen.is_good,
-        contents=int(seen.restore.get("contents", 0)),
-        installed=len(seen.installed),
-        sentence=seen.sentence,
-        report=seen.report,
-        report_sha256=hashlib.sha256(report.encode()).hexdigest(),
-    )
+    row.backup_name, row.report, row.is_good, row.sentence = seen.backup, seen.report, seen.is_good, seen.sentence
+    row.seconds = round(time.monotonic() - started, 1)
+    row.contents, row.installed = int(seen.restore.get("contents", 0)), len(seen.installed)
+    row.report_sha256 = hashlib.sha256(report.encode()).hexdigest()
     _record(actor, row)
     return row
+
+
+def _begun(wish: Wish) -> Drill:
+    """The row of a drill that goes on: one that is killed leaves it, and is found by it."""
+    sentence = "It has not ended yet."
+    return Drill.objects.create(
+        place=told(wish.source)[:400], started_at=timezone.now(), seconds=0.0, is_good=False, sentence=sentence
+    )
 
 
 def _do(place: Place, wish: Wish, seen: _Seen) -> None:
@@ -96,7 +100,7 @@ def _do(place: Place, wish: Wish, seen: _Seen) -> None:
     seen.backup = manifest.name
     if wrong := scratch.fault():
         raise Unavailable(wrong, code="drill-database")
-    with locking.alone("drill"), scratch.made() as there:
+    with locking.alone(LOCK), scratch.made() as there:
         seen.restore = _restored(there, place.source, manifest.name, seen)
         if not seen.is_good:
             return
@@ -148,7 +152,7 @@ def _figures(value: Any) -> Any:
 
 def _record(actor: Actor, row: Drill) -> None:
     with transaction.atomic():
-        row.save(force_insert=True)
+        row.save()
         audit.record(
             actor=actor,
             action="backup.drill",

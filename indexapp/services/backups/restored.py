@@ -14,7 +14,7 @@ from accounts.models import VerifiedPassword
 from accounts.services import audit, generations
 from indexapp.domain.backup_manifest import Manifest
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Backup, Change, Index, Restoration
+from indexapp.models import Backup, Change, Drill, Index, Restoration
 from indexapp.services import changes
 from indexapp.services.backups.places import Place
 from tpi_site.kit import locking
@@ -31,6 +31,7 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
         Backup.objects.filter(state=Backup.State.RUNNING).update(
             state=Backup.State.DONE, finished_at=manifest.made_at, lease_until=None, sentence="Restored from this one"
         )
+        Drill.objects.filter(report_sha256="").delete()  # those that went on there are nobody's here
         locking.hold("changes")
         last = Change.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
         following = last + _JUMP

@@ -31,7 +31,7 @@ from django.db import connection
 from accounts.services import audit_keys
 from indexapp.services.backups import postgres_tools, snapshots
 from tpi_site.kit.errors import Unavailable
-from tpi_site.lifeline import end_with
+from tpi_site.kit.lifeline import end_with
 
 MARK = "scratch-of-a-drill"
 """A file in the data folder: here, and nowhere else, a drill makes itself a token."""

@@ -10,14 +10,12 @@ import json
 import logging
 import secrets
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -44,6 +42,7 @@ from indexapp.storage.telling import told
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
 from tpi_site.kit.key_ring import key_ring
+from tpi_site.kit.release import RELEASE
 
 log = logging.getLogger(__name__)
 LOCK = "backup"
@@ -216,7 +215,7 @@ def _stated(snapshot: Snapshot) -> dict[str, Any]:
     ring = key_ring()
     needed = snapshots.key_ids(snapshot) | {ring.current}
     return {
-        "product": product_version(),
+        "product": RELEASE,
         "database": snapshot.kind,
         "database_version": snapshot.version,
         "migrations": snapshots.migrations(snapshot),
@@ -227,12 +226,6 @@ def _stated(snapshot: Snapshot) -> dict[str, Any]:
         "others": others(ring.keys[ring.current]),
         "mac_key": ring.current,
     }
-
-
-def product_version() -> str:
-    """The release that runs."""
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["version"])
 
 
 def _signed(manifest: Manifest) -> Manifest:

@@ -14,8 +14,13 @@ from accounts.models import AuditEntry
 from accounts.services import alarms
 from indexapp.models import Backup, Drill
 from indexapp.services.backups import drilling, places, taking
+from indexapp.storage.telling import told
+from tpi_site.kit import locking
 
 _FULL_EVERY = timedelta(days=7)
+_DRILL_BEGINS = timedelta(minutes=10)
+"""A drill has its lock long before."""
+_DIED = "Its process was killed, or its machine stopped; where it came by the clock it is started again."
 _GOOD = (Backup.State.DONE, Backup.State.DAMAGED)
 
 
@@ -58,10 +63,30 @@ def _begin(command: list[str]) -> None:
 
 
 def look() -> None:
-    """Ring for what is late, by twice the time that it should take at most."""
+    """Note what died and start it again; ring for what is late, by twice the time that it should take at most."""
+    _mourn()
     _ring_when_late(taking.LATE, "backup", last_backup(), timedelta(hours=2 * settings.TPI_BACKUP_HOURS))
     if settings.TPI_DRILL_DAYS:
         _ring_when_late(drilling.LATE, "drill", last_drill(), timedelta(days=2 * settings.TPI_DRILL_DAYS))
+
+
+def _mourn() -> None:
+    """A process that was killed, with its machine or by a restart of the service, could not say so itself."""
+    now = timezone.now()
+    dead = Backup.objects.filter(state=Backup.State.RUNNING, lease_until__lte=now)
+    if (backup := dead.last()) and locking.is_free(taking.LOCK):
+        dead.update(state=Backup.State.FAILED, finished_at=now, lease_until=None, sentence=_DIED)
+        alarms.ring(taking.FAILED, f"The backup {backup.name} ended without a word. {_DIED}")
+        if settings.TPI_BACKUP_URL and backup.place in _spellings():
+            start_backup()
+    lost = Drill.objects.filter(report_sha256="", started_at__lte=now - _DRILL_BEGINS)
+    if (drill := lost.last()) and locking.is_free(drilling.LOCK):
+        lost.update(report_sha256=drilling.NO_REPORT, sentence=_DIED)
+        alarms.ring(
+            drilling.FAILED, f"The drill of {drill.started_at:%Y-%m-%d %H:%M} UTC ended without a word. {_DIED}"
+        )
+        if settings.TPI_BACKUP_URL and drill.place == told(settings.TPI_BACKUP_URL)[:400]:
+            start_drill()
 
 
 def last_backup() -> datetime | None:
@@ -93,7 +118,7 @@ def ages() -> dict[tuple[str, ...], float]:
 def outcomes() -> dict[tuple[str, ...], float]:
     """For the metrics: whether the last backup and drill were good."""
     backup = Backup.objects.exclude(state=Backup.State.RUNNING).order_by("-pk").first()
-    drill = Drill.objects.order_by("-pk").first()
+    drill = Drill.objects.exclude(report_sha256="").order_by("-pk").first()
     found: dict[tuple[str, ...], float] = {}
     if backup is not None:
         found[("backup",)] = float(backup.state == Backup.State.DONE)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from indexapp.models import Blob
 from indexapp.services.integrity.faults import Code, Fault
 from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob
+from indexapp.storage.digesting import digest
 from tpi_site.kit.key_ring import key_id_of, key_ring
 
 Pace = Callable[[int], None]
@@ -71,9 +71,6 @@ def _read(blob: Blob, storage: BlobStorage, pace: Pace | None) -> Fault | None:
 
 def digest_of(place: StoredBlob, storage: BlobStorage, pace: Pace | None = None) -> str:
     """The SHA-256 of the plain bytes, in hex digits."""
-    digest = hashlib.sha256()
-    for piece in storage.read(place):
-        digest.update(piece)
-        if pace is not None:
-            pace(len(piece))
-    return digest.hexdigest()
+    if pace is None:
+        return digest(storage.read(place))
+    return digest(storage.read(place), lambda piece: pace(len(piece)))

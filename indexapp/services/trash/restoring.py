@@ -120,23 +120,32 @@ def _revive_files(entry: Trashed, project: Project, keys: dict[int, int]) -> Non
         taken = File.objects.filter(index=entry.index, filename__in=names).values_list("filename", flat=True).first()
         if taken is not None:
             raise Conflict(f"There is a file '{taken}' again; delete it first.", code="file-name-taken")
+        homes = _homes_of(rows, entry, project, keys)
         for row in rows:
-            row.release_id = _home_of(row, entry, project, keys)
+            row.release_id = homes[row.release_id]
+        _require_no_sdist({row.release_id for row in rows if row.kind == "sdist"})
         insert_all(rows)
         RetiredFilename.objects.filter(index=entry.index, filename__in=names).delete()
 
 
-def _home_of(row: File, entry: Trashed, project: Project, keys: dict[int, int]) -> int:
-    """The key of the file's release: one that came back with it, or one that is there."""
-    key = keys.get(row.release_id)
-    if key is None:
-        own = project.releases.filter(pk=row.release_id) | project.releases.filter(version=entry.version)
-        key = own.values_list("pk", flat=True).first()
-    if key is None:
+def _homes_of(rows: list[File], entry: Trashed, project: Project, keys: dict[int, int]) -> dict[int, int]:
+    """The releases' keys by those the files had: of what came back with them, or of what is there."""
+    homes = {row.release_id: keys.get(row.release_id) for row in rows}
+    lacking = [before for before, now in homes.items() if now is None]
+    if lacking:
+        there = project.releases.filter(pk__in=lacking) | project.releases.filter(version=entry.version)
+        versions = dict(there.values_list("pk", "version"))
+        same = next((key for key, version in versions.items() if version == entry.version), None)
+        homes |= {before: before if before in versions else same for before in lacking}
+    found = {before: now for before, now in homes.items() if now is not None}
+    if len(found) < len(homes):
         raise Conflict(f"The release {entry.version} is deleted itself; restore it first.", code="release-in-trash")
-    if row.kind == "sdist" and File.objects.filter(release_id=key, kind="sdist").exists():
+    return found
+
+
+def _require_no_sdist(releases: set[int]) -> None:
+    if releases and File.objects.filter(release_id__in=releases, kind="sdist").exists():
         raise Conflict("The release has another sdist now; delete that first.", code="sdist-exists")
-    return key
 
 
 def _revive_roles(entry: Trashed, project: Project) -> None:

@@ -13,7 +13,7 @@ import pytest
 TIED_BY_POPEN = """
 import os, signal, subprocess, sys
 from functools import partial
-from tpi_site.lifeline import end_with
+from tpi_site.kit.lifeline import end_with
 signal.signal(signal.SIGTERM, lambda number, frame: None)
 tie = partial(end_with, os.getpid(), signal.SIGTERM)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], preexec_fn=tie)
@@ -23,7 +23,7 @@ os._exit(0)
 """
 TIED_BY_FORK = """
 import os, signal, time
-from tpi_site.lifeline import Lineage
+from tpi_site.kit.lifeline import Lineage
 Lineage(signal.SIGKILL).begin()
 child = os.fork()
 if child == 0:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from tpi_site.release import RELEASE
+from tpi_site.kit.release import RELEASE
 
 
 def test_the_release_is_that_of_the_project() -> None:

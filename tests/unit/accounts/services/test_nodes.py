@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts.models import Node
 from accounts.services import nodes
-from tpi_site import leaving
-from tpi_site.release import RELEASE
+from tpi_site.kit import leaving
+from tpi_site.kit.release import RELEASE
 from tpi_site.services.doctor import around
 from tpi_site.services.doctor.findings import State
 

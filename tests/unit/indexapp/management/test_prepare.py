@@ -43,5 +43,7 @@ def test_an_older_node_leaves_the_schedules_of_a_newer_one_alone() -> None:
 
 def test_a_start_says_that_the_node_serves_and_what_it_shares() -> None:
     call_command("prepare")
+    assert not Node.objects.exists(), "a job that only prepares does not serve, and nobody waits for it"
+    call_command("prepare", serving=True)
     assert Node.objects.get().name == nodes.our_name()
     assert SharedSecret.objects.filter(name="TPI_SECRET_KEY").exists()

@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.domain.verbs import Verb
@@ -372,6 +374,21 @@ def test_the_console_shows_undoes_and_asks_for_the_name(file: File, cast: Cast, 
     assert "This is not the name" in client.post(at, {"confirmed": "1", "typed": "acme"}).content.decode()
     assert client.post(at, {"confirmed": "1", "typed": "acme-tool 1.0"}).status_code == 302
     assert not Trashed.objects.exists()
+
+
+def test_twenty_sdists_come_back_with_as_many_queries_as_two(cast: Cast) -> None:
+    queries = []
+    for number in (2, 20):
+        index = make_index(f"of-{number}")
+        for minor in range(number):
+            made = published(index, build_sdist(version=f"1.{minor}"))
+        projects.delete(actor=SYSTEM, project=made.project)
+        entry = Trashed.objects.select_related("index").get(index=index)
+        with CaptureQueriesContext(connection) as captured:
+            project = restoring.restore(actor=SYSTEM, entry=entry)
+        assert File.objects.filter(project=project, kind="sdist").count() == number
+        queries.append(len(captured))
+    assert queries[0] == queries[1] < 40
 
 
 @pytest.mark.django_db(transaction=True)

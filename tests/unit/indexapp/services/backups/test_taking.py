@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from accounts.domain.actors import ANONYMOUS
 from accounts.models import Alarm, AuditEntry
-from indexapp.models import Backup, Blob, File
+from indexapp.models import Backup, Blob, Drill, File
 from indexapp.services import garbage, projects
-from indexapp.services.backups import leases, packing, places, restore_checks, snapshots, taking
+from indexapp.services.backups import leases, packing, places, restore_checks, restored, snapshots, taking, watching
 from indexapp.services.backups.copying import fault_in
 from indexapp.services.backups.places import Place
 from indexapp.services.backups.taking import Outcome, Wish
@@ -25,6 +25,7 @@ from indexapp.services.integrity import repair
 from indexapp.services.integrity.objects import examine
 from indexapp.storage import StorageUnavailable, default_storage
 from tests.builders.wheels import build_wheel
+from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
@@ -267,6 +268,19 @@ def test_a_manifest_that_cannot_be_read_keeps_everything(file: File, to: Path) -
     assert third.row.state == Backup.State.DONE
     assert len(place.all()[0]) == 3
     assert Alarm.objects.filter(code=taking.DOUBTED, ended_at=None).exists()
+
+
+def test_what_went_on_when_it_was_made_goes_on_nowhere_when_it_was_restored(file: File, to: Path) -> None:
+    """Its own row in the database says that it runs; nobody is to be told that it died."""
+    manifest = take(to).manifest
+    Backup.objects.update(state=Backup.State.RUNNING, lease_until=timezone.now())
+    make_drill(report_sha256="")
+    done = make_drill()
+    restored.record(actor=SYSTEM, place=places.at(str(to)), manifest=manifest)
+    watching.look()
+    assert [*Backup.objects.values_list("state", flat=True)] == [Backup.State.DONE]
+    assert [*Drill.objects.all()] == [done]
+    assert not Alarm.objects.filter(ended_at=None).exists()
 
 
 def test_one_that_breaks_off_leaves_no_backup_and_the_next_one_goes_on(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0014_nodes"),
+        ("accounts", "0015_bound_secrets"),
     ]
 
     operations = [
