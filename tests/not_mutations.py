@@ -29,6 +29,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.database_move.copy_to": "writes into another database, which its own tests have",
     "indexapp.services.integrity.checking.check": "what it finds is the storage's doing; its parts write the evidence",
     "indexapp.services.integrity.checking.check_one": "as check, for one content",
+    "indexapp.services.integrity.checking.free_what_is_right": "as check, for what is held back",
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
