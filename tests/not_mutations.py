@@ -30,6 +30,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.database_move.require_ready": "asks, before it is written",
     "indexapp.services.integrity.checking.check": "what it finds is the storage's doing; its parts write the evidence",
     "indexapp.services.integrity.checking.check_one": "as check, for one content",
+    "indexapp.services.integrity.checking.free_what_is_right": "as check, for what is held back",
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.heal": "a part of an upload, whose rights were looked at; it has its own tests",
