@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import sys
@@ -104,6 +105,7 @@ def test_a_sentence_is_one_line_without_a_secret() -> None:
         (["/srv/tpi/tpi_site/web.py"], "auto", ("line", "INFO")),
         (["manage.py", "backup"], "json", ("line", "INFO")),
     ],
+    ids=itertools.count(),
 )
 def test_commands_speak_to_people_and_servers_to_programs(
     monkeypatch: pytest.MonkeyPatch, argv: list[str], wish: str, expected: tuple[str, str]
