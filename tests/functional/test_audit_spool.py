@@ -50,8 +50,7 @@ def test_a_receiver_that_was_away_for_days_while_jobs_were_killed(folder: DataFo
     ]
     folder.inside(inside.audit_entries, count=_MANY)
     with receivers.http() as receiver:
-        moved = f"UPDATE accounts_auditsink SET address = '{receiver.url}'"
-        folder.change(moved)
+        folder.inside(inside.audit_sink, name="siem", address=receiver.url)
         for cursor, hours in ((1, 80), (_MANY // 2, 90)):
             # The lease of a killed job ends by itself.
             folder.killed_when(

@@ -276,11 +276,15 @@ def sync_directories() -> list[str]:
 
 
 def audit_sink(**values: Any) -> None:
-    """A receiver of the audit log from its beginning."""
+    """A receiver of the audit log from its beginning; one of this name is at the address from now on."""
     from accounts.domain.actors import internal
+    from accounts.models import AuditSink
     from accounts.services import audit_sinks
 
-    audit_sinks.create(actor=internal("test"), from_the_beginning=True, **values)
+    if sink := AuditSink.objects.filter(name=values["name"]).first():
+        audit_sinks.change(actor=internal("test"), sink=sink, address=values["address"])
+    else:
+        audit_sinks.create(actor=internal("test"), from_the_beginning=True, **values)
 
 
 def audit_entries(count: int) -> None:

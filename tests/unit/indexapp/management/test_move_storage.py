@@ -161,5 +161,5 @@ def test_a_place_that_is_the_same_or_none_is_refused(settings: Any) -> None:
 def test_folders_are_given_by_their_paths_too(settings: Any, tmp_path: Path) -> None:
     old = settings.TPI_STORAGE_URL.removeprefix("file://")
     target = tmp_path / "new"
-    assert f"TPI_STORAGE_URL=file://{target}," in _move(str(target), "--from", old)
+    assert f"TPI_STORAGE_URL=file://{target} " in _move(str(target), "--from", old)
     assert _contents(f"file://{target}", tmp_path) == CONTENTS
