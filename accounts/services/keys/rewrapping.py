@@ -49,20 +49,21 @@ def rewrap_all(*, actor: Actor, on_progress: Progress = lambda _seen: None, but_
     """
     require_administrator(actor)
     installation.require_newest(key_ring())
-    installation.note(key_ring())
     outcome = Outcome(key_ring().current)
     _rewrap_columns(outcome, on_progress, but_contents=but_contents)
     while (current := key_ring().current) != outcome.current:  # somebody rotated meanwhile
         outcome.current, outcome.unopenable = current, 0
         _rewrap_columns(outcome, on_progress, but_contents=but_contents)
-    audit.record(
-        actor=actor,
-        action="keys.rewrap",
-        object_type="keyring",
-        object_name=outcome.current,
-        rewrapped=outcome.rewrapped,
-        unopenable=outcome.unopenable,
-    )
+    with transaction.atomic():
+        installation.note(key_ring())
+        audit.record(
+            actor=actor,
+            action="keys.rewrap",
+            object_type="keyring",
+            object_name=outcome.current,
+            rewrapped=outcome.rewrapped,
+            unopenable=outcome.unopenable,
+        )
     return outcome
 
 

@@ -126,6 +126,7 @@ def test_a_variable_gets_the_key_first_and_then_its_use(
     assert (second["current"], "coming" in second) == (json.loads(first)["coming"], False)
 
 
+@pytest.mark.usefixtures("told_all")
 def test_a_node_with_an_older_ring_says_so_and_calls_nothing_damaged(
     ring: Path, cast: Cast, machine: WsgiClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any
 ) -> None:
