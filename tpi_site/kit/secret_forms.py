@@ -17,7 +17,7 @@ CREDENTIALS: Mapping[str, re.Pattern[str]] = {
     "private key": re.compile(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
     ),
-    "key block": re.compile(r"^(?![0-9a-f]+$)[0-9A-Za-z+/]{60,}={0,2}$", re.MULTILINE),
+    "key block": re.compile(r"^(?=[^\n]*[A-Z])(?=[^\n]*[a-z])(?=[^\n]*\d)[0-9A-Za-z+/]{60,}={0,2}$", re.MULTILINE),
     "token": re.compile(
         r"\btpi_[0-9A-Za-z]{16,}|\b(?:pypi|gh[a-z]|glpat|xox[a-z]|sk|whsec)[_-][0-9A-Za-z_+/-]{16,}=*|\bhv[sbr]\.[\w-]{8,}"
         r"|(?<=hooks\.slack\.com/services/)[\w/]+"
