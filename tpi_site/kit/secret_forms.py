@@ -19,7 +19,7 @@ CREDENTIALS: Mapping[str, re.Pattern[str]] = {
     ),
     "key block": re.compile(r"^(?=[^\n]*[A-Z])(?=[^\n]*[a-z])(?=[^\n]*\d)[0-9A-Za-z+/]{60,}={0,2}$", re.MULTILINE),
     "token": re.compile(
-        r"\btpi_[0-9A-Za-z]{16,}|\b(?:pypi|gh[a-z]|glpat|xox[a-z]|sk|whsec)[_-][0-9A-Za-z_+/-]{16,}=*|\bhv[sbr]\.[\w-]{8,}"
+        r"tpi_[0-9A-Za-z]{16,}|\b(?:pypi|gh[a-z]|glpat|xox[a-z]|sk|whsec)[_-][0-9A-Za-z_+/-]{16,}=*|\bhv[sbr]\.[\w-]{8,}"
         r"|(?<=hooks\.slack\.com/services/)[\w/]+"
     ),
     "web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*"),
