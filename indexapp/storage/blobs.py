@@ -104,7 +104,7 @@ class BlobStorage:
         blob = StoredBlob(name, size, spool.finish(name, key_ring()))
         if self.objects.put(name, spool.inner):
             return Put(blob, is_new=True)
-        there = self._whole(name, size, lambda _before: (known_key(), blob.sealed_key)) or self.by_head(name, size)
+        there = self._whole(name, size, lambda before: _keys(before, known_key, blob.sealed_key))
         if there is not None and self.holds(there, sha256):
             return Put(there, is_new=False)
         self.objects.replace(name, spool.inner)  # nobody could ever have read it whole
@@ -279,6 +279,14 @@ class BlobStorage:
     def sweep_incoming(self, *, older_than: datetime) -> int:
         """See the object store."""
         return self.objects.sweep_incoming(older_than=older_than)
+
+
+def _keys(before: bytes, known_key: Callable[[], str], spooled: str) -> Iterator[str]:
+    """What may open an object: what its head names, unless that was given up, what its row says, and what was spooled."""
+    with suppress(SegmentBroken):
+        yield sealed_files.trusted_key_in(key_ring(), before)
+    yield known_key()
+    yield spooled
 
 
 def _key_of(blob: StoredBlob) -> StreamKey:

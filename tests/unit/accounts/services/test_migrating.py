@@ -92,7 +92,7 @@ def test_a_start_leaves_out_what_takes_away_from_older_nodes_and_a_job_applies_i
     release.adds("9001_adds")
     release.takes_away("9002_takes_away")
     old = _old_node()
-    call_command("prepare")
+    call_command("prepare", serving=True)
     assert _tables() == {"probe_old", "probe_new"}
     assert health.parts()["migrations"] == "ok", "the new node is ready"
     assert Node.objects.get(name=nodes.our_name()).migrations["accounts"] == "9002_takes_away"
@@ -113,7 +113,7 @@ def test_who_does_not_serve_any_more_is_not_waited_for(release: Release, state: 
     old = _old_node(ago=61 if state == "silent" else 5)
     if state == "left":
         Node.objects.filter(pk=old.pk).update(left_at=timezone.now())
-    call_command("prepare")
+    call_command("prepare", serving=True)
     assert _tables() == set()
 
 
@@ -140,17 +140,17 @@ def test_who_leaves_out_a_release_is_told_before_anything_changes(release: Relea
     release.adds("9002_adds")
     _old_node()
     with evidence.refused("older-nodes"):
-        call_command("prepare")
+        call_command("prepare", serving=True)
     assert _tables() == {"probe_old"}
     assert health.parts()["migrations"] != "ok"
     Node.objects.update(seen_at=timezone.now() - timedelta(seconds=61))
-    call_command("prepare")
+    call_command("prepare", serving=True)
     assert _tables() == {"probe_new"}
 
 
 def test_nothing_is_taken_back_from_a_node_that_knows_it(release: Release) -> None:
     release.adds("9001_adds")
-    call_command("prepare")
+    call_command("prepare", serving=True)
     with pytest.raises(CommandError, match="9001_adds takes away"):
         call_command("migrate", "accounts", _LAST, verbosity=0)
     Node.objects.update(left_at=timezone.now())
