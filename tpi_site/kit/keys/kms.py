@@ -45,7 +45,7 @@ class Kms:
     @cached_property
     def _client(self) -> Any:
         timeouts = Config(connect_timeout=_CONNECT, read_timeout=_READ, retries={"total_max_attempts": _ATTEMPTS})
-        client = boto3.client(
+        client = boto3.session.Session().client(  # its own: the shared one keeps the credentials that it found first
             "kms",
             region_name=self._region or None,
             endpoint_url=self._endpoint or None,
