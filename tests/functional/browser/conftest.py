@@ -26,7 +26,7 @@ FLAGS = [
 Visit = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[TpiServer]:
     """An installation with projects of every kind, and people with and without rights."""
     with TpiServer() as server:
@@ -34,16 +34,19 @@ def site() -> Iterator[TpiServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One browser process."""
+    """One browser process, for the tests of this folder alone.
+
+    Playwright keeps an event loop running in this thread, in which Django refuses its database to every test that follows.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sessions(site: TpiServer, chromium: Browser) -> Callable[[str], StorageState | None]:
     """The cookies of a person who has signed in; None for nobody."""
     known: dict[str, StorageState] = {}
