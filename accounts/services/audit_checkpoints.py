@@ -1,7 +1,8 @@
 """Stating, signed, how long the audit chain is and where it ends.
 
 A chain alone cannot show that its end was cut, nor that somebody computed all of it anew; a checkpoint that is kept
-elsewhere can.  Each new one is therefore also written to the process's log.
+elsewhere can.  Each new one is therefore also written to the process's log, in a field of its own: in a sentence the head of
+the chain would be struck out, as it has the form of a key.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def checkpoint() -> AuditCheckpoint | None:
         if known is not None or not size:
             return known
         made = AuditCheckpoint.objects.create(size=size, note=_signed(size, head))
-    log.info("Audit checkpoint: %s", made.note)
+    log.info("The audit log has %d entries, and a checkpoint says so.", size, extra={"checkpoint": made.note})
     return made
 
 

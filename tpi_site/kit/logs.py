@@ -37,6 +37,8 @@ class JsonLines(logging.Formatter):
         }
         if request_id := getattr(record, "request_id", ""):
             line["request_id"] = request_id
+        if checkpoint := getattr(record, "checkpoint", ""):
+            line["checkpoint"] = checkpoint  # public, and worth nothing with anything struck out
         if record.exc_info:
             line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
