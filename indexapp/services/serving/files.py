@@ -19,12 +19,16 @@ _MOST = 20_000
 
 @dataclass(slots=True)
 class ServedFile:
-    """A file, or the metadata beside it, as one index serves it."""
+    """A file, or the metadata beside it, as one index serves it.
 
+    ``stored`` is None for a mirror's file of which only the upstream has the bytes; ``row`` is the file's id.
+    """
+
+    row: int
     project: tuple[int, str]
     member: ServedIndex
     is_quarantined: bool
-    stored: StoredBlob
+    stored: StoredBlob | None
     sha256: str
     checked_at: int
     is_damaged: bool = False
