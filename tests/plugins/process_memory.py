@@ -13,6 +13,7 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
+    from indexapp.services.mirrors import asking
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from tpi_site.kit import read_only, recent_lines
 
@@ -24,6 +25,7 @@ def forget() -> None:
     token_use.forget_all()
     request_rates.forget_all()
     for memory in (
+        asking,
         authentication,
         downloads,
         refusals,
