@@ -48,7 +48,11 @@ def _needs(number: int) -> list[str]:
 
 def _artefact(folder: Path, name: str, version: str, requires: list[str]) -> Artefact:
     module = name.replace("-", "_")
-    headers = [("Requires-Python", ">=3.8"), *(("Requires-Dist", text) for text in requires), ("Provides-Extra", "more")]
+    headers = [
+        ("Requires-Python", ">=3.8"),
+        *(("Requires-Dist", text) for text in requires),
+        ("Provides-Extra", "more"),
+    ]
     built = build_wheel(name, version, files={f"{module}/__init__.py": f"NAME = {name!r}\n".encode()}, headers=headers)
     target = folder / built[0]
     target.parent.mkdir(parents=True, exist_ok=True)

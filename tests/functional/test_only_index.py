@@ -16,7 +16,15 @@ from pathlib import Path
 import pytest
 
 from tests.functional import application
-from tests.functional.client_tools import Credentials, Home, installed, interpreter, make_environment, site_packages, tool
+from tests.functional.client_tools import (
+    Credentials,
+    Home,
+    installed,
+    interpreter,
+    make_environment,
+    site_packages,
+    tool,
+)
 from tests.servers import inside
 from tests.servers.static_index import StaticIndex
 from tests.servers.tpi import TpiServer
