@@ -116,7 +116,7 @@ def _upstream() -> Iterator[str]:
     digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in names}
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the name that the base class asks for
+        def do_GET(self) -> None:
             as_json = _JSON in self.headers.get("Accept", "")
             body = (_as_json if as_json else _as_html)(digests).encode()
             is_page = self.path == f"/simple/{_PROJECT}/"
