@@ -9,8 +9,8 @@ from tests.functional.client_tools import Artefact
 
 LIBRARIES = 110
 APPLICATION = "grand-application"
-_OLDER = "1.0"
-_NEWER = "1.1"
+OLDER = "1.0"
+NEWER = "1.1"
 
 
 def library(number: int) -> str:
@@ -23,24 +23,24 @@ def build_application(folder: Path) -> list[Artefact]:
     artefacts = [_artefact(folder, APPLICATION, "1.0", [library(number) for number in range(10)])]
     for number in range(LIBRARIES):
         artefacts += [
-            _artefact(folder, library(number), _OLDER, []),
-            _artefact(folder, library(number), _NEWER, list(_needs(number))),
+            _artefact(folder, library(number), OLDER, []),
+            _artefact(folder, library(number), NEWER, list(_needs(number))),
         ]
     return artefacts
 
 
 def expected() -> dict[str, str]:
     """What an installer ends with: name to version."""
-    return {APPLICATION: "1.0", **{library(number): _NEWER for number in range(LIBRARIES)}}
+    return {APPLICATION: "1.0", **{library(number): NEWER for number in range(LIBRARIES)}}
 
 
 def _needs(number: int) -> list[str]:
     """Each library leads to the one ten further on, and every third to a neighbour: every one is reached, most in two ways."""
     found = []
     if number + 10 < LIBRARIES:
-        found.append(f"{library(number + 10)}>={_OLDER},<2")
+        found.append(f"{library(number + 10)}>={OLDER},<2")
     if number % 3 == 0 and number + 1 < LIBRARIES:
-        found.append(f'{library(number + 1)}[more]>={_NEWER}; python_version >= "3.8"')
+        found.append(f'{library(number + 1)}[more]>={NEWER}; python_version >= "3.8"')
     if number % 7 == 0:
         found.append('never-published; sys_platform == "plan9"')
     return found

@@ -10,7 +10,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,12 @@ from tests.functional.client_tools import (
     tool,
 )
 from tests.servers import inside
-from tests.servers.static_index import StaticIndex
+from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.servers.tpi import TpiServer
 
 pytestmark = pytest.mark.functional
 _PATIENCE = 600
+_BETWEEN = "2025-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     artefacts = application.build_application(folder)
     wheels = [path for artefact in artefacts for path in artefact.files]
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in wheels}
-    with StaticIndex(wheels) as upstream, TpiServer(settings={"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}) as tpi:
+    with (
+        StaticIndex(map(_published, wheels)) as upstream,
+        TpiServer(settings={"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}) as tpi,
+    ):
         tpi.inside(inside.index, name="outside", kind="mirror", upstream_url=upstream.url)
         tpi.inside(inside.index, name="all", kind="group", members=["main", "outside"])
         yield World(tpi, upstream, Credentials(password=tpi.inside(inside.token, verbs=["read"])), digests)
+
+
+def _published(wheel: Path) -> StaticFile:
+    """The older versions a year before the others."""
+    year = 2024 if f"-{application.OLDER}-" in wheel.name else 2025
+    return StaticFile(wheel.name, wheel.read_bytes(), upload_time=f"{year}-05-01T12:00:00.123456Z")
 
 
 def pip(world: World, home: Home, *more: str) -> tuple[dict[str, str], str]:
@@ -117,8 +126,8 @@ def test_every_tool_gets_the_application_and_again_when_the_upstream_is_gone(wor
     for each in TOOLS:
         found, locks[each] = each(world, Home(tmp_path / f"first-{each.__name__}"))
         assert application.expected().items() <= found.items(), each
-    asked = world.upstream.requests.total()
-    world.upstream.stop()
+    asked = len(world.upstream.requests)
+    world.upstream.behaviour = Behaviour(fault="reset")
     try:
         for each in TOOLS:
             home = Home(tmp_path / f"again-{each.__name__}")
@@ -127,24 +136,21 @@ def test_every_tool_gets_the_application_and_again_when_the_upstream_is_gone(wor
             assert lock == locks[each], each
             shutil.rmtree(home.folder)
     finally:
-        world.upstream.start()
-    assert world.upstream.requests.total() == asked
+        world.upstream.behaviour = Behaviour()
+    assert len(world.upstream.requests) == asked
 
 
 def test_dates_choose_the_version_through_mirror_and_group(world: World, tmp_path: Path) -> None:
-    """The older versions were published a year before the newer ones."""
-    between = datetime.now(UTC) - timedelta(days=180)
-    day = between.strftime("%Y-%m-%dT%H:%M:%SZ")
     name = application.library(5)
     for index in ("outside", "all"):
         home = Home(tmp_path / index)
         with_uv, with_pip = home.folder / "uv", home.folder / "pip"
         home.run(
             *(tool("uv"), "pip", "install", "--no-progress", "--python", interpreter(), "--no-deps"),
-            *("--default-index", world.url(index), "--exclude-newer", day, "--target", with_uv, name),
+            *("--default-index", world.url(index), "--exclude-newer", _BETWEEN, "--target", with_uv, name),
         ).require_success()
         home.run(
             *(tool("pip"), "install", "--no-cache-dir", "--no-deps", "--index-url", world.url(index)),
-            *("--uploaded-prior-to", day, "--target", with_pip, name),
+            *("--uploaded-prior-to", _BETWEEN, "--target", with_pip, name),
         ).require_success()
         assert installed(with_uv) == installed(with_pip) == {name: "1.0"}

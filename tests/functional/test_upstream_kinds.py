@@ -15,7 +15,7 @@ from tests.functional.client_tools import Artefact, Credentials, Home, tool
 from tests.functional.installers import INSTALLERS
 from tests.servers import inside
 from tests.servers.package_servers import DevpiServer, PypiServer
-from tests.servers.static_index import StaticIndex
+from tests.servers.static_index import Behaviour, StaticIndex
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
@@ -36,17 +36,19 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artefact, Artef
 def mirrors(artefacts: tuple[Artefact, Artefact]) -> Iterator[TpiServer]:
     """An installation with a mirror of each kind, named after it."""
     wheels = [path for artefact in artefacts for path in artefact.files]
+    published = [Built(path.name, path.read_bytes()) for path in wheels]
+    html = Behaviour(forms=("html",), urls="base", hashes="none", has_metadata=False, has_list=False)
     with ExitStack() as stack:
         tpi = stack.enter_context(TpiServer(settings=_OPEN))
         other = stack.enter_context(TpiServer(settings={"TPI_ANONYMOUS_READ": "on"}))
         with Session(other.url, basic(other.token)) as session:
-            for wheel in wheels:
-                assert session.upload(Built(wheel.name, wheel.read_bytes())).status == 200
+            for built in published:
+                assert session.upload(built).status == 200
         urls = {
             "pypiserver": stack.enter_context(PypiServer(wheels)).url,
             "devpi": stack.enter_context(DevpiServer(wheels)).url,
-            "static-json": stack.enter_context(StaticIndex(wheels)).url,
-            "static-html": stack.enter_context(StaticIndex(wheels, forms=("html",))).url,
+            "static-json": stack.enter_context(StaticIndex(published)).url,
+            "static-html": stack.enter_context(StaticIndex(published, behaviour=html)).url,
             "tpi": f"{other.url}/simple/",
         }
         for name, url in urls.items():
