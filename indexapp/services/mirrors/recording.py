@@ -7,7 +7,7 @@ its digest.  Other bytes under a known name are a conflict: ours stay, and someb
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -273,7 +273,7 @@ def _contradicts(file: File, beside: MirroredFile, said: UpstreamFile) -> bool:
     return any(known[name] != digest for name, digest in said.digests.items() if name in known)
 
 
-def _words(digests: dict[str, str]) -> str:
+def _words(digests: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {digest}" for name, digest in sorted(digests.items()))
 
 
