@@ -13,7 +13,8 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
-    from indexapp.services.mirrors import asking
+    from indexapp.services.mirrors import asking, uses
+    from indexapp.services.mirrors.fetching import running
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from tpi_site.kit import read_only, recent_lines
 
@@ -35,7 +36,9 @@ def forget() -> None:
         project_pages,
         recent_lines,
         root_lists,
+        running,
         suspicions,
+        uses,
         watermarks,
     ):
         memory.forget_all()
