@@ -14,7 +14,7 @@ from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Artefact, Credentials, Home, tool
 from tests.functional.installers import INSTALLERS
 from tests.servers import inside
-from tests.servers.package_servers import DevpiServer, PypiServer
+from tests.servers.peers import DevpiServer, PypiServer
 from tests.servers.static_index import Behaviour, StaticIndex
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
@@ -45,8 +45,8 @@ def mirrors(artefacts: tuple[Artefact, Artefact]) -> Iterator[TpiServer]:
             for built in published:
                 assert session.upload(built).status == 200
         urls = {
-            "pypiserver": stack.enter_context(PypiServer(wheels)).url,
-            "devpi": stack.enter_context(DevpiServer(wheels)).url,
+            "pypiserver": stack.enter_context(PypiServer(published)).url,
+            "devpi": stack.enter_context(DevpiServer(published)).url,
             "static-json": stack.enter_context(StaticIndex(published)).url,
             "static-html": stack.enter_context(StaticIndex(published, behaviour=html)).url,
             "tpi": f"{other.url}/simple/",
