@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-MOST_VALUE = 8 * 1024 * 1024
+MOST_VALUE = 2 * 1024 * 1024
 """Characters of one value: a file of a list, or a whole key that is not read piecewise."""
 
 _SPACE = " \t\r\n"

@@ -41,6 +41,7 @@ _DATE = re.compile(r"[A-Za-z0-9 ,:+-]{1,64}\Z")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _UNKEPT = re.compile(r"(?:^|[,\s])no-(?:cache|store)\b", re.IGNORECASE)
 _SERIAL = re.compile(r"\d{1,18}\Z")
+_KEYS = frozenset({"meta", "name", "project-status", "versions"})
 _MOST_VERSION = 100  # characters
 
 logger = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ class _Reading:
         for key, value in json_reading.members(told(self._response.body), piecewise="files"):
             if key == "files":
                 self._keep(lambda: from_json(value, name=self._name, page_url=self._response.url))  # noqa: B023  at once
-            else:
+            elif key in _KEYS:
                 other[key] = value
         meta = other.get("meta")
         if not isinstance(meta, dict) or not is_version_one(meta.get("api-version")):

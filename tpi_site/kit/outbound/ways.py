@@ -115,11 +115,12 @@ def basic(username: str, password: str) -> str:
 def _look_at(target: Target) -> None:
     """Refuse to ask a proxy for what may not be reached from here; raises OutboundFailed.
 
-    A name that this machine cannot resolve is the proxy's to resolve.
+    It chooses among the addresses of a name itself, so that all of them count.  A name that this machine cannot resolve
+    is the proxy's to resolve.
     """
     try:
         addresses: list[str] | None = [str(ipaddress.ip_address(target.host))]
     except ValueError:
         addresses = resolved(target.host, target.port)
-    if addresses is not None:
-        allowed_of(target.host, addresses)
+    for address in addresses or ():
+        allowed_of(target.host, [address])
