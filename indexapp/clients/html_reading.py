@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from indexapp.clients.json_reading import NotTheForm
 
-_MOST_PENDING = 1024 * 1024  # characters of one tag or comment; each piece that comes looks at them again
+_MOST_PENDING = 256 * 1024  # characters of one tag or comment; each piece that comes looks at them again
 _MOST_TEXT = 1000  # characters of a link's text that are kept
 _CHARSET = re.compile(r"(?:us-ascii|utf-8|iso-8859-\d{1,2}|windows-125\d)\Z", re.IGNORECASE)
 _SERIAL = re.compile(r"\s*SERIAL (\d{1,18})\s*\Z")
