@@ -119,4 +119,3 @@ def test_all_that_a_modern_index_says_is_kept(another: UpstreamAddress) -> None:
     assert (wheel.size, wheel.requires_python) == (len(FILES[0].content), ">=3.8")
     assert wheel.upload_time is not None
     assert wheel.core_metadata is not None
-
