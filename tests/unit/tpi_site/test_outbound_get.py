@@ -261,3 +261,17 @@ def test_tls_below_a_silent_server_ends_in_time(authority: Authority) -> None:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
         way = {"ca_certificates": authority.ca_file.read_text(), "proxy_url": proxy.url}
         assert failure_of(url, Limits(most=9, head=1.0), **way).code is Code.TOO_SLOW
+
+
+def test_a_proxy_chooses_among_all_addresses_of_a_name(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.1/32"]
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *more: Any, **keywords: Any) -> Any:
+        found = ["8.8.8.8", "10.0.0.1"] if host == "both.example" else [host]
+        return [each for address in found for each in real(address, *more, **keywords)]
+
+    with Proxy() as proxy:
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        assert failure_of("https://both.example/", proxy_url=proxy.url).code is Code.NOT_ALLOWED
+    assert proxy.requests == []

@@ -128,3 +128,19 @@ def test_a_trial_that_fails_is_a_sentence_without_secrets() -> None:
     assert not any(
         "s3cret" in text for text in (refused.sentence, gone.sentence, repr(UpstreamAddress("x", "u", "s3cret")))
     )
+
+
+def test_an_address_is_looked_at_before_it_is_asked(tmp_path: Path) -> None:
+    pem = Authority(tmp_path).ca_file.read_text()
+    root = "https://upstream.example/simple"
+    assert (
+        upstream.flaw(UpstreamAddress(root, ca_certificates=pem, proxy_url="http://u:s3cret@proxy.example:3128")) == ""
+    )
+    flaws = [
+        upstream.flaw(UpstreamAddress("upstream.example/simple")),
+        upstream.flaw(UpstreamAddress(root, proxy_url="u:s3cret@proxy.example")),
+        upstream.flaw(UpstreamAddress(root, ca_certificates="s3cret")),
+        upstream.flaw(UpstreamAddress(root, client_certificate=pem, client_key="s3cret")),
+    ]
+    assert all(flaws)
+    assert not any("s3cret" in flaw for flaw in flaws)
