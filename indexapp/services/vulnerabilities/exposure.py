@@ -45,15 +45,12 @@ class ExposedRelease:
         return tuple(dict.fromkeys(version for one in self.advisories for version in one.fixed_versions))
 
 
-def candidates(actor: Actor, *, index: str = "", project: str = "") -> QuerySet[Release]:
+def candidates(actor: Actor) -> QuerySet[Release]:
     """The releases that the actor may see, of projects of which an advisory speaks."""
     named = AdvisoryPackage.objects.filter(
         normalized_name=OuterRef("project__normalized_name"), advisory__withdrawn_at=None
     )
-    rows = Release.objects.visible_to(actor).filter(Exists(named)).select_related("project__index")
-    if index:
-        rows = rows.filter(project__index__name=index)
-    return rows.filter(project__normalized_name=project) if project else rows
+    return Release.objects.visible_to(actor).filter(Exists(named)).select_related("project__index").defer("metadata")
 
 
 def judged(releases: Iterable[Release], *, least: float | None = None) -> list[ExposedRelease]:
@@ -103,12 +100,9 @@ def with_usage(rows: Sequence[ExposedRelease], used: Mapping[tuple[str, str], da
     return [replace(row, last_used=latest.get(row.pk)) for row in rows]
 
 
-def exposed(
-    actor: Actor, *, index: str = "", project: str = "", least: float | None = None
-) -> Iterator[list[ExposedRelease]]:
-    """All that is exposed and that the actor may see, by the releases' ids; a few hundred releases are held at once."""
-    rows = candidates(actor, index=index, project=project).order_by("pk")
-    last = 0
+def walked(releases: QuerySet[Release], *, least: float | None = None) -> Iterator[list[ExposedRelease]]:
+    """All of them that are exposed, by the releases' ids; a few hundred releases are held at once."""
+    rows, last = releases.order_by("pk"), 0
     while found := list(rows.filter(pk__gt=last)[:_AT_ONCE]):
         yield judged(found, least=least)
         last = found[-1].pk
@@ -123,11 +117,11 @@ class Overview:
     total: int
 
 
-def overview(actor: Actor, *, most: int, least: float | None = None) -> Overview:
+def overview(actor: Actor, *, most: int) -> Overview:
     """What a page shows: the worst first."""
     counts = dict.fromkeys(("critical", "high", "medium", "low", "none", UNKNOWN), 0)
     worst: list[ExposedRelease] = []
-    for rows in exposed(actor, least=least):
+    for rows in walked(candidates(actor)):
         for one in rows:
             counts[one.severity] += 1
         worst = _worst([*worst, *rows], most)

@@ -11,6 +11,7 @@ from typing import Any
 
 from accounts.services import generations
 from indexapp.domain.osv.affected import Affected
+from indexapp.domain.osv.severity import severity_word
 from indexapp.models import Advisory, AdvisoryPackage
 
 _MOST = 20_000
@@ -31,6 +32,11 @@ class KnownAdvisory:
     modified: datetime
     withdrawn_at: datetime | None
     _affected: Affected = field(repr=False, compare=False)
+
+    @property
+    def severity(self) -> str:
+        """The word of the score."""
+        return severity_word(self.score)
 
     def affects(self, version: str) -> bool:
         """Whether the version is affected, in any spelling."""
