@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -23,13 +23,12 @@ from indexapp.services.vulnerabilities.archives import MAX_ARCHIVE_SIZE
 from indexapp.storage.telling import told
 from tpi_site.kit import outbound
 from tpi_site.kit.errors import Unavailable
-from tpi_site.kit.outbound import OutboundFailed
+from tpi_site.kit.outbound import Code, Limits, OutboundFailed, Way
 
 _SCHEMES = ("http", "https")
-_IDLE = 60.0
 _SECONDS = 1800.0
 """For all of it."""
-_PIECE = 1024 * 1024
+_LIMITS = Limits(most=MAX_ARCHIVE_SIZE, idle=60.0, total=_SECONDS)
 _SCRATCH = "osv-"
 _STALE = 4 * _SECONDS
 
@@ -74,36 +73,11 @@ def _sweep(folder: Path) -> None:
 
 
 def _download(url: str, file: BinaryIO) -> None:
-    """Copy the body of the answer into ``file``; redirects are not followed."""
+    """Copy what is at the address into ``file``; a user name and a password in it are sent to its origin alone."""
     parts = urlsplit(url)
-    host, is_secure = parts.hostname or "", parts.scheme == "https"
-    connection = http.client.HTTPConnection(host, parts.port or (443 if is_secure else 80), timeout=_IDLE)
-    sock = outbound.connect(host, connection.port, timeout=_IDLE)
-    try:
-        connection.sock = outbound.secure(sock, host) if is_secure else sock
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(
-            "GET", path, headers={"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"}
-        )
-        answer = connection.getresponse()
-        if answer.status != http.client.OK:
-            raise OutboundFailed(f"{host} answered {answer.status}.")
-        _copy(answer, file, host)
-    except (OSError, http.client.HTTPException) as error:
-        raise OutboundFailed(f"{host} did not send it: {type(error).__name__}.") from None
-    finally:
-        connection.close()
-        sock.close()
-
-
-def _copy(answer: http.client.HTTPResponse, file: BinaryIO, host: str) -> None:
-    end, size = time.monotonic() + _SECONDS, 0
-    while piece := answer.read1(_PIECE):
-        size += len(piece)
-        if size > MAX_ARCHIVE_SIZE:
-            raise OutboundFailed(f"{host} sends more than {MAX_ARCHIVE_SIZE} bytes.")
-        if time.monotonic() > end:
-            raise OutboundFailed(f"{host} is too slow: it has not sent all of it within {_SECONDS:.0f} seconds.")
-        file.write(piece)
-    if answer.length:
-        raise OutboundFailed(f"{host} broke off before the end.")
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    way = Way(home=bare, username=unquote(parts.username or ""), password=unquote(parts.password or ""))
+    with outbound.get(bare, way=way, limits=_LIMITS) as answer:
+        if answer.status != HTTPStatus.OK:
+            raise OutboundFailed(f"{parts.hostname} answers {answer.status}.", Code.BAD_ANSWER)
+        file.writelines(answer.body)
