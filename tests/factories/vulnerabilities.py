@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from indexapp.domain.osv.record import parse_record
 from indexapp.models import Advisory
 from indexapp.services.vulnerabilities import batches, importing
 from tests.factories.people import SYSTEM
+from tpi_site.kit.errors import Refusal
 
 CRITICAL = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 MEDIUM = "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"
@@ -66,3 +70,12 @@ def make_advisory(osv_id: str = "PYSEC-2026-1", *entries: Mapping[str, Any], **m
 def take_in(path: Path, records: Iterable[Mapping[str, Any] | bytes], **wishes: Any) -> Any:
     """Import an archive of these records."""
     return importing.import_archive(actor=SYSTEM, path=archive(path / "all.zip", records), **wishes)
+
+
+@contextmanager
+def told_as(code: str) -> Iterator[None]:
+    """The import in the block is refused with ``code``, in one sentence, and leaves evidence of it."""
+    with pytest.raises(Refusal) as caught:
+        yield
+    assert caught.value.code == code, caught.value.detail
+    assert caught.value.detail[-1:] == "."

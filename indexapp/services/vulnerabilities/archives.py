@@ -19,7 +19,7 @@ from tpi_site.kit.errors import Invalid
 
 LIMITS = ArchiveLimits(max_members=500_000, max_total_size=16 * GIB, ratio_floor=256 * MIB, max_ratio=40)
 MAX_ARCHIVE_SIZE = 2 * GIB
-MAX_DIRECTORY_SIZE = 128 * MIB
+MAX_DIRECTORY_SIZE = 32 * MIB
 _SUFFIX = ".json"
 
 

@@ -93,7 +93,7 @@ def _take_in(path: Path, counts: Counts, *, complete: bool, accept_losses: bool)
     for members in _batches(archives.members(path)):
         batches.write(_parsed(members, seen, counts), counts)
     if not counts.ours:
-        raise ArchiveInvalid("The archive has no advisory of PyPI that can be used; is it the right file?")
+        raise ArchiveInvalid("The archive has no advisory of PyPI that can be used; take the right file.")
     if complete:
         lost = batches.missing(seen)
         if not accept_losses:
