@@ -94,7 +94,7 @@ class AdvisoryFilter(Filters):
     """Filters of the list of advisories."""
 
     project = filters.CharFilter(max_length=100, method="by_project", label="The name of a project, in any spelling.")
-    alias = filters.CharFilter(max_length=100, method="by_id", label="Its id, for example `PYSEC-2023-1`.")
+    id = filters.CharFilter(max_length=100, method="by_id", label="Its id, for example `PYSEC-2023-1`.")
     withdrawn = FlagFilter(field_name="withdrawn_at", lookup_expr="isnull", exclude=True, label="Whether withdrawn.")
 
     def by_project(self, rows: QuerySet[Advisory], _name: str, value: str) -> QuerySet[Advisory]:
