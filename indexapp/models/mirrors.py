@@ -12,13 +12,15 @@ from indexapp.models.projects import File, Project
 PAGE_SECONDS = 600
 """For how long a page counts as fresh; what PyPI's own CDN keeps one for."""
 MISSING_SECONDS = 300
+KEEP_HOURS = 24
 
 
 class Upstream(models.Model):
     """Where a mirror index fetches from and how it treats what it finds there.
 
     ``url`` is the root of a Simple repository; empty means PyPI.  A page is fresh for ``page_seconds``, and that there is no
-    such project for ``missing_seconds``.
+    such project for ``missing_seconds``.  Fetched files may take ``room`` bytes, None for as many as there are: what was used
+    longest ago goes first, but nothing that was used in the last ``keep_hours``.
     """
 
     class Follow(models.TextChoices):
@@ -36,6 +38,8 @@ class Upstream(models.Model):
     on_quarantine = models.CharField(max_length=4, choices=Follow.choices, default=Follow.HIDE)
     is_offline = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)
+    room = models.PositiveBigIntegerField(null=True, blank=True)
+    keep_hours = models.PositiveIntegerField(default=KEEP_HOURS)
 
     class Meta:
         constraints: ClassVar = [
@@ -88,7 +92,8 @@ class MirroredFile(models.Model):
     ``digests`` are those that it gives, by algorithm in lower case; ``metadata_digests`` those of the metadata beside the
     file, None where it serves none and ``{}`` where it serves some without saying.  ``address_digest`` stands in the file's
     address as long as its SHA-256 is not known.  ``removed_at`` is since when the upstream lists it no more, and
-    ``conflict`` says what it has under this name now instead of the bytes that it had.
+    ``conflict`` says what it has under this name now instead of the bytes that it had.  ``fetching_by`` is the node that
+    fetches it until ``fetching_until``, and ``metadata_at`` when its metadata was last looked for.
     """
 
     file = models.OneToOneField(File, models.CASCADE, related_name="mirrored", primary_key=True)
@@ -103,6 +108,9 @@ class MirroredFile(models.Model):
     fetched_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     is_pinned = models.BooleanField(default=False)
+    fetching_until = models.DateTimeField(null=True, blank=True)
+    fetching_by = models.CharField(max_length=120, blank=True, db_default="")
+    metadata_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes: ClassVar = [
@@ -115,3 +123,14 @@ class MirroredFile(models.Model):
 
     def __str__(self) -> str:
         return f"upstream of file {self.file_id}"
+
+
+class MirroredProvenance(models.Model):
+    """The provenance object that the upstream serves of a file, as it came; apart from its row because pages never need it."""
+
+    file = models.OneToOneField(File, models.CASCADE, related_name="provenance", primary_key=True)
+    text = models.TextField()
+    fetched_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"provenance of file {self.file_id}"

@@ -19,7 +19,19 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import encryption, files, growth, identity, keys, memory, nodes, peers, rights, starting
+from tests.bench.lines import (
+    encryption,
+    files,
+    growth,
+    identity,
+    keys,
+    memory,
+    nodes,
+    peer_mirrors,
+    peers,
+    rights,
+    starting,
+)
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -129,6 +141,7 @@ def people(table: Table, scale: Scale, folder: Path) -> None:
 def others(table: Table, scale: Scale, folder: Path) -> None:
     """Other servers."""
     peers.measure_peers(table, scale.effort, folder / "peers")
+    peer_mirrors.measure_mirrors(table, scale.effort, folder / "peer-mirrors")
 
 
 def asking(table: Table, scale: Scale, folder: Path) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
-from django.db import close_old_connections
+from django.db import connections
 from django.db.models import Q
 from django.utils import timezone
 
@@ -232,7 +232,7 @@ def _refresh(mirror: int, name: str) -> None:
         with _lock:
             _refreshing.discard((mirror, name))
             _known.pop((mirror, name), None)
-        close_old_connections()
+        connections.close_all()
 
 
 def ask_now(mirror: int, name: str, row: MirroredProject) -> None:

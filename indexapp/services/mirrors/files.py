@@ -1,37 +1,26 @@
-"""The bytes of a mirror's file."""
+"""The bytes of a mirror's file, for jobs, which have the time to wait for them."""
 
 from __future__ import annotations
 
-from django.db import transaction
-from django.utils import timezone
+from indexapp.services.mirrors.fetching import running
+from tpi_site.kit.errors import Unavailable
 
-from indexapp.clients.upstream import UpstreamFailed, open_file
-from indexapp.domain.digests import MultiDigest
-from indexapp.models import File, MirroredFile
-from indexapp.services import blobs
-from indexapp.services.mirrors import addresses
-from indexapp.storage import default_storage
-from tpi_site.kit.errors import Conflict, Unavailable
+_PATIENCE = 600.0
+"""Seconds for a whole file; it goes on behind who has lost it."""
 
 
 def fetch(file_id: int) -> None:
     """Make sure that they are in the store; raises a :class:`tpi_site.kit.errors.Refusal` where that cannot be."""
-    file = File.objects.select_related("mirrored", "index__upstream").get(pk=file_id)
-    if file.blob_id is not None:
+    download = running.follow(file_id)
+    if download is None:
         return
-    digest = MultiDigest()
-    with default_storage().spool() as spool:
-        try:
-            with open_file(addresses.of(file.index), file.mirrored.url) as answer:
-                for piece in answer.body:
-                    digest.update(piece)
-                    spool.file.write(piece)
-        except UpstreamFailed as error:
-            raise Unavailable(error.sentence, code="upstream-unavailable") from None
-        if not file.is_unhashed and digest.sha256 != file.sha256:
-            raise Conflict("The upstream serves other bytes than it announced.", code="upstream-conflict")
-        stored = blobs.store(digest.sha256, spool)
-        with transaction.atomic():
-            blob = blobs.claim(stored)[stored.sha256]
-            File.objects.filter(pk=file_id).update(blob=blob, size=digest.size, sha256=digest.sha256, is_unhashed=False)
-            MirroredFile.objects.filter(pk=file_id).update(fetched_at=timezone.now())
+    try:
+        download.wait(_PATIENCE, lambda: download.is_over)
+        if download.failure is not None:
+            raise download.failure
+        if not download.is_over:
+            raise Unavailable(
+                f"'{download.wanted.filename}' takes too long to come; it is tried again.", code="upstream-unavailable"
+            )
+    finally:
+        download.leave()

@@ -183,7 +183,9 @@ def _end(job_id: int) -> PrefetchJob.State:
     counts = figures(job_id)
     if counts["done"] + counts["failed"] < counts["total"]:
         with transaction.atomic():
-            if running.update(lease_until=None):
+            # What failed once is tried again when the clock comes by: an upstream that is down is so for a while.
+            is_new = PrefetchItem.objects.filter(job_id=job_id, state=PrefetchItem.State.QUEUED, attempts=0).exists()
+            if running.update(lease_until=None) and is_new:
                 queue.enqueue(asking.JOB, job_id, name="prefetch")
     else:
         state = PrefetchJob.State.FAILED if counts["failed"] else PrefetchJob.State.DONE
