@@ -10,7 +10,7 @@ from django.db import connections
 
 from indexapp.models import File
 from indexapp.services.mirrors import files
-from tpi_site.kit.errors import NotFound
+from tpi_site.kit.errors import NotFound, Unavailable
 
 Work = TypeVar("Work")
 PARALLEL = 4
@@ -29,6 +29,8 @@ def bring(file_id: int) -> int:
     row = File.objects.filter(pk=file_id).first()
     if row is None:
         raise NotFound("It was deleted in the meantime.")
+    if row.blob_id is None:
+        raise Unavailable("Another process has just fetched it, and stores it; look again.", retry_after=1)
     return row.size if before is None else 0
 
 
