@@ -11,6 +11,7 @@ from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
+from indexapp.services.mirrors import copying
 from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
 from tpi_site.kit.read_only import pauses
@@ -81,3 +82,15 @@ def run_prefetch(job_id: int) -> str:
 def resume_prefetches() -> int:
     """Go on with the prefetches that nobody works on; returns how many."""
     return running.resume()
+
+
+@pauses
+def copy_mirror(plan_id: int) -> str:
+    """Copy a mirror's upstream for a while, as its plan says; returns how it stands then."""
+    return copying.run(plan_id) or "Somebody else works on it, or it is switched off."
+
+
+@pauses
+def copy_mirrors() -> int:
+    """The same for every mirror that has a plan; returns how many were worked on."""
+    return copying.run_all()

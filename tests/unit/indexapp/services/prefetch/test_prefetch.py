@@ -15,9 +15,8 @@ from indexapp.services.prefetch import asking, running
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
-from tests.factories.mirrors import make_mirror
 from tests.factories.people import SYSTEM
-from tests.factories.publishing import give, make_group, make_index, make_project
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
 from tests.servers.static_index import Behaviour, StaticIndex
 from tests.threads import together
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
@@ -48,7 +47,7 @@ def _items(job: PrefetchJob) -> dict[str, str]:
 
 
 def test_the_files_are_in_the_store(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = _prefetch(mirror)
     wheel = "acme_fast-1.0-cp312-cp312-manylinux_2_17_x86_64.whl"
     assert _items(job) == {"acme_tool-1.0-py3-none-any.whl": "done", wheel: "done"}
@@ -63,7 +62,7 @@ def test_the_files_are_in_the_store(upstream: StaticIndex) -> None:
 
 
 def test_what_is_here_is_not_fetched_again(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     _prefetch(mirror)
     job = _prefetch(mirror)
     assert (job.state, job.done, job.fetched_bytes) == ("done", 2, 0)
@@ -71,7 +70,7 @@ def test_what_is_here_is_not_fetched_again(upstream: StaticIndex) -> None:
 
 
 def test_other_targets_and_sdists(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = _prefetch(mirror, "acme-fast; sys_platform == 'win32'", platforms=["windows-amd64"], with_sdists=True)
     assert set(_items(job)) == {"acme_fast-1.0-cp312-cp312-win_amd64.whl", "acme_fast-1.0.tar.gz"}
     job = _prefetch(mirror, "acme-fast; sys_platform == 'win32'")
@@ -79,7 +78,7 @@ def test_other_targets_and_sdists(upstream: StaticIndex) -> None:
 
 
 def test_what_cannot_be_had_is_told(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = _prefetch(mirror, "acme-tool==9.9\nno-such-thing\nacme-tool==2.0\n")
     assert job.state == "failed"
     assert job.message == "2 of 3 could not be had."
@@ -89,7 +88,7 @@ def test_what_cannot_be_had_is_told(upstream: StaticIndex) -> None:
 
 
 def test_an_upstream_that_fails_is_asked_three_times(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     upstream.behaviour = Behaviour(status=500, on="file")
     job = _prefetch(mirror, "acme-tool==1.0")
     item = job.items.get()
@@ -98,7 +97,7 @@ def test_an_upstream_that_fails_is_asked_three_times(upstream: StaticIndex) -> N
 
 
 def test_a_page_that_is_older_than_the_list_is_asked_for_again(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     _prefetch(mirror, "acme-tool==1.0")
     upstream.publish(build_wheel("acme-tool", "3.0"))
     MirroredProject.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
@@ -109,7 +108,7 @@ def test_a_page_that_is_older_than_the_list_is_asked_for_again(upstream: StaticI
 def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> None:
     ours = make_index("ours")
     make_project(ours, "acme-fast")
-    group = make_group("all", ours, make_mirror(upstream.url))
+    group = make_group("all", ours, make_mirror("outside", upstream.url))
     job = _prefetch(group)
     assert _items(job) == {"acme_tool-1.0-py3-none-any.whl": "done", "acme-fast": "ours"}
     assert job.state == "done"
@@ -117,7 +116,7 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
 
 
 def test_a_quarantined_project_is_not_fetched(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     upstream.mark("acme-tool", "quarantined", "under attack")
     job = _prefetch(mirror, "acme-tool==2.0")
     assert job.items.get().reason == "'acme-tool' is quarantined in 'outside'."
@@ -125,7 +124,7 @@ def test_a_quarantined_project_is_not_fetched(upstream: StaticIndex) -> None:
 
 
 def test_it_goes_on_where_a_slice_ended(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = asking.begin(actor=SYSTEM, index=mirror, request=_request())
     assert running.run(job.pk, seconds=0) == "running"
     assert upstream.requests == []
@@ -133,7 +132,7 @@ def test_it_goes_on_where_a_slice_ended(upstream: StaticIndex) -> None:
 
 
 def test_one_that_died_is_resumed_when_its_lease_is_over(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = asking.begin(actor=SYSTEM, index=mirror, request=_request("acme-tool==1.0"))
     PrefetchJob.objects.update(state="running", lease_until=timezone.now() + timedelta(minutes=1))
     assert running.run(job.pk) is None
@@ -144,7 +143,7 @@ def test_one_that_died_is_resumed_when_its_lease_is_over(upstream: StaticIndex) 
 
 
 def test_two_workers_do_it_once(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = asking.begin(actor=SYSTEM, index=mirror, request=_request())
     together([lambda: running.run(job.pk), lambda: running.run(job.pk)])
     assert _run(job).state == "done"
@@ -152,7 +151,7 @@ def test_two_workers_do_it_once(upstream: StaticIndex) -> None:
 
 
 def test_a_cancelled_one_begins_nothing_more(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     job = asking.begin(actor=SYSTEM, index=mirror, request=_request())
     asking.cancel(actor=SYSTEM, job=job)
     assert (job.state, job.message) == ("cancelled", "Cancelled by test.")
@@ -163,7 +162,7 @@ def test_a_cancelled_one_begins_nothing_more(upstream: StaticIndex) -> None:
 
 
 def test_old_ones_are_forgotten(upstream: StaticIndex) -> None:
-    job = _prefetch(make_mirror(upstream.url), "acme-tool==1.0")
+    job = _prefetch(make_mirror("outside", upstream.url), "acme-tool==1.0")
     running.resume()
     assert PrefetchJob.objects.filter(pk=job.pk).exists()
     PrefetchJob.objects.update(ended_at=timezone.now() - running.KEPT - timedelta(days=1))
@@ -172,7 +171,7 @@ def test_old_ones_are_forgotten(upstream: StaticIndex) -> None:
 
 
 def test_who_may_begin_one(upstream: StaticIndex, cast: Cast) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     group = make_group("all", cast.index, mirror)
     give(cast.team_admin, [Verb.ADMINISTER], group)
     with pytest.raises(Forbidden):
@@ -194,7 +193,7 @@ def test_an_index_without_upstream_is_refused(cast: Cast) -> None:
 
 
 def test_too_many_at_once_are_refused(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     for _ in range(20):
         asking.begin(actor=SYSTEM, index=mirror, request=_request())
     with pytest.raises(Conflict, match="under way"):
@@ -202,7 +201,7 @@ def test_too_many_at_once_are_refused(upstream: StaticIndex) -> None:
 
 
 def test_looking_ahead_fetches_no_file(upstream: StaticIndex) -> None:
-    mirror = make_mirror(upstream.url)
+    mirror = make_mirror("outside", upstream.url)
     found = dict(asking.look_ahead(SYSTEM, mirror, _request("acme-tool\nno-such-thing")))
     assert [file.filename for file in found["acme-tool"].files] == ["acme_tool-2.0-py3-none-any.whl"]
     assert found["no-such-thing"].state == "failed"
