@@ -37,7 +37,7 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, Drill, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import Change, Drill, File, PrefetchJob, Project, Quota, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
@@ -173,6 +173,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "alarm": alarms.ring("test", "Something needs a person.").pk,
         "trash": Trashed.objects.get().pk,
         "drill": make_drill().pk,
+        "prefetch": PrefetchJob.objects.create(index=cast.index, name="requirements.txt", kind="requirements.txt").pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
