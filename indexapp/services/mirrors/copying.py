@@ -70,9 +70,10 @@ def run_all() -> int:
     return sum(run(plan) is not None for plan in list(on))
 
 
-def run(plan_id: int, *, seconds: float = SLICE_SECONDS) -> MirrorPlan.State | None:
+def run(plan_id: int, *, seconds: float = SLICE_SECONDS, hands_on: bool = True) -> MirrorPlan.State | None:
     """List what changed if it is time for that, copy for so long, and let the job cluster go on where more is left.
 
+    Without ``hands_on`` the caller goes on by itself.
     None where there is nothing to work on, or somebody else works on it.
     """
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
@@ -88,14 +89,15 @@ def run(plan_id: int, *, seconds: float = SLICE_SECONDS) -> MirrorPlan.State | N
     except UpstreamFailed as error:
         state, message = MirrorPlan.State.FAILED, str(error)
     finally:
-        _end(plan_id, state, message)
+        _end(plan_id, state, message, hands_on=hands_on)
     return state
 
 
-def _end(plan_id: int, state: MirrorPlan.State, message: str) -> None:
+def _end(plan_id: int, state: MirrorPlan.State, message: str, *, hands_on: bool) -> None:
     with transaction.atomic():
         values = {"lease_until": None, "state": state, "message": message[:_LONGEST_REASON]}
-        if MirrorPlan.objects.filter(pk=plan_id).update(**values) and state == MirrorPlan.State.COPYING:
+        is_there = MirrorPlan.objects.filter(pk=plan_id).update(**values)
+        if is_there and hands_on and state == MirrorPlan.State.COPYING:
             queue.enqueue(JOB, plan_id, name="copy mirror")
 
 

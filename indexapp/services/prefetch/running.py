@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import transaction
@@ -36,22 +37,25 @@ _UNDER_WAY = (PrefetchJob.State.QUEUED, PrefetchJob.State.RUNNING)
 _ENDED_STATES = (PrefetchItem.State.DONE, PrefetchItem.State.OURS, PrefetchItem.State.SKIPPED)
 
 
-def run(job_id: int, *, seconds: float = SLICE_SECONDS) -> PrefetchJob.State | None:
+def run(
+    job_id: int, *, seconds: float = SLICE_SECONDS, watch: Callable[[dict[str, int]], None] | None = None
+) -> PrefetchJob.State | None:
     """Work on it for so long, and let the job cluster go on where that was not enough; how it stands then.
 
-    None where there is no such prefetch, or somebody else works on it.
+    None where there is no such prefetch, or somebody else works on it.  ``watch`` is told about once a second how far it is,
+    by a caller who goes on by itself.
     """
     free = Q(lease_until=None) | Q(lease_until__lt=Now())
     taken = PrefetchJob.objects.filter(free, pk=job_id, state__in=_UNDER_WAY)
     if not taken.update(state=PrefetchJob.State.RUNNING, lease_until=Now() + _LEASE):
         return None
     PrefetchJob.objects.filter(pk=job_id, started_at=None).update(started_at=timezone.now())
-    work = _Work(job_id, seconds)
+    work = _Work(job_id, seconds, watch)
     try:
         bringing.side_by_side(work.more, work.do, goes_on=work.goes_on)
     finally:
         work.tell()
-    return _end(job_id)
+    return _end(job_id, hands_on=watch is None)
 
 
 def resume() -> int:
@@ -67,7 +71,7 @@ def resume() -> int:
 class _Work:
     """One slice of work on one prefetch."""
 
-    def __init__(self, job_id: int, seconds: float) -> None:
+    def __init__(self, job_id: int, seconds: float, watch: Callable[[dict[str, int]], None] | None) -> None:
         job = PrefetchJob.objects.get(pk=job_id)
         self._pk = job_id
         self._index = job.index_id
@@ -76,6 +80,7 @@ class _Work:
         self._end = time.monotonic() + seconds
         self._tell_at = 0.0
         self._is_wanted = True
+        self._watch = watch
         self._last = 0
         self._tried: set[int] = set()
 
@@ -106,6 +111,8 @@ class _Work:
         self._is_wanted = bool(rows.update(**counts, lease_until=Now() + _LEASE))
         if not self._is_wanted:
             PrefetchJob.objects.filter(pk=self._pk).update(**counts)
+        if self._watch is not None:
+            self._watch(counts)
 
     def do(self, pk: int) -> None:
         """Resolve a requirement, or fetch a file."""
@@ -177,7 +184,7 @@ def figures(job_id: int) -> dict[str, int]:
     )
 
 
-def _end(job_id: int) -> PrefetchJob.State:
+def _end(job_id: int, *, hands_on: bool) -> PrefetchJob.State:
     """Give the lease back: the prefetch has ended, or goes on with the next slice."""
     running = PrefetchJob.objects.filter(pk=job_id, state=PrefetchJob.State.RUNNING)
     counts = figures(job_id)
@@ -185,7 +192,7 @@ def _end(job_id: int) -> PrefetchJob.State:
         with transaction.atomic():
             # What failed once is tried again when the clock comes by: an upstream that is down is so for a while.
             is_new = PrefetchItem.objects.filter(job_id=job_id, state=PrefetchItem.State.QUEUED, attempts=0).exists()
-            if running.update(lease_until=None) and is_new:
+            if running.update(lease_until=None) and is_new and hands_on:
                 queue.enqueue(asking.JOB, job_id, name="prefetch")
     else:
         state = PrefetchJob.State.FAILED if counts["failed"] else PrefetchJob.State.DONE
