@@ -37,6 +37,8 @@ from tpi_site.kit import schedules
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 _JOBS = sorted(schedules.declared())
+_UNHEARD = "http://127.0.0.1:9/simple/"
+"""Nothing listens there, and a loopback address is not asked anyway."""
 _MOMENTS = {
     "accounts.AuditSink",
     "accounts.Directory",
@@ -62,12 +64,11 @@ def _something_for_each_job() -> None:
     AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
     audit.record(actor=internal("test"), action="test.act", object_type="thing", object_name="thing")
     removal.delete(actor=cast.actor("administrator"), directory=silent_directory())
-    offline = make_mirror("offline", upstream={"is_offline": True})
+    offline, unheard = make_mirror("offline", upstream={"is_offline": True}), make_mirror("unheard", _UNHEARD)
     prefetching.begin(
         actor=SYSTEM, index=offline, request=prefetching.Request("requirements.txt", "acme-tool\nacme-fast\n")
     )
-    # Nothing listens there, and a loopback address is not asked anyway.
-    plans.change(actor=SYSTEM, index=make_mirror("outside", "http://127.0.0.1:9/simple/"), is_on=True)
+    plans.change(actor=SYSTEM, index=unheard, is_on=True)
     OrmQ.objects.all().delete()
     File.objects.all().delete()
     Blob.objects.update(created_at=past)
