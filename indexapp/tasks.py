@@ -14,6 +14,7 @@ from indexapp.services.integrity import checking, scrub
 from indexapp.services.mirrors import copying
 from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
+from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import pauses
 
 _SEAL_SECONDS = 30.0
@@ -94,3 +95,9 @@ def copy_mirror(plan_id: int) -> str:
 def copy_mirrors() -> int:
     """The same for every mirror that has a plan; returns how many were worked on."""
     return copying.run_all()
+
+
+@pauses
+def fetch_vulnerabilities() -> str:
+    """Fetch the archive of ``TPI_OSV_URL`` and take it in; returns a sentence on what was new."""
+    return fetching.import_from(actor=internal("vulnerabilities"), url=settings.TPI_OSV_URL).sentence
