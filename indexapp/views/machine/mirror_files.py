@@ -77,7 +77,7 @@ class Awaited:
     def reply(self) -> Reply | None:
         """See the protocol."""
         download = self._download
-        if download.failure is not None and not download.is_begun:
+        if download.failure is not None:
             raise download.failure
         if not download.is_begun and not (self._question.is_head and download.total is not None):
             if time.monotonic() > self._until:
