@@ -1,89 +1,121 @@
-"""A mirror in front of each kind of server that companies have: installers get the same bytes through it."""
+"""What the client of upstreams makes of real indexes: this product, pypiserver, devpi-server and a static tree."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.builders.core_metadata import Built
-from tests.functional.artefacts import build, fresh_name
-from tests.functional.client_tools import Artefact, Credentials, Home, tool
-from tests.functional.installers import INSTALLERS
-from tests.servers import inside
-from tests.servers.package_servers import DevpiServer, PypiServer
-from tests.servers.static_index import Behaviour, StaticIndex
+from indexapp.clients import upstream
+from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamAddress
+from tests.builders.sdists import build_sdist
+from tests.builders.wheels import build_wheel
+from tests.functional.artefacts import fresh_name
+from tests.functional.conftest import Cast
+from tests.servers.peers import DevpiServer, PypiServer
+from tests.servers.static_index import StaticIndex
 from tests.servers.tpi import TpiServer
-from tests.servers.wire import Session, basic
+from tests.servers.wire import Session
 
 pytestmark = pytest.mark.functional
-KINDS = ("pypiserver", "devpi", "static-json", "static-html", "tpi")
-_OPEN = {"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
+
+NAME = fresh_name("upstream")
+FILES = [
+    build_wheel(NAME, "1.0", headers=[("Requires-Python", ">=3.8")]),
+    build_sdist(NAME, "1.1", headers=[("Requires-Python", ">=3.8")]),
+]
+
+
+@pytest.fixture(autouse=True)
+def _loopback_may_be_asked(settings: Any) -> None:
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.0/8"]
 
 
 @pytest.fixture(scope="module")
-def artefacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artefact, Artefact]:
-    """An application and the library that it needs."""
-    folder = tmp_path_factory.mktemp("made")
-    library = build(folder, fresh_name("library"), kinds="wheel")
-    return build(folder, fresh_name("application"), requires=[library.name], kinds="wheel"), library
+def pypiserver() -> Iterator[PypiServer]:
+    with PypiServer(FILES) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def mirrors(artefacts: tuple[Artefact, Artefact]) -> Iterator[TpiServer]:
-    """An installation with a mirror of each kind, named after it."""
-    wheels = [path for artefact in artefacts for path in artefact.files]
-    published = [Built(path.name, path.read_bytes()) for path in wheels]
-    html = Behaviour(forms=("html",), urls="base", hashes="none", has_metadata=False, has_list=False)
-    with ExitStack() as stack:
-        tpi = stack.enter_context(TpiServer(settings=_OPEN))
-        other = stack.enter_context(TpiServer(settings={"TPI_ANONYMOUS_READ": "on"}))
-        with Session(other.url, basic(other.token)) as session:
-            for built in published:
-                assert session.upload(built).status == 200
-        urls = {
-            "pypiserver": stack.enter_context(PypiServer(wheels)).url,
-            "devpi": stack.enter_context(DevpiServer(wheels)).url,
-            "static-json": stack.enter_context(StaticIndex(published)).url,
-            "static-html": stack.enter_context(StaticIndex(published, behaviour=html)).url,
-            "tpi": f"{other.url}/simple/",
-        }
-        for name, url in urls.items():
-            tpi.inside(inside.index, name=name, kind="mirror", upstream_url=url)
-        yield tpi
+def devpi() -> Iterator[DevpiServer]:
+    with DevpiServer(FILES) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def reader(mirrors: TpiServer) -> Credentials:
-    return Credentials(password=mirrors.inside(inside.token, verbs=["read"]))
+def tree() -> Iterator[StaticIndex]:
+    with StaticIndex(FILES) as server:
+        yield server
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_installers_get_application_and_library(
-    mirrors: TpiServer, reader: Credentials, artefacts: tuple[Artefact, Artefact], home: Home, kind: str
-) -> None:
-    application, library = artefacts
-    for installer in INSTALLERS:
-        url = f"{mirrors.url}/{kind}/simple/"
-        outcome, found = installer.install(home, [application.name], url, reader)
-        outcome.require_success()
-        assert {application.name: "1.0", library.name: "1.0"}.items() <= found.items(), installer
+@pytest.fixture(scope="module")
+def another(tpi: TpiServer, cast: Cast) -> UpstreamAddress:
+    with Session(tpi.url, cast.headers) as session:
+        for built in FILES:
+            assert session.upload(built).status == 200
+    return UpstreamAddress(f"{tpi.url}/simple", cast.reader.username, cast.reader.password)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_bytes_are_the_upstreams(
-    mirrors: TpiServer, reader: Credentials, artefacts: tuple[Artefact, Artefact], home: Home, kind: str
-) -> None:
-    target = home.folder / "wheels"
-    url = reader.in_url(f"{mirrors.url}/{kind}/simple/")
-    home.run(
-        tool("pip"), "download", "--no-cache-dir", "--index-url", url, "--dest", target, artefacts[0].name
-    ).require_success()
-    assert _digests(target.iterdir()) == _digests(path for artefact in artefacts for path in artefact.files)
+@pytest.fixture(params=["another TPI", "pypiserver", "devpi-server", "a static tree"])
+def address(request: pytest.FixtureRequest) -> UpstreamAddress:
+    if request.param == "another TPI":
+        found: UpstreamAddress = request.getfixturevalue("another")
+        return found
+    name = {"pypiserver": "pypiserver", "devpi-server": "devpi", "a static tree": "tree"}[request.param]
+    return UpstreamAddress(request.getfixturevalue(name).url)
 
 
-def _digests(paths: Iterator[Path]) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+def page_of(address: UpstreamAddress) -> Page:
+    answer = upstream.fetch_page(address, NAME)
+    assert isinstance(answer, Page)
+    return answer
+
+
+def test_a_page_and_its_files(address: UpstreamAddress) -> None:
+    page = page_of(address)
+    assert (page.name, page.status, dict(page.dropped)) == (NAME, "active", {})
+    contents = {built.filename: built.content for built in FILES}
+    assert {file.filename: file.version for file in page.files} == {FILES[0].filename: "1.0", FILES[1].filename: "1.1"}
+    for file in page.files:
+        assert file.digests["sha256"] == hashlib.sha256(contents[file.filename]).hexdigest()
+        with upstream.open_file(address, file.url) as answer:
+            assert b"".join(answer.body) == contents[file.filename]
+        with upstream.open_file(address, file.url, start=10) as answer:
+            assert b"".join(answer.body) == contents[file.filename][answer.start :]
+
+
+def test_metadata_that_is_promised_is_there(address: UpstreamAddress) -> None:
+    for file in page_of(address).files:
+        if file.core_metadata is not None:
+            content = upstream.fetch_small(address, f"{file.url}.metadata", 100_000)
+            assert file.core_metadata in ({}, {"sha256": hashlib.sha256(content).hexdigest()})
+
+
+def test_a_page_that_did_not_change(address: UpstreamAddress) -> None:
+    page = page_of(address)
+    again = upstream.fetch_page(address, NAME, etag=page.etag, last_modified=page.last_modified)
+    assert isinstance(again, NotModified) or (isinstance(again, Page) and again.files == page.files)
+
+
+def test_a_project_that_is_not_there(address: UpstreamAddress) -> None:
+    answer = upstream.fetch_page(address, fresh_name("missing"))
+    assert isinstance(answer, Missing) or (isinstance(answer, Page) and not answer.files)
+
+
+def test_the_list(address: UpstreamAddress) -> None:
+    names = upstream.fetch_project_names(address)
+    assert names is not None
+    assert NAME in {*names}
+    assert upstream.test(address).is_usable
+
+
+def test_all_that_a_modern_index_says_is_kept(another: UpstreamAddress) -> None:
+    page = page_of(another)
+    wheel = next(file for file in page.files if file.kind == "bdist_wheel")
+    assert (page.form, page.versions, page.last_serial is not None) == ("json", ("1.0", "1.1"), True)
+    assert (wheel.size, wheel.requires_python) == (len(FILES[0].content), ">=3.8")
+    assert wheel.upload_time is not None
+    assert wheel.core_metadata is not None

@@ -54,7 +54,7 @@ _ROWS = """
     SELECT r.sort_key, r.version,
            f.filename,
            substr(f.sha256, 1, 2) || '/' || substr(f.sha256, 3, 2) || '/' || substr(f.sha256, 5) || '/' || f.filename,
-           CASE WHEN f.is_unhashed THEN '' ELSE f.sha256 END, f.size, {uploaded}, nullif(f.requires_python, ''),
+           CASE WHEN f.is_unhashed THEN '' ELSE f.sha256 END, nullif(f.size, 0), {uploaded}, nullif(f.requires_python, ''),
            CASE WHEN f.yank_reason <> '' AND (f.is_yanked OR r.is_yanked) THEN f.yank_reason
                 WHEN r.is_yanked THEN r.yank_reason WHEN f.is_yanked THEN '' END,
            nullif(f.metadata_sha256, ''), NULL
