@@ -37,6 +37,7 @@ class IndexConfig(AppConfig):
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         _declare_figures()
         _declare_backups()
+        _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(KeyMissing, refusals.key_missing)  # before what it is a kind of
         edge.translate(BlobDamaged, refusals.damaged)
@@ -77,3 +78,14 @@ def _declare_backups() -> None:
     schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=15)
     if settings.TPI_DRILL_DAYS:
         schedules.declare("drill", "indexapp.tasks.drill", every_minutes=settings.TPI_DRILL_DAYS * 24 * 60)
+
+
+def _declare_vulnerability_data() -> None:
+    """Fetched by the clock, where it is set from where."""
+    from django.conf import settings
+
+    from tpi_site.kit import schedules
+
+    if settings.TPI_OSV_URL:
+        function = "indexapp.tasks.fetch_vulnerabilities"
+        schedules.declare("fetch vulnerabilities", function, every_minutes=settings.TPI_OSV_HOURS * 60)

@@ -12,6 +12,7 @@ from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.trash import purging
+from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import pauses
 
 _SEAL_SECONDS = 30.0
@@ -68,3 +69,9 @@ def scrub_blobs() -> str:
 def purge_trash() -> int:
     """Remove for good what was deleted longer ago than the trash keeps it; returns how many deletions."""
     return purging.purge_due(actor=internal("trash"))
+
+
+@pauses
+def fetch_vulnerabilities() -> str:
+    """Fetch the archive of ``TPI_OSV_URL`` and take it in; returns a sentence on what was new."""
+    return fetching.import_from(actor=internal("vulnerabilities"), url=settings.TPI_OSV_URL).sentence

@@ -9,8 +9,12 @@ from indexapp.models.projects import Blob, Description, File, Project, Release, 
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
 from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
+from indexapp.models.vulnerabilities import Advisory, AdvisoryImport, AdvisoryPackage
 
 __all__ = [
+    "Advisory",
+    "AdvisoryImport",
+    "AdvisoryPackage",
     "Backup",
     "Blob",
     "Change",

@@ -56,6 +56,9 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
     directory = silent_directory()
     return {
         "directory": directory.name,
+        # Advisories are nobody's: a name that none has.
+        "osv_id": "PYSEC-1999-1",
+        "advisory": "PYSEC-1999-1",
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "index": "theirs",
         "project": "secret",

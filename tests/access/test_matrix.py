@@ -37,7 +37,19 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, Drill, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import (
+    Advisory,
+    AdvisoryImport,
+    Change,
+    Drill,
+    File,
+    Project,
+    Quota,
+    Release,
+    ReservedPrefix,
+    Role,
+    Trashed,
+)
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
@@ -47,6 +59,7 @@ from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
 from tests.factories.publishing import give, published
+from tests.factories.vulnerabilities import make_advisory
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
 from tpi_site.kit.admin import Screen
@@ -161,6 +174,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
     directory = silent_directory()
     ReadOnlyPeriod.objects.create(started_by="operator")
+    make_advisory("PYSEC-2026-1")
     digest = file.sha256
     return {
         "filename": file.filename,
@@ -311,6 +325,8 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_trashed": Trashed.objects.get(),
+        "indexapp_advisory": Advisory.objects.get(),
+        "indexapp_advisoryimport": AdvisoryImport.objects.create(source="all.zip", started_at=timezone.now()),
         "indexapp_backup": make_backup(),
         "indexapp_drill": Drill.objects.get(),
         "indexapp_change": Change.objects.order_by("pk")[0],

@@ -31,6 +31,7 @@ from tests.bench.lines import (
     peers,
     rights,
     starting,
+    vulnerabilities,
 )
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
@@ -53,10 +54,11 @@ class Scale:
     """People of a directory."""
     people: tuple[int, int]
     """People and teams; see :mod:`tests.bench.rights`."""
+    advisories: int
 
 
-FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000, (100_000, 5000))
-QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000, (10_000, 500))
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000, (100_000, 5000), 20_000)
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000, (10_000, 500), 20_000)
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -155,6 +157,12 @@ def rotating(table: Table, scale: Scale, folder: Path) -> None:
     keys.measure_rotation(table, Installation(folder, "keys"), scale.giant // 2**14)
 
 
+def knowing(table: Table, scale: Scale, folder: Path) -> None:
+    """Vulnerability data taken in."""
+    index = Installation(folder, "advisories")
+    vulnerabilities.measure_import(table, index, folder / "archives", scale.advisories)
+
+
 def sealing(table: Table, scale: Scale, folder: Path) -> None:
     """Sealed bytes beside plain ones; the server has all processors, as it opens on one what it sends on another."""
     index = Installation(folder, "sealed", SMALL, pinned=False)
@@ -185,6 +193,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "rights": asking,
     "encryption": sealing,
     "keys": rotating,
+    "vulnerabilities": knowing,
     "nodes": scaling,
     "peers": others,
 }

@@ -17,6 +17,7 @@ def forget() -> None:
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+    from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
 
     read_only.remember(None, float("inf"))  # nobody switches it behind a test's back
@@ -35,6 +36,7 @@ def forget() -> None:
         files,
         gate,
         index_map,
+        matching,
         project_pages,
         recent_lines,
         root_lists,

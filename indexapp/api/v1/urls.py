@@ -15,6 +15,7 @@ from indexapp.api.v1.releases import ReleaseViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
 from indexapp.api.v1.trash import TrashViewSet
+from indexapp.api.v1.vulnerabilities import AdvisoryImportViewSet, AdvisoryViewSet, ExposedViewSet
 
 _LIST = {"get": "list"}
 _ROWS = {"get": "list", "post": "create"}
@@ -71,5 +72,9 @@ urlpatterns = [
     path("drills/", DrillViewSet.at(**_LIST), name="drills"),
     path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),
     path("restorations/", RestorationViewSet.at(**_LIST), name="restorations"),
+    path("vulnerabilities/", AdvisoryViewSet.at(**_LIST), name="advisories"),
+    path("vulnerabilities/exposed/", ExposedViewSet.at(**_LIST), name="exposed"),
+    path("vulnerabilities/imports/", AdvisoryImportViewSet.at(**_LIST), name="advisory-imports"),
+    path("vulnerabilities/<str:advisory>/", AdvisoryViewSet.at(get="retrieve"), name="advisory"),
     path("changes/", ChangeViewSet.at(**_LIST), name="changes"),
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from indexapp.models.indexes import RESERVED_INDEX_NAMES
+from indexapp.models.indexes import SITE_SEGMENTS
 from indexapp.views.machine import files, project_json, simple
 from indexapp.views.machine.messages import Later, Question, Reply
 
 # The site's own first segments are excluded in the pattern, so that /simple/simple/ is the page of a project.
-INDEX = rf"(?!(?:{'|'.join(sorted(RESERVED_INDEX_NAMES))})/)[a-z0-9][a-z0-9-]{{0,63}}"
+INDEX = rf"(?!(?:{'|'.join(sorted(SITE_SEGMENTS))})/)[a-z0-9][a-z0-9-]{{0,63}}"
 FILE = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _SIMPLE = re.compile(rf"(?:/({INDEX}))?/simple(?:/([^/]+))?/?\Z")
 _LISTING = re.compile(rf"(?:/({INDEX}))?/legacy/\+simple/([^/]+)/?\Z")

@@ -87,6 +87,10 @@ def rest() -> dict[str, Row]:
         "api:drills": reads(WATCHERS),
         "api:drill": reads(WATCHERS, id="{drill}"),
         "api:restorations": reads(WATCHERS),
+        "api:advisories": reads(SIGNED_IN),
+        "api:advisory": reads(SIGNED_IN, advisory="PYSEC-2026-1"),
+        "api:advisory-imports": reads(WATCHERS),
+        "api:exposed": reads(SIGNED_IN),
         "api:encryption-export": Row({"GET": (SEES_ALL, None)}, suffix="?format=csv"),
         "api:encryption-rotate": Row({"POST": (ADMINISTRATOR, {})}),
         # There is no such key.
