@@ -26,11 +26,13 @@ def bring(file_id: int) -> int:
     before = File.objects.filter(pk=file_id).values_list("blob_id", flat=True).first()
     # The policy gate stands here: before any upstream is asked.
     files.fetch(file_id)
-    row = File.objects.filter(pk=file_id).first()
+    row = File.objects.select_related("mirrored").filter(pk=file_id).first()
     if row is None:
         raise NotFound("It was deleted in the meantime.")
     if row.blob_id is None:
         raise Unavailable("Another process has just fetched it, and stores it; look again.", retry_after=1)
+    if row.metadata_blob_id is None and row.mirrored.metadata_digests is not None:
+        files.fetch_metadata(file_id)  # a resolver asks for it before it asks for the file
     return row.size if before is None else 0
 
 

@@ -1,12 +1,14 @@
-"""The bytes of a mirror's file, for jobs, which have the time to wait for them."""
+"""The bytes of a mirror's file and of its metadata, for jobs, which have the time to wait for them."""
 
 from __future__ import annotations
 
 from indexapp.services.mirrors.fetching import running
+from indexapp.services.mirrors.metadata import answering
 from tpi_site.kit.errors import Unavailable
 
 _PATIENCE = 600.0
 """Seconds for a whole file; it goes on behind who has lost it."""
+_METADATA_PATIENCE = 90.0
 
 
 def fetch(file_id: int) -> None:
@@ -24,3 +26,13 @@ def fetch(file_id: int) -> None:
             )
     finally:
         download.leave()
+
+
+def fetch_metadata(file_id: int) -> None:
+    """The same of what its upstream serves beside it; nothing where that is here."""
+    try:
+        answering.fetch(file_id).result(_METADATA_PATIENCE)
+    except TimeoutError:
+        raise Unavailable(
+            "Its metadata takes too long to come; it is tried again.", code="upstream-unavailable"
+        ) from None
