@@ -14,8 +14,9 @@ from urllib.parse import urljoin
 
 from indexapp.clients.json_reading import NotTheForm
 
-_MOST_PENDING = 1024 * 1024  # characters of one tag or comment; each piece that comes looks at them again
+_MOST_PENDING = 256 * 1024  # characters of one tag or comment; each piece that comes looks at them again
 _MOST_TEXT = 1000  # characters of a link's text that are kept
+_CHARSET = re.compile(r"(?:us-ascii|utf-8|iso-8859-\d{1,2}|windows-125\d)\Z", re.IGNORECASE)
 _SERIAL = re.compile(r"\s*SERIAL (\d{1,18})\s*\Z")
 
 
@@ -53,8 +54,10 @@ def anchors(pieces: Iterator[bytes], head: Head, *, page_url: str, charset: str 
 
 
 def _decoder(charset: str | None) -> codecs.IncrementalDecoder:
+    """Of a charset that pages have; Python also calls codecs what unpacks a bomb."""
+    known = charset if charset and _CHARSET.match(charset) else "utf-8"
     try:
-        return codecs.getincrementaldecoder(charset or "utf-8")(errors="replace")
+        return codecs.getincrementaldecoder(known)(errors="replace")
     except LookupError:
         return codecs.getincrementaldecoder("utf-8")(errors="replace")
 

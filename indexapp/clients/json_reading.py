@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-MOST_VALUE = 8 * 1024 * 1024
+MOST_VALUE = 2 * 1024 * 1024
 """Characters of one value: a file of a list, or a whole key that is not read piecewise."""
 
-_SPACE = " \t\r\n"
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class NotTheForm(ValueError):
@@ -64,10 +65,9 @@ class _Text:
     def following(self) -> str:
         """The next character that is not white space, left where it is; empty at the end."""
         while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in _SPACE:
-                    return self._text[self._at]
-                self._at += 1
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it always matches
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._more():
                 return ""
 

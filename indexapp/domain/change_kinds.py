@@ -30,6 +30,8 @@ class ChangeKind(Enum):
     FILE_RESTORED = "file-restored"
     TRASH_PURGED = "trash-purged"
     INSTALLATION_RESTORED = "installation-restored"
+    PROJECT_MIRRORED = "project-mirrored"
+    FILE_MIRRORED = "file-mirrored"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -19,7 +19,7 @@ from indexapp.domain.escaping import html_bytes, html_text, json_text
 API_VERSION = "1.4"
 QUARANTINED = "quarantined"
 
-FileRow = tuple[str, str, str, int, str, str | None, str | None, str | None, str | None]
+FileRow = tuple[str, str, str, int | None, str, str | None, str | None, str | None, str | None]
 """What the renderers read: a :class:`FileLine`, or any tuple of that shape, such as a row from the database."""
 
 
@@ -34,8 +34,9 @@ class FileLine(NamedTuple):
     path: str
     """Below the index's files root, ``<sha256-prefix path>/<filename>``, percent-encoded."""
     sha256: str
-    size: int
-    """In bytes."""
+    """Empty where nobody knows it yet."""
+    size: int | None
+    """In bytes; None where nobody knows it yet."""
     upload_time: str
     """UTC, ISO 8601 with microseconds and ``Z``: uv refuses a page with a time that has no zone."""
     requires_python: str | None = None
@@ -110,10 +111,10 @@ def _json_lines(base: str, files: Iterable[FileRow]) -> list[str]:
     return [
         f'{{"core-metadata":{_json_hashes(metadata) if metadata else "false"}'
         f',"filename":{json_text(filename)}'
-        f',"hashes":{{"sha256":"{sha256}"}}'
+        f',"hashes":{_json_hashes(sha256) if sha256 else "{}"}'
         f"{_json_provenance(provenance) if provenance else ''}"
         f"{_json_requires(requires_python) if requires_python else ''}"
-        f',"size":{size},"upload-time":"{upload_time}"'
+        f'{"" if size is None else _json_size(size)},"upload-time":"{upload_time}"'
         f',"url":{json_text(base + path)}'
         f',"yanked":{"false" if yanked is None else _json_yanked(yanked)}}}'
         for filename, path, sha256, size, upload_time, requires_python, yanked, metadata, provenance in files
@@ -122,6 +123,10 @@ def _json_lines(base: str, files: Iterable[FileRow]) -> list[str]:
 
 def _json_hashes(sha256: str) -> str:
     return f'{{"sha256":"{sha256}"}}'
+
+
+def _json_size(size: int) -> str:
+    return f',"size":{size}'
 
 
 def _json_provenance(url: str) -> str:
@@ -164,7 +169,7 @@ def _html_status(page: ProjectPage) -> str:
 def _html_lines(base: str, files: Iterable[FileRow]) -> list[str]:
     base = html_text(base)
     return [
-        f'<a href="{base}{html_text(path)}#sha256={sha256}"'
+        f'<a href="{base}{html_text(path)}{"#sha256=" if sha256 else ""}{sha256}"'
         f"{_html_requires(requires_python) if requires_python else ''}"
         f"{'' if yanked is None else _html_yanked(yanked)}"
         f"{_html_metadata(metadata) if metadata else ''}"

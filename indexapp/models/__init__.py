@@ -4,6 +4,7 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
+from indexapp.models.mirrors import MirroredFile, MirroredProject, MirroredProvenance, Upstream
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
@@ -22,6 +23,9 @@ __all__ = [
     "File",
     "GroupMember",
     "Index",
+    "MirroredFile",
+    "MirroredProject",
+    "MirroredProvenance",
     "Project",
     "Quota",
     "Release",
@@ -34,4 +38,5 @@ __all__ = [
     "TrashedFile",
     "TrashedRelease",
     "TrashedRole",
+    "Upstream",
 ]

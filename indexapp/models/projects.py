@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.models import Team
 from indexapp.models.indexes import Index
@@ -80,7 +81,7 @@ class Release(models.Model):
     requires_python = models.TextField(blank=True)
     metadata = models.JSONField(default=dict)
     metadata_source = models.CharField(max_length=16, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ReleaseQuerySet.as_manager()
 
@@ -155,6 +156,10 @@ class File(models.Model):
     """A distribution file of a release, immutable but for its yank mark.
 
     ``index`` and ``project`` repeat what ``release`` says, because page and download look files up by them.
+
+    A file of a mirror has no ``blob`` until somebody asks for it, a ``size`` of 0 where the upstream tells none, and
+    ``is_unhashed`` as long as nobody knows its digest: ``sha256`` is then what stands in its address and nothing else.
+    ``is_hidden`` takes it off every page and list.
     """
 
     index = models.ForeignKey(Index, models.PROTECT, related_name="files")
@@ -175,8 +180,11 @@ class File(models.Model):
     attestations = models.JSONField(default=list, blank=True)
     uploaded_at = models.DateTimeField()
     uploaded_by = models.CharField(max_length=150)
-    blob = models.ForeignKey(Blob, models.PROTECT, related_name="files")
+    blob = models.ForeignKey(Blob, models.PROTECT, related_name="files", null=True, blank=True)
     metadata_blob = models.ForeignKey(Blob, models.PROTECT, related_name="metadata_of", null=True, blank=True)
+    is_unhashed = models.BooleanField(default=False, db_default=False)
+    is_hidden = models.BooleanField(default=False, db_default=False)
+    has_provenance = models.BooleanField(default=False, db_default=False)
 
     objects = FileQuerySet.as_manager()
 

@@ -15,7 +15,7 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Change, GroupMember, Index, Quota
+from indexapp.models import Change, GroupMember, Index, Quota, Upstream
 from indexapp.services import changes
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -42,7 +42,7 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     """Make an index; ``values`` are fields of it, ``members`` the names of a group's members in order."""
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may create indexes.", code="administrator-needed")
-    members = values.pop("members", ())
+    members, upstream_url = values.pop("members", ()), values.pop("upstream_url", "")
     is_default = values.pop("is_default", False)
     values.setdefault("anonymous_read", settings.TPI_ANONYMOUS_READ)
     _require_editable(values)
@@ -55,6 +55,8 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
         if is_default:
             Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
+        if kind == Index.Kind.MIRROR:
+            Upstream.objects.create(index=index, url=upstream_url)
         Quota.objects.create(index=index)
         _set_members(index, members)
         audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)

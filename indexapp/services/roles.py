@@ -100,6 +100,7 @@ def reserve_prefix(*, actor: Actor, team: Team, prefix: str, index: Index | None
             raise Conflict(f"The prefix '{normalized}' is reserved already.", code="prefix-reserved")
         row = ReservedPrefix.objects.create(prefix=normalized, team=team, index=index)
         audit.record(actor=actor, action="prefix.reserve", subject=row, team=team.name)
+        generations.bump_access()  # mirrors are never asked for these names
     return row
 
 
@@ -109,3 +110,4 @@ def release_prefix(*, actor: Actor, reserved: ReservedPrefix) -> None:
     with transaction.atomic():
         audit.record(actor=actor, action="prefix.release", subject=reserved, team=reserved.team.name)
         reserved.delete()
+        generations.bump_access()

@@ -27,6 +27,7 @@ from tests.bench.lines import (
     keys,
     memory,
     nodes,
+    peer_mirrors,
     peers,
     rights,
     starting,
@@ -142,6 +143,7 @@ def people(table: Table, scale: Scale, folder: Path) -> None:
 def others(table: Table, scale: Scale, folder: Path) -> None:
     """Other servers."""
     peers.measure_peers(table, scale.effort, folder / "peers")
+    peer_mirrors.measure_mirrors(table, scale.effort, folder / "peer-mirrors")
 
 
 def asking(table: Table, scale: Scale, folder: Path) -> None:

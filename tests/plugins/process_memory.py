@@ -13,6 +13,8 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
+    from indexapp.services.mirrors import asking, uses
+    from indexapp.services.mirrors.fetching import running
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
@@ -25,6 +27,7 @@ def forget() -> None:
     token_use.forget_all()
     request_rates.forget_all()
     for memory in (
+        asking,
         authentication,
         downloads,
         refusals,
@@ -35,7 +38,9 @@ def forget() -> None:
         project_pages,
         recent_lines,
         root_lists,
+        running,
         suspicions,
+        uses,
         watermarks,
     ):
         memory.forget_all()

@@ -8,7 +8,8 @@ from accounts.domain.actors import Actor
 from accounts.services.scope_indexes import ScopeIndex
 from indexapp.domain.names import is_valid_name, normalize_name
 from indexapp.models import Index
-from indexapp.services.serving import gate, index_map, project_pages, watermarks
+from indexapp.services.mirrors import pages as mirrors
+from indexapp.services.serving import gate, index_map, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.serving.watermarks import Watermark
@@ -74,7 +75,8 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
     if index is not None and not gate.password_is_welcome(actor, index):
         gate.refuse(actor, index_name)
     if index is not None:
-        page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
+        if is_valid_name(name):
+            page, watermark = mirrors.find_page(gate.through(actor, index), index, normalized, watermark)
         if page is not None and gate.may_read(
             gate.through(actor, index), page.member, (page.pk, normalized), watermark
         ):

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from indexapp.models import GroupMember, Index
+from indexapp.models import GroupMember, Index, ReservedPrefix, Upstream
 from indexapp.services.serving.watermarks import Watermark
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorTerms:
+    """How a mirror's upstream is asked, and for which names it never is: those of ours.
+
+    Ours are the names that a hosted index has which stands beside the mirror in a group (``owners`` are the ids of those),
+    and the names under a ``reserved`` prefix of those indexes, of the mirror, or of all.
+    """
+
+    is_asked: bool
+    page_seconds: int
+    missing_seconds: int
+    owners: tuple[int, ...] = ()
+    reserved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServedIndex:
-    """An index as readers see it; ``members`` are the hosted indexes in which its names are looked up, in order."""
+    """An index as readers see it; ``members`` are the hosted indexes and mirrors in which its names are looked up.
+
+    They are in order, but hosted ones stand before mirrors: what is ours goes before what others publish.
+    """
 
     pk: int
     name: str
@@ -19,11 +37,19 @@ class ServedIndex:
     anonymous_read: bool
     allow_passwords: bool
     members: tuple[ServedIndex, ...] = field(default=(), compare=False)
+    terms: MirrorTerms | None = field(default=None, compare=False)
+    mirrors: tuple[ServedIndex, ...] = field(default=(), compare=False)
+    """Those of ``members`` that are mirrors."""
 
     @property
     def is_group(self) -> bool:
         """Whether the index resolves through members."""
         return self.kind == Index.Kind.GROUP
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the index fetches from an upstream."""
+        return self.kind == Index.Kind.MIRROR
 
 
 class IndexMap(NamedTuple):
@@ -57,19 +83,53 @@ def load(access: int) -> IndexMap:
     members: dict[int, list[int]] = {}
     for group_id, member_id in GroupMember.objects.order_by("group", "position").values_list("group_id", "member_id"):
         members.setdefault(group_id, []).append(member_id)
-    by_pk = {pk: _with_members(leaf, leaves, members) for pk, leaf in leaves.items()}
+    below = {pk: _leaves_below(leaf, leaves, members) for pk, leaf in leaves.items()}
+    if any(leaf.is_mirror for leaf in leaves.values()):
+        leaves = _with_terms(leaves, below)
+    by_pk = {pk: _with_members(leaf, [leaves[member] for member in below[pk]]) for pk, leaf in leaves.items()}
     default = next((by_pk[row.pk] for row in rows if row.is_default), None)
     by_name = {index.name: index for index in by_pk.values()}
     return IndexMap(access, by_name, by_pk, default, {row.pk: row for row in rows})
 
 
-def _with_members(leaf: ServedIndex, leaves: dict[int, ServedIndex], members: dict[int, list[int]]) -> ServedIndex:
-    """``leaf`` with its hosted members; groups within groups are flattened in place, each index once."""
+def _leaves_below(leaf: ServedIndex, leaves: dict[int, ServedIndex], members: dict[int, list[int]]) -> list[int]:
+    """The hosted members and then the mirrors; groups within groups are flattened in place, each index once."""
     if not leaf.is_group:
-        return ServedIndex(leaf.pk, leaf.name, leaf.kind, leaf.anonymous_read, leaf.allow_passwords, (leaf,))
+        return [leaf.pk]
     found: dict[int, ServedIndex] = {}
     _collect(leaf.pk, leaves, members, found, set())
-    return ServedIndex(leaf.pk, leaf.name, leaf.kind, leaf.anonymous_read, leaf.allow_passwords, tuple(found.values()))
+    return sorted(found, key=lambda pk: found[pk].is_mirror)
+
+
+def _with_members(leaf: ServedIndex, members: list[ServedIndex]) -> ServedIndex:
+    mirrors = tuple(member for member in members if member.is_mirror)
+    return replace(leaf, members=tuple(members), mirrors=mirrors)
+
+
+def _with_terms(leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> dict[int, ServedIndex]:
+    """The same, where each mirror knows its terms."""
+    prefixes = list(ReservedPrefix.objects.values_list("index_id", "prefix"))
+    upstreams = {row.pk: row for row in Upstream.objects.all()}
+    found = dict(leaves)
+    for pk, leaf in leaves.items():
+        if leaf.is_mirror:
+            owners = _owners(pk, leaves, below)
+            reserved = tuple(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
+            found[pk] = replace(leaf, terms=_terms(upstreams.get(pk), owners, reserved))
+    return found
+
+
+def _owners(mirror: int, leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> tuple[int, ...]:
+    """The hosted indexes that are found through the same group as the mirror."""
+    beside = {pk for group, found in below.items() if leaves[group].is_group and mirror in found for pk in found}
+    return tuple(sorted(pk for pk in beside if not leaves[pk].is_mirror))
+
+
+def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: tuple[str, ...]) -> MirrorTerms:
+    if row is None:
+        return MirrorTerms(is_asked=False, page_seconds=0, missing_seconds=0, owners=owners, reserved=reserved)
+    is_asked = not (row.is_offline or row.is_frozen)
+    return MirrorTerms(is_asked, row.page_seconds, row.missing_seconds, owners, reserved)
 
 
 def _collect(

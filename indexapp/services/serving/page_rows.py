@@ -54,12 +54,12 @@ _ROWS = """
     SELECT r.sort_key, r.version,
            f.filename,
            substr(f.sha256, 1, 2) || '/' || substr(f.sha256, 3, 2) || '/' || substr(f.sha256, 5) || '/' || f.filename,
-           f.sha256, f.size, {uploaded}, nullif(f.requires_python, ''),
+           CASE WHEN f.is_unhashed THEN '' ELSE f.sha256 END, nullif(f.size, 0), {uploaded}, nullif(f.requires_python, ''),
            CASE WHEN f.yank_reason <> '' AND (f.is_yanked OR r.is_yanked) THEN f.yank_reason
                 WHEN r.is_yanked THEN r.yank_reason WHEN f.is_yanked THEN '' END,
            nullif(f.metadata_sha256, ''), NULL
       FROM indexapp_release r JOIN indexapp_file f ON f.release_id = r.id
-     WHERE r.project_id = %s{stretch}
+     WHERE r.project_id = %s AND NOT f.is_hidden{stretch}
      ORDER BY r.sort_key, {filename}
 """
 _DIALECTS = {

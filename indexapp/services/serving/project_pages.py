@@ -18,7 +18,7 @@ from indexapp.domain.content_encoding import ContentCoding
 from indexapp.domain.etags import etag_in_coding
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
-from indexapp.services.serving import page_rows
+from indexapp.services.serving import ownership, page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import Place
 from indexapp.services.serving.page_texts import PageMaker, PageText, in_coding
@@ -73,7 +73,7 @@ _kept_bytes = 0
 def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> ServedProject | None:
     """The project that ``index`` resolves the name to; no query while nothing was published since the last look.
 
-    In a group the first member that has the name decides, and no other member is looked at.
+    In a group the first member that has the name decides, and no other member is looked at; hosted ones come before mirrors.
     """
     key = (index.pk, normalized_name)
     page = _pages.get(key)
@@ -105,11 +105,19 @@ def _note_missing_locked(key: tuple[int, str], watermark: Watermark) -> None:
 
 
 def _row(index: ServedIndex, normalized_name: str) -> _Found | None:
+    """The first hosted member that has the name; a mirror only where the name is not one of ours."""
     members = {member.pk: member for member in index.members}
     order = list(members)
-    found = page_rows.places(order, normalized_name)
-    first = min(found, key=lambda place: order.index(place.index_id), default=None)
-    return (first, members[first.index_id]) if first else None
+    owners = {owner for mirror in index.mirrors for owner in (mirror.terms.owners if mirror.terms else ())}
+    found = page_rows.places([*order, *sorted(owners - members.keys())], normalized_name)
+    held = {place.index_id for place in found}
+    for place in sorted(
+        (place for place in found if place.index_id in members), key=lambda place: order.index(place.index_id)
+    ):
+        member = members[place.index_id]
+        if not (member.terms and ownership.is_ours(member.terms, normalized_name, held)):
+            return place, member
+    return None
 
 
 def _replace_locked(key: tuple[int, str], row: _Found, watermark: Watermark) -> ServedProject:

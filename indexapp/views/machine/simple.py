@@ -13,6 +13,7 @@ from indexapp.domain.content_encoding import choose_encoding
 from indexapp.domain.etags import if_none_match
 from indexapp.domain.names import is_valid_name, normalize_name
 from indexapp.domain.negotiation import SimpleType, negotiate_simple
+from indexapp.services.mirrors import pages as mirrors
 from indexapp.services.serving import gate, index_map, project_pages, root_lists, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import Rendered, ServedProject
@@ -80,7 +81,9 @@ def _page(question: Question, index: ServedIndex, page: ServedProject, kind: Sim
 def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> ServedProject:
     """The project, if it exists and the actor may see it; what they may not see looks like what does not exist."""
     normalized = normalize_name(name)
-    page = project_pages.find(index, normalized, watermark) if is_valid_name(name) else None
+    page, watermark = (
+        mirrors.find_page(actor, index, normalized, watermark) if is_valid_name(name) else (None, watermark)
+    )
     if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
         return page
     if page is None and gate.reads_everything(actor, index, watermark):
