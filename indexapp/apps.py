@@ -35,6 +35,8 @@ class IndexConfig(AppConfig):
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
+        schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)
+        schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)
         _declare_figures()
         _declare_backups()
         _declare_vulnerability_data()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0013_mirrors"),
+        ("indexapp", "0015_vulnerabilities"),
     ]
 
     operations = [

@@ -43,6 +43,7 @@ from indexapp.models import (
     Change,
     Drill,
     File,
+    PrefetchJob,
     Project,
     Quota,
     Release,
@@ -187,6 +188,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "alarm": alarms.ring("test", "Something needs a person.").pk,
         "trash": Trashed.objects.get().pk,
         "drill": make_drill().pk,
+        "prefetch": PrefetchJob.objects.create(index=cast.index, name="requirements.txt", kind="requirements.txt").pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }

@@ -15,6 +15,7 @@ def forget() -> None:
     from indexapp.services.integrity import suspicions
     from indexapp.services.mirrors import asking, uses
     from indexapp.services.mirrors.fetching import running
+    from indexapp.services.mirrors.metadata import answering
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
@@ -27,6 +28,7 @@ def forget() -> None:
     token_use.forget_all()
     request_rates.forget_all()
     for memory in (
+        answering,
         asking,
         authentication,
         downloads,

@@ -23,6 +23,7 @@ from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
 from indexapp.models import Index, MirroredProject
 from indexapp.services.mirrors import addresses, recording
+from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
@@ -247,6 +248,7 @@ def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
         answer = fetch_page(addresses.of(index), name, etag=etag, last_modified=modified)
         if isinstance(answer, Page):
             recording.take_page(index, row, answer)
+            completing.complete(index.pk, name)
         elif isinstance(answer, Missing):
             recording.take_absence(index, row)
         elif isinstance(answer, NotModified):

@@ -17,6 +17,7 @@ from indexapp.domain.cache_control import file_cache_control
 from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
+from indexapp.services.mirrors.metadata import answering
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
@@ -71,14 +72,24 @@ def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], N
         except Unavailable as refusal:
             if refusal.code not in _HEALED:
                 raise
+    if reply is None and served.is_metadata:
+        return mirror_files.AwaitedMetadata(answering.fetch(served.row), partial(_fresh, question, served))
     if reply is None and (later := mirror_files.fetched(question, served, _headers(served, ""), note)) is not None:
         return later
     if reply is None:
-        files.look_again(served)
-        reply = _answer(question, served)
+        reply = _fresh(question, served)
     mirror_files.used(served)
     note(reply)
     return reply
+
+
+def _fresh(question: Question, served: ServedFile) -> Reply:
+    """What was fetched a moment ago."""
+    if not files.look_again(served):
+        raise Unavailable(
+            "It was fetched and is gone again; ask once more.", retry_after=1, code="upstream-unavailable"
+        )
+    return _answer(question, served)
 
 
 def _note(question: Question, actor: Actor, index_name: str, project: str, path: str, reply: Reply) -> None:

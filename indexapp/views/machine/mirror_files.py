@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
+from concurrent.futures import Future
 
 from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import Span
@@ -77,7 +79,7 @@ class Awaited:
     def reply(self) -> Reply | None:
         """See the protocol."""
         download = self._download
-        if download.failure is not None and not download.is_begun:
+        if download.failure is not None:
             raise download.failure
         if not download.is_begun and not (self._question.is_head and download.total is not None):
             if time.monotonic() > self._until:
@@ -116,6 +118,36 @@ class Awaited:
             return Reply(status, headers, b"")
         start, stop = (span.start, span.stop) if span else (0, None)
         return Reply(status, headers, Following(self._download, start, stop))
+
+
+class AwaitedMetadata:
+    """The answer about metadata that is being fetched; ``answer`` makes it when it is there."""
+
+    def __init__(self, fetched: Future[None], answer: Callable[[], Reply]) -> None:
+        self._fetched, self._answer = fetched, answer
+        self._until = time.monotonic() + _PATIENCE
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See the protocol."""
+        self._fetched.add_done_callback(lambda _: wake())
+
+    def close(self) -> None:
+        """See the protocol."""
+
+    def wait(self) -> Reply:
+        """See the protocol."""
+        while (reply := self.reply()) is None:
+            futures.wait([self._fetched], 1.0)
+        return reply
+
+    def reply(self) -> Reply | None:
+        """See the protocol."""
+        if not self._fetched.done():
+            if time.monotonic() > self._until:
+                raise Unavailable("The upstream takes too long; ask again.", retry_after=5, code="upstream-unavailable")
+            return None
+        self._fetched.result()
+        return self._answer()
 
 
 def fetched(

@@ -39,13 +39,13 @@ class Receiver(Protocol):
 def receive(wanted: Wanted, into: Receiver) -> None:
     """Let the whole file come into the receiver, which may have its beginning.
 
-    What breaks off is gone on with where the upstream names what it gives parts of, else begun again and held against what
+    What breaks off is gone on with where what it is of can be told, else begun again and held against what
     came before.  Before the first byte there is one further try only: somebody waits for an answer.  Raises UpstreamFailed,
     Mismatch.
     """
     validator = ""
     for attempt in range(1, _TRIES + 1):
-        start = into.size if validator else 0
+        start = into.size if validator or wanted.digests else 0  # a digest tells in the end what belongs together
         try:
             with open_file(wanted.address, wanted.url, start=start, validator=validator, most=wanted.most) as answer:
                 validator = answer.validator or validator

@@ -90,6 +90,12 @@ def _forget(download: Download) -> None:
             del _downloads[download.wanted.row]
 
 
+def under_way() -> int:
+    """How many downloads have not ended yet."""
+    with _lock:
+        return sum(not download.is_over for download in _downloads.values()) + _threads
+
+
 def forget_all() -> None:
     """Empty this process's memory of what failed."""
     with _lock:

@@ -88,4 +88,5 @@ def test_the_stored_kinds_never_change() -> None:
         "trash-purged",
         "installation-restored",
         "project-mirrored",
+        "file-mirrored",
     }
