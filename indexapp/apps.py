@@ -20,6 +20,7 @@ class IndexConfig(AppConfig):
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
+        from indexapp.services.mirrors import uses
         from indexapp.services.pages import access
         from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, refusals
         from tpi_site.kit import companions, edge, schedules
@@ -34,6 +35,8 @@ class IndexConfig(AppConfig):
         schedules.declare("seal what lies plain", "indexapp.tasks.seal_plain_blobs", every_minutes=5)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
+        schedules.declare("make room in mirrors", "indexapp.tasks.make_room_in_mirrors", every_minutes=15)
+        uses.on_note(companions.declare("uses of mirrors", uses.write, pause=5.0, idle=60.0))
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)
         schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)

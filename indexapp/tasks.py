@@ -11,7 +11,7 @@ from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
-from indexapp.services.mirrors import copying
+from indexapp.services.mirrors import copying, eviction
 from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
@@ -65,6 +65,12 @@ def watch_disks() -> bool:
 def scrub_blobs() -> str:
     """Read a part of what is stored and compare it; returns a sentence on what was found."""
     return scrub.run(actor=internal("scrub")).sentence
+
+
+@pauses
+def make_room_in_mirrors() -> int:
+    """Give up files of mirrors that were used longest ago, where a mirror has more than its room; returns how many."""
+    return eviction.run(actor=internal("mirror"))
 
 
 @pauses

@@ -13,7 +13,7 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
-    from indexapp.services.mirrors import asking, uses
+    from indexapp.services.mirrors import asking, provenance, uses
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
@@ -28,6 +28,7 @@ def forget() -> None:
     token_use.forget_all()
     request_rates.forget_all()
     for memory in (
+        provenance,
         answering,
         asking,
         authentication,

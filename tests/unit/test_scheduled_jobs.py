@@ -21,7 +21,7 @@ from accounts.domain.actors import internal
 from accounts.models import AuditSink, Token, TokenKind, User
 from accounts.services import audit, audit_keys, audit_verification, sessions
 from accounts.services.directories import removal
-from indexapp.models import Blob, File, Trashed
+from indexapp.models import Blob, File, MirroredFile, Trashed
 from indexapp.services import projects
 from indexapp.services.mirrors import plans
 from indexapp.services.prefetch import asking as prefetching
@@ -30,7 +30,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
 from tests.factories.people import SYSTEM, make_token, make_user
-from tests.factories.publishing import make_index, make_mirror, published
+from tests.factories.publishing import make_file, make_index, make_mirror, make_project, make_release, published
 from tests.threads import together
 from tpi_site.kit import schedules
 
@@ -72,6 +72,9 @@ def _something_for_each_job() -> None:
     OrmQ.objects.all().delete()
     File.objects.all().delete()
     Blob.objects.update(created_at=past)
+    mirror = make_mirror("outside", upstream={"room": 0})
+    fetched = make_file(make_release(make_project(mirror)))
+    MirroredFile.objects.create(file=fetched, fetched_at=past, last_used_at=past)
 
 
 def _outcome() -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], N
             if refusal.code not in _HEALED:
                 raise
     if reply is None and served.is_metadata:
-        return mirror_files.AwaitedMetadata(answering.fetch(served.row), partial(_fresh, question, served))
+        return mirror_files.AwaitedSmall(answering.fetch(served.row), partial(_fresh, question, served))
     if reply is None and (later := mirror_files.fetched(question, served, _headers(served, ""), note)) is not None:
         return later
     if reply is None:

@@ -120,8 +120,8 @@ class Awaited:
         return Reply(status, headers, Following(self._download, start, stop))
 
 
-class AwaitedMetadata:
-    """The answer about metadata that is being fetched; ``answer`` makes it when it is there."""
+class AwaitedSmall:
+    """The answer about something small that is being fetched; ``answer`` makes it when it is there."""
 
     def __init__(self, fetched: Future[None], answer: Callable[[], Reply]) -> None:
         self._fetched, self._answer = fetched, answer

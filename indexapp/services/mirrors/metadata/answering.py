@@ -2,60 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
-from threading import Lock
-
-from django.db import close_old_connections
-
 from indexapp.clients.upstream import Failure, UpstreamFailed
 from indexapp.models import File
 from indexapp.services.mirrors.fetching import keeping as conflicts
 from indexapp.services.mirrors.metadata import keeping, obtaining
 from indexapp.services.mirrors.metadata.wheels import MetadataFailed
+from indexapp.services.mirrors.once import Once
 from tpi_site.kit.errors import Gone, Refusal, Unavailable
-
-_THREADS = 8
-_PAUSE = 20.0
-"""Seconds for which a refusal is the answer to the next question too."""
-_MOST = 2000
-_asked: dict[int, Future[None]] = {}
-_refused: dict[int, tuple[float, Refusal]] = {}
-_lock = Lock()
-
-
-def fetch(row: int) -> Future[None]:
-    """Have the metadata of the file fetched and kept; the future raises refusals."""
-    with _lock:
-        until, refusal = _refused.get(row, (0.0, None))
-        if refusal is not None and until > time.monotonic():
-            failed: Future[None] = Future()
-            failed.set_exception(refusal)
-            return failed
-        future = _asked.get(row)
-        if future is None:
-            future = _asked[row] = _pool().submit(_fetch, row)
-            future.add_done_callback(lambda _: _asked.pop(row, None))
-    return future
-
-
-@lru_cache(maxsize=1)
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="mirror-metadata-asked")
-
-
-def _fetch(row: int) -> None:
-    try:
-        _fetch_now(row)
-    except Refusal as refusal:
-        with _lock:
-            if len(_refused) >= _MOST:
-                _refused.clear()
-            _refused[row] = time.monotonic() + _PAUSE, refusal
-        raise
-    finally:
-        close_old_connections()
 
 
 def _fetch_now(row: int) -> None:
@@ -94,7 +47,5 @@ def _refusal(file: File, error: UpstreamFailed) -> Refusal:
     )
 
 
-def forget_all() -> None:
-    """Empty this process's memory of refusals."""
-    with _lock:
-        _refused.clear()
+ONCE = Once("mirror-metadata-asked", _fetch_now)
+fetch, forget_all = ONCE.fetch, ONCE.forget_all
