@@ -20,6 +20,7 @@ class IndexConfig(AppConfig):
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
+        from indexapp.services.mirrors import secrets
         from indexapp.services.pages import access
         from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, refusals
         from tpi_site.kit import companions, edge, schedules
@@ -27,7 +28,8 @@ class IndexConfig(AppConfig):
 
         scope_indexes.register(access.scope_indexes)
         left_behind.register(our_left_behind.roles)
-        sealed_columns.register(blobs.SEALED)
+        for column in (blobs.SEALED, *secrets.SEALED):
+            sealed_columns.register(column)
         contents.register(resealing.RESEALING)
         contents.tell("content", segments.ALGORITHM)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)

@@ -4,7 +4,7 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
-from indexapp.models.mirrors import MirroredFile, MirroredProject, Upstream
+from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, Upstream
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
@@ -19,6 +19,7 @@ __all__ = [
     "File",
     "GroupMember",
     "Index",
+    "Merge",
     "MirroredFile",
     "MirroredProject",
     "Project",

@@ -15,8 +15,9 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Change, GroupMember, Index, Quota, Upstream
+from indexapp.models import Change, GroupMember, Index, Quota
 from indexapp.services import changes
+from indexapp.services.mirrors import settings as upstreams
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset(
@@ -42,7 +43,7 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     """Make an index; ``values`` are fields of it, ``members`` the names of a group's members in order."""
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may create indexes.", code="administrator-needed")
-    members, upstream_url = values.pop("members", ()), values.pop("upstream_url", "")
+    members, upstream = values.pop("members", ()), values.pop("upstream", None)
     is_default = values.pop("is_default", False)
     values.setdefault("anonymous_read", settings.TPI_ANONYMOUS_READ)
     _require_editable(values)
@@ -55,14 +56,24 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
         if is_default:
             Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
-        if kind == Index.Kind.MIRROR:
-            Upstream.objects.create(index=index, url=upstream_url)
+        told = _make_upstream(index, upstream)
         Quota.objects.create(index=index)
         _set_members(index, members)
-        audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)
+        audit.record(
+            actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values, **told
+        )
         generations.bump_access()
         changes.record(actor=actor, kind=ChangeKind.INDEX_CREATED, index=index)
     return index
+
+
+def _make_upstream(index: Index, values: dict[str, Any] | None) -> dict[str, Any]:
+    """A mirror's settings, as the audit log may hold them; nothing for other indexes, which have none."""
+    if index.kind == Index.Kind.MIRROR:
+        return {"upstream": upstreams.described(upstreams.make(index, values or {}))}
+    if values:
+        raise Invalid(f"A {index.kind} index has no upstream; make one of the kind mirror.", code="index-not-mirror")
+    return {}
 
 
 def change(*, actor: Actor, index: Index, **values: Any) -> Index:

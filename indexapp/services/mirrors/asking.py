@@ -46,6 +46,7 @@ class Known(NamedTuple):
     access: int
     until: float
     exists: bool
+    is_ours: bool = False
 
 
 _known: OrderedDict[tuple[int, str], Known] = OrderedDict()
@@ -57,12 +58,13 @@ _pool: ThreadPoolExecutor | None = None
 
 def is_due(index: ServedIndex, page: ServedProject | None, name: str, watermark: Watermark) -> bool:
     """Whether a mirror of ``index`` wants to be asked for the name before its page is served; from memory alone."""
-    if page is not None and page.member.terms is None:
+    is_merged = name in index.merged
+    if page is not None and page.member.terms is None and not is_merged:
         return False
     now = time.monotonic()
     for mirror in index.mirrors:
         known = _known.get((mirror.pk, name))
-        if known is None or known.access != watermark.access or known.until < now:
+        if known is None or known.access != watermark.access or known.until < now or (known.is_ours and is_merged):
             return True
         if known.exists:
             return False
@@ -79,8 +81,8 @@ def ask(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> Wa
     for mirror in index.mirrors:
         if mirror.terms is None or not _may_ask(actor, mirror, name, watermark):
             continue
-        if ownership.is_ours(mirror.terms, name):
-            _remember(mirror, name, watermark, _NEVER, exists=False)
+        if name not in index.merged and ownership.is_ours(mirror.terms, name):
+            _remember(mirror, name, watermark, _NEVER, exists=False, is_ours=True)
             continue
         try:
             if _learn(mirror, mirror.terms, name, watermark):
@@ -139,9 +141,11 @@ def _seconds_until(moment: datetime | None) -> float:
     return (moment - timezone.now()).total_seconds() if moment else 0.0
 
 
-def _remember(mirror: ServedIndex, name: str, watermark: Watermark, until: float, *, exists: bool) -> None:
+def _remember(
+    mirror: ServedIndex, name: str, watermark: Watermark, until: float, *, exists: bool, is_ours: bool = False
+) -> None:
     with _lock:
-        _known[mirror.pk, name] = Known(watermark.access, until, exists)
+        _known[mirror.pk, name] = Known(watermark.access, until, exists, is_ours)
         _known.move_to_end((mirror.pk, name))
         while len(_known) > _MOST:
             _known.popitem(last=False)

@@ -31,6 +31,7 @@ class ServedFile:
     stored: StoredBlob | None
     sha256: str
     checked_at: int
+    resolution: int
     is_damaged: bool = False
 
     @property
@@ -50,7 +51,8 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     """
     key = (index.pk, path)
     served = _files.get(key)
-    if served is not None and served.checked_at == watermark.serial and _has_key(served.stored):
+    is_true = served is not None and (served.checked_at, served.resolution) == (watermark.serial, index.resolution)
+    if served is not None and is_true and _has_key(served.stored):
         return served
     served = _look_up(index, path, watermark)
     with _lock:
@@ -94,12 +96,14 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
     if blob is None or not _decides(index, row, watermark):
         return None
     return ServedFile(
+        row.pk,
         (row.project_id, row.project.normalized_name),
         member,
         row.project.status == Project.Status.QUARANTINED,
         blob.place,
         blob.sha256,
         watermark.serial,
+        index.resolution,
         is_damaged=blob.damaged_at is not None,
     )
 
@@ -113,10 +117,13 @@ def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
 
 
 def _decides(index: ServedIndex, row: File, watermark: Watermark) -> bool:
-    if len(index.members) == 1:
+    if len(index.members) == 1 and not index.mirrors:
         return True
     page = project_pages.find(index, row.project.normalized_name, watermark)
-    return page is not None and page.pk == row.project_id
+    if page is None or page.pk == row.project_id:
+        return page is not None
+    is_beside = page.beside is not None and page.beside.place.pk == row.project_id
+    return is_beside and not File.objects.filter(project_id=page.pk, filename=row.filename).exists()
 
 
 def forget_all() -> None:

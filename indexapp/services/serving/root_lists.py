@@ -14,7 +14,7 @@ from indexapp.domain.etags import etag_in_coding, make_etag
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
-from indexapp.services.serving import replica
+from indexapp.services.serving import ownership, replica
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
@@ -103,6 +103,8 @@ def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS
     places = {member.pk: place for place, member in enumerate(index.members)}
     projects = Project.objects.using(alias).filter(index_id__in=list(places))
     listed = projects if actor is None else projects.visible_to(actor)
+    if index.mirrors:
+        projects, listed = ownership.decided(projects, index), ownership.decided(listed, index)
     owners = _owners(projects, places) if len(places) > 1 else None
     rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(
         "name", "normalized_name", "last_serial", "index_id"
