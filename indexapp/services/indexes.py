@@ -17,6 +17,7 @@ from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index, Quota
 from indexapp.services import changes
+from indexapp.services.mirrors import emptying
 from indexapp.services.mirrors import settings as upstreams
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -35,6 +36,7 @@ EDITABLE = frozenset(
 )
 OPERATED = EDITABLE - {"anonymous_read", "allow_passwords", "project_creation"}
 """What an operator may set: all that gives nobody a right."""
+_NAME_IT = " A mirror that is in no group goes with what it holds when its name is given to confirm it."
 _MAX_PLATFORMS = 200
 _MAX_WINDOW = 36_500  # days; a hundred years is for ever, and dates have an end
 
@@ -120,21 +122,26 @@ def make_default(*, actor: Actor, index: Index) -> None:
         changes.record(actor=actor, kind=ChangeKind.INDEX_CHANGED, index=index, fields=["is_default"])
 
 
-def delete(*, actor: Actor, index: Index) -> None:
-    """Remove an empty index; one that holds projects or stands in a group is refused, so that nothing goes by mistake."""
+def delete(*, actor: Actor, index: Index, typed: str = "") -> None:
+    """Remove an empty index; one that holds projects or stands in a group is refused, so that nothing goes by mistake.
+
+    A mirror may go with all that it holds, which its upstream has too, when its name is ``typed``.
+    """
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may delete indexes.", code="administrator-needed")
     if index.is_default:
         raise Conflict("The default index cannot be deleted; make another one the default first.", code="index-default")
+    if index.kind == Index.Kind.MIRROR and typed == index.name and not index.member_of.exists():
+        emptying.empty(actor, index)
     with transaction.atomic():
         audit.record(actor=actor, action="index.delete", subject=index)
-        ghost = Index(pk=index.pk, name=index.name)
+        ghost = Index(pk=index.pk, name=index.name, kind=index.kind)
         try:
             index.delete()
         except ProtectedError:
             raise Conflict(
                 f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
-                "release it first.",
+                "release it first." + (_NAME_IT if ghost.kind == Index.Kind.MIRROR else ""),
                 code="index-in-use",
             ) from None
         generations.bump_access()

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
 from indexapp.models import Index, MirroredProject
-from indexapp.services.mirrors import addresses, recording
+from indexapp.services.mirrors import addresses, recording, standing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
@@ -38,6 +38,7 @@ _LOOK_AGAIN = 0.05  # seconds
 _MOST = 50_000
 _REFRESHERS = 4
 _NEVER = float("inf")
+_OUTCOMES: dict[type, str] = {Page: "page", Missing: "missing", NotModified: "unchanged"}
 
 
 class Known(NamedTuple):
@@ -255,11 +256,33 @@ def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
             recording.take_absence(index, row)
         elif isinstance(answer, NotModified):
             recording.note_fresh(row, index.upstream.page_seconds)
+        standing.note_answer(index, _OUTCOMES[type(answer)])
     except UpstreamFailed as error:
         recording.note_failure(row, str(error))
+        standing.note_failure(index, error)
         log.warning("The upstream of %s failed for %s: %s", index.name, name, error)
     finally:
         MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+
+
+def ask_again(mirror: int, name: str) -> MirroredProject:
+    """The row of the name after the upstream was asked for it, due or not, by this or by whoever began just before."""
+    began = timezone.now()
+    row = MirroredProject.objects.get_or_create(index_id=mirror, normalized_name=name)[0]
+    end = time.monotonic() + LEASE_SECONDS
+    while time.monotonic() < end and not _is_asked_since(row, began):
+        if _take_lease(row):
+            ask_now(mirror, name, row)
+        else:
+            time.sleep(_LOOK_AGAIN)
+        row.refresh_from_db()
+    with _lock:
+        _known.pop((mirror, name), None)
+    return row
+
+
+def _is_asked_since(row: MirroredProject, began: datetime) -> bool:
+    return any(moment is not None and moment >= began for moment in (row.checked_at, row.failed_at))
 
 
 def forget_all() -> None:

@@ -7,7 +7,7 @@ its digest.  Other bytes under a known name are a conflict: ours stay, and someb
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,7 +41,7 @@ def take_page(index: Index, row: MirroredProject, page: Page) -> None:
         project, is_new = _project(index, row, page)
         taking = _Taking(index.upstream, project, now)
         differs = taking.run(page.files) or is_new
-        status = _take_status(index.upstream, project, page)
+        status = not row.is_held and _take_status(index.upstream, project, page)
         if differs or status:
             changes.record(
                 actor=ACTOR,
@@ -202,12 +202,11 @@ class _Taking:
         beside = file.mirrored
         before = _state(file), _state_beside(beside)
         if _contradicts(file, beside, said):
-            if not beside.conflict:
+            sentence = f"The upstream has other bytes under this name now: {_words(said.digests)}."[:_FAILURE_LENGTH]
+            if beside.conflict != sentence:  # one that somebody has judged is told again only when it is another
                 self.conflicts.append(file.filename)
                 beside.conflict_at = self.now
-            beside.conflict = f"The upstream has other bytes under this name now: {_words(said.digests)}."[
-                :_FAILURE_LENGTH
-            ]
+            beside.conflict = sentence
         else:
             self._take(file, beside, said)
         if _state_beside(beside) != before[1]:
@@ -235,8 +234,9 @@ class _Taking:
         if beside.removed_at is None:
             beside.removed_at = self.now
             self.changed_beside.append(beside)
-        if self.upstream.on_removal == Upstream.Follow.HIDE and not file.is_hidden:
-            file.is_hidden = True
+        is_hidden = self.upstream.on_removal == Upstream.Follow.HIDE
+        if file.is_hidden != is_hidden:
+            file.is_hidden = is_hidden
             self.changed.append(file)
 
     def _save(self, known: set[str]) -> None:
@@ -273,7 +273,7 @@ def _contradicts(file: File, beside: MirroredFile, said: UpstreamFile) -> bool:
     return any(known[name] != digest for name, digest in said.digests.items() if name in known)
 
 
-def _words(digests: dict[str, str]) -> str:
+def _words(digests: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {digest}" for name, digest in sorted(digests.items()))
 
 

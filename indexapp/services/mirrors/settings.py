@@ -12,7 +12,7 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.clients.upstream import Trial
-from indexapp.clients.upstream import test as try_out
+from indexapp.clients.upstream import test
 from indexapp.domain import upstream_settings
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Index, MirroredProject, Project, Upstream
@@ -64,15 +64,15 @@ def change(*, actor: Actor, index: Index, force: bool = False, **values: Any) ->
     return upstream
 
 
-def test(*, actor: Actor, index: Index, project: str = "") -> Trial:
-    """Ask the upstream for its list, or for the page of ``project``, and tell what came of it; it keeps nothing."""
+def try_out(*, actor: Actor, index: Index) -> Trial:
+    """Ask the upstream for its list of projects and tell what came of it; it keeps nothing."""
     require_may_test(actor, index)
     require_mirror(index)
     if index.upstream.is_offline:
         raise Conflict(f"The mirror '{index.name}' is offline; its upstream is not contacted.", code="mirror-offline")
     with transaction.atomic():
         audit.record(actor=actor, action="upstream.test", subject=index, upstream=addresses.in_words(index.upstream))
-    return try_out(addresses.of(index), project)
+    return test(addresses.of(index))
 
 
 def require_may_test(actor: Actor, index: Index) -> None:

@@ -125,7 +125,7 @@ def _beyond(rank: int, pk: int, name: str) -> Q:
 
 def _with_versions(projects: list[Project]) -> list[Row]:
     """The rows with their latest versions: one query for all of them."""
-    latest = Release.objects.filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
+    latest = Release.objects.shown().filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
     versions = dict(
         Project.objects.filter(pk__in=[project.pk for project in projects])
         .annotate(latest=Subquery(latest.values("version")[:1]))

@@ -116,7 +116,7 @@ def _first(requirements: Sequence[str]) -> list[str]:
 
 
 def _release(project: Project, version: str | None) -> Release | None:
-    rows = project.releases.select_related("description")
+    rows = Release.objects.shown().filter(project=project).select_related("description")
     if version is None:
         return rows.order_by(*summaries.LATEST_FIRST).first()
     try:
@@ -130,7 +130,8 @@ def _release(project: Project, version: str | None) -> Release | None:
 
 
 def _newer(project: Project, release: Release | None) -> str:
-    latest = project.releases.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
+    shown = Release.objects.shown().filter(project=project)
+    latest = shown.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
     return latest[1] if latest and release and latest[0] != release.pk else ""
 
 
@@ -146,15 +147,16 @@ def _cut(rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
 
 
 def _releases(project: Project) -> QuerySet[Release]:
-    rows = project.releases.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
-    return rows.order_by("-sort_key")
+    rows = Release.objects.shown().filter(project=project).order_by("-sort_key")
+    return rows.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
 
 
 def _files(release: Release | None) -> QuerySet[File]:
     """Source distributions first, then wheels by name."""
     if release is None:
         return File.objects.none()
-    return release.files.defer("attestations", "comment").order_by("-kind", "filename")
+    files = File.objects.shown().filter(release=release)
+    return files.defer("attestations", "comment").order_by("-kind", "filename")
 
 
 def _shown(file: File, release: Release | None) -> ShownFile:
