@@ -37,7 +37,7 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, Drill, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import Change, Drill, File, Merge, Project, Quota, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
@@ -46,7 +46,8 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
-from tests.factories.publishing import give, published
+from tests.factories.publishing import give, make_group, published
+from tests.factories.upstreams import make_mirror
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
 from tpi_site.kit.admin import Screen
@@ -159,6 +160,11 @@ def scene(cast: Cast) -> dict[str, Any]:
     token, _ = make_token(bystander, [Verb.READ])
     service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
+    outside = make_mirror("", "outside", is_offline=True)
+    everything = make_group("everything", cast.index, outside)
+    for index in (outside, everything):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    Merge.objects.create(group=everything, normalized_name="merged", reason="a fork", created_by="administrator")
     directory = silent_directory()
     ReadOnlyPeriod.objects.create(started_by="operator")
     digest = file.sha256

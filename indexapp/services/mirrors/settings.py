@@ -11,8 +11,7 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
-from indexapp.clients.upstream import Trial
-from indexapp.clients.upstream import test
+from indexapp.clients.upstream import Trial, test
 from indexapp.domain import upstream_settings
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Index, MirroredProject, Project, Upstream

@@ -187,7 +187,9 @@ def test_only_who_reads_the_mirror_makes_it_ask(
     assert upstream.requests == []
 
 
-def test_a_name_that_is_ours_cannot_be_refreshed(main: Index, group: Index, mirror: Index, upstream: StaticIndex) -> None:
+def test_a_name_that_is_ours_cannot_be_refreshed(
+    main: Index, group: Index, mirror: Index, upstream: StaticIndex
+) -> None:
     from indexapp.services.mirrors import refreshing
     from tpi_site.kit.errors import Conflict
 
@@ -267,18 +269,14 @@ class TestMerged:
         upstream.behaviour = Behaviour(status=500)
         assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-1.0-py3-none-any.whl"]
 
-    def test_revoked_it_is_ours_alone_again(
-        self, merged: Index, upstream: StaticIndex, reading: WsgiClient
-    ) -> None:
+    def test_revoked_it_is_ours_alone_again(self, merged: Index, upstream: StaticIndex, reading: WsgiClient) -> None:
         assert len(_addresses(reading, "everything", "acme-tool")) == 2
         merges.revoke(actor=SYSTEM, merge=merged.merges.get())
         asked = len(upstream.requests)
         assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-1.0-py3-none-any.whl"]
         assert len(upstream.requests) == asked
 
-    def test_a_deleted_name_of_ours_is_released_so(
-        self, merged: Index, main: Index, reading: WsgiClient
-    ) -> None:
+    def test_a_deleted_name_of_ours_is_released_so(self, merged: Index, main: Index, reading: WsgiClient) -> None:
         projects.delete(actor=SYSTEM, project=Project.objects.get(index=main))
         assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-9.0-py3-none-any.whl"]
         assert _addresses(reading, "outside", "acme-tool") == []
