@@ -38,6 +38,7 @@ class IndexConfig(AppConfig):
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         _declare_figures()
+        _declare_mirrors()
         _declare_backups()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(KeyMissing, refusals.key_missing)  # before what it is a kind of
@@ -62,6 +63,20 @@ def _declare_figures() -> None:
     gauges.declare(
         "tpi_scrubbed_bytes", "Bytes that the scrub has read and compared, in all.", verification.bytes_figure
     )
+
+
+def _declare_mirrors() -> None:
+    """The figures of mirrors."""
+    from indexapp.services.mirrors import standing
+    from tpi_site.kit import gauges
+
+    gauges.declare(
+        "tpi_upstream_failing", "Whether the upstream gives no answer (1).", standing.failing_figures, labels=["mirror"]
+    )
+    pages = "Pages that could not be asked for the last time; what is known of them is served."
+    gauges.declare("tpi_upstream_pages_failing", pages, standing.page_figures, labels=["mirror"])
+    conflicts = "Files that have other bytes upstream now, as long as nobody has decided."
+    gauges.declare("tpi_upstream_conflicts", conflicts, standing.conflict_figures, labels=["mirror"])
 
 
 def _declare_backups() -> None:
