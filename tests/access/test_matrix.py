@@ -37,7 +37,21 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, Drill, File, Merge, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import (
+    Change,
+    Drill,
+    File,
+    Merge,
+    MirroredFile,
+    MirroredProject,
+    Project,
+    Quota,
+    Release,
+    ReservedPrefix,
+    Role,
+    Trashed,
+    Upstream,
+)
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
@@ -316,6 +330,14 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
+        "indexapp_upstream": Upstream.objects.get(),
+        "indexapp_mirroredproject": MirroredProject.objects.create(
+            index=Upstream.objects.get().index, normalized_name="theirs"
+        ),
+        "indexapp_merge": Merge.objects.get(),
+        "indexapp_mirroredfile": MirroredFile.objects.create(
+            file=File.objects.get(), conflict="Others.", conflict_at=timezone.now()
+        ),
         "indexapp_trashed": Trashed.objects.get(),
         "indexapp_backup": make_backup(),
         "indexapp_drill": Drill.objects.get(),
