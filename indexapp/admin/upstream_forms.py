@@ -46,7 +46,7 @@ class UpstreamForm(RefusableForm):
     room = SizeField(
         label="Room for fetched files",
         required=False,
-        help_text="Such as 500 GB. Beyond it, what was used longest ago goes, to be fetched again when needed. Empty: no limit.",
+        help_text="Such as 500 GB. Beyond it, what was used longest ago goes and is fetched again when asked for. Empty: any.",
     )
     force = forms.BooleanField(
         label="It is the same repository",
