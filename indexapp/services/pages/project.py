@@ -22,8 +22,10 @@ from indexapp.domain.versions import canonical_version
 from indexapp.domain.web_links import WebLink, web_links
 from indexapp.models import Description, File, Project, Release
 from indexapp.services import descriptions, summaries
+from indexapp.services.pages import mirrored
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
+from indexapp.services.pages.mirrored import Mirrored
 from indexapp.services.serving import gate
 from tpi_site.kit.errors import Invalid, NotFound
 
@@ -79,6 +81,9 @@ class ProjectView:
     releases: list[Release]
     releases_cut: bool
     maintainers: list[Maintainer] | None
+    mirrored: Mirrored | None = None
+    merged_with: str = ""
+    """The mirror whose files the index offers under this name too."""
 
 
 def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole: bool = False) -> ProjectView:
@@ -106,6 +111,8 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         releases=releases,
         releases_cut=releases_cut,
         maintainers=_maintainers(opened, project, actor),
+        mirrored=mirrored.of(opened),
+        merged_with=opened.page.beside.member.name if opened.page.beside else "",
     )
 
 

@@ -14,8 +14,8 @@ from accounts.services.keys import rewrapping
 from indexapp.models import File, Index, MirroredFile, MirroredProject, Project, Release, Upstream
 from indexapp.services import indexes, projects, releases
 from indexapp.services.mirrors import addresses, asking, conflicts, refreshing, secrets, settings, standing
-from indexapp.services.uploads import admission
 from indexapp.services.serving import index_map, watermarks
+from indexapp.services.uploads import admission
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
@@ -126,7 +126,7 @@ def test_a_rotation_wraps_them_anew(mirror: Index) -> None:
     settings.change(actor=SYSTEM, index=mirror, username="ci", password="secret")
     before = Upstream.objects.get().password
     key_ring.replace_file(key_ring.with_new_key(key_ring.key_ring()))
-    rewrapping.rewrap(actor=SYSTEM)
+    rewrapping.rewrap_all(actor=SYSTEM)
     row = Upstream.objects.get()
     assert row.password != before
     assert secrets.opened(row)["password"] == "secret"
