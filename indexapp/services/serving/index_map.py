@@ -21,7 +21,7 @@ class MirrorTerms:
     page_seconds: int
     missing_seconds: int
     owners: tuple[int, ...] = ()
-    reserved: tuple[str, ...] = ()
+    reserved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _with_terms(leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> 
     for pk, leaf in leaves.items():
         if leaf.is_mirror:
             owners = _owners(pk, leaves, below)
-            reserved = tuple(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
+            reserved = frozenset(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
             found[pk] = replace(leaf, terms=_terms(upstreams.get(pk), owners, reserved))
     return found
 
@@ -138,7 +138,7 @@ def _owners(mirror: int, leaves: dict[int, ServedIndex], below: dict[int, list[i
     return tuple(sorted(pk for pk in beside if not leaves[pk].is_mirror))
 
 
-def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: tuple[str, ...]) -> MirrorTerms:
+def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: frozenset[str]) -> MirrorTerms:
     if row is None:
         return MirrorTerms(is_asked=False, page_seconds=0, missing_seconds=0, owners=owners, reserved=reserved)
     is_asked = not (row.is_offline or row.is_frozen)

@@ -20,7 +20,6 @@ from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.factories.publishing import give, make_group, make_index, make_project, published
 from tests.factories.upstreams import make_mirror, page_of
-from tests.plugins import process_memory
 from tests.servers.static_index import StaticIndex
 from tests.wsgi_client import WsgiClient, bearer
 
@@ -106,8 +105,9 @@ def test_nothing_of_the_mirror_is_in_lists_once_the_name_is_ours(
 ) -> None:
     for name in ("acme-tool", "theirs"):
         assert page_of(group, name) is not None
+    before = reading.get("/outside/simple/", accept=JSON)
+    assert [row["name"] for row in before.json["projects"]] == ["acme-tool", "theirs"]
     projects.create(actor=SYSTEM, index=main, name="acme-tool")
-    process_memory.forget()
     root = reading.get("/outside/simple/", accept=JSON).json
     assert [row["name"] for row in root["projects"]] == ["theirs"]
     served = index_map.read(watermarks.read()).by_name
