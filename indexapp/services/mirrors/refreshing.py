@@ -29,11 +29,13 @@ def refresh(*, actor: Actor, index: Index, name: str) -> MirroredProject:
 
 
 def _require_asked(index: Index, normalized: str) -> None:
-    terms = index_map.read(watermarks.read()).by_pk[index.pk].terms
+    served = index_map.read(watermarks.read()).by_pk
+    terms = served[index.pk].terms
     if terms is None or not terms.is_asked:
         raise Conflict(
             f"The mirror '{index.name}' is offline or frozen; its upstream is not asked for pages.",
             code="mirror-not-asked",
         )
-    if ownership.is_ours(terms, normalized):
+    is_merged = any(normalized in group.merged and served[index.pk] in group.mirrors for group in served.values())
+    if not is_merged and ownership.is_ours(terms, normalized):
         raise Conflict(f"The name '{normalized}' is one of ours; no upstream is asked for it.", code="name-is-ours")

@@ -11,7 +11,7 @@ import pytest
 from accounts.domain.verbs import Verb
 from indexapp.models import Index, MirroredProject, Project
 from indexapp.services import projects, roles
-from indexapp.services.mirrors import asking, merges
+from indexapp.services.mirrors import asking, merges, refreshing
 from indexapp.services.pages import lists
 from indexapp.services.serving import index_map, watermarks
 from indexapp.services.trash import purging
@@ -20,8 +20,9 @@ from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.factories.publishing import give, make_group, make_index, make_project, published
 from tests.factories.upstreams import make_mirror, page_of
-from tests.servers.static_index import StaticIndex
+from tests.servers.static_index import Behaviour, StaticIndex
 from tests.wsgi_client import WsgiClient, bearer
+from tpi_site.kit.errors import Conflict
 
 JSON = "application/vnd.pypi.simple.v1+json"
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -190,9 +191,6 @@ def test_only_who_reads_the_mirror_makes_it_ask(
 def test_a_name_that_is_ours_cannot_be_refreshed(
     main: Index, group: Index, mirror: Index, upstream: StaticIndex
 ) -> None:
-    from indexapp.services.mirrors import refreshing
-    from tpi_site.kit.errors import Conflict
-
     projects.create(actor=SYSTEM, index=main, name="acme-tool")
     with pytest.raises(Conflict) as refusal:
         refreshing.refresh(actor=SYSTEM, index=mirror, name="acme-tool")
@@ -264,10 +262,13 @@ class TestMerged:
     def test_an_upstream_that_is_away_costs_us_nothing(
         self, merged: Index, upstream: StaticIndex, reading: WsgiClient
     ) -> None:
-        from tests.servers.static_index import Behaviour
-
         upstream.behaviour = Behaviour(status=500)
         assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-1.0-py3-none-any.whl"]
+
+    def test_it_can_be_asked_for(self, merged: Index, upstream: StaticIndex) -> None:
+        row = refreshing.refresh(actor=SYSTEM, index=Index.objects.get(name="outside"), name="acme-tool")
+        assert row.project_id is not None
+        assert upstream.count("/acme-tool/") == 1
 
     def test_revoked_it_is_ours_alone_again(self, merged: Index, upstream: StaticIndex, reading: WsgiClient) -> None:
         assert len(_addresses(reading, "everything", "acme-tool")) == 2
