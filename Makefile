@@ -17,7 +17,7 @@ serve: install
 	@exec $(BIN)/python -m tpi_site.serve
 
 install: $(STAMP)-run
-install-test: $(STAMP)-test $(STAMP)-clients $(STAMP)-deploy
+install-test: $(STAMP)-test $(STAMP)-clients $(STAMP)-deploy $(STAMP)-peers
 
 $(BIN)/python:
 	@sh deploy/make-venv.sh $(PYTHON) $(VENV)
@@ -66,7 +66,7 @@ check: $(STAMP)-test
 	$(BIN)/python manage.py check --deploy --fail-level ERROR
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: install-test $(STAMP)-peers
+bench: install-test
 	$(BIN)/python -m tests.bench
 
 soak: install-test

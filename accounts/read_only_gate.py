@@ -25,10 +25,13 @@ _GO_ON = frozenset(
         "api:doctor",
         "api:read-only",
         "doctor",
+        "index:osv-query",
+        "index:osv-query-batch",
         "support-bundle",
     }
 )
-"""Signing in and out, which reading needs, the switch itself, and what operators look at when something is wrong."""
+"""Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, and questions
+that are too long for an address."""
 
 
 class ReadOnlyMiddleware:

@@ -20,7 +20,7 @@ class IndexConfig(AppConfig):
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
-        from indexapp.services.mirrors import secrets
+        from indexapp.services.mirrors import secrets, uses
         from indexapp.services.pages import access
         from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, refusals
         from tpi_site.kit import companions, edge, schedules
@@ -36,10 +36,15 @@ class IndexConfig(AppConfig):
         schedules.declare("seal what lies plain", "indexapp.tasks.seal_plain_blobs", every_minutes=5)
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
+        schedules.declare("make room in mirrors", "indexapp.tasks.make_room_in_mirrors", every_minutes=15)
+        uses.on_note(companions.declare("uses of mirrors", uses.write, pause=5.0, idle=60.0))
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
+        schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)
+        schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)
         _declare_figures()
         _declare_mirrors()
         _declare_backups()
+        _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(KeyMissing, refusals.key_missing)  # before what it is a kind of
         edge.translate(BlobDamaged, refusals.damaged)
@@ -94,3 +99,14 @@ def _declare_backups() -> None:
     schedules.declare("watch backups", "indexapp.tasks.watch_backups", every_minutes=15)
     if settings.TPI_DRILL_DAYS:
         schedules.declare("drill", "indexapp.tasks.drill", every_minutes=settings.TPI_DRILL_DAYS * 24 * 60)
+
+
+def _declare_vulnerability_data() -> None:
+    """Fetched by the clock, where it is set from where."""
+    from django.conf import settings
+
+    from tpi_site.kit import schedules
+
+    if settings.TPI_OSV_URL:
+        function = "indexapp.tasks.fetch_vulnerabilities"
+        schedules.declare("fetch vulnerabilities", function, every_minutes=settings.TPI_OSV_HOURS * 60)

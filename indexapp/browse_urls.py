@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from indexapp.models.indexes import RESERVED_INDEX_NAMES
+from indexapp.models.indexes import SITE_SEGMENTS
 from indexapp.views.browse import clients, home, indexes, projects, rights, search
 
-_RESERVED = "|".join(sorted(RESERVED_INDEX_NAMES))
+_RESERVED = "|".join(sorted(SITE_SEGMENTS))
 _INDEX = rf"(?!(?:{_RESERVED})(?:/|\Z))(?P<index>[a-z0-9][a-z0-9-]{{0,63}})"
 
 app_name = "browse"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.urls import re_path
+from django.urls import path, re_path
 
 from indexapp.views.machine.django_views import machine_read
+from indexapp.views.osv import advisory, query, query_batch
 from indexapp.views.upload import upload
 
 _FILE = r"(?P<path>[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+)\Z"
@@ -21,6 +22,9 @@ urlpatterns = [
     re_path(r"^pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="default-release-json"),
     re_path(rf"^integrity/{_PROVENANCE}", machine_read, name="default-provenance"),
     re_path(r"^legacy/\+simple/(?P<project>[^/]+)/?\Z", machine_read, name="default-listing"),
+    path("osv/v1/query", query, name="osv-query"),
+    path("osv/v1/querybatch", query_batch, name="osv-query-batch"),
+    path("osv/v1/vulns/<str:osv_id>", advisory, name="osv-advisory"),
     re_path(r"^legacy/?\Z", upload, name="default-upload"),
     re_path(rf"^{_INDEX}/simple/?\Z", machine_read, name="root"),
     re_path(rf"^{_INDEX}/simple/(?P<project>[^/]+)/?\Z", machine_read, name="page"),

@@ -41,6 +41,8 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.backups.restored.record": "a part of restore",
     "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
     "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
+    "indexapp.services.vulnerabilities.importing.import_archive": "many steps, of which each stays done; it has its own tests",
+    "indexapp.services.vulnerabilities.fetching.import_from": "as import_archive, of what it fetches",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.mirrors.refreshing.refresh": "asks an upstream and writes the evidence first; it has its own tests",

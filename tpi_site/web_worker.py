@@ -29,6 +29,8 @@ from gunicorn.errors import ConfigError
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from tpi_site.web_follower import Follower, HandedOver, Waiting
+
 _HEAD_BYTES = 64 * 1024
 """The largest head: a line and some fields of the largest size that gunicorn's limits allow; proxies pass on less."""
 _PIECE = 8192
@@ -38,6 +40,19 @@ _PARTING_BYTES = 64 * 1024
 _MORE = object()
 """What a thread says that has received a part of a head."""
 _NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+
+
+def _called(application: Any, environ: dict[str, Any], start_response: Any) -> Any:
+    """Call the application, which may hand the rest of the request over."""
+
+    def hand_over(waiting: Waiting) -> None:
+        response = start_response.__self__
+        if environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+            response.force_close()  # what nobody reads of this request must not be taken for the next one
+        raise HandedOver(waiting, response)
+
+    environ["tpi.hand_over"] = hand_over
+    return application(environ, start_response)
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn is untyped
@@ -76,6 +91,19 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.parting_conns: deque[Connection] = deque()
+        self._follower: Follower | None = None
+
+    def load_wsgi(self) -> None:
+        """As the base class, with a way for the application to have its answer sent later and elsewhere."""
+        super().load_wsgi()
+        self.wsgi: Any = partial(_called, vars(self)["wsgi"])
+        self._follower = Follower(self._followed)
+
+    def _followed(self, conn: Connection, may_stay: bool) -> None:  # noqa: FBT001  a callback
+        """The answer of a connection that was handed over is sent, or cannot be; called in the follower's thread."""
+        outcome: Future[Any] = Future()
+        outcome.set_result(may_stay and self.alive)
+        self.method_queue.defer(self.finish_request, conn, outcome)
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -138,7 +166,10 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
             return False
         conn.data_ready = True
         conn.parser.unreader.unread(came)
-        return super().handle(conn)
+        try:
+            return super().handle(conn)
+        except HandedOver as handed:
+            return handed
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """As the base class; a client that took nothing for too long is one that went away, and no fault to be logged."""
@@ -153,6 +184,8 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is untyped
         """As the base class, without waiting for anybody: the last goodbye takes its time in the poller."""
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self._part(conn)
+        elif isinstance(fs.result(), HandedOver) and self._follower is not None:
+            self._follower.take(conn, fs.result())
         elif fs.result() is _MORE:
             self._await_head(conn)
         elif more := conn.parser.unreader.take_buffered():

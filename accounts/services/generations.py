@@ -8,15 +8,31 @@ from accounts.models import Generation
 
 ACCESS = "access"
 """People, teams, tokens, roles and what indexes say about access."""
+POLICY = "policy"
+"""What decides about versions by more than who asks: rules, exceptions and what is known of vulnerabilities."""
 
 
 def bump_access() -> None:
     """Make every remembered right void; call it in the transaction that changes one."""
-    if not _raise():
+    _bump(ACCESS)
+
+
+def bump_policy() -> None:
+    """Make void what is remembered of vulnerabilities and of verdicts; call it in the transaction that changes them."""
+    _bump(POLICY)
+
+
+def policy() -> int:
+    """The number of the last change of that kind; one query."""
+    return Generation.objects.filter(name=POLICY).values_list("value", flat=True).first() or 0
+
+
+def _bump(name: str) -> None:
+    if not _raise(name):
         # The first change of an installation; somebody else's first change may come at the same moment.
-        Generation.objects.get_or_create(name=ACCESS)
-        _raise()
+        Generation.objects.get_or_create(name=name)
+        _raise(name)
 
 
-def _raise() -> int:
-    return Generation.objects.filter(name=ACCESS).update(value=F("value") + 1)
+def _raise(name: str) -> int:
+    return Generation.objects.filter(name=name).update(value=F("value") + 1)

@@ -13,6 +13,7 @@ from indexapp.admin import (
     roles,
     trash,
     upstreams,
+    vulnerabilities,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "roles",
     "trash",
     "upstreams",
+    "vulnerabilities",
 ]

@@ -94,10 +94,11 @@ def _answer(response: Response, start: int, *, is_part: bool) -> FileAnswer:
     if response.status != _PARTIAL:
         raise refusal(response)
     found = _RANGE.match((response.headers.get("Content-Range") or "").strip())
-    if not found or not is_part or start not in {int(found[1]), int(found[1]) - _number(found[3])}:
+    if not found or not is_part or int(found[1]) != _first(start, found[3]):
         raise bad_answer(response, "another part of the file than it was asked for")
     return FileAnswer(response, start=int(found[1]), size=None if found[3] == "*" else int(found[3]))
 
 
-def _number(text: str) -> int:
-    return int(text) if text != "*" else 0
+def _first(start: int, size: str) -> int:
+    """The byte with which an answer has to begin; who asks for the end of a smaller file is given all of it."""
+    return start if start >= 0 or size == "*" else max(0, int(size) + start)

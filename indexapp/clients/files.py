@@ -80,6 +80,10 @@ def from_json(entry: Any, *, name: str, page_url: str) -> UpstreamFile:
         raise Dropped("malformed")
     parsed = _parsed(entry["filename"], name)
     fields = dict(entry)
+    if fields.get("hashes") is None:
+        fields["hashes"] = {}
+    if fields.get("yanked") is None:
+        fields["yanked"] = False
     if "core-metadata" not in fields:  # PEP 714: the key that came before
         fields["core-metadata"] = fields.get("dist-info-metadata", fields.get("data-dist-info-metadata"))
     return _file(_package(fields, name, page_url), parsed, page_url)

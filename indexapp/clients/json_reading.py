@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-MOST_VALUE = 8 * 1024 * 1024
+MOST_VALUE = 2 * 1024 * 1024
 """Characters of one value: a file of a list, or a whole key that is not read piecewise."""
 
-_SPACE = " \t\r\n"
+_AFTER_NUMBER = ",]} \t\r\n"
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class NotTheForm(ValueError):
@@ -64,10 +66,9 @@ class _Text:
     def following(self) -> str:
         """The next character that is not white space, left where it is; empty at the end."""
         while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in _SPACE:
-                    return self._text[self._at]
-                self._at += 1
+            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it always matches
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._more():
                 return ""
 
@@ -91,10 +92,16 @@ class _Text:
                 if self._is_over:
                     raise NotTheForm("a value is broken or cut short") from error
             else:
-                if end < len(self._text) or self._is_over:  # the digits of a number may go on
+                if self._is_whole(value, end):
                     self._at = end
                     return value
             self._twice()
+
+    def _is_whole(self, value: Any, end: int) -> bool:
+        """Whether what follows cannot belong to the value: a number goes on with digits, a point or an exponent."""
+        if self._is_over or not isinstance(value, int | float):
+            return True
+        return end < len(self._text) and self._text[end] in _AFTER_NUMBER
 
     def finish(self) -> None:
         """Nothing follows but white space."""

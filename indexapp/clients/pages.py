@@ -28,7 +28,7 @@ STATUSES = frozenset({"active", "archived", "quarantined", "deprecated"})
 
 Form = Literal["json", "html"]
 
-_LIMITS = Limits(most=MOST_BYTES, head=12.0, idle=20.0, total=120.0)
+_LIMITS = Limits(most=MOST_BYTES, head=12.0, idle=10.0, total=30.0)
 _FORMS: dict[str, Form] = {
     "application/vnd.pypi.simple.v1+json": "json",
     "application/json": "json",  # what static trees say of a file with that ending
@@ -41,9 +41,10 @@ _DATE = re.compile(r"[A-Za-z0-9 ,:+-]{1,64}\Z")
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 _UNKEPT = re.compile(r"(?:^|[,\s])no-(?:cache|store)\b", re.IGNORECASE)
 _SERIAL = re.compile(r"\d{1,18}\Z")
+_KEYS = frozenset({"meta", "name", "project-status", "versions"})
 _MOST_VERSION = 100  # characters
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def fetch_page(
             raise refusal(response)
         page = _read(response, normalized_name)
     if page.dropped:
-        logger.info("upstream entries dropped", extra={"project": normalized_name, "dropped": dict(page.dropped)})
+        counts = ", ".join(f"{count} by {reason}" for reason, count in sorted(page.dropped.items()))
+        log.info("The upstream's page of %s has entries that are not offered: %s.", normalized_name, counts)
     return page
 
 
@@ -200,7 +202,7 @@ class _Reading:
         for key, value in json_reading.members(told(self._response.body), piecewise="files"):
             if key == "files":
                 self._keep(lambda: from_json(value, name=self._name, page_url=self._response.url))  # noqa: B023  at once
-            else:
+            elif key in _KEYS:
                 other[key] = value
         meta = other.get("meta")
         if not isinstance(meta, dict) or not is_version_one(meta.get("api-version")):
@@ -235,7 +237,8 @@ class _Reading:
     def _anchors(self, head: html_reading.Head) -> Iterator[html_reading.Anchor]:
         charset = self._response.headers.get_content_charset()
         pieces = told(self._response.body)
-        return html_reading.anchors(pieces, head, page_url=self._response.url, charset=charset)
+        url = self._response.url
+        return html_reading.anchors(pieces, head, page_url=url, charset=charset, most_marks=15 * MOST_FILES)
 
     def _is_declared(self) -> bool:
         return "application/vnd.pypi.simple" in (self._response.headers.get("Content-Type") or "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from indexapp.clients.addresses import UpstreamAddress
 from indexapp.clients.asking import MISSING, ask, refusal
 from indexapp.clients.failures import UpstreamFailed
 from indexapp.clients.pages import ACCEPT, MOST_BYTES, Form, form_of, serial_of
-from tpi_site.kit.outbound import Limits, Response
+from tpi_site.kit.outbound import Limits, OutboundFailed, Response
 
 _LIMITS = Limits(most=16 * MOST_BYTES, head=12.0, idle=12.0, total=12.0)
 
@@ -42,6 +43,17 @@ def test(address: UpstreamAddress) -> Trial:
             return _told(response, time.monotonic() - began)
     except UpstreamFailed as failure:
         return Trial(sentence=failure.sentence, code=failure.code, seconds=time.monotonic() - began)
+
+
+def flaw(address: UpstreamAddress) -> str:
+    """What is wrong with the address as it is written, before anybody is asked; empty where nothing is."""
+    try:
+        address.way.check()
+        if "@" in urlsplit(address.url).netloc:
+            return "Give the user name and the password by themselves: those inside an address are not used."
+    except OutboundFailed as error:
+        return str(error)
+    return ""
 
 
 def _told(response: Response, seconds: float) -> Trial:

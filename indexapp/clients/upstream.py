@@ -8,7 +8,7 @@ from indexapp.clients.failures import Failure, UpstreamFailed
 from indexapp.clients.files import UpstreamFile
 from indexapp.clients.lists import ListedProject, ProjectNames, fetch_project_names
 from indexapp.clients.pages import Missing, NotModified, Page, PageAnswer, fetch_page
-from indexapp.clients.trial import Trial, test
+from indexapp.clients.trial import Trial, flaw, test
 
 __all__ = [
     "Failure",
@@ -26,6 +26,7 @@ __all__ = [
     "fetch_page",
     "fetch_project_names",
     "fetch_small",
+    "flaw",
     "open_file",
     "test",
 ]

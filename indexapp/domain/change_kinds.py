@@ -31,6 +31,7 @@ class ChangeKind(Enum):
     TRASH_PURGED = "trash-purged"
     INSTALLATION_RESTORED = "installation-restored"
     PROJECT_MIRRORED = "project-mirrored"
+    FILE_MIRRORED = "file-mirrored"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -83,12 +83,26 @@ class Ownership:
     organization: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vulnerability:
+    """An advisory that speaks of the release told; ``withdrawn`` is a time as text, None where it holds."""
+
+    id: str
+    link: str
+    aliases: Sequence[str] = ()
+    summary: str = ""
+    details: str = ""
+    fixed_in: Sequence[str] = ()
+    withdrawn: str | None = None
+
+
 def render_project(
     info: ReleaseInfo,
     releases: Mapping[str, Iterable[ReleaseFile]],
     *,
     ownership: Ownership,
     last_serial: int,
+    vulnerabilities: Iterable[Vulnerability] = (),
 ) -> bytes:
     """Return the document of a project: ``info`` and ``urls`` of its latest release, and the files of every release.
 
@@ -96,7 +110,8 @@ def render_project(
     """
     arrays = {version: _files(files) for version, files in releases.items()}
     members = ",".join([f"{json_text(version)}:{arrays[version]}" for version in sorted(arrays)])
-    return _document(info, f'"releases":{{{members}}},', arrays.get(info.version, "[]"), ownership, last_serial)
+    known = _vulnerabilities(vulnerabilities)
+    return _document(info, f'"releases":{{{members}}},', arrays.get(info.version, "[]"), ownership, last_serial, known)
 
 
 def render_release(
@@ -105,20 +120,42 @@ def render_release(
     *,
     ownership: Ownership,
     last_serial: int,
+    vulnerabilities: Iterable[Vulnerability] = (),
 ) -> bytes:
     """Return the document of one release; ``last_serial`` is that of its project."""
-    return _document(info, "", _files(files), ownership, last_serial)
+    return _document(info, "", _files(files), ownership, last_serial, _vulnerabilities(vulnerabilities))
 
 
-def _document(info: ReleaseInfo, releases: str, urls: str, ownership: Ownership, last_serial: int) -> bytes:
+def _document(
+    info: ReleaseInfo, releases: str, urls: str, ownership: Ownership, last_serial: int, vulnerabilities: str
+) -> bytes:
     text = (
         f'{{"info":{_compact(_info(info))},"last_serial":{last_serial},"ownership":{_compact(_ownership(ownership))}'
-        f',{releases}"urls":{urls},"vulnerabilities":[]}}\n'
+        f',{releases}"urls":{urls},"vulnerabilities":{vulnerabilities}}}\n'
     )
     return text.encode()
 
 
-def _compact(value: Mapping[str, object]) -> str:
+def _vulnerabilities(rows: Iterable[Vulnerability]) -> str:
+    """As PyPI has them, which takes all of its own from OSV."""
+    return _compact(
+        [
+            {
+                "aliases": list(row.aliases),
+                "details": row.details,
+                "fixed_in": list(row.fixed_in),
+                "id": row.id,
+                "link": row.link,
+                "source": "osv",
+                "summary": row.summary or None,
+                "withdrawn": row.withdrawn,
+            }
+            for row in rows
+        ]
+    )
+
+
+def _compact(value: Mapping[str, object] | Sequence[object]) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

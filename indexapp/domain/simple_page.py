@@ -19,7 +19,7 @@ from indexapp.domain.escaping import html_bytes, html_text, json_text
 API_VERSION = "1.4"
 QUARANTINED = "quarantined"
 
-FileRow = tuple[str, str, str, int, str, str | None, str | None, str | None, str | None]
+FileRow = tuple[str, str, str, int | None, str, str | None, str | None, str | None, str | None]
 """What the renderers read: a :class:`FileLine`, or any tuple of that shape, such as a row from the database."""
 
 
@@ -35,8 +35,8 @@ class FileLine(NamedTuple):
     """Below the index's files root, ``<sha256-prefix path>/<filename>``, percent-encoded."""
     sha256: str
     """Empty where nobody knows it yet."""
-    size: int
-    """In bytes; 0 where nobody knows it yet."""
+    size: int | None
+    """In bytes; None where nobody knows it yet."""
     upload_time: str
     """UTC, ISO 8601 with microseconds and ``Z``: uv refuses a page with a time that has no zone."""
     requires_python: str | None = None
@@ -114,7 +114,7 @@ def _json_lines(base: str, files: Iterable[FileRow]) -> list[str]:
         f',"hashes":{_json_hashes(sha256) if sha256 else "{}"}'
         f"{_json_provenance(provenance) if provenance else ''}"
         f"{_json_requires(requires_python) if requires_python else ''}"
-        f'{_json_size(size) if size else ""},"upload-time":"{upload_time}"'
+        f'{"" if size is None else _json_size(size)},"upload-time":"{upload_time}"'
         f',"url":{json_text(base + path)}'
         f',"yanked":{"false" if yanked is None else _json_yanked(yanked)}}}'
         for filename, path, sha256, size, upload_time, requires_python, yanked, metadata, provenance in files

@@ -35,15 +35,10 @@ class Migration(migrations.Migration):
                 to="indexapp.blob",
             ),
         ),
-        # Where the default comes from says nothing to the database, and SQLite would copy the table for it.
-        migrations.SeparateDatabaseAndState(
-            state_operations=[
-                migrations.AlterField(
-                    model_name="release",
-                    name="created_at",
-                    field=models.DateTimeField(default=django.utils.timezone.now, editable=False),
-                ),
-            ]
+        migrations.AlterField(
+            model_name="release",
+            name="created_at",
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False),
         ),
         migrations.CreateModel(
             name="MirroredFile",

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0013_mirrors"),
+        ("indexapp", "0016_mirror_bytes"),
     ]
 
     operations = [
@@ -59,11 +59,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="upstream",
-            name="keep_hours",
-            field=models.PositiveIntegerField(default=24),
-        ),
-        migrations.AddField(
-            model_name="upstream",
             name="password",
             field=models.TextField(blank=True, editable=False),
         ),
@@ -79,11 +74,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="upstream",
-            name="room",
-            field=models.BigIntegerField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="upstream",
             name="username",
             field=models.CharField(blank=True, max_length=200),
         ),
@@ -91,13 +81,6 @@ class Migration(migrations.Migration):
             model_name="mirroredproject",
             index=models.Index(
                 condition=models.Q(("failure", ""), _negated=True), fields=["index"], name="mirrored_project_failing"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="upstream",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("room__isnull", True), ("room__gt", 0), _connector="OR"),
-                name="upstream_room_positive",
             ),
         ),
         migrations.AddField(

@@ -4,13 +4,18 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
-from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, Upstream
+from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
+from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
 from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
+from indexapp.models.vulnerabilities import Advisory, AdvisoryImport, AdvisoryPackage
 
 __all__ = [
+    "Advisory",
+    "AdvisoryImport",
+    "AdvisoryPackage",
     "Backup",
     "Blob",
     "Change",
@@ -20,8 +25,13 @@ __all__ = [
     "GroupMember",
     "Index",
     "Merge",
+    "MirrorPlan",
     "MirroredFile",
     "MirroredProject",
+    "MirroredProvenance",
+    "PlannedName",
+    "PrefetchItem",
+    "PrefetchJob",
     "Project",
     "Quota",
     "Release",

@@ -22,6 +22,7 @@ RESERVED_INDEX_NAMES = frozenset(
         "legacy",
         "livez",
         "metrics",
+        "osv",
         "packages",
         "project",
         "pypi",
@@ -33,6 +34,12 @@ RESERVED_INDEX_NAMES = frozenset(
     }
 )
 """First path segments that the site uses itself."""
+
+SHARED_SEGMENTS = frozenset({"osv"})
+"""Those that came later and have no address that an index has too: an index of such a name from before is served on."""
+
+SITE_SEGMENTS = RESERVED_INDEX_NAMES - SHARED_SEGMENTS
+"""First path segments that never name an index in an address."""
 
 
 NOT_RESERVED = RegexValidator(

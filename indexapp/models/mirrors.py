@@ -12,6 +12,7 @@ from indexapp.models.projects import File, Project
 PAGE_SECONDS = 600
 """For how long a page counts as fresh; what PyPI's own CDN keeps one for."""
 MISSING_SECONDS = 300
+KEEP_HOURS = 24
 
 
 class Upstream(models.Model):
@@ -47,17 +48,14 @@ class Upstream(models.Model):
     client_key = models.TextField(blank=True, editable=False)
     proxy_url = models.CharField(max_length=500, blank=True)
     proxy_password = models.TextField(blank=True, editable=False)
-    room = models.BigIntegerField(null=True, blank=True)
-    keep_hours = models.PositiveIntegerField(default=24)
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     failure = models.CharField(max_length=300, blank=True, editable=False)
+    room = models.PositiveBigIntegerField(null=True, blank=True)
+    keep_hours = models.PositiveIntegerField(default=KEEP_HOURS)
 
     class Meta:
         ordering: ClassVar = ["index_id"]
         constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=models.Q(room__isnull=True) | models.Q(room__gt=0), name="upstream_room_positive"
-            ),
             models.CheckConstraint(
                 condition=models.Q(
                     on_removal__in=["hide", "keep"], on_yank__in=["hide", "keep"], on_quarantine__in=["hide", "keep"]
@@ -112,7 +110,8 @@ class MirroredFile(models.Model):
     ``digests`` are those that it gives, by algorithm in lower case; ``metadata_digests`` those of the metadata beside the
     file, None where it serves none and ``{}`` where it serves some without saying.  ``address_digest`` stands in the file's
     address as long as its SHA-256 is not known.  ``removed_at`` is since when the upstream lists it no more, and
-    ``conflict`` says what it has under this name now instead of the bytes that it had.
+    ``conflict`` says what it has under this name now instead of the bytes that it had.  ``fetching_by`` is the node that
+    fetches it until ``fetching_until``, and ``metadata_at`` when its metadata was last looked for.
     """
 
     file = models.OneToOneField(File, models.CASCADE, related_name="mirrored", primary_key=True)
@@ -127,6 +126,9 @@ class MirroredFile(models.Model):
     fetched_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     is_pinned = models.BooleanField(default=False)
+    fetching_until = models.DateTimeField(null=True, blank=True)
+    fetching_by = models.CharField(max_length=120, blank=True, db_default="")
+    metadata_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes: ClassVar = [
@@ -162,3 +164,14 @@ class Merge(models.Model):
 
     def __str__(self) -> str:
         return self.normalized_name
+
+
+class MirroredProvenance(models.Model):
+    """The provenance object that the upstream serves of a file, as it came; apart from its row because pages never need it."""
+
+    file = models.OneToOneField(File, models.CASCADE, related_name="provenance", primary_key=True)
+    text = models.TextField()
+    fetched_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"provenance of file {self.file_id}"

@@ -38,12 +38,15 @@ from accounts.models import (
 )
 from accounts.services import alarms, service_accounts
 from indexapp.models import (
+    Advisory,
+    AdvisoryImport,
     Change,
     Drill,
     File,
     Merge,
     MirroredFile,
     MirroredProject,
+    PrefetchJob,
     Project,
     Quota,
     Release,
@@ -62,6 +65,7 @@ from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
 from tests.factories.publishing import give, make_group, published
 from tests.factories.upstreams import make_mirror
+from tests.factories.vulnerabilities import make_advisory
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
 from tpi_site.kit.admin import Screen
@@ -181,6 +185,7 @@ def scene(cast: Cast) -> dict[str, Any]:
     Merge.objects.create(group=everything, normalized_name="merged", reason="a fork", created_by="administrator")
     directory = silent_directory()
     ReadOnlyPeriod.objects.create(started_by="operator")
+    make_advisory("PYSEC-2026-1")
     digest = file.sha256
     return {
         "filename": file.filename,
@@ -193,6 +198,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "alarm": alarms.ring("test", "Something needs a person.").pk,
         "trash": Trashed.objects.get().pk,
         "drill": make_drill().pk,
+        "prefetch": PrefetchJob.objects.create(index=cast.index, name="requirements.txt", kind="requirements.txt").pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
     }
@@ -339,6 +345,8 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
             file=File.objects.get(), conflict="Others.", conflict_at=timezone.now()
         ),
         "indexapp_trashed": Trashed.objects.get(),
+        "indexapp_advisory": Advisory.objects.get(),
+        "indexapp_advisoryimport": AdvisoryImport.objects.create(source="all.zip", started_at=timezone.now()),
         "indexapp_backup": make_backup(),
         "indexapp_drill": Drill.objects.get(),
         "indexapp_change": Change.objects.order_by("pk")[0],

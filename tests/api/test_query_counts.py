@@ -17,6 +17,7 @@ from tests.api.rest import Rest
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.factories.publishing import give, make_file, make_group, make_index, make_project, make_release
+from tests.factories.vulnerabilities import affected, make_advisory
 
 PROJECT = "indexes/main/projects/acme-tool/"
 Grow = Callable[[Cast, int], None]
@@ -68,6 +69,15 @@ def _tokens(cast: Cast, number: int) -> None:
     make_token(make_user())
 
 
+def _advisories(cast: Cast, number: int) -> None:
+    make_advisory(f"PYSEC-2026-{number}")
+
+
+def _exposed(cast: Cast, number: int) -> None:
+    make_release(make_project(cast.index, f"more-{number}"))
+    make_advisory(f"PYSEC-2026-{number}", affected(f"more-{number}"))
+
+
 LISTS: list[tuple[str, int, Grow]] = [
     ("indexes/", 6, _groups),
     ("indexes/main/projects/", 4, _projects),
@@ -84,6 +94,8 @@ LISTS: list[tuple[str, int, Grow]] = [
     ("teams/tools/members/", 4, _members),
     ("tokens/", 2, _tokens),
     ("audit/", 2, _tokens),
+    ("vulnerabilities/", 3, _advisories),
+    ("vulnerabilities/exposed/", 3, _exposed),
 ]
 """Each list with its number of queries, one of them for the credentials, and what makes it longer."""
 

@@ -19,7 +19,20 @@ from tests.bench.corpus import Shape
 from tests.bench.effort import Effort
 from tests.bench.installation import Installation, Reference
 from tests.bench.keepalive import Keepalive
-from tests.bench.lines import encryption, files, growth, identity, keys, memory, nodes, peers, rights, starting
+from tests.bench.lines import (
+    encryption,
+    files,
+    growth,
+    identity,
+    keys,
+    memory,
+    nodes,
+    peer_mirrors,
+    peers,
+    rights,
+    starting,
+    vulnerabilities,
+)
 from tests.bench.lines.pages import Pages
 from tests.bench.lines.uploads import Uploads
 from tests.bench.processes import ROOT
@@ -41,10 +54,11 @@ class Scale:
     """People of a directory."""
     people: tuple[int, int]
     """People and teams; see :mod:`tests.bench.rights`."""
+    advisories: int
 
 
-FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000, (100_000, 5000))
-QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000, (10_000, 500))
+FULL = Scale(Effort(12, 0.5, 5), Shape(100_000, 10), 2**30, 50_000, (100_000, 5000), 20_000)
+QUICK = Scale(Effort(4, 0.3, 1), Shape(10_000, 10), 2**28, 5_000, (10_000, 500), 20_000)
 ORDINARY, WIDE, SMALL = Shape(1000, 10), Shape(1, 2000, "wide"), Shape(100, 10)
 
 
@@ -129,6 +143,7 @@ def people(table: Table, scale: Scale, folder: Path) -> None:
 def others(table: Table, scale: Scale, folder: Path) -> None:
     """Other servers."""
     peers.measure_peers(table, scale.effort, folder / "peers")
+    peer_mirrors.measure_mirrors(table, scale.effort, folder / "peer-mirrors")
 
 
 def asking(table: Table, scale: Scale, folder: Path) -> None:
@@ -140,6 +155,12 @@ def asking(table: Table, scale: Scale, folder: Path) -> None:
 def rotating(table: Table, scale: Scale, folder: Path) -> None:
     """Keys wrapped anew."""
     keys.measure_rotation(table, Installation(folder, "keys"), scale.giant // 2**14)
+
+
+def knowing(table: Table, scale: Scale, folder: Path) -> None:
+    """Vulnerability data taken in."""
+    index = Installation(folder, "advisories")
+    vulnerabilities.measure_import(table, index, folder / "archives", scale.advisories)
 
 
 def sealing(table: Table, scale: Scale, folder: Path) -> None:
@@ -172,6 +193,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "rights": asking,
     "encryption": sealing,
     "keys": rotating,
+    "vulnerabilities": knowing,
     "nodes": scaling,
     "peers": others,
 }

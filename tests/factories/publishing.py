@@ -16,7 +16,7 @@ from accounts.models import Team, User
 from indexapp.domain.digests import MultiDigest
 from indexapp.domain.names import confusable_key, normalize_name
 from indexapp.domain.versions import canonical_version, parse_version, version_sort_key
-from indexapp.models import Blob, File, GroupMember, Index, Project, Release, Role
+from indexapp.models import Blob, File, GroupMember, Index, Project, Release, Role, Upstream
 from indexapp.services import search, uploads
 from indexapp.services.uploads import Accepted, Incoming
 from indexapp.storage import default_storage
@@ -156,3 +156,10 @@ def multipart(built: Built, fields: Mapping[str, str] | None = None) -> tuple[by
     parts += [head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", built.content]
     parts.append(f"\r\n--{boundary}--\r\n".encode())
     return b"".join(parts), f"multipart/form-data; boundary={boundary}"
+
+
+def make_mirror(name: str = "", url: str = "", *, upstream: Mapping[str, Any] | None = None, **values: Any) -> Index:
+    """A mirror of the repository at ``url``; ``upstream`` are further settings of it."""
+    mirror = make_index(name, kind=Index.Kind.MIRROR, **values)
+    Upstream.objects.create(index=mirror, url=url, **(upstream or {}))
+    return mirror

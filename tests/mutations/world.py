@@ -18,9 +18,19 @@ from accounts.services import (
     service_accounts,
     sessions,
 )
-from indexapp.models import File, Index, Merge, MirroredFile, Project, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import (
+    File,
+    Index,
+    Merge,
+    MirroredFile,
+    PrefetchJob,
+    Project,
+    Release,
+    ReservedPrefix,
+    Role,
+    Trashed,
+)
 from indexapp.services import releases
-from indexapp.services.mirrors import settings as settings_of_upstreams
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
@@ -31,6 +41,7 @@ from tests.factories.publishing import (
     make_file,
     make_group,
     make_index,
+    make_mirror,
     make_project,
     make_release,
     published,
@@ -69,9 +80,11 @@ class World:
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.period = ReadOnlyPeriod.objects.create(started_by="administrator")
         self.spare_key = _spare_key()
+        self.outside = make_mirror("outside", "https://upstream.example/simple/")
+        give(cast.team_admin, [Verb.ADMINISTER], self.outside)
+        self.prefetch = PrefetchJob.objects.create(index=self.outside, name="uv.lock", kind="uv.lock")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
-        self.mirror: Index = make_index("outside", kind=Index.Kind.MIRROR)
-        settings_of_upstreams.make(self.mirror, {})
+        self.mirror: Index = make_mirror("abroad")
         self.group: Index = make_group("everything", self.index, self.mirror)
         self.merge: Merge = Merge.objects.create(group=self.group, normalized_name="merged", reason="a fork")
         self.contested: File = make_file(make_release(make_project(self.mirror, "theirs")))

@@ -13,7 +13,11 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
+    from indexapp.services.mirrors import asking, provenance, uses
+    from indexapp.services.mirrors.fetching import running
+    from indexapp.services.mirrors.metadata import answering
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+    from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
 
     read_only.remember(None, float("inf"))  # nobody switches it behind a test's back
@@ -24,16 +28,22 @@ def forget() -> None:
     token_use.forget_all()
     request_rates.forget_all()
     for memory in (
+        provenance,
+        answering,
+        asking,
         authentication,
         downloads,
         refusals,
         files,
         gate,
         index_map,
+        matching,
         project_pages,
         recent_lines,
         root_lists,
+        running,
         suspicions,
+        uses,
         watermarks,
     ):
         memory.forget_all()

@@ -33,6 +33,36 @@ def token(user: str = "admin", verbs: list[str] | None = None, **scope: Any) -> 
     return text
 
 
+def mirror(name: str, url: str, **upstream: Any) -> None:
+    """A mirror that everybody may read; ``upstream`` are settings of it."""
+    from django.db import transaction
+
+    from accounts.services import generations
+    from indexapp.models import Index, Upstream
+
+    with transaction.atomic():
+        index = Index.objects.create(name=name, kind=Index.Kind.MIRROR, anonymous_read=True)
+        Upstream.objects.create(index=index, url=url, **upstream)
+        generations.bump_access()
+
+
+def mirrored(index: str) -> list[dict[str, Any]]:
+    """The files of a mirror, and which of them are here."""
+    from indexapp.models import File
+
+    rows = File.objects.filter(index__name=index).select_related("mirrored", "blob").order_by("filename")
+    return [
+        {
+            "filename": row.filename,
+            "sha256": row.sha256,
+            "is_here": row.blob is not None,
+            "metadata": row.metadata_sha256,
+            "conflict": row.mirrored.conflict,
+        }
+        for row in rows
+    ]
+
+
 def user(name: str, password: str) -> None:
     """A user without any right."""
     from accounts.domain.actors import internal

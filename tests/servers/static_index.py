@@ -161,7 +161,7 @@ class StaticIndex:
         self.stopping = threading.Event()
         for file in files:
             self.publish(file)
-        self._server = _Server(self, _context(certificate, client_ca))
+        self._server = _Server(self, server_context(certificate, client_ca))
         scheme = "http" if certificate is None else "https"
         self.base = f"{scheme}://{host}:{self._server.server_port}"
         self.url = f"{self.base}/simple/"
@@ -232,7 +232,8 @@ class _Server(ThreadingHTTPServer):
             super().shutdown_request(request)
 
 
-def _context(certificate: ServerCertificate | None, client_ca: Path | None) -> ssl.SSLContext | None:
+def server_context(certificate: ServerCertificate | None, client_ca: Path | None = None) -> ssl.SSLContext | None:
+    """How a server speaks TLS, and whom it lets in; None for one that does not."""
     if certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)

@@ -47,8 +47,10 @@ def _unknown() -> str:
 
 def _at_random(number: int) -> Iterator[File]:
     """By random numbers between the first row and the last, so that no list is sorted."""
-    rows = File.objects.select_related("index", "project").filter(blob__damaged_at=None).order_by("pk")
-    rows = rows.exclude(project__status=Project.Status.QUARANTINED)
+    rows = (
+        File.objects.select_related("index", "project").filter(blob__isnull=False, blob__damaged_at=None).order_by("pk")
+    )
+    rows = rows.exclude(project__status=Project.Status.QUARANTINED).exclude(is_hidden=True)
     first, last = rows.first(), rows.last()
     if first is None or last is None:
         return

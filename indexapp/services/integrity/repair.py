@@ -131,7 +131,7 @@ def _take_key(actor: Actor, blob: Blob) -> bool:
 def _recount_file(actor: Actor, fault: Fault) -> bool:
     with transaction.atomic():
         file = File.objects.select_related("blob", "release", "project__index").filter(pk=fault.row).first()
-        if file is None:
+        if file is None or file.blob is None:
             return False
         lock(file.project)
         File.objects.filter(pk=file.pk).update(size=file.blob.size)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import NamedTuple
 
-from django.db import close_old_connections
+from django.db import connections
 from django.db.models import Q
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
 from indexapp.models import Index, MirroredProject
 from indexapp.services.mirrors import addresses, recording, standing
+from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
@@ -237,7 +238,7 @@ def _refresh(mirror: int, name: str) -> None:
         with _lock:
             _refreshing.discard((mirror, name))
             _known.pop((mirror, name), None)
-        close_old_connections()
+        connections.close_all()
 
 
 def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
@@ -252,6 +253,7 @@ def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
         answer = fetch_page(addresses.of(index), name, etag=etag, last_modified=modified)
         if isinstance(answer, Page):
             recording.take_page(index, row, answer)
+            completing.complete(index.pk, name)
         elif isinstance(answer, Missing):
             recording.take_absence(index, row)
         elif isinstance(answer, NotModified):

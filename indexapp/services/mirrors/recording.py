@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.domain.actors import internal
+from accounts.services import alarms
 from indexapp.clients.upstream import Page, UpstreamFile
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.filenames import DistributionFilename, parse_filename
@@ -26,6 +27,7 @@ from indexapp.services import changes, search
 from tpi_site.kit.errors import Invalid
 
 ACTOR = internal("mirror")
+CONFLICT = "mirror-conflict"
 _BATCH = 1000
 _FAILURE_LENGTH = 300
 _REASON_LENGTH = 2000
@@ -56,6 +58,19 @@ def take_page(index: Index, row: MirroredProject, page: Page) -> None:
         row.project, row.etag, row.last_modified = project, page.etag[:500], page.last_modified[:100]
         row.upstream_serial, row.is_gone = page.last_serial, False
         _settle(row, index.upstream.page_seconds)
+    for filename in taking.conflicts:
+        ring_for_conflict(index, filename)
+
+
+def ring_for_conflict(index: Index, filename: str) -> None:
+    """Tell people that an upstream has other bytes under a name than it had."""
+    alarms.ring(
+        CONFLICT,
+        f"The upstream of '{index.name}' has other bytes for {filename} than it had; ours are kept. Find out why, and see "
+        "docs/mirrors.md.",
+        subject=f"{index.name}/{filename}",
+        actor=ACTOR,
+    )
 
 
 def take_absence(index: Index, row: MirroredProject) -> None:

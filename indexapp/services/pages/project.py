@@ -27,6 +27,8 @@ from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
 from indexapp.services.pages.mirrored import Mirrored
 from indexapp.services.serving import gate
+from indexapp.services.vulnerabilities import exposure, matching
+from indexapp.services.vulnerabilities.matching import KnownAdvisory
 from tpi_site.kit.errors import Invalid, NotFound
 
 T = TypeVar("T", Release, File)
@@ -81,6 +83,9 @@ class ProjectView:
     releases: list[Release]
     releases_cut: bool
     maintainers: list[Maintainer] | None
+    vulnerabilities: tuple[KnownAdvisory, ...]
+    exposed: frozenset[str]
+    """The versions among ``releases`` of which an advisory speaks."""
     mirrored: Mirrored | None = None
     merged_with: str = ""
     """The mirror whose files the index offers under this name too."""
@@ -96,6 +101,7 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
     requirements = group_requirements(_first(metadata.requires_dist), metadata.provides_extra)
     files, files_cut = _cut(_files(release), FILES_SHOWN, whole=whole)
     releases, releases_cut = _cut(_releases(project), RELEASES_SHOWN, whole=whole)
+    known = matching.advisories_for(project.normalized_name)
     return ProjectView(
         project=project,
         release=release,
@@ -111,6 +117,8 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         releases=releases,
         releases_cut=releases_cut,
         maintainers=_maintainers(opened, project, actor),
+        vulnerabilities=exposure.affecting(known, release.version) if release else (),
+        exposed=frozenset(one.version for one in releases if exposure.affecting(known, one.version)),
         mirrored=mirrored.of(opened),
         merged_with=opened.page.beside.member.name if opened.page.beside else "",
     )

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
+from django.db.models import Q
+
 from indexapp.domain.file_paths import file_path
 from indexapp.models import Blob, File, Project
 from indexapp.services.serving import project_pages
@@ -21,7 +23,8 @@ _MOST = 20_000
 class ServedFile:
     """A file, or the metadata beside it, as one index serves it.
 
-    ``stored`` is None for a mirror's file of which only the upstream has the bytes; ``row`` is the file's id.
+    ``stored`` is None for a mirror's file of which only the upstream has the bytes; ``row`` is the file's id.  What was
+    fetched or given up since is not a change that others see, so who finds no bytes looks again (:func:`look_again`).
     """
 
     row: int
@@ -33,11 +36,19 @@ class ServedFile:
     checked_at: int
     resolution: int
     is_damaged: bool = False
+    is_metadata: bool = False
+
+    @property
+    def bytes_at(self) -> StoredBlob:
+        """Where the bytes are; only asked of a file that has some."""
+        if self.stored is None:
+            raise LookupError(self.row)
+        return self.stored
 
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return self.stored.size
+        return self.bytes_at.size
 
 
 _files: OrderedDict[tuple[int, str], ServedFile] = OrderedDict()
@@ -65,9 +76,9 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     return served
 
 
-def _has_key(stored: StoredBlob) -> bool:
+def _has_key(stored: StoredBlob | None) -> bool:
     """Whether the key ring still has what wraps the key; since a rotation the row may name another."""
-    return not stored.sealed_key or key_id_of(stored.sealed_key) in key_ring().keys
+    return stored is None or not stored.sealed_key or key_id_of(stored.sealed_key) in key_ring().keys
 
 
 def has_moved(served: ServedFile) -> bool:
@@ -77,6 +88,16 @@ def has_moved(served: ServedFile) -> bool:
         return False
     served.stored = blob.place
     return True
+
+
+def look_again(served: ServedFile) -> bool:
+    """Whether a mirror's file has its bytes by now, or has them still; this process remembers what is found."""
+    file = File.objects.select_related("blob", "metadata_blob").filter(pk=served.row).first()
+    blob = None if file is None else file.metadata_blob if served.is_metadata else file.blob
+    served.stored = blob.place if blob else None
+    if blob is not None:
+        served.sha256, served.is_damaged = blob.sha256, blob.damaged_at is not None
+    return blob is not None
 
 
 def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:
@@ -93,31 +114,47 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         return None
     blob = row.metadata_blob if wants_metadata else row.blob
     member = next(member for member in index.members if member.pk == row.index_id)
-    if blob is None or not _decides(index, row, watermark):
+    if not _is_to_be_had(row, blob, wants_metadata=wants_metadata) or not _decides(index, row, watermark):
         return None
     return ServedFile(
         row.pk,
         (row.project_id, row.project.normalized_name),
         member,
         row.project.status == Project.Status.QUARANTINED,
-        blob.place,
-        blob.sha256,
+        blob.place if blob else None,
+        blob.sha256 if blob else "",
         watermark.serial,
         index.resolution,
-        is_damaged=blob.damaged_at is not None,
+        is_damaged=blob is not None and blob.damaged_at is not None,
+        is_metadata=wants_metadata,
     )
 
 
+def _is_to_be_had(row: File, blob: Blob | None, *, wants_metadata: bool) -> bool:
+    """Whether the bytes are here, or an upstream may have them."""
+    if blob is not None:
+        return True
+    beside = getattr(row, "mirrored", None)
+    return beside is not None and (not wants_metadata or beside.metadata_digests is not None)
+
+
 def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
-    """The row of the first member that has this file; several may have the same."""
+    """The row of the first member that has this file; several may have the same.
+
+    A mirror's file keeps the address under which it was listed before its digest was known.
+    """
     places = {member.pk: place for place, member in enumerate(index.members)}
     files = File.objects.select_related("project", "blob", "metadata_blob")
-    rows = files.filter(index_id__in=list(places), filename=filename, sha256=sha256)
+    wanted = Q(sha256=sha256)
+    if index.mirrors:
+        files = files.select_related("project", "blob", "metadata_blob", "mirrored")
+        wanted |= Q(mirrored__address_digest=sha256)
+    rows = files.filter(wanted, index_id__in=list(places), filename=filename)
     return min(rows, key=lambda row: places[row.index_id], default=None)
 
 
 def _decides(index: ServedIndex, row: File, watermark: Watermark) -> bool:
-    if len(index.members) == 1 and not index.mirrors:
+    if len(index.members) == 1 and not index.mirrors:  # a mirror has none of what is ours
         return True
     page = project_pages.find(index, row.project.normalized_name, watermark)
     if page is None or page.pk == row.project_id:

@@ -8,10 +8,10 @@ from indexapp.services.serving import page_rows
 from indexapp.services.serving.page_rows import ReleaseFiles
 
 
-def read(ours: int, theirs: int | None, serial: int) -> list[ReleaseFiles]:
+def read(ours: int, theirs: int | None, serial: int, attested: str) -> list[ReleaseFiles]:
     """The releases of both projects in order; where both have a file of a name, it is ours."""
-    own = page_rows.read_all(ours, serial)
-    return own if theirs is None else merge(own, page_rows.read_all(theirs, serial))
+    own = page_rows.read_all(ours, serial, attested)
+    return own if theirs is None else merge(own, page_rows.read_all(theirs, serial, attested))
 
 
 def merge(ours: Iterable[ReleaseFiles], theirs: Iterable[ReleaseFiles]) -> list[ReleaseFiles]:

@@ -59,10 +59,11 @@ _ROWS = """
     SELECT r.sort_key, r.version,
            f.filename,
            substr(f.sha256, 1, 2) || '/' || substr(f.sha256, 3, 2) || '/' || substr(f.sha256, 5) || '/' || f.filename,
-           CASE WHEN f.is_unhashed THEN '' ELSE f.sha256 END, f.size, {uploaded}, nullif(f.requires_python, ''),
+           CASE WHEN f.is_unhashed THEN '' ELSE f.sha256 END, nullif(f.size, 0), {uploaded}, nullif(f.requires_python, ''),
            CASE WHEN f.yank_reason <> '' AND (f.is_yanked OR r.is_yanked) THEN f.yank_reason
                 WHEN r.is_yanked THEN r.yank_reason WHEN f.is_yanked THEN '' END,
-           nullif(f.metadata_sha256, ''), NULL
+           nullif(f.metadata_sha256, ''),
+           CASE WHEN f.has_provenance THEN %s || r.version || '/' || f.filename || '/provenance' END
       FROM indexapp_release r JOIN indexapp_file f ON f.release_id = r.id
      WHERE r.project_id = %s AND NOT f.is_hidden{stretch}
      ORDER BY r.sort_key, {filename}
@@ -114,16 +115,19 @@ def logged(index_name: str, project: str, *, after: int, most: int) -> list[tupl
     return _query(_CHANGES, [index_name, project, after, most])
 
 
-def read_all(project_id: int, serial: int) -> list[ReleaseFiles]:
-    """All releases of the project that have files, in order, as they are at ``serial`` or later."""
-    return _read(serial, "", [project_id])
+def read_all(project_id: int, serial: int, attested: str = "") -> list[ReleaseFiles]:
+    """All releases of the project that have files, in order, as they are at ``serial`` or later.
+
+    ``attested`` is the address below which their provenance objects are.
+    """
+    return _read(serial, "", [attested, project_id])
 
 
-def read_stretch(project_id: int, serial: int, after: str, upto: str | None) -> list[ReleaseFiles]:
+def read_stretch(project_id: int, serial: int, after: str, upto: str | None, attested: str = "") -> list[ReleaseFiles]:
     """Those with a sort key above ``after``, and not above ``upto`` if there is one."""
     if upto is None:
-        return _read(serial, " AND r.sort_key > %s", [project_id, after])
-    return _read(serial, " AND r.sort_key > %s AND r.sort_key <= %s", [project_id, after, upto])
+        return _read(serial, " AND r.sort_key > %s", [attested, project_id, after])
+    return _read(serial, " AND r.sort_key > %s AND r.sort_key <= %s", [attested, project_id, after, upto])
 
 
 def _read(serial: int, stretch: str, parameters: list[Any]) -> list[ReleaseFiles]:

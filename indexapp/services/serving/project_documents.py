@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterable
 
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.metadata import CoreMetadata
-from indexapp.domain.project_json import Ownership, ReleaseFile, ReleaseInfo, render_project, render_release
+from indexapp.domain.project_json import (
+    Ownership,
+    ReleaseFile,
+    ReleaseInfo,
+    Vulnerability,
+    render_project,
+    render_release,
+)
 from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.versions import canonical_version, parse_version
 from indexapp.models import Description, File, Project, Release
 from indexapp.models.querysets import FileQuerySet
 from indexapp.services import summaries
 from indexapp.services.serving.project_pages import ServedProject
+from indexapp.services.vulnerabilities import matching
 from tpi_site.kit.errors import Invalid
 
 
@@ -30,6 +38,10 @@ class Addresses:
     def release(self, name: str, version: str) -> str:
         """The release's page for people."""
         return f"{self.project(name)}{version}/"
+
+    def advisory(self, osv_id: str) -> str:
+        """The record of an advisory."""
+        return f"{self._base}/osv/v1/vulns/{osv_id}"
 
     def file(self, sha256: str, filename: str) -> str:
         """The file, below ``/packages/`` because bandersnatch takes nothing else."""
@@ -49,7 +61,13 @@ def project(page: ServedProject, addresses: Addresses) -> bytes | None:
         releases[version] = []
     for file in _files(page, File.objects.filter(project__in=_projects(page))):
         releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
-    return render_project(info, releases, ownership=Ownership(), last_serial=page.serial)
+    return render_project(
+        info,
+        releases,
+        ownership=Ownership(),
+        last_serial=page.serial,
+        vulnerabilities=_vulnerabilities(latest, row.normalized_name, addresses),
+    )
 
 
 def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | None:
@@ -62,9 +80,33 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     rows = sorted(found.filter(project__in=_projects(page)), key=lambda release: release.project_id != page.pk)
     if not rows:
         return None
+    row = rows[0]
     files = (_file(file, addresses.file) for file in _files(page, File.objects.filter(release__in=rows)))
-    info = _info(rows[0].project, rows[0], addresses)
-    return render_release(info, files, ownership=Ownership(), last_serial=page.serial)
+    info = _info(row.project, row, addresses)
+    return render_release(
+        info,
+        files,
+        ownership=Ownership(),
+        last_serial=page.serial,
+        vulnerabilities=_vulnerabilities(row, row.project.normalized_name, addresses),
+    )
+
+
+def _vulnerabilities(row: Release, normalized_name: str, addresses: Addresses) -> list[Vulnerability]:
+    """Those too that were withdrawn, which say so."""
+    return [
+        Vulnerability(
+            id=one.osv_id,
+            link=addresses.advisory(one.osv_id),
+            aliases=one.aliases,
+            summary=one.summary,
+            details=one.details,
+            fixed_in=one.fixed_versions,
+            withdrawn=iso_utc(one.withdrawn_at) if one.withdrawn_at else None,
+        )
+        for one in matching.every_advisory_for(normalized_name)
+        if one.affects(row.version)
+    ]
 
 
 def _projects(page: ServedProject) -> list[int]:

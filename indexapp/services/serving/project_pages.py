@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -217,13 +218,21 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     if old is not None and old.serial == serial:
         return old
     maker = PageMaker(_FORMS[kind], about)
+    attested = _attested_below(files_base, page.normalized_name)
     if page.beside is not None:
         theirs = page.beside.place.pk if beside and beside.status != Project.Status.QUARANTINED else None
-        return maker.make(merged_pages.read(page.pk, theirs, serial))
+        return maker.make(merged_pages.read(page.pk, theirs, serial, attested))
     keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
     if old is None or keys is None:
-        return maker.make(page_rows.read_all(page.pk, project.serial))
-    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial))
+        return maker.make(page_rows.read_all(page.pk, project.serial, attested))
+    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial, attested=attested))
+
+
+def _attested_below(files_base: str, name: str) -> str:
+    """Where the provenance objects of the project are; with scheme and host, as PEP 740 wants it, where they are known."""
+    public = urlsplit(settings.TPI_URL or "")
+    origin = f"{public.scheme}://{public.netloc}" if public.netloc else ""
+    return f"{origin}{files_base.removesuffix('files/')}integrity/{name}/"
 
 
 def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:

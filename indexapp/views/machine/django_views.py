@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.views.decorators.csrf import csrf_exempt
 
 from indexapp.views.machine import routes
-from indexapp.views.machine.messages import LocalFile, Question
+from indexapp.views.machine.messages import LocalFile, Question, Reply
 from indexapp.views.methods import refused_method
 
 
@@ -32,6 +32,8 @@ def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
     )
     if reply is None:
         raise Http404
+    if not isinstance(reply, Reply):
+        reply = reply.wait()
     body = reply.body.pieces() if isinstance(reply.body, LocalFile) else reply.body
     response: HttpResponseBase
     if isinstance(body, bytes):

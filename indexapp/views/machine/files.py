@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from urllib.parse import quote
 
 from django.conf import settings
@@ -16,10 +17,12 @@ from indexapp.domain.cache_control import file_cache_control
 from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
+from indexapp.services.mirrors.metadata import answering
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
-from indexapp.views.machine.messages import LocalFile, Question, Reply
+from indexapp.views.machine import mirror_files
+from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
 from tpi_site.kit.edge import problem_answer
@@ -28,12 +31,14 @@ from tpi_site.kit.errors import Forbidden, NotFound, Unavailable
 log = logging.getLogger(__name__)
 _TYPE = "application/octet-stream"
 _SENT = {200, 206}
+_HEALED = {"blob-missing", "blob-damaged"}
+"""Refusals of what a mirror kept that fetching it once more makes good."""
 _SMALL = 256 * 1024
 """Up to this many bytes one read() and one send() are cheaper than sendfile."""
 
 
-def file(question: Question, index_name: str | None, path: str) -> Reply:
-    """The file at ``path`` below the files root of the index."""
+def file(question: Question, index_name: str | None, path: str) -> Reply | Later:
+    """The file at ``path`` below the files root of the index; later where an upstream is asked for it first."""
     actor, index, watermark = reader(question, index_name)
     served = files.find(index, path, watermark)
     if served is None:
@@ -47,41 +52,82 @@ def file(question: Question, index_name: str | None, path: str) -> Reply:
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
         )
+    # The policy gate says no here: before an upstream hears of the question, and of what is kept as well.
+    note = partial(_note, question, actor, index.name, served.project[1], path)
+    if served.member.is_mirror:
+        return _of_mirror(question, served, note)
     if served.is_damaged:
         raise refusals.damaged()
     reply = _answer(question, served)
-    if settings.TPI_DOWNLOAD_LOG and reply.status in _SENT and not question.is_head and not path.endswith(".metadata"):
-        _note(actor, index.name, served.project[1], path, reply.status)
+    note(reply)
     return reply
 
 
-def _note(actor: Actor, index_name: str, project: str, path: str, status: int) -> None:
+def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], None]) -> Reply | Later:
+    """What is kept, as of any file; what is not, or not any more as it was put, is fetched."""
+    reply: Reply | None = None
+    if (served.stored is not None or files.look_again(served)) and not served.is_damaged:
+        try:
+            reply = _answer(question, served)
+        except Unavailable as refusal:
+            if refusal.code not in _HEALED:
+                raise
+    if reply is None and served.is_metadata:
+        return mirror_files.AwaitedSmall(answering.fetch(served.row), partial(_fresh, question, served))
+    if reply is None and (later := mirror_files.fetched(question, served, _headers(served, ""), note)) is not None:
+        return later
+    if reply is None:
+        reply = _fresh(question, served)
+    mirror_files.used(served)
+    note(reply)
+    return reply
+
+
+def _fresh(question: Question, served: ServedFile) -> Reply:
+    """What was fetched a moment ago."""
+    if not files.look_again(served):
+        raise Unavailable(
+            "It was fetched and is gone again; ask once more.", retry_after=1, code="upstream-unavailable"
+        )
+    return _answer(question, served)
+
+
+def _note(question: Question, actor: Actor, index_name: str, project: str, path: str, reply: Reply) -> None:
+    if not settings.TPI_DOWNLOAD_LOG or reply.status not in _SENT or question.is_head or path.endswith(".metadata"):
+        return
     context = request_context.current.get()
     downloads.note(
         actor=actor,
         index=index_name,
         project=project,
         filename=path.rpartition("/")[2],
-        status=status,
+        status=reply.status,
         address=context.address,
         request_id=context.request_id,
     )
 
 
-def _answer(question: Question, served: ServedFile) -> Reply:
-    etag = f'"{served.sha256}"'
+def _headers(served: ServedFile, etag: str) -> list[tuple[str, str]]:
+    """What is said of every file; no tag where its digest is not known."""
     headers = [
         ("Cache-Control", file_cache_control(credentials_needed=not served.member.anonymous_read)),
         ("Content-Security-Policy", "sandbox; default-src 'none'"),
         ("X-Content-Type-Options", "nosniff"),
-        ("ETag", etag),
         ("Accept-Ranges", "bytes"),
     ]
+    if etag:
+        headers.append(("ETag", etag))
     if not served.member.anonymous_read:
         headers.append(("Vary", "Authorization"))
+    return headers
+
+
+def _answer(question: Question, served: ServedFile) -> Reply:
+    etag = f'"{served.sha256}"'
+    headers = _headers(served, etag)
     if if_none_match(question.if_none_match, etag):
         return Reply(304, headers)
-    if settings.TPI_ACCEL_LOCATION and not served.stored.sealed_key and _lies_plain(served):
+    if settings.TPI_ACCEL_LOCATION and not served.bytes_at.sealed_key and _lies_plain(served):
         return _hand_over(served, headers)
     try:
         spans = _spans(question, served, etag)
@@ -112,13 +158,13 @@ def _unsatisfiable(question: Question, error: UnsatisfiableRange) -> Reply:
 
 def _lies_plain(served: ServedFile) -> bool:
     """Whether there still is what nginx would send; else it was sealed meanwhile."""
-    path = default_storage().plain_path(served.stored)
-    return path is None or path.exists() or not files.has_moved(served) or not served.stored.sealed_key
+    path = default_storage().plain_path(served.bytes_at)
+    return path is None or path.exists() or not files.has_moved(served) or not served.bytes_at.sealed_key
 
 
 def _hand_over(served: ServedFile, headers: list[tuple[str, str]]) -> Reply:
     """Let nginx send the bytes, ranges included, from where the storage keeps them."""
-    location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.stored.object_name)}"
+    location = f"{settings.TPI_ACCEL_LOCATION.rstrip('/')}/{quote(served.bytes_at.object_name)}"
     return Reply(200, [("Content-Type", _TYPE), ("X-Accel-Redirect", location), *headers], b"")
 
 
@@ -145,7 +191,7 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
     try:
         if span.length <= _SMALL:
             return b"".join(_pieces(served, span))
-        path = default_storage().plain_path(served.stored)
+        path = default_storage().plain_path(served.bytes_at)
         if path is not None and path.exists():
             return LocalFile(path, span.start, span.length)
         return suspicions.watching(_pieces(served, span), served.sha256)
@@ -168,11 +214,11 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
 def _pieces(served: ServedFile, span: Span) -> Iterator[bytes]:
     """The bytes from where they lie now; what this process remembers of the place may be older."""
     try:
-        return default_storage().read(served.stored, span.start, span.length)
+        return default_storage().read(served.bytes_at, span.start, span.length)
     except (FileNotFoundError, BlobDamaged):
         if not files.has_moved(served):
             raise
-    return default_storage().read(served.stored, span.start, span.length)
+    return default_storage().read(served.bytes_at, span.start, span.length)
 
 
 def _framed(served: ServedFile, frame: MultipartByteranges) -> Iterator[bytes]:

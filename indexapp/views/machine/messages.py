@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 _PIECE = 256 * 1024
 
@@ -46,9 +47,44 @@ class LocalFile:
 
 @dataclass(slots=True)
 class Reply:
-    """Status, headers and body; the body is bytes, a stretch of a file, or pieces."""
+    """Status, headers and body; the body is bytes, a stretch of a file, pieces, or a feed of them."""
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes | LocalFile | Iterator[bytes] = b""
+    body: bytes | LocalFile | Iterator[bytes] | Feed = b""
     reason: str = field(default="")
+
+
+class Feed(Protocol):
+    """A body whose bytes come from elsewhere: read without waiting by a poller, or waited for as an iterator.
+
+    Close it, also where not all of it was read.
+    """
+
+    def piece(self) -> bytes | memoryview | None:
+        """The next bytes; None while there are none yet, nothing at the end; raises where they will not come."""
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when there may be more; it must not wait."""
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All the bytes, waited for."""
+
+
+class Later(Protocol):
+    """A reply that is not known yet.  Who takes it closes it, unless it has turned into a reply whose body is a feed."""
+
+    def reply(self) -> Reply | None:
+        """The reply, as soon as there is one; never waits. Raises refusals."""
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """As of a feed."""
+
+    def wait(self) -> Reply:
+        """The reply, waited for."""
+
+    def close(self) -> None:
+        """Nobody waits any more."""

@@ -11,12 +11,16 @@ from indexapp.domain.cache_control import page_cache_control, page_vary
 from indexapp.domain.content_encoding import choose_encoding, encode
 from indexapp.domain.etags import if_none_match, make_etag
 from indexapp.domain.names import normalize_name
+from indexapp.services.mirrors import provenance as attested
 from indexapp.services.serving import project_documents
 from indexapp.services.serving.project_documents import Addresses
 from indexapp.services.serving.project_pages import ServedProject
-from indexapp.views.machine.messages import Question, Reply
+from indexapp.views.machine.messages import Later, Question, Reply
+from indexapp.views.machine.mirror_files import AwaitedSmall
 from indexapp.views.machine.simple import prefix, reader, visible_project
 from tpi_site.kit.errors import Invalid, NotFound
+
+_INTEGRITY = "application/vnd.pypi.integrity.v1+json"
 
 
 def document(question: Question, index_name: str | None, name: str, version: str | None) -> Reply:
@@ -77,8 +81,26 @@ def redirect(location: str) -> Reply:
     return Reply(301, [("Location", location), ("Content-Length", "0"), ("Cache-Control", "no-cache")])
 
 
-def provenance(question: Question, index_name: str | None, name: str, version: str, filename: str) -> Reply:
-    """PEP 740 provenance; nothing is attested yet, which the standard says as 404."""
+def provenance(question: Question, index_name: str | None, name: str, version: str, filename: str) -> Reply | Later:
+    """PEP 740 provenance, as a mirror's upstream serves it; that nothing is attested the standard says as 404."""
     actor, index, watermark = reader(question, index_name)
-    visible_project(actor, index, name, watermark)
-    raise NotFound(f"There is no provenance for {filename} of {name} {version}.", code="provenance-none")
+    page = visible_project(actor, index, name, watermark)
+    # The policy gate says no here too.
+    row = attested.find(page.pk, version, filename) if page.member.is_mirror and page.status != "quarantined" else None
+    if row is None:
+        raise attested.none_of(f"{filename} of {name} {version}")
+    if (body := attested.kept(row)) is not None:
+        return _provenance(question, page, body)
+    return AwaitedSmall(attested.fetch(row), lambda: _provenance(question, page, attested.kept(row) or b"{}"))
+
+
+def _provenance(question: Question, page: ServedProject, body: bytes) -> Reply:
+    private = not page.member.anonymous_read
+    headers = [
+        ("Content-Type", _INTEGRITY),
+        ("Cache-Control", page_cache_control(credentials_needed=private)),
+        ("Vary", page_vary(credentials_needed=private)),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Content-Length", str(len(body))),
+    ]
+    return Reply(200, headers, b"" if question.is_head else body)

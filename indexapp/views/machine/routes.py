@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from indexapp.models.indexes import RESERVED_INDEX_NAMES
+from indexapp.models.indexes import SITE_SEGMENTS
 from indexapp.views.machine import files, project_json, simple
-from indexapp.views.machine.messages import Question, Reply
+from indexapp.views.machine.messages import Later, Question, Reply
 
 # The site's own first segments are excluded in the pattern, so that /simple/simple/ is the page of a project.
-INDEX = rf"(?!(?:{'|'.join(sorted(RESERVED_INDEX_NAMES))})/)[a-z0-9][a-z0-9-]{{0,63}}"
+INDEX = rf"(?!(?:{'|'.join(sorted(SITE_SEGMENTS))})/)[a-z0-9][a-z0-9-]{{0,63}}"
 FILE = r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _SIMPLE = re.compile(rf"(?:/({INDEX}))?/simple(?:/([^/]+))?/?\Z")
 _LISTING = re.compile(rf"(?:/({INDEX}))?/legacy/\+simple/([^/]+)/?\Z")
@@ -28,7 +28,7 @@ def _is_rare(path: str) -> bool:
     return "/pypi/" in path or "/integrity/" in path
 
 
-def answer(question: Question) -> Reply | None:
+def answer(question: Question) -> Reply | Later | None:
     """The reply to a machine read; None for an address that is none of these."""
     path = question.path
     if "/simple" in path and (match := _SIMPLE.match(path)):
@@ -42,7 +42,7 @@ def answer(question: Question) -> Reply | None:
     return _answer_rare(question)
 
 
-def _answer_rare(question: Question) -> Reply | None:
+def _answer_rare(question: Question) -> Reply | Later | None:
     path = question.path
     if match := _PACKAGE.match(path):
         return files.file(question, match[1], match[2])

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import Error, connection
 from prometheus_client import Counter
 
 from indexapp.views.machine import routes
-from indexapp.views.machine.messages import LocalFile, Question, Reply
+from indexapp.views.machine.messages import Feed, Later, LocalFile, Question, Reply
 from tpi_site.kit import edge, request_context
+from tpi_site.kit.request_context import RequestContext
 
 log = logging.getLogger(__name__)
 Environ = dict[str, Any]
@@ -45,13 +46,66 @@ class MachineReads:
         token = request_context.current.set(context)
         try:
             reply = answer(question)
+            if reply is not None and not isinstance(reply, Reply):
+                reply = _awaited(Waiting(question, reply, context), environ)
         finally:
             request_context.current.reset(token)
         if reply is None:
             return self._application(environ, start_response)
-        reply.headers.append(("X-Request-ID", context.request_id))
-        _READS.labels(reply.status).inc()
+        _finish(reply, context)
         return send(reply, environ, start_response)
+
+
+class Waiting:
+    """A read whose answer comes later, as the server's poller takes it; every refusal is an answer."""
+
+    def __init__(self, question: Question, later: Later, context: RequestContext) -> None:
+        self._question, self._later, self._context = question, later, context
+        self.listen, self.close = later.listen, later.close
+
+    def poll(self) -> tuple[str, list[tuple[str, str]], bytes | Feed] | None:
+        """Status line, headers and body as soon as they are known; never waits."""
+        reply = self._run(self._later.reply)
+        if reply is None:
+            return None
+        _finish(reply, self._context)
+        assert not isinstance(reply.body, LocalFile)  # noqa: S101  what is on the disk needs no poller
+        return _status_line(reply), reply.headers, cast("bytes | Feed", reply.body)
+
+    def wait(self) -> Reply:
+        """The reply, where a thread waits for it."""
+        reply = self._run(self._later.wait)
+        assert reply is not None  # noqa: S101  it was waited for
+        return reply
+
+    def _run(self, make: Callable[[], Reply | None]) -> Reply | None:
+        token = request_context.current.set(self._context)
+        try:
+            reply = make()
+        except Exception as error:  # noqa: BLE001  the edge, as below
+            reply = _refused(self._question, error)
+        finally:
+            request_context.current.reset(token)
+        if reply is not None and isinstance(reply.body, bytes):
+            self._later.close()
+        return reply
+
+
+def _awaited(waiting: Waiting, environ: Environ) -> Reply:
+    """Give the read to the server's poller, which ends the request here, or wait for the reply where there is none."""
+    hand_over = environ.get("tpi.hand_over")
+    if hand_over is not None:
+        hand_over(waiting)
+    return waiting.wait()
+
+
+def _finish(reply: Reply, context: RequestContext) -> None:
+    reply.headers.append(("X-Request-ID", context.request_id))
+    _READS.labels(reply.status).inc()
+
+
+def _status_line(reply: Reply) -> str:
+    return f"{reply.status} {reply.reason or _REASONS.get(reply.status, '')}"
 
 
 def _strip_prefix(environ: Environ) -> None:
@@ -79,24 +133,28 @@ def question_of(environ: Environ) -> Question:
     )
 
 
-def answer(question: Question) -> Reply | None:
+def answer(question: Question) -> Reply | Later | None:
     """The reply, refusals and faults included; None when the address is no machine read."""
     try:
         return _answer(question)
-    except Exception as error:  # the edge: whatever happens becomes an answer
-        refusal = edge.as_refusal(error)
-        accept = question.accept or ""
-        if refusal is None:
-            log.exception("A read failed: %s", question.path)
-        else:
-            edge.tell(refusal, question.path, question.authorization)
-        refused = edge.answer_for(refusal, accept) if refusal else edge.fault_answer(accept)
-        headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
-        body = b"" if question.is_head else refused.body
-        return Reply(refused.status, [*headers, *refused.headers.items()], body, refused.reason)
+    except Exception as error:  # noqa: BLE001  the edge: whatever happens becomes an answer
+        return _refused(question, error)
 
 
-def _answer(question: Question) -> Reply | None:
+def _refused(question: Question, error: Exception) -> Reply:
+    refusal = edge.as_refusal(error)
+    accept = question.accept or ""
+    if refusal is None:
+        log.error("A read failed: %s", question.path, exc_info=error)
+    else:
+        edge.tell(refusal, question.path, question.authorization)
+    refused = edge.answer_for(refusal, accept) if refusal else edge.fault_answer(accept)
+    headers = [("Content-Type", refused.content_type), ("Content-Length", str(len(refused.body)))]
+    body = b"" if question.is_head else refused.body
+    return Reply(refused.status, [*headers, *refused.headers.items()], body, refused.reason)
+
+
+def _answer(question: Question) -> Reply | Later | None:
     """As the routes do, by a new connection to the database where the old one turns out to be dead.
 
     A read may be done twice; and asking first whether the connection lives, as is done for what goes on to Django, would cost
@@ -117,8 +175,7 @@ def _answer(question: Question) -> Reply | None:
 
 def send(reply: Reply, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Hand the reply to the WSGI server."""
-    reason = reply.reason or _REASONS.get(reply.status, "")
-    start_response(f"{reply.status} {reason}", reply.headers)
+    start_response(_status_line(reply), reply.headers)
     body = reply.body
     if isinstance(body, bytes):
         return (body,) if body else ()

@@ -110,6 +110,8 @@ CONSOLE = {
         # The text of another person's token is nobody's to see.
         actions={"revoke": SECURES, "rotate": NOBODY},
     ),
+    "indexapp_advisory": Screen(INSIDE, INSIDE, here={"exposed": INSIDE}, has_history=False),
+    "indexapp_advisoryimport": Screen(WATCHERS, WATCHERS, has_history=False),
     "indexapp_backup": Screen(WATCHERS, WATCHERS, here={"now": OPERATES}, has_history=False),
     "indexapp_drill": Screen(WATCHERS, WATCHERS, has_history=False),
     "accounts_auditentry": Screen(INSIDE, SEES_ALL, has_history=False),

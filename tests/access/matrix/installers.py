@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.access.matrix.who import EVERYBODY, FILE, INDEX, PATH, READERS, UPLOADERS, Row, reads
+from tests.access.matrix.who import EVERYBODY, FILE, INDEX, PATH, READERS, SIGNED_IN, UPLOADERS, Row, reads
 
 
 def machine() -> dict[str, Row]:
@@ -26,5 +26,10 @@ def machine() -> dict[str, Row]:
                 {"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index, answers={"POST": 400}
             ),
         }
+    # What advisories say is public; only an installation that nobody may read without credentials keeps it to who has some.
+    question = {"package": {"name": "acme-tool", "ecosystem": "PyPI"}, "version": "1.0"}
+    rows["index:osv-query"] = Row({"POST": (SIGNED_IN, question)})
+    rows["index:osv-query-batch"] = Row({"POST": (SIGNED_IN, {"queries": [question]})})
+    rows["index:osv-advisory"] = reads(SIGNED_IN, osv_id="PYSEC-2026-1")
     rows["index:package"] = reads(READERS, **INDEX, **PATH)
     return rows

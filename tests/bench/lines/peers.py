@@ -114,13 +114,14 @@ def _server(name: str, command: list[str], port: int, folder: Path) -> Server:
 
 def _make_index(port: int) -> str:
     """Make an index and return the credentials to publish to it: a log-in, because a password is slow to check."""
-    result = _ask(port, "POST", "/+login", {"user": "root", "password": _PASSWORD})
+    result = ask(port, "POST", "/+login", {"user": "root", "password": _PASSWORD})
     authorization = basic("root", result["result"]["password"])
-    _ask(port, "PUT", "/root/main", {"bases": [], "volatile": True}, Authorization=authorization)
+    ask(port, "PUT", "/root/main", {"bases": [], "volatile": True}, Authorization=authorization)
     return authorization
 
 
-def _ask(port: int, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+def ask(port: int, method: str, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    """A request of devpi's own interface, and what it answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         headers = {"Content-Type": "application/json", "Accept": "application/json", **headers}

@@ -13,6 +13,7 @@ from tpi_site.kit.request_context import is_within
 
 TIMEOUT = 10.0
 """Seconds for connecting and for each step after that; for :func:`tpi_site.kit.outbound.post`, for all of it."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def connect(host: str, port: int, *, timeout: float = TIMEOUT) -> socket.socket:
@@ -56,8 +57,16 @@ def allowed_of(host: str, addresses: list[str]) -> list[str]:
 
 def is_allowed(address: str) -> bool:
     """Whether a connection to ``address`` may be made."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
+    parsed = _inner(ipaddress.ip_address(address.partition("%")[0]))
     is_public = parsed.is_global and not parsed.is_multicast
     return is_public or is_within(str(parsed), settings.TPI_OUTBOUND_NETWORKS)
+
+
+def _inner(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that a gateway would make of an IPv6 address, as where only IPv6 is spoken."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped or address.sixtofour:
+            return address.ipv4_mapped or address.sixtofour or address
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

@@ -50,8 +50,13 @@ def tls_failure(host: str, error: Exception) -> OutboundFailed:
 
 @lru_cache(maxsize=32)  # the system's authorities take 20 ms to read
 def context_for(trust: Trust) -> ssl.SSLContext:
-    """How connections are secured; raises OutboundFailed for a certificate and key that do not fit."""
-    context = ssl.create_default_context(cadata=trust.ca_certificates or None)
+    """How connections are secured; raises OutboundFailed for texts that are no certificates, or do not fit each other."""
+    try:
+        context = ssl.create_default_context(cadata=trust.ca_certificates or None)
+    except (ssl.SSLError, ValueError, TypeError):
+        raise OutboundFailed(
+            "The certificates of the authorities cannot be used: give them as PEM.", Code.TLS
+        ) from None
     if trust.ca_certificates and trust.with_system:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     if trust.client_certificate:

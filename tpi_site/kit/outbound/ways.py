@@ -14,7 +14,7 @@ from tpi_site.kit.outbound.deadlines import Deadline
 from tpi_site.kit.outbound.failures import Code, OutboundFailed
 from tpi_site.kit.outbound.nested import secure_over
 from tpi_site.kit.outbound.targets import Target
-from tpi_site.kit.outbound.tls import Trust
+from tpi_site.kit.outbound.tls import Trust, context_for
 
 _MOST_HEAD = 16 * 1024  # bytes of a proxy's answer to CONNECT
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
@@ -36,6 +36,19 @@ class Way:
     client_certificate: str = field(default="", repr=False)
     client_key: str = field(default="", repr=False)
     proxy_url: str = field(default="", repr=False)
+
+    def check(self) -> None:
+        """Raise OutboundFailed for a home, a proxy or certificates that cannot be used as they are written."""
+        home = Target.of(self.home)
+        if self.proxy_url:
+            try:
+                Target.of(self.proxy_url)
+            except OutboundFailed:
+                raise OutboundFailed(
+                    "The proxy is not an http or https URL, as http://proxy.example:3128.", Code.PROXY
+                ) from None
+        if home.is_secure:
+            context_for(self.trust(is_home=True))
 
     def leads_home(self, target: Target) -> bool:
         """Whether the secrets are for that server."""
@@ -115,11 +128,12 @@ def basic(username: str, password: str) -> str:
 def _look_at(target: Target) -> None:
     """Refuse to ask a proxy for what may not be reached from here; raises OutboundFailed.
 
-    A name that this machine cannot resolve is the proxy's to resolve.
+    It chooses among the addresses of a name itself, so that all of them count.  A name that this machine cannot resolve
+    is the proxy's to resolve.
     """
     try:
         addresses: list[str] | None = [str(ipaddress.ip_address(target.host))]
     except ValueError:
         addresses = resolved(target.host, target.port)
-    if addresses is not None:
-        allowed_of(target.host, addresses)
+    for address in addresses or ():
+        allowed_of(target.host, [address])

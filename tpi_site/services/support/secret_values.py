@@ -151,7 +151,11 @@ def _of_rows() -> Iterator[str]:
                 for row in Directory.objects.only("bind_password", *sealed_purposes.DIRECTORY)
             ),
             *((row.secret, audit_senders.purpose(row)) for row in AuditSink.objects.only("secret", "address")),
-            *((getattr(row, name), upstreams.purpose(row, name)) for row in Upstream.objects.all() for name in upstreams.NAMES),
+            *(
+                (getattr(row, name), upstreams.purpose(row, name))
+                for row in Upstream.objects.all()
+                for name in upstreams.NAMES
+            ),
         ]
         for text, purpose in sealed:
             with suppress(WrapBroken):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 
 import pytest
 
@@ -124,3 +125,30 @@ def test_credentials_stay_with_the_upstream() -> None:
             assert b"".join(answer.body) == WHEEL.content
     assert "authorization" in index.requests[0].headers
     assert [("authorization" in asked.headers) for asked in elsewhere.requests] == [False, False]
+
+
+def test_a_download_of_any_length_takes_little_memory() -> None:
+    big = StaticFile("acme_tool-2.0.tar.gz", bytes(range(256)) * 2**17)
+    digest, count = hashlib.sha256(), 0
+    with StaticIndex([big]) as index:
+        tracemalloc.start()
+        try:
+            with upstream.open_file(UpstreamAddress(index.url), index.file_url(big.filename)) as answer:
+                for piece in answer.body:
+                    digest.update(piece)
+                    count += len(piece)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (count, digest.digest()) == (2**25, hashlib.sha256(big.content).digest())
+    assert peak < 2_000_000, f"{peak} bytes at most"
+
+
+def test_a_download_that_is_not_read_to_its_end_is_closed() -> None:
+    big = StaticFile("acme_tool-2.0.tar.gz", bytes(2**25))
+    with StaticIndex([big]) as index:
+        with upstream.open_file(UpstreamAddress(index.url), index.file_url(big.filename)) as answer:
+            next(answer.body)
+        with pytest.raises(UpstreamFailed):
+            for _ in answer.body:
+                pass

@@ -87,4 +87,6 @@ def test_the_stored_kinds_never_change() -> None:
         "file-restored",
         "trash-purged",
         "installation-restored",
+        "project-mirrored",
+        "file-mirrored",
     }

@@ -45,6 +45,7 @@ def test_a_new_default_takes_the_place_of_the_old_one(cast: Cast) -> None:
         ({"name": "x" * 65}, "index-invalid"),
         ({"name": "simple"}, "index-invalid"),
         ({"name": "api"}, "index-invalid"),
+        ({"name": "osv"}, "index-invalid"),
         ({"name": "new", "kind": "cupboard"}, "index-invalid"),
         ({"name": "new", "profile": "lax"}, "index-invalid"),
         ({"name": "new", "project_creation": "everybody"}, "index-invalid"),

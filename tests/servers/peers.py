@@ -1,0 +1,108 @@
+"""Other package indexes, as upstreams: pypiserver and devpi-server, each with its own files and a folder of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.builders.core_metadata import Built
+from tests.servers.daemons import Daemon
+from tests.servers.ports import LOOPBACK, free_port, status_of, wait_until
+from tests.servers.wire import Session, basic
+
+PEERS = Path(__file__).resolve().parent.parent.parent / ".venv-peers/bin"
+_PASSWORD = "peer-password"
+_PATIENCE = 120.0  # seconds; devpi hashes a password with half a gigabyte of memory when it starts
+
+
+def peer_program(name: str) -> str:
+    """Where the program is; fails with what to do where it is not."""
+    path = PEERS / name
+    assert path.exists(), f"{name} is missing; run 'make test', which installs it"
+    return str(path)
+
+
+class PypiServer(Daemon):
+    """pypiserver: HTML alone, relative URLs, no metadata files; anybody may read."""
+
+    name = "pypiserver"
+
+    def __init__(self, files: Iterable[Built]) -> None:
+        super().__init__()
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}/simple/"
+        packages = self.folder / "packages"
+        packages.mkdir()
+        for built in files:
+            (packages / built.filename).write_bytes(built.content)
+
+    def command(self) -> Sequence[str]:
+        """Without the fall-back to another index."""
+        options = ["-i", LOOPBACK, "-p", str(self.port), "-P", ".", "-a", ".", "--disable-fallback"]
+        return [peer_program("pypi-server"), "run", *options, str(self.folder / "packages")]
+
+    def answers(self) -> bool:
+        """Whether its first page is there."""
+        return status_of(self.port, "/simple/") == http.client.OK
+
+
+class DevpiServer(Daemon):
+    """devpi-server with one index, ``root/main``: JSON without upload times, no list of projects but its own."""
+
+    name = "devpi-server"
+
+    def __init__(self, files: Iterable[Built]) -> None:
+        super().__init__()
+        self.port = free_port()
+        self.base = f"http://{LOOPBACK}:{self.port}"
+        self.url = f"{self.base}/root/main/+simple/"
+        self._files = [*files]
+
+    def command(self) -> Sequence[str]:
+        """Without a mirror of any other index."""
+        return [peer_program("devpi-server"), *self._where(), "--host", LOOPBACK, "--port", str(self.port)]
+
+    def answers(self) -> bool:
+        """Whether it serves."""
+        return status_of(self.port, "/+api") == http.client.OK
+
+    def start(self) -> None:
+        """Make its folder, start it, and publish the files."""
+        command = [peer_program("devpi-init"), *self._where(), "--no-root-pypi", "--root-passwd", _PASSWORD]
+        subprocess.run(
+            command, check=True, capture_output=True, timeout=_PATIENCE, env=os.environ | {"TMPDIR": str(self.folder)}
+        )
+        super().start()
+        headers = self._make_index()
+        with Session(self.base, headers) as session:
+            for built in self._files:
+                assert session.upload(built, "/root/main/").status == http.client.OK
+
+    def wait_for(self, is_so: Any) -> None:
+        """As any daemon, with more patience."""
+        wait_until(is_so, _PATIENCE, lambda: f"{self.name} does not come to it:\n{self.log}")
+
+    def _make_index(self) -> Mapping[str, str]:
+        login = self._ask("POST", "/+login", {"user": "root", "password": _PASSWORD}, {})
+        headers = basic(login["result"]["password"], "root")
+        self._ask("PUT", "/root/main", {"bases": [], "volatile": True}, headers)
+        return headers
+
+    def _ask(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_PATIENCE)
+        try:
+            connection.request(method, path, json.dumps(body), {"Content-Type": "application/json", **headers})
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status == http.client.OK, content
+            return json.loads(content)
+        finally:
+            connection.close()
+
+    def _where(self) -> list[str]:
+        return ["--serverdir", str(self.folder / "server")]

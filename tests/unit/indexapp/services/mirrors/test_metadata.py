@@ -1,0 +1,133 @@
+"""Metadata of a mirror's wheels: told, computed, proved, and shown."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from indexapp.models import Change, File, Index, MirroredFile, Project, Release
+from indexapp.services.mirrors import asking
+from indexapp.services.mirrors.fetching import running
+from indexapp.services.mirrors.metadata import completing, ranged, wheels
+from indexapp.services.mirrors.metadata.wheels import MetadataFailed
+from tests.builders.wheels import build_wheel
+from tests.servers.ports import wait_until
+from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
+from tests.wsgi_client import WsgiClient
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+PAGE = "/outside/simple/acme-tool/"
+NAME = "acme_tool-1.1-py3-none-any.whl"
+
+
+def page(machine: WsgiClient) -> dict[str, Any]:
+    answer = machine.get(PAGE, Accept="application/vnd.pypi.simple.v1+json")
+    assert answer.status == 200, answer.body
+    assert completing.settle(20)
+    wait_until(lambda: not running.under_way(), 20, lambda: "a download does not end")
+    return {file["filename"]: file for file in answer.json["files"]}
+
+
+def metadata_in(upstream: StaticIndex, filename: str = NAME) -> bytes:
+    content = upstream.files[filename].content
+
+    def fetch(start: int, length: int) -> bytes:
+        return content[start : start + length]
+
+    return wheels.of_wheel(ranged.RangedFile(fetch, len(content)))
+
+
+def test_what_the_upstream_serves_is_kept(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    file = page(machine)[NAME]
+    for _ in range(2):
+        answer = machine.get(file["url"] + ".metadata")
+        assert (answer.status, answer.body) == (200, metadata_in(upstream))
+        assert hashlib.sha256(answer.body).hexdigest() == file["core-metadata"]["sha256"]
+        upstream.behaviour = Behaviour(status=500)
+    assert upstream.count(".metadata") == 1
+    assert upstream.count(".whl") == 0
+
+
+def test_it_speaks_for_its_release(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    built = build_wheel("acme-tool", "4.0", headers=[("Summary", "Does it all")])
+    upstream.publish(built)
+    assert machine.get(page(machine)[built.filename]["url"] + ".metadata").status == 200
+    release = Release.objects.get(project__normalized_name="acme-tool", version="4.0")
+    assert (release.summary, release.metadata["name"]) == ("Does it all", "acme-tool")
+    assert Project.objects.get(normalized_name="acme-tool").summary == "Does it all"
+
+
+@pytest.mark.parametrize("behaviour", [{}, {"forms": ("html",)}, {"hashes": "none"}])
+def test_where_none_is_served_it_is_read_out_of_the_wheel(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, behaviour: dict[str, Any]
+) -> None:
+    large = build_wheel("acme-tool", "5.0", files={"acme_tool/noise.bin": bytes(range(256)) * 4000}, compression=0)
+    upstream.publish(large)
+    upstream.behaviour = Behaviour(has_metadata=False, **behaviour)
+    files = page(machine)
+    assert all(file["core-metadata"] for file in files.values())
+    before = upstream.sent
+    answer = machine.get(files[large.filename]["url"] + ".metadata")
+    assert answer.body == metadata_in(upstream, large.filename)
+    assert upstream.sent == before < len(large.content) // 2
+    assert not File.objects.filter(blob__isnull=False).exists()
+
+
+def test_without_parts_the_wheel_is_fetched_once(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    upstream.behaviour = Behaviour(has_metadata=False, has_ranges=False)
+    files = page(machine)
+    assert all(file["core-metadata"] for file in files.values())
+    assert machine.get(files[NAME]["url"]).body == upstream.files[NAME].content
+    assert File.objects.get(filename=NAME).blob is not None
+
+
+def test_the_others_follow_in_batches(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        upstream.publish(build_wheel("acme-tool", f"7.{number}"))
+    upstream.behaviour = Behaviour(has_metadata=False)
+    first = page(machine)
+    assert sum(bool(file["core-metadata"]) for file in first.values()) == completing.NEWEST
+    assert all(file["core-metadata"] for file in page(machine).values())
+    assert Change.objects.filter(kind="project-mirrored").count() == 3  # the page, the newest, the others
+
+
+def test_metadata_of_something_else_is_not_served(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    other = metadata_in(upstream, "acme_tool-1.0-py3-none-any.whl")
+    upstream.publish(StaticFile(NAME, upstream.files[NAME].content, metadata=other))
+    answer = machine.get(page(machine)[NAME]["url"] + ".metadata")
+    assert (answer.status, answer.code) == (503, "upstream-mismatch")
+    assert "another project or version" in MirroredFile.objects.get(file__filename=NAME).conflict
+
+
+def test_metadata_with_another_digest_is_not_served(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    url = page(machine)[NAME]["url"]
+    right = metadata_in(upstream)
+    upstream.publish(StaticFile(NAME, upstream.files[NAME].content, metadata=right + b"x"))
+    answer = machine.get(url + ".metadata")
+    assert (answer.status, answer.code) == (503, "upstream-mismatch")
+    assert File.objects.get(filename=NAME).metadata_blob is None
+
+
+def test_an_upstream_that_fails_keeps_no_page_from_its_readers(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    upstream.behaviour = Behaviour(has_metadata=False, status=500, on="file")
+    assert not any(file["core-metadata"] for file in page(machine).values())
+    asking.forget_all()
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_wheel_has_no_metadata(content: bytes) -> None:
+    with pytest.raises(MetadataFailed):
+        wheels.of_wheel(ranged.RangedFile(lambda start, length: content[start : start + length], len(content)))
+
+
+def test_a_file_is_not_read_for_ever() -> None:
+    file = ranged.RangedFile(lambda _, length: bytes(length), 2**40)
+    with pytest.raises(ranged.TooMuch):
+        while file.read(2**20):
+            pass
