@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from accounts.domain.verbs import Verb
@@ -24,6 +25,7 @@ from tests.factories.upstreams import make_mirror, page_of
 from tests.servers.static_index import Behaviour, Credentials, StaticIndex
 from tpi_site.kit import key_ring
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, InvalidFields, Refusal, Unavailable
+from tpi_site.services.doctor import upstreams as doctor
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 URL = "https://pypi.corp.example/simple/"
@@ -262,6 +264,25 @@ class TestStanding:
         state = health.parts()["mirrors"]
         assert isinstance(state, health.Degraded)
         assert "outside" in state
+
+
+class TestDoctor:
+    """What the doctor says of upstreams."""
+
+    def test_that_there_is_none_or_how_it_is(self, mirror: Index) -> None:
+        assert doctor.upstreams().state == "warning"  # the test's server speaks plain http
+        assert "plain http" in doctor.upstreams().sentence
+        settings.change(actor=SYSTEM, index=mirror, url=URL)
+        assert doctor.upstreams().state == "good"
+        Upstream.objects.update(failing_since=timezone.now(), failure="It is gone.")
+        assert "It is gone." in doctor.upstreams().sentence
+        indexes.delete(actor=SYSTEM, index=mirror)
+        assert doctor.upstreams().state == "unused"
+
+    def test_that_a_secret_does_not_open(self, mirror: Index) -> None:
+        settings.change(actor=SYSTEM, index=mirror, username="ci", password="secret")
+        Upstream.objects.update(ca_certificates="another authority")
+        assert doctor.upstreams().state == "failing"
 
 
 class TestContent:
