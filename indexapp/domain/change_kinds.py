@@ -30,6 +30,7 @@ class ChangeKind(Enum):
     FILE_RESTORED = "file-restored"
     TRASH_PURGED = "trash-purged"
     INSTALLATION_RESTORED = "installation-restored"
+    POLICY_CHANGED = "policy-changed"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

@@ -4,6 +4,7 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
+from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
@@ -18,6 +19,9 @@ __all__ = [
     "File",
     "GroupMember",
     "Index",
+    "PolicyException",
+    "PolicyHold",
+    "PolicyRule",
     "Project",
     "Quota",
     "Release",

@@ -13,6 +13,7 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
+    from indexapp.services.policies import books, holds
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from tpi_site.kit import read_only, recent_lines
 
@@ -25,10 +26,12 @@ def forget() -> None:
     request_rates.forget_all()
     for memory in (
         authentication,
+        books,
         downloads,
         refusals,
         files,
         gate,
+        holds,
         index_map,
         project_pages,
         recent_lines,

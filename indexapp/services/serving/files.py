@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
 from indexapp.domain.file_paths import file_path
+from indexapp.domain.timestamps import iso_utc
 from indexapp.models import Blob, File, Project
-from indexapp.services.serving import project_pages
+from indexapp.services.policies import books, gate
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import FREE, Ruling
+from indexapp.services.serving import page_rows, project_pages
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.page_rows import ReleaseFiles
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import StoredBlob
 from tpi_site.kit.key_ring import key_id_of, key_ring
@@ -27,6 +33,8 @@ class ServedFile:
     stored: StoredBlob
     sha256: str
     checked_at: int
+    policy: int = 0
+    ruling: Ruling = FREE
     is_damaged: bool = False
 
     @property
@@ -46,7 +54,7 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     """
     key = (index.pk, path)
     served = _files.get(key)
-    if served is not None and served.checked_at == watermark.serial and _has_key(served.stored):
+    if served is not None and (served.checked_at, served.policy) == watermark[1:] and _stands(served):
         return served
     served = _look_up(index, path, watermark)
     with _lock:
@@ -57,6 +65,11 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
             while len(_files) > _MOST:
                 _files.popitem(last=False)
     return served
+
+
+def _stands(served: ServedFile) -> bool:
+    """Whether time alone has changed nothing: what the policy says of the file, and what opens its bytes."""
+    return served.ruling.until > time.time() and _has_key(served.stored)
 
 
 def _has_key(stored: StoredBlob) -> bool:
@@ -96,14 +109,39 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         blob.place,
         blob.sha256,
         watermark.serial,
+        watermark.policy,
+        _ruling(index, member, row, watermark),
         is_damaged=blob.damaged_at is not None,
+    )
+
+
+def _ruling(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:
+    """What the policy says of the file; its project's other files are read only to name one that is allowed."""
+    screening = books.screening(index, member, row.project.normalized_name, watermark)
+    if screening is None:
+        return FREE
+    name, release = row.project.normalized_name, row.release
+    is_yanked = row.is_yanked or release.is_yanked
+    line = gate.file_row(
+        row.filename,
+        size=row.size,
+        upload_time=iso_utc(row.uploaded_at),
+        yanked_reason=(row.yank_reason or release.yank_reason) if is_yanked else None,
+        sha256=row.sha256,
+    )
+    return gate.ruling(
+        screening,
+        name,
+        ReleaseFiles(release.sort_key, release.version, [line]),
+        HostedDetails(row.project_id, name),
+        lambda: page_rows.read_all(row.project_id, watermark.serial),
     )
 
 
 def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
     """The row of the first member that has this file; several may have the same."""
     places = {member.pk: place for place, member in enumerate(index.members)}
-    files = File.objects.select_related("project", "blob", "metadata_blob")
+    files = File.objects.select_related("project", "release", "blob", "metadata_blob")
     rows = files.filter(index_id__in=list(places), filename=filename, sha256=sha256)
     return min(rows, key=lambda row: places[row.index_id], default=None)
 

@@ -5,9 +5,9 @@ After a change of a long page only what the change log names is read, rendered a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Lock
 from typing import Literal
 
@@ -16,8 +16,13 @@ from django.conf import settings
 from indexapp.domain.change_kinds import OF_A_RELEASE
 from indexapp.domain.content_encoding import ContentCoding
 from indexapp.domain.etags import etag_in_coding
+from indexapp.domain.policy.batch import FOREVER
+from indexapp.domain.policy.rules import Screening
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
+from indexapp.services.policies import books
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import Screen
 from indexapp.services.serving import page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import Place
@@ -51,7 +56,11 @@ class ServedProject:
     serial: int
     status: str
     checked_at: int
-    """The watermark's serial at which this was last found true."""
+    """The watermark's serial at which this was last found true, and ``policy`` its number of that name."""
+    policy: int = 0
+    screening: Screening | None = None
+    valid_until: float = FOREVER
+    """When the page may change by time alone: a file is old enough, or an exception ends."""
     texts: dict[DocumentKind, PageText] = field(default_factory=dict)
     """Perhaps of an earlier serial, to make those of this one from."""
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
@@ -77,12 +86,13 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
     """
     key = (index.pk, normalized_name)
     page = _pages.get(key)
-    if page is not None and page.checked_at == watermark.serial:
+    if page is not None and (page.checked_at, page.policy) == watermark[1:] and page.valid_until > time.time():
         page.was_asked = True
         return page
     if page is None and _missing.get(key) == watermark:
         return None
     row = _row(index, normalized_name)
+    screening = books.screening(index, row[1], normalized_name, watermark) if row else None
     with _lock:
         page = _pages.get(key)
         if row is None:
@@ -90,11 +100,20 @@ def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> Serv
             _note_missing_locked(key, watermark)
             return None
         _missing.pop(key, None)
-        if page is not None and (page.pk, page.serial, page.member) == (row[0].pk, row[0].serial, row[1]):
-            page.checked_at = watermark.serial
+        if page is not None and _is_same(page, row) and _is_screened_by(page, screening):
+            page.checked_at, page.policy = watermark.serial, watermark.policy
             page.was_asked = True
             return page
-        return _replace_locked(key, row, watermark)
+        return _replace_locked(key, row, watermark, screening)
+
+
+def _is_same(page: ServedProject, row: _Found) -> bool:
+    return (page.pk, page.serial, page.member) == (row[0].pk, row[0].serial, row[1])
+
+
+def _is_screened_by(page: ServedProject, screening: Screening | None) -> bool:
+    """Whether what the page's texts leave out is what ``screening`` would leave out at this moment."""
+    return page.screening == screening and page.valid_until > time.time()
 
 
 def _note_missing_locked(key: tuple[int, str], watermark: Watermark) -> None:
@@ -112,14 +131,17 @@ def _row(index: ServedIndex, normalized_name: str) -> _Found | None:
     return (first, members[first.index_id]) if first else None
 
 
-def _replace_locked(key: tuple[int, str], row: _Found, watermark: Watermark) -> ServedProject:
+def _replace_locked(
+    key: tuple[int, str], row: _Found, watermark: Watermark, screening: Screening | None
+) -> ServedProject:
     before = _pages.get(key)
     place, member = row
     is_same = before is not None and (before.pk, before.member) == (place.pk, member)
     _drop_locked(key)
-    page = ServedProject(place.pk, key[1], member, place.serial, place.status, watermark.serial)
-    if before is not None and is_same:
-        page.texts = dict(before.texts)
+    page = ServedProject(place.pk, key[1], member, place.serial, place.status, watermark.serial, watermark.policy)
+    page.screening = screening
+    if before is not None and is_same and _is_screened_by(before, screening):
+        page.texts, page.valid_until = dict(before.texts), before.valid_until
     _pages[key] = page
     _weigh_locked(page)
     return page
@@ -166,9 +188,15 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
         return old
     maker = PageMaker(_FORMS[kind], about)
     keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
+    screen = Screen(page.screening, HostedDetails(page.pk, page.normalized_name))
     if old is None or keys is None:
-        return maker.make(page_rows.read_all(page.pk, project.serial))
-    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial))
+        text = maker.make(screen.shown(page_rows.read_all(page.pk, project.serial)))
+    else:
+        text = maker.remake(
+            old, keys, lambda after, upto: screen.shown(page_rows.read_stretch(page.pk, project.serial, after, upto))
+        )
+    page.valid_until = min(page.valid_until, screen.until)
+    return text
 
 
 def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[str] | None:

@@ -16,6 +16,7 @@ from indexapp.domain.cache_control import file_cache_control
 from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
+from indexapp.services.policies import holds
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
@@ -47,6 +48,8 @@ def file(question: Question, index_name: str | None, path: str) -> Reply:
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
         )
+    if served.ruling.rule is not None:
+        holds.obey(served.ruling, actor, served.member, served.project[1], path)
     if served.is_damaged:
         raise refusals.damaged()
     reply = _answer(question, served)

@@ -87,4 +87,5 @@ def test_the_stored_kinds_never_change() -> None:
         "file-restored",
         "trash-purged",
         "installation-restored",
+        "policy-changed",
     }
