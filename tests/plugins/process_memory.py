@@ -13,7 +13,7 @@ def forget() -> None:
     from indexapp import storage
     from indexapp.services import downloads
     from indexapp.services.integrity import suspicions
-    from indexapp.services.policies import books, holds
+    from indexapp.services.policies import books, hiding, holds
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from tpi_site.kit import read_only, recent_lines
 
@@ -31,6 +31,7 @@ def forget() -> None:
         refusals,
         files,
         gate,
+        hiding,
         holds,
         index_map,
         project_pages,

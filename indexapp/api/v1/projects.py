@@ -21,6 +21,7 @@ from indexapp.domain.names import normalize_name
 from indexapp.models import Project, Release
 from indexapp.services import projects, quota_settings, search, summaries
 from indexapp.services.pages import lists
+from indexapp.services.policies import sight
 
 Status = Project.Status
 
@@ -52,7 +53,8 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         if hasattr(project, "latest"):
             latest: str | None = project.latest
             return latest
-        release = summaries.latest_release(project)
+        hidden = sight.of_project(self.context["view"].kwargs["index"], project).hidden_versions
+        release = summaries.latest_release(project, hidden)
         return release.version if release else None
 
 

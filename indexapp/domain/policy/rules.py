@@ -39,6 +39,16 @@ class Rule:
         """Whether it is about projects as a whole, so that no file need be looked at."""
         return not self.conditions
 
+    @property
+    def allows(self) -> bool:
+        """Whether it ends the search with nothing said against the file."""
+        return self.effect is Effect.ALLOW
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it keeps the file back."""
+        return self.effect.refuses
+
     def comes_from(self, source: Source) -> bool:
         """Whether the rule is for what this index holds."""
         return not self.sources or source.name in self.sources or f"kind:{source.kind}" in self.sources

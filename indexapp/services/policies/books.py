@@ -48,6 +48,11 @@ class Book:
         found = self.memory[key] = self._find(index, member, project)
         return found
 
+    def of(self, *index_pks: int) -> list[Rule]:
+        """The rules of all indexes, and those of these."""
+        own = [rule for pk in index_pks if pk in self.own for rule in self.own[pk].rules]
+        return [*self.whole[None].rules, *own]
+
     def _find(self, index: ServedIndex, member: ServedIndex, project: str) -> Screening | None:
         source = Source(member.pk, member.name, member.kind)
         chains = [self.whole.get(member.pk, self.whole[None]).concerning(project, source)]

@@ -13,6 +13,7 @@ from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.versions import canonical_version, parse_version
 from indexapp.models import Description, File, Project, Release
 from indexapp.services import summaries
+from indexapp.services.policies import sight
 from indexapp.services.serving.project_pages import ServedProject
 from tpi_site.kit.errors import Invalid
 
@@ -40,20 +41,27 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    latest = summaries.latest_release(row) if row else None
-    if row is None or latest is None:
+    seen = sight.of(page.screening, page.pk, page.normalized_name, page.serial)
+    latest = summaries.latest_release(row, seen.hidden_versions) if row else None
+    if row is None:
+        return None
+    if latest is None:
+        for version in seen.refusals:
+            seen.require(version)
         return None
     info = _info(row, latest, addresses)
     releases: dict[str, list[ReleaseFile]] = {}
     for version in Release.objects.filter(project=row).order_by("sort_key").values_list("version", flat=True):
-        releases[version] = []
+        if version not in seen.hidden_versions:
+            releases[version] = []
     for file in _files(File.objects.filter(project=row)):
-        releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
+        if file.filename not in seen.hidden_files:
+            releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(info, releases, ownership=Ownership(), last_serial=row.last_serial)
 
 
 def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | None:
-    """The document of one release; None when there is no such version."""
+    """The document of one release; None when there is no such version, a refusal when the policy keeps all of it back."""
     try:
         canonical = canonical_version(parse_version(version))
     except Invalid:
@@ -61,7 +69,10 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     row = Release.objects.select_related("project").filter(project_id=page.pk, canonical_version=canonical).first()
     if row is None:
         return None
-    files = (_file(file, addresses.file) for file in _files(File.objects.filter(release=row)))
+    seen = sight.of(page.screening, page.pk, page.normalized_name, page.serial)
+    seen.require(row.version)
+    shown = (file for file in _files(File.objects.filter(release=row)) if file.filename not in seen.hidden_files)
+    files = (_file(file, addresses.file) for file in shown)
     info = _info(row.project, row, addresses)
     return render_release(info, files, ownership=Ownership(), last_serial=row.project.last_serial)
 

@@ -17,11 +17,13 @@ from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
 from indexapp.services.policies import hiding
-from indexapp.services.policies.hiding import ListedProject
 from indexapp.services.serving import replica
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
+
+ListedProject = tuple[str, str, int, int, int]
+"""Name, normalised name, last serial, the index that holds it, and id."""
 
 
 @dataclass(slots=True)
@@ -85,18 +87,18 @@ def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, codi
 
 def _make(index: ServedIndex, served: ServedList, kind: DocumentKind) -> Rendered:
     rows = replica.read(served.serial, lambda alias: _rows(index, None, alias))
-    shown, until = hiding.without_hidden(index, rows, Watermark(served.access, served.serial, served.policy))
-    served.valid_until = min(served.valid_until, until)
-    return render([row[:3] for row in shown], kind, served.serial)
+    hidden = hiding.hidden_in(index, Watermark(served.access, served.checked_at, served.policy))
+    served.valid_until = min(served.valid_until, hidden.until)
+    return render([row[:3] for row in rows if row[4] not in hidden.ids], kind, served.serial)
 
 
 def visible(
     index: ServedIndex, actor: Actor, watermark: Watermark, *, kind: DocumentKind, coding: ContentCoding
 ) -> tuple[int, Rendered]:
     """The serial and the list of what ``actor`` may see, made for this one reader."""
-    found = _rows(index, actor)
+    found, hidden = _rows(index, actor), hiding.hidden_in(index, watermark).ids
     serial = max((row[2] for row in found), default=0)
-    rows = [row[:3] for row in hiding.without_hidden(index, found, watermark)[0]]
+    rows = [row[:3] for row in found if row[4] not in hidden]
     return serial, in_coding(render(rows, kind, serial), coding)
 
 
