@@ -94,6 +94,10 @@ class Judgement:
     refused: int
     until: float
 
+    def mask_of(self, rule_pk: int) -> int:
+        """The files that a rule decided about."""
+        return next((mask for decided in self.chains for rule, mask in decided if rule.pk == rule_pk), 0)
+
     def rule_for(self, place: int) -> Rule | None:
         """The strictest rule that decided about the file, or None."""
         bit = 1 << place
