@@ -45,13 +45,11 @@ class Conditions:
 
     @property
     def words(self) -> str:
-        """All of it in a sentence's middle: 'files of acme-*, uploaded less than 7 days ago'."""
+        """All of it in a sentence's middle: 'files of 'acme-*', uploaded less than 7 days ago'."""
         names = " or ".join(f"'{one.text}'" for one in self.projects)
         sources = " or ".join(sorted(map(_source_words, self.sources)))
         parts = [f"of {names}" if names else "", f"from {sources}" if sources else ""]
-        return ", ".join(["files", *filter(None, parts), *(one.words for one in self.of_files)]).replace(
-            "files, of", "files of", 1
-        )
+        return " ".join(["files", ", ".join([*filter(None, parts), *(one.words for one in self.of_files)])])
 
 
 def _source_words(source: str) -> str:

@@ -190,7 +190,7 @@ def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -
     names = {one.project for group in groups for one in group.requirements if one.project}
     if not names:
         return frozenset()
-    rows = projects_of(opened.index, actor).filter(normalized_name__in=names)
+    rows = projects_of(opened.index, actor, opened.watermark).filter(normalized_name__in=names)
     return frozenset(rows.order_by().values_list("normalized_name", flat=True))
 
 
