@@ -41,6 +41,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.backups.restored.record": "a part of restore",
     "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
     "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
+    "indexapp.services.policies.exceptions.break_glass": "rings an alarm too, and has its own tests",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",

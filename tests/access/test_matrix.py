@@ -46,6 +46,7 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
+from tests.factories.policies import make_policy
 from tests.factories.publishing import give, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -162,7 +163,11 @@ def scene(cast: Cast) -> dict[str, Any]:
     directory = silent_directory()
     ReadOnlyPeriod.objects.create(started_by="operator")
     digest = file.sha256
+    rule, exception, hold = make_policy(cast.index)
     return {
+        "policy_rule": rule.pk,
+        "policy_exception": exception.pk,
+        "policy_hold": hold.pk,
         "filename": file.filename,
         "path": f"{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}",
         "role": role.pk,

@@ -24,6 +24,7 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import begun, with_factor
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
+from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_index, published
 from tpi_site.kit import key_ring
 
@@ -59,6 +60,7 @@ class World:
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.period = ReadOnlyPeriod.objects.create(started_by="administrator")
         self.spare_key = _spare_key()
+        self.policy_rule, self.policy_exception, self.policy_hold = make_policy(self.index)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     @staticmethod
