@@ -71,7 +71,7 @@ def dry_run(row: PolicyRule) -> Report:
     if rule is None:
         return report
     rule = replace(rule, pk=row.pk or -1)
-    indexes = index_map.read(watermark)
+    indexes = index_map.load(watermark.access)  # afresh: it is asked rarely, and must miss no index
     targets = _targets(indexes.by_pk.get(row.index_id) if row.index_id else None)
     rows = Project.objects.filter(index__in=targets).select_related("team").order_by("pk")
     recent = _recent_downloads() if downloads.folder().exists() else Counter()
