@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.services import audit
-from indexapp.domain.policy import written
+from indexapp.domain.policy import effects, written
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import Index, PolicyRule
 from indexapp.services.policies import rights
@@ -52,6 +52,11 @@ def create(
 def on_missing_of(effect: str) -> str:
     """What holds where data are missing, unless the rule says it."""
     return OnMissing.SKIP if effect in (Effect.ALLOW, Effect.WARN) else OnMissing.MATCH
+
+
+def effect_of(rule: PolicyRule) -> effects.Effect:
+    """The effect of a row."""
+    return effects.Effect(rule.effect)
 
 
 def change(*, actor: Actor, rule: PolicyRule, **values: Any) -> PolicyRule:
