@@ -7,10 +7,10 @@ some thousand operations on 250 bytes each.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from indexapp.domain.policy.facts import Details, ReleaseRows, VulnerabilityFact
 from indexapp.domain.policy.version_ranges import VersionRange
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Masks = tuple[int, int]
 """The files that a condition matches, and those of which it cannot tell because data are missing."""
+Groups = tuple[list[tuple[Any, int]], int]
+T = TypeVar("T")
 FOREVER = float("inf")
+_ONE = ord("1")
 _FILENAME: Final = 0
 _SIZE: Final = 3
 _TIME: Final = 4
@@ -49,8 +52,9 @@ class Batch:
         self._masks: dict[Condition, Masks] = {}
         self._ranges: dict[str, int] = {}
         self._files: list[FileRow] | None = None
-        self._by_time: list[int] | None = None
-        self._times: list[str] | None = None
+        self._ranked: dict[int, Ranking] = {}
+        self._grouped: dict[str, Groups] = {}
+        self._advisories: list[tuple[int, tuple[VulnerabilityFact, ...]]] | None = None
 
     @property
     def files(self) -> list[FileRow]:
@@ -58,13 +62,6 @@ class Batch:
         if self._files is None:
             self._files = list(chain.from_iterable(release[2] for release in self.releases))
         return self._files
-
-    @property
-    def times(self) -> list[str]:
-        """When each file was uploaded; empty where nobody knows."""
-        if self._times is None:
-            self._times = [file[_TIME] for file in self.files]
-        return self._times
 
     def masks(self, condition: Condition) -> Masks:
         """What the condition says; asked once."""
@@ -100,34 +97,25 @@ class Batch:
         digits = "".join(["1" if is_so(file) else "0" for file in reversed(self.files)])
         return int(digits, 2) if digits else 0
 
-    def of_releases(self, places: Iterable[int]) -> int:
-        """The files of the releases at these places."""
-        found = 0
-        for place in places:
-            found |= self.stretch(place, place + 1)
+    def _ranking(self, column: int) -> Ranking:
+        """The files by one of their values; sorted once, however many rules ask."""
+        found = self._ranked.get(column)
+        if found is None:
+            found = self._ranked[column] = Ranking([file[column] for file in self.files])
         return found
 
     def younger_than(self, days: float) -> int:
         """The files that were uploaded less than ``days`` ago; notes when the first of them is no longer."""
-        age = timedelta(days=days)
-        threshold = iso_utc(self.now - age)
-        times = self.times
-        if self._by_time is None:
-            self._by_time = sorted(range(len(times)), key=times.__getitem__)
-        order = self._by_time
-        first = bisect_right(order, threshold, key=times.__getitem__)
-        if first == len(order):
-            return 0
-        moment = datetime.fromisoformat(times[order[first]]).astimezone(UTC) + age
-        self.until = min(self.until, moment.timestamp())
-        found = 0
-        for place in order[first:]:
-            found |= 1 << place
-        return found
+        age, ranking = timedelta(days=days), self._ranking(_TIME)
+        first = ranking.first_above(iso_utc(self.now - age))
+        if first is not None:
+            moment = datetime.fromisoformat(str(first)).astimezone(UTC) + age
+            self.until = min(self.until, moment.timestamp())
+        return ranking.above(iso_utc(self.now - age))
 
     def undated(self) -> int:
         """The files of which nobody knows when they were uploaded."""
-        return 0 if all(self.times) else self.where(lambda file: not file[_TIME])
+        return self.all & ~self._ranking(_TIME).above("")
 
     def yanked(self) -> int:
         """The yanked files."""
@@ -139,22 +127,59 @@ class Batch:
 
     def larger_than(self, size: int) -> int:
         """The files of more bytes."""
-        return self.where(lambda file: file[_SIZE] > size)
+        return self._ranking(_SIZE).above(size)
 
     def attested(self) -> int | None:
         """The files with an attestation; None where nobody knows."""
         names = self.details.attested()
         return None if names is None else self.where(lambda file: file[_FILENAME] in names)
 
+    def groups(self, name: str, values: Callable[[], Mapping[str, T]]) -> Groups:
+        """The distinct values of releases with the files of those that have it, and the files of releases without one."""
+        found = self._grouped.get(name)
+        if found is None:
+            known, unknown = values(), 0
+            masks: dict[Any, int] = {}
+            for place, version in enumerate(self.versions):
+                part, value = self.stretch(place, place + 1), known.get(version)
+                if value is None:
+                    unknown |= part
+                else:
+                    masks[value] = masks.get(value, 0) | part
+            found = self._grouped[name] = (list(masks.items()), unknown)
+        return found
+
     def advisories(self) -> list[tuple[int, tuple[VulnerabilityFact, ...]]] | None:
-        """Places of releases that something affects, with what that is; None where there is no data."""
-        known = self.details.vulnerabilities()
-        if known is None:
-            return None
-        if not known:
-            return []
-        found = [(place, known.get(_canonical(version), ())) for place, version in enumerate(self.versions)]
-        return [pair for pair in found if pair[1]]
+        """The files of each release that something affects, with what that is; None where there is no data at all."""
+        if self._advisories is None and (known := self.details.vulnerabilities()) is not None:
+            found = enumerate(known.get(_canonical(version), ()) for version in self.versions) if known else ()
+            self._advisories = [(self.stretch(place, place + 1), facts) for place, facts in found if facts]
+        return self._advisories
+
+
+class Ranking:
+    """Files by a value, of which those above a threshold are found without looking at each."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._order = sorted(range(len(values)), key=values.__getitem__)
+        self._sorted = [values[place] for place in self._order]
+        self._masks: dict[int, int] = {len(values): 0}
+
+    def first_above(self, threshold: object) -> object:
+        """The smallest value above the threshold; None where there is none."""
+        place = bisect_right(self._sorted, threshold)
+        return self._sorted[place] if place < len(self._sorted) else None
+
+    def above(self, threshold: object) -> int:
+        """The files of values above the threshold."""
+        first = bisect_right(self._sorted, threshold)
+        found = self._masks.get(first)
+        if found is None:
+            digits = bytearray(b"0" * len(self._order))
+            for place in self._order[first:]:
+                digits[-1 - place] = _ONE
+            found = self._masks[first] = int(digits, 2)
+        return found
 
 
 def _canonical(version: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import reduce
+from operator import or_
 
 from indexapp.domain.policy.batch import Batch, Masks
 from indexapp.domain.policy.facts import VulnerabilityFact
 from indexapp.domain.policy.licenses import is_satisfied
 from indexapp.domain.policy.name_patterns import NamePattern
 from indexapp.domain.policy.version_ranges import VersionRange
-
-T = TypeVar("T")
 
 
 class Condition(ABC):
@@ -77,7 +76,7 @@ class Vulnerable(Condition):
         found = batch.advisories()
         if found is None:
             return 0, batch.all
-        return batch.of_releases(place for place, facts in found if any(map(self.concerns, facts))), 0
+        return _sum(mask for mask, facts in found if any(map(self.concerns, facts))), 0
 
     def concerns(self, fact: VulnerabilityFact) -> bool:
         """Whether the advisory is one of those."""
@@ -104,7 +103,8 @@ class Licensed(Condition):
 
     def masks(self, batch: Batch) -> Masks:
         """By the licence expression of the release."""
-        return _by_release(batch, batch.details.licenses(), self._is_bad)
+        groups, unknown = batch.groups("licenses", batch.details.licenses)
+        return _sum(mask for text, mask in groups if self._is_bad(text)), unknown
 
     def _is_bad(self, expression: str) -> bool:
         return not is_satisfied(expression, self.ids, are_allowed=self.are_allowed)
@@ -122,7 +122,7 @@ class LicenseUnknown(Condition):
 
     def masks(self, batch: Batch) -> Masks:
         """By the licence expression of the release."""
-        return _by_release(batch, batch.details.licenses(), lambda text: False)[1], 0  # noqa: ARG005
+        return batch.groups("licenses", batch.details.licenses)[1], 0
 
     @property
     def words(self) -> str:
@@ -138,7 +138,8 @@ class Imports(Condition):
 
     def masks(self, batch: Batch) -> Masks:
         """By the names that the metadata tell."""
-        return _by_release(batch, batch.details.imports(), self._matches)
+        groups, unknown = batch.groups("imports", batch.details.imports)
+        return _sum(mask for names, mask in groups if self._matches(names)), unknown
 
     def _matches(self, names: tuple[str, ...]) -> bool:
         return any(pattern.matches(name) for pattern in self.patterns for name in names)
@@ -217,17 +218,5 @@ def _listed(patterns: tuple[NamePattern, ...]) -> str:
     return " or ".join(f"'{pattern.text}'" for pattern in patterns)
 
 
-def _by_release(batch: Batch, known: Mapping[str, T], is_so: Callable[[T], bool]) -> Masks:
-    """The files of releases whose value is so, and of those that have none; each distinct value is looked at once."""
-    answers: dict[T, bool] = {}
-    found, unknown = [], []
-    for place, version in enumerate(batch.versions):
-        value = known.get(version)
-        if value is None:
-            unknown.append(place)
-            continue
-        if value not in answers:
-            answers[value] = is_so(value)
-        if answers[value]:
-            found.append(place)
-    return batch.of_releases(found), batch.of_releases(unknown)
+def _sum(masks: Iterable[int]) -> int:
+    return reduce(or_, masks, 0)

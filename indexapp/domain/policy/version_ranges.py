@@ -21,6 +21,7 @@ from tpi_site.kit.errors import Invalid
 MAX_LENGTH = 500
 """Characters of a set of specifiers."""
 _MOST = 50  # specifiers of a set
+_BELOW, _ABOVE = frozenset({"<", "<=", "!="}), frozenset({">", ">=", "!="})  # what they cover of other releases
 _BEYOND = "~"  # sorts after everything that a key consists of
 Stretch = tuple[int, int]
 """Places of releases, the second one not included."""
@@ -42,14 +43,12 @@ class _Clause:
         low, high = bisect_left(keys, self.low), bisect_left(keys, self.high)
         if self.specifier.version.endswith(".*"):
             return [(low, high)] if operator == "==" else [(0, low), (high, end)]
-        outside = {
-            "<": [(0, low)],
-            "<=": [(0, low)],
-            ">": [(high, end)],
-            ">=": [(high, end)],
-            "!=": [(0, low), (high, end)],
-        }
-        return [*outside.get(operator, []), *self._exact(versions, low, high)]
+        inside = self._exact(versions, low, high) if low < high else []
+        if operator in _BELOW:
+            inside.append((0, low))
+        if operator in _ABOVE:
+            inside.append((high, end))
+        return inside
 
     def _exact(self, versions: Sequence[str], low: int, high: int) -> list[Stretch]:
         return [
