@@ -1,5 +1,29 @@
 """The console's screens of indexes and what is in them."""
 
-from indexapp.admin import backups, changes, files, indexes, prefixes, projects, quotas, releases, roles, trash
+from indexapp.admin import (
+    backups,
+    changes,
+    files,
+    indexes,
+    policies,
+    prefixes,
+    projects,
+    quotas,
+    releases,
+    roles,
+    trash,
+)
 
-__all__ = ["backups", "changes", "files", "indexes", "prefixes", "projects", "quotas", "releases", "roles", "trash"]
+__all__ = [
+    "backups",
+    "changes",
+    "files",
+    "indexes",
+    "policies",
+    "prefixes",
+    "projects",
+    "quotas",
+    "releases",
+    "roles",
+    "trash",
+]

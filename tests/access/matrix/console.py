@@ -172,6 +172,16 @@ CONSOLE = {
     "indexapp_reservedprefix": Screen(
         INSIDE, MAINTAINERS | SEES_ALL, adds=MAINTAINERS, actions={"delete": MAINTAINERS}, has_history=False
     ),
+    "indexapp_policyrule": Screen(
+        INSIDE,
+        OF_INDEX,
+        adds=ADMINS | SECURES,
+        changes=ADMINS | SECURES,
+        actions=dict.fromkeys(("move", "delete"), ADMINS | SECURES),
+        more={"dryrun": OF_INDEX},
+    ),
+    "indexapp_policyexception": Screen(INSIDE, OF_INDEX, adds=ADMINS | SECURES, actions={"revoke": ADMINS | SECURES}),
+    "indexapp_policyhold": Screen(INSIDE, OF_INDEX, actions=dict.fromkeys(("approve", "reject"), ADMINS | SECURES)),
     "indexapp_quota": Screen(INSIDE, OF_INDEX | OPERATES, adds=OPERATES, changes=OPERATES, has_history=False),
     "indexapp_trashed": Screen(INSIDE, OF_INDEX, actions={"restore": ADMINS, "delete": ADMINS}),
     "indexapp_change": Screen(INSIDE, OF_INDEX, has_history=False),
