@@ -37,7 +37,20 @@ from accounts.models import (
     User,
 )
 from accounts.services import alarms, service_accounts
-from indexapp.models import Change, Drill, File, Project, Quota, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import (
+    Change,
+    Drill,
+    File,
+    PolicyException,
+    PolicyHold,
+    PolicyRule,
+    Project,
+    Quota,
+    Release,
+    ReservedPrefix,
+    Role,
+    Trashed,
+)
 from indexapp.services import releases, roles
 from tests.access import matrix
 from tests.builders.wheels import build_wheel
@@ -314,6 +327,9 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_policyrule": PolicyRule.objects.get(pk=scene["policy_rule"]),
+        "indexapp_policyexception": PolicyException.objects.get(pk=scene["policy_exception"]),
+        "indexapp_policyhold": PolicyHold.objects.get(pk=scene["policy_hold"]),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_trashed": Trashed.objects.get(),
         "indexapp_backup": make_backup(),

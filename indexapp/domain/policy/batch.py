@@ -49,7 +49,7 @@ class Batch:
             self.starts.append(self.starts[-1] + len(release[2]))
         self.all = (1 << self.starts[-1]) - 1
         self.until = FOREVER
-        self._masks: dict[Condition, Masks] = {}
+        self._masks: dict[int, Masks] = {}
         self._ranges: dict[str, int] = {}
         self._files: list[FileRow] | None = None
         self._ranked: dict[int, Ranking] = {}
@@ -64,10 +64,10 @@ class Batch:
         return self._files
 
     def masks(self, condition: Condition) -> Masks:
-        """What the condition says; asked once."""
-        found = self._masks.get(condition)
+        """What the condition says; asked once of the same object, which rules that ask the same share."""
+        found = self._masks.get(id(condition))
         if found is None:
-            found = self._masks[condition] = condition.masks(self)
+            found = self._masks[id(condition)] = condition.masks(self)
         return found
 
     def stretch(self, low: int, high: int) -> int:

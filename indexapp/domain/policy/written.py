@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from indexapp.domain.policy.conditions import (
@@ -86,10 +87,16 @@ def read(given: object) -> Conditions:
     try:
         projects = project_patterns(_words(written, "projects"))
         sources = _sources(_words(written, "sources"))
-        of_files = tuple(_READERS[name](written[name]) for name in _READERS if name in written)
+        of_files = tuple(_shared(_READERS[name](written[name])) for name in _READERS if name in written)
     except Invalid as error:
         raise Invalid(error.detail, code=CODE) from None
     return Conditions(projects, sources, of_files, written)
+
+
+@lru_cache(maxsize=20_000)
+def _shared(condition: Condition) -> Condition:
+    """One object for all rules that ask the same: a page asks each object once."""
+    return condition
 
 
 def _words(written: Mapping[str, Any], name: str) -> list[str]:
