@@ -235,6 +235,8 @@ class NewExceptionForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        if "versions" not in self.fields:  # the page only shows
+            return
         offer_indexes(self)
         self.fields["rule"].queryset = policy_rules_visible_to(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
         self.fields["versions"].help_text = "Such as >=1.2,<2. Empty: all."

@@ -54,9 +54,10 @@ class RuleForm(RefusableForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["reason"].widget = forms.Textarea(attrs={"rows": 2})
-        self.fields["reason"].help_text = "Who is refused reads it in the terminal."
-        self.fields["contact"].help_text = "Whom to ask for an exception: an address, a channel."
+        if "reason" in self.fields:  # not where the page only shows
+            self.fields["reason"].widget = forms.Textarea(attrs={"rows": 2})
+            self.fields["reason"].help_text = "Who is refused reads it in the terminal."
+            self.fields["contact"].help_text = "Whom to ask for an exception: an address, a channel."
         if self.instance.pk:
             self.initial.update(_spread(self.instance.conditions))
 
