@@ -1,4 +1,4 @@
-"""The policy: rules, exceptions from them, and what waits for a review."""
+"""The rules of the policy, and what one does."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from indexapp.admin.filters import IndexFilter
-from indexapp.admin.policy_forms import NewRuleForm, RuleForm, offer_indexes
+from indexapp.admin.policy_forms import NewRuleForm, RuleForm
 from indexapp.admin.rows import reach_for
 from indexapp.domain.policy import written
-from indexapp.models import PolicyException, PolicyHold, PolicyRule
-from indexapp.permissions import policy_exceptions_visible_to, policy_holds_visible_to, policy_rules_visible_to
-from indexapp.services.policies import dry_runs, exceptions, holds, rights, rules
+from indexapp.models import PolicyRule
+from indexapp.permissions import policy_rules_visible_to
+from indexapp.services.policies import dry_runs, rights, rules
 from tpi_site.kit.admin import ConfirmedAction, Screen, actor_of, marks
-from tpi_site.kit.admin.actions import Confirmation, Reason, Tool
+from tpi_site.kit.admin.actions import Confirmation, Tool
 from tpi_site.kit.admin.filters import choice_filter
-from tpi_site.kit.admin.refusals import RefusableForm
 from tpi_site.kit.errors import Refusal
 
 _TONES = {"allow": "good", "warn": "warn", "hold": "warn", "block": "bad", "hide": "bad"}
-_STATES = {"pending": "warn", "approved": "good", "rejected": "bad"}
 
 
 class PolicyScreen(Screen):
@@ -215,187 +213,3 @@ def _sentence(row: PolicyRule) -> str:
     except Refusal:
         return "This rule cannot be read; it holds for all files if it refuses."
     return written.summary(rules.effect_of(row), read, matches_missing=row.on_missing == PolicyRule.OnMissing.MATCH)
-
-
-class NewExceptionForm(RefusableForm):
-    """An exception, or the glass broken for a day."""
-
-    index = forms.ModelChoiceField(PolicyRule.objects.none(), required=False, empty_label="All indexes")
-    rule = forms.ModelChoiceField(PolicyRule.objects.none(), required=False, empty_label="Every rule")
-    expires_at = forms.DateTimeField(required=False, label="Until", help_text="UTC, such as 2026-12-31 12:00.")
-    is_break_glass = forms.BooleanField(
-        required=False,
-        label="Break the glass",
-        help_text=f"From every rule and for {exceptions.BREAK_GLASS_HOURS} hours, whatever is said above; an alarm rings.",
-    )
-
-    class Meta:
-        model = PolicyException
-        fields = ("project", "versions", "reason")
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        if "versions" not in self.fields:  # the page only shows
-            return
-        offer_indexes(self)
-        self.fields["rule"].queryset = policy_rules_visible_to(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
-        self.fields["versions"].help_text = "Such as >=1.2,<2. Empty: all."
-
-    def clean(self) -> dict[str, Any] | None:
-        """An end is needed, unless the glass is broken."""
-        values = super().clean() or {}
-        if not values.get("expires_at") and not values.get("is_break_glass"):
-            self.add_error("expires_at", "Say until when, or break the glass.")
-        return values
-
-
-@admin.register(PolicyException)
-class PolicyExceptionScreen(PolicyScreen):
-    """Exceptions, the latest first, with those that have ended."""
-
-    section, place = "Publishing", 53
-    empty_text = "No exception was ever granted."
-    list_display = ("project", "versions", "where", "of_rule", "state", "end", "created_by", "reason")
-    list_filter = (IndexFilter,)
-    list_select_related = ("index", "rule")
-    search_fields = ("=project",)
-    search_help_text = "A whole name of a project, as it is normalised."
-    ordering = ("-pk",)
-    form = add_form = NewExceptionForm
-    fieldsets = (
-        (None, {"fields": ("project", "versions", "where", "of_rule", "reason")}),
-        ("Time", {"fields": ("state", "end", "created_by", "revoked_by")}),
-    )
-    add_fieldsets = (
-        (None, {"fields": ("project", "versions", "index", "rule", "reason", "expires_at", "is_break_glass")}),
-    )
-    confirmed_actions = (
-        ConfirmedAction(
-            name="revoke",
-            label="Revoke",
-            done="revoked",
-            question="What it let through is kept back again at once.",
-            perform=lambda actor, row, _: exceptions.revoke(actor=actor, exception=row),
-            offered=lambda actor, row: row.is_in_force and rights.may_decide(actor, row.index),
-        ),
-    )
-
-    def rows(self, request: HttpRequest) -> QuerySet[PolicyException]:
-        """Those on the indexes that the actor administers, and those on all."""
-        return policy_exceptions_visible_to(actor_of(request)).select_related("index", "rule__index")
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
-        """The form with its own fields."""
-        return super().get_form(request, obj, change=change, **{**options, "fields": NewExceptionForm.Meta.fields})
-
-    def add_row(self, actor: Actor, given: Mapping[str, Any]) -> PolicyException:
-        """Grant it, or break the glass."""
-        values = {name: given[name] for name in ("index", "project", "versions", "reason")}
-        if given["is_break_glass"]:
-            return exceptions.break_glass(actor=actor, **values)
-        return exceptions.grant(actor=actor, rule=given["rule"], expires_at=given["expires_at"], **values)
-
-    def history_url(self, row: PolicyException) -> str:
-        """What was done to it."""
-        return marks.list_url(AuditEntry, object_type="policyexception", object_name=str(row))
-
-    @admin.display(description="From")
-    def of_rule(self, row: PolicyException) -> str:
-        """The rule."""
-        return row.rule.name if row.rule else "every rule"
-
-    @admin.display(description="State")
-    def state(self, row: PolicyException) -> SafeString:
-        """Whether it holds, and whether the glass was broken."""
-        if row.is_in_force:
-            return marks.badge("glass broken", "bad") if row.is_break_glass else marks.badge("holds", "warn")
-        return marks.badge("revoked" if row.revoked_at else "ended")
-
-    @admin.display(description="Until")
-    def end(self, row: PolicyException) -> SafeString | str:
-        """When it ends or ended."""
-        return marks.when(row.revoked_at or row.expires_at)
-
-
-def _decision(*, approve: bool) -> Any:
-    def perform(actor: Actor, row: PolicyHold, given: Mapping[str, Any]) -> None:
-        holds.decide(actor=actor, hold=row, approve=approve, reason=given["reason"])
-
-    return perform
-
-
-@admin.register(PolicyHold)
-class PolicyHoldScreen(PolicyScreen):
-    """What waits for a review, and what came of reviews."""
-
-    section, place = "Publishing", 54
-    needs_fresh_sign_in = False
-    empty_text = "Nothing was held back for a review."
-    list_display = ("name", "index", "of_rule", "verdict", "held", "asked_by", "decided_by")
-    list_filter = (IndexFilter, choice_filter("state", "state", "state", PolicyHold.State.choices))
-    list_select_related = ("index", "rule")
-    search_fields = ("=project",)
-    search_help_text = "A whole name of a project, as it is normalised."
-    ordering = ("-pk",)
-    fieldsets = (
-        (None, {"fields": ("name", "index", "of_rule", "held", "asked_by")}),
-        ("Review", {"fields": ("verdict", "decided_by", "decided", "reason")}),
-    )
-    confirmed_actions = (
-        ConfirmedAction(
-            name="approve",
-            label="Approve",
-            done="approved",
-            question="The rule lets the release through from now on; other rules are asked all the same.",
-            perform=_decision(approve=True),
-            form=Reason,
-            offered=lambda actor, row: row.state != PolicyHold.State.APPROVED and holds.may_decide(actor, row),
-        ),
-        ConfirmedAction(
-            name="reject",
-            label="Reject",
-            done="rejected",
-            question="The release stays refused, and who asks for it is told that somebody has looked at it.",
-            perform=_decision(approve=False),
-            form=Reason,
-            offered=lambda actor, row: row.state != PolicyHold.State.REJECTED and holds.may_decide(actor, row),
-            is_dangerous=True,
-        ),
-    )
-
-    def may_add(self, request: HttpRequest) -> bool:
-        """Nobody: what is asked for comes by itself."""
-        return False
-
-    def rows(self, request: HttpRequest) -> QuerySet[PolicyHold]:
-        """Those on the indexes that the actor administers."""
-        return policy_holds_visible_to(actor_of(request)).select_related("index", "rule__index")
-
-    def history_url(self, row: PolicyHold) -> str:
-        """What was done to it."""
-        return marks.list_url(AuditEntry, object_type="policyhold", object_name=str(row))
-
-    @admin.display(description="What")
-    def name(self, row: PolicyHold) -> str:
-        """Project and version."""
-        return str(row)
-
-    @admin.display(description="Held by")
-    def of_rule(self, row: PolicyHold) -> str:
-        """The rule."""
-        return row.rule.name
-
-    @admin.display(description="State")
-    def verdict(self, row: PolicyHold) -> SafeString:
-        """What was decided."""
-        return marks.badge(row.get_state_display().lower(), _STATES[row.state])
-
-    @admin.display(description="Since")
-    def held(self, row: PolicyHold) -> SafeString | str:
-        """When it was first asked for."""
-        return marks.when(row.held_at)
-
-    @admin.display(description="Decided")
-    def decided(self, row: PolicyHold) -> SafeString | str:
-        """When."""
-        return marks.when(row.decided_at)
