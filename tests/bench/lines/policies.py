@@ -20,21 +20,26 @@ _WARM_ASKED = 40
 def measure_policies(table: Table, ruled: Installation, free: Installation, project: str, rounds: int) -> None:
     """Both in turns, so that whatever else the machine does meets both."""
     for label, coding in (("JSON", "identity"), ("JSON, gzip", "gzip")):
-        times: dict[str, tuple[list[float], list[float]]] = {"cold": ([], []), "warm": ([], [])}
+        cold: tuple[list[float], list[float]] = ([], [])
+        warm: tuple[list[float], list[float]] = ([], [])
+        requests = [
+            get(f"/simple/{project}/", authorization=each.authorization, accept=JSON, coding=coding)
+            for each in (ruled, free)
+        ]
         with Keepalive(ruled.port) as first, Keepalive(free.port) as second:
+            sides = list(zip((first, second), requests, cold, warm, strict=True))
             for _ in range(rounds):
-                for side, (installation, client) in enumerate(((ruled, first), (free, second))):
-                    request = get(
-                        f"/simple/{project}/", authorization=installation.authorization, accept=JSON, coding=coding
-                    )
+                for installation, (client, request, times, _) in zip((ruled, free), sides, strict=True):
                     client.ask(request)
                     installation.touch(project, kind="bench")
-                    times["cold"][side].append(_seconds(client, request))
-                    times["warm"][side].append(median(_seconds(client, request) for _ in range(_WARM_ASKED)))
-        for what, target in (("cold", _COLD), ("warm", _WARM)):
-            mine, others = (median(side) for side in times[what])
+                    times.append(_seconds(client, request))
+                for _ in range(_WARM_ASKED):
+                    for client, request, _, times in sides:
+                        times.append(_seconds(client, request))
+        for what, (mine, others), target in (("cold", cold, _COLD), ("warm", warm, _WARM)):
+            ours, theirs = median(mine), median(others)
             name = f"{what} page of 2,000 files under {RULES:,} rules, {label}"
-            table.add(Line(name, f"{mine * 1e3:.2f} ms", f"without {others * 1e3:.2f} ms", mine / others, target))
+            table.add(Line(name, f"{ours * 1e3:.2f} ms", f"without {theirs * 1e3:.2f} ms", ours / theirs, target))
 
 
 def _seconds(client: Keepalive, request: bytes) -> float:
