@@ -136,9 +136,8 @@ class Download:
         self._spool.append(piece)
         with self.changed:
             size = self._spool.size
-            held = self.held_back if self.total is None else min(self.held_back, self.total // 2 + 1)
-            reach = size if self.total is None else min(size, self.total)
-            self.released = max(self.released, min(reach, (self.total or size) - held), 0)
+            end = size if self.total is None else self.total
+            self.released = max(self.released, min(size, end - self.held_back), 0)
             self.is_begun = self.is_begun or self.released > 0
             self._tell()
         self._look_around()

@@ -14,6 +14,7 @@ from indexapp.models import Blob, File, Index, MirroredFile
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.mirrors.fetching import receiving, running
+from indexapp.services.mirrors.fetching.download import BrokenOff
 from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
@@ -99,7 +100,7 @@ def test_wrong_bytes_reach_neither_client_whole_nor_the_store(
     machine: WsgiClient, upstream: StaticIndex, mirror: Index, digests: dict[str, str]
 ) -> None:
     upstream.publish(StaticFile(LARGE.filename, LARGE.content, digests=digests))
-    with pytest.raises(Exception, match="other bytes"):
+    with pytest.raises(BrokenOff, match="other bytes"):
         fetched(machine, LARGE)
     file = kept(LARGE.filename)
     assert file.blob is None
@@ -116,8 +117,8 @@ def test_a_small_wrong_file_is_a_refusal(machine: WsgiClient, upstream: StaticIn
     built = build_wheel("acme-tool", "3.0")
     upstream.publish(StaticFile(built.filename, built.content, digests={"sha256": "0" * 64}))
     path = address(machine, built.filename)
-    with pytest.raises(Exception, match="other bytes"):
-        machine.get(path)
+    answer = machine.get(path)
+    assert (answer.status, answer.code) == (503, "upstream-mismatch")
     assert kept(built.filename).blob is None
 
 
@@ -176,12 +177,22 @@ def test_an_upstream_that_always_breaks_off_gives_nothing(
 ) -> None:
     path = address(machine, large.filename)
     upstream.behaviour = Behaviour(fault="truncate", on="file", has_ranges=False)
-    with pytest.raises(Exception, match="upstream"):
+    with pytest.raises(BrokenOff, match="upstream"):
         machine.get(path)
     assert kept(large.filename).blob is None
 
 
-@pytest.mark.parametrize("behaviour", [Behaviour(status=500), Behaviour(fault="reset"), Behaviour(fault="garbage")])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(status=500),
+        Behaviour(status=429, retry_after="7"),
+        Behaviour(fault="reset"),
+        Behaviour(fault="garbage"),
+        Behaviour(redirect_to="http://10.255.255.1/"),
+        Behaviour(redirect_to="file:///etc/passwd"),
+    ],
+)
 def test_a_failing_upstream_is_503_and_not_404(
     machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, behaviour: Behaviour
 ) -> None:
@@ -218,6 +229,25 @@ def test_a_file_without_digest_gets_one_and_keeps_its_old_address(
         process_memory.forget()
         assert machine.get(path).body == large.content
     assert upstream.count(large.filename) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["endless", "endless-chunks", "huge-length", "long-length", "short-length", "gzip-bomb"]
+)
+def test_bodies_that_lie_or_do_not_end_are_not_kept(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, fault: Any
+) -> None:
+    path = address(machine, large.filename)
+    upstream.behaviour = Behaviour(fault=fault, on="file")
+    try:
+        answer = machine.get(path)
+    except (BrokenOff, AssertionError):  # the transfer ended early
+        pass
+    else:
+        assert answer.status == 503
+    file = kept(large.filename)
+    assert file.blob is None
+    assert Blob.objects.filter(size__gt=100_000).count() == 0
 
 
 def test_a_file_above_the_limit_is_not_fetched(
