@@ -38,6 +38,8 @@ class IndexConfig(AppConfig):
         schedules.declare("make room in mirrors", "indexapp.tasks.make_room_in_mirrors", every_minutes=15)
         uses.on_note(companions.declare("uses of mirrors", uses.write, pause=5.0, idle=60.0))
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
+        schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)
+        schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)
         _declare_figures()
         _declare_backups()
         _declare_vulnerability_data()

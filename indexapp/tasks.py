@@ -11,7 +11,8 @@ from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
-from indexapp.services.mirrors import eviction
+from indexapp.services.mirrors import copying, eviction
+from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import pauses
@@ -79,6 +80,30 @@ def purge_trash() -> int:
 
 
 @pauses
+def run_prefetch(job_id: int) -> str:
+    """Work on a prefetch for a while; returns how it stands then."""
+    return running.run(job_id) or "Somebody else works on it, or it has ended."
+
+
+@pauses
+def resume_prefetches() -> int:
+    """Go on with the prefetches that nobody works on; returns how many."""
+    return running.resume()
+
+
+@pauses
+def copy_mirror(plan_id: int) -> str:
+    """Copy a mirror's upstream for a while, as its plan says; returns how it stands then."""
+    return copying.run(plan_id) or "Somebody else works on it, or it is switched off."
+
+
+@pauses
+def copy_mirrors() -> int:
+    """The same for every mirror that has a plan; returns how many were worked on."""
+    return copying.run_all()
+
+
+@pauses
 def fetch_vulnerabilities() -> str:
-    """Fetch the archive of ``TPI_OSV_URL`` and take it in; returns a sentence on what was new."""
-    return fetching.import_from(actor=internal("vulnerabilities"), url=settings.TPI_OSV_URL).sentence
+    """Start fetching the archive of ``TPI_OSV_URL``; returns the command, or nothing while an import is under way."""
+    return " ".join(fetching.start())

@@ -37,8 +37,13 @@ class Head:
     last_serial: int | None = None
 
 
-def anchors(pieces: Iterator[bytes], head: Head, *, page_url: str, charset: str | None) -> Iterator[Anchor]:
-    """The links in their order; raises :class:`NotTheForm` for what no browser's page is."""
+def anchors(
+    pieces: Iterator[bytes], head: Head, *, page_url: str, charset: str | None, most_marks: int
+) -> Iterator[Anchor]:
+    """The links in their order; raises :class:`NotTheForm` for what no browser's page is.
+
+    ``most_marks`` tags, attributes, texts and comments are looked at: reading a million takes some seconds of a processor.
+    """
     parser = _Parser(head, page_url)
     decoder = _decoder(charset)
     try:
@@ -46,6 +51,8 @@ def anchors(pieces: Iterator[bytes], head: Head, *, page_url: str, charset: str 
             parser.feed(decoder.decode(piece))
             if len(parser.rawdata) > _MOST_PENDING:
                 raise NotTheForm("one of its tags is too long")
+            if parser.marks > most_marks:
+                raise NotTheForm("it has too many tags")
             yield from parser.take()
     except AssertionError:  # Python's parser says so of some marked sections
         raise NotTheForm("its markup is broken") from None
@@ -69,6 +76,7 @@ class _Parser(HTMLParser):
         self._attributes: dict[str, str] | None = None
         self._text = ""
         self._done: list[Anchor] = []
+        self.marks = 0
 
     def take(self) -> list[Anchor]:
         """The links that are complete since the last time."""
@@ -77,6 +85,7 @@ class _Parser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A link begins, or the head says something."""
+        self.marks += 1 + len(attrs)
         attributes = {name: value or "" for name, value in reversed(attrs)}  # of two alike the first counts
         if tag == "a":
             self.end_anchor()
@@ -88,16 +97,19 @@ class _Parser(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """A link ends."""
+        self.marks += 1
         if tag == "a":
             self.end_anchor()
 
     def handle_data(self, data: str) -> None:
         """Text, of a link or not."""
+        self.marks += 1
         if self._attributes is not None and len(self._text) <= _MOST_TEXT:
             self._text += data[: _MOST_TEXT + 1]
 
     def handle_comment(self, data: str) -> None:
         """PyPI writes the serial into one."""
+        self.marks += 1
         if found := _SERIAL.match(data):
             self._head.last_serial = int(found[1])
 

@@ -11,6 +11,7 @@ from typing import Any
 MOST_VALUE = 2 * 1024 * 1024
 """Characters of one value: a file of a list, or a whole key that is not read piecewise."""
 
+_AFTER_NUMBER = ",]} \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -91,10 +92,16 @@ class _Text:
                 if self._is_over:
                     raise NotTheForm("a value is broken or cut short") from error
             else:
-                if end < len(self._text) or self._is_over:  # the digits of a number may go on
+                if self._is_whole(value, end):
                     self._at = end
                     return value
             self._twice()
+
+    def _is_whole(self, value: Any, end: int) -> bool:
+        """Whether what follows cannot belong to the value: a number goes on with digits, a point or an exponent."""
+        if self._is_over or not isinstance(value, int | float):
+            return True
+        return end < len(self._text) and self._text[end] in _AFTER_NUMBER
 
     def finish(self) -> None:
         """Nothing follows but white space."""

@@ -14,6 +14,7 @@ from indexapp.domain.names import is_valid_name
 from tpi_site.kit.outbound import Limits, Response
 
 _LIMITS = Limits(most=1024**3, head=30.0, idle=30.0, total=1800.0)
+_MOST_MARKS = 20_000_000
 _NO_LIST = MISSING | {405, 501}
 
 
@@ -68,7 +69,8 @@ class ProjectNames:
         head, count = html_reading.Head(), 0
         charset = self._response.headers.get_content_charset()
         pieces = told(self._response.body)
-        for anchor in html_reading.anchors(pieces, head, page_url=self._response.url, charset=charset):
+        url = self._response.url
+        for anchor in html_reading.anchors(pieces, head, page_url=url, charset=charset, most_marks=_MOST_MARKS):
             name = anchor.text.rstrip("/")
             count += is_valid_name(name)
             yield ListedProject(name)

@@ -237,7 +237,8 @@ class _Reading:
     def _anchors(self, head: html_reading.Head) -> Iterator[html_reading.Anchor]:
         charset = self._response.headers.get_content_charset()
         pieces = told(self._response.body)
-        return html_reading.anchors(pieces, head, page_url=self._response.url, charset=charset)
+        url = self._response.url
+        return html_reading.anchors(pieces, head, page_url=url, charset=charset, most_marks=15 * MOST_FILES)
 
     def _is_declared(self) -> bool:
         return "application/vnd.pypi.simple" in (self._response.headers.get("Content-Type") or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from indexapp.clients.addresses import UpstreamAddress
 from indexapp.clients.asking import MISSING, ask, refusal
@@ -48,6 +49,8 @@ def flaw(address: UpstreamAddress) -> str:
     """What is wrong with the address as it is written, before anybody is asked; empty where nothing is."""
     try:
         address.way.check()
+        if "@" in urlsplit(address.url).netloc:
+            return "Give the user name and the password by themselves: those inside an address are not used."
     except OutboundFailed as error:
         return str(error)
     return ""

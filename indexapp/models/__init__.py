@@ -5,6 +5,7 @@ from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.mirrors import MirroredFile, MirroredProject, MirroredProvenance, Upstream
+from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
 from indexapp.models.roles import ReservedPrefix, Role
@@ -23,9 +24,13 @@ __all__ = [
     "File",
     "GroupMember",
     "Index",
+    "MirrorPlan",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
+    "PlannedName",
+    "PrefetchItem",
+    "PrefetchJob",
     "Project",
     "Quota",
     "Release",

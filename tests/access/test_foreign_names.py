@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry, AuditPending, AuditSink, DirectorySync, SignInMark, Token, VerifiedPassword
 from accounts.services import alarms, refusals
-from indexapp.models import Change, ReservedPrefix, Trashed
+from indexapp.models import Change, PrefetchJob, ReservedPrefix, Trashed
 from indexapp.services import releases
 from tests import evidence
 from tests.access import matrix
@@ -76,6 +76,10 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
             "api:directory-mapping": map_group(directory, "cn=ops,dc=tpi", team).pk,
             "api:directory-report": DirectorySync.objects.create(directory=directory, moved_at=timezone.now()).pk,
             "api:drill": make_drill().pk,
+            **dict.fromkeys(
+                ("api:prefetch", "api:prefetch-cancel", "api:prefetch-items"),
+                PrefetchJob.objects.create(index=theirs, name="requirements.txt", kind="requirements.txt").pk,
+            ),
             "api:prefix": ReservedPrefix.objects.create(prefix="rival", team=team, index=theirs).pk,
             **dict.fromkeys(
                 ("api:trash-entry", "api:trash-entry-restore", "api:trash-entry-purge"), Trashed.objects.get().pk

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from accounts.domain.verbs import Verb
 from indexapp.services import indexes, projects, quota_settings, releases, roles
+from indexapp.services.mirrors import plans
+from indexapp.services.prefetch import asking
 from indexapp.services.trash import purging, restoring
 from tests.builders.wheels import build_wheel
 from tests.factories.publishing import upload
@@ -123,6 +125,23 @@ PUBLISHING: dict[str, Mutation] = {
         lambda world, actor: roles.release_prefix(actor=actor, reserved=world.prefix),
         "prefix.release",
         f"maintainer {INDEX_ADMINS}",
+    ),
+    "indexapp.services.prefetch.asking.begin": Mutation(
+        lambda world, actor: asking.begin(
+            actor=actor, index=world.outside, request=asking.Request("requirements.txt", "acme-tool")
+        ),
+        "prefetch.begin",
+        INDEX_ADMINS,
+    ),
+    "indexapp.services.prefetch.asking.cancel": Mutation(
+        lambda world, actor: asking.cancel(actor=actor, job=world.prefetch),
+        "prefetch.cancel",
+        INDEX_ADMINS,
+    ),
+    "indexapp.services.mirrors.plans.change": Mutation(
+        lambda world, actor: plans.change(actor=actor, index=world.outside, is_on=True),
+        "mirror-plan.change",
+        INDEX_ADMINS,
     ),
     "indexapp.services.trash.restoring.restore": Mutation(
         lambda world, actor: restoring.restore(actor=actor, entry=world.trashed),

@@ -17,14 +17,14 @@ from accounts.services import (
     service_accounts,
     sessions,
 )
-from indexapp.models import File, Index, Project, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import File, Index, PrefetchJob, Project, Release, ReservedPrefix, Role, Trashed
 from indexapp.services import releases
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import begun, with_factor
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
-from tests.factories.publishing import give, make_index, published
+from tests.factories.publishing import give, make_index, make_mirror, published
 from tpi_site.kit import key_ring
 
 
@@ -59,6 +59,9 @@ class World:
         self.mapping = map_group(self.directory, "cn=ops,dc=tpi", self.team)
         self.period = ReadOnlyPeriod.objects.create(started_by="administrator")
         self.spare_key = _spare_key()
+        self.outside = make_mirror("outside", "https://upstream.example/simple/")
+        give(cast.team_admin, [Verb.ADMINISTER], self.outside)
+        self.prefetch = PrefetchJob.objects.create(index=self.outside, name="uv.lock", kind="uv.lock")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
 
     @staticmethod

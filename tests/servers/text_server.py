@@ -21,6 +21,7 @@ class TextServer:
         text: str | bytes,
         content_type: str,
         *,
+        status: int = 200,
         headers: Mapping[str, str] | None = None,
         certificate: ServerCertificate | None = None,
     ) -> None:
@@ -28,7 +29,7 @@ class TextServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(200)
+                self.send_response(status)
                 for name, value in {
                     "Content-Type": content_type,
                     "Content-Length": str(len(body)),

@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, connections
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from accounts import tasks
 from accounts.domain.actors import internal
@@ -22,18 +23,22 @@ from accounts.services import audit, audit_keys, audit_verification, sessions
 from accounts.services.directories import removal
 from indexapp.models import Blob, File, MirroredFile, Trashed
 from indexapp.services import projects
+from indexapp.services.mirrors import plans
+from indexapp.services.prefetch import asking as prefetching
 from tests import evidence
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
 from tests.factories.people import SYSTEM, make_token, make_user
-from tests.factories.publishing import make_file, make_index, make_mirror, make_project, make_release, published
+from tests.factories.publishing import make_index, make_mirror, make_project, make_release, published
 from tests.threads import together
 from tpi_site.kit import schedules
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 _JOBS = sorted(schedules.declared())
+_UNHEARD = "http://127.0.0.1:9/simple/"
+"""Nothing listens there, and a loopback address is not asked anyway."""
 _MOMENTS = {
     "accounts.AuditSink",
     "accounts.Directory",
@@ -59,10 +64,17 @@ def _something_for_each_job() -> None:
     AuditSink.objects.create(name="kept", kind="file", address="kept.jsonl")
     audit.record(actor=internal("test"), action="test.act", object_type="thing", object_name="thing")
     removal.delete(actor=cast.actor("administrator"), directory=silent_directory())
+    offline, unheard = make_mirror("offline", upstream={"is_offline": True}), make_mirror("unheard", _UNHEARD)
+    prefetching.begin(
+        actor=SYSTEM, index=offline, request=prefetching.Request("requirements.txt", "acme-tool\nacme-fast\n")
+    )
+    plans.change(actor=SYSTEM, index=unheard, is_on=True)
+    OrmQ.objects.all().delete()
     File.objects.all().delete()
     Blob.objects.update(created_at=past)
     mirror = make_mirror("outside", upstream={"room": 0})
-    fetched = make_file(make_release(make_project(mirror)))
+    fetched, release = published(cast.index, build_wheel("elsewhere")), make_release(make_project(mirror))
+    File.objects.filter(pk=fetched.pk).update(index=mirror, project=release.project, release=release)
     MirroredFile.objects.create(file=fetched, fetched_at=past, last_used_at=past)
 
 

@@ -6,8 +6,10 @@ from django.urls import URLPattern, path
 
 from indexapp.api.v1.backups import BackupViewSet, DrillViewSet, RestorationViewSet
 from indexapp.api.v1.changes import ChangeViewSet
+from indexapp.api.v1.copy_plans import CopyPlanViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
+from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
 from indexapp.api.v1.quotas import IndexQuotaViewSet, TeamQuotaViewSet
@@ -48,6 +50,11 @@ urlpatterns = [
         path(f"{_INDEX}trash/<int:id>/{action}/", TrashViewSet.at(post=action), name=f"trash-entry-{action}")
         for action in ("restore", "purge")
     ),
+    path(f"{_INDEX}prefetches/", PrefetchViewSet.at(**_ROWS), name="prefetches"),
+    path(f"{_INDEX}prefetches/<int:id>/", PrefetchViewSet.at(get="retrieve"), name="prefetch"),
+    path(f"{_INDEX}prefetches/<int:id>/cancel/", PrefetchViewSet.at(post="cancel"), name="prefetch-cancel"),
+    path(f"{_INDEX}prefetches/<int:id>/items/", PrefetchItemViewSet.at(**_LIST), name="prefetch-items"),
+    path(f"{_INDEX}copy-plan/", CopyPlanViewSet.at(get="retrieve", patch="partial_update"), name="copy-plan"),
     path(f"{_INDEX}projects/", ProjectViewSet.at(**_ROWS), name="projects"),
     path(_PROJECT, ProjectViewSet.at(**_ROW), name="project"),
     *(

@@ -138,6 +138,20 @@ def rest() -> dict[str, Row]:
         "api:team-quota": Row(
             {"GET": (OF_TEAM | WATCHERS, None), "PATCH": (OPERATES, {"hard_limit": 10**9})}, {"team": "tools"}
         ),
+        # The index is no mirror and no group that has one.
+        "api:prefetches": Row(
+            {"GET": (ADMINS | WATCHERS, None), "POST": (ADMINS, {"filename": "r.txt", "content": "acme"})},
+            INDEX,
+            answers={"POST": 400},
+        ),
+        "api:prefetch": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
+        "api:prefetch-cancel": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{prefetch}"}),
+        "api:prefetch-items": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
+        "api:copy-plan": Row(
+            {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS, {"is_on": True})},
+            INDEX,
+            answers={"GET": 400, "PATCH": 400},
+        ),
         "api:trash": reads(READERS, **INDEX),
         "api:trash-entry": Row({"GET": (ADMINS | SEES_ALL, None)}, {**INDEX, "id": "{trash}"}, denied=404),
         "api:trash-entry-restore": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{trash}"}, denied=404),

@@ -288,6 +288,14 @@ def test_a_tag_without_an_end_is_given_up(beginning: str) -> None:
     assert caught.value.kind is Failure.BAD_ANSWER
 
 
+@pytest.mark.parametrize("mark", ["<", "<b>", "</b>", "<!---->", "<a>", "<b c=d e f>"])
+def test_a_page_of_nothing_but_markup_is_given_up(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    """Long before its end."""
+    monkeypatch.setattr(pages, "MOST_FILES", 1000)
+    with pytest.raises(UpstreamFailed, match="too many tags"):
+        of_html(mark * 100_000)
+
+
 def test_a_listing_of_a_folder_that_cuts_names_short() -> None:
     page = of_html(f'<a href="../">Parent</a><a href="{NAME}#sha256={SHA}">acme_tool-1.0-py3-n..&gt;</a>')
     assert [(file.filename, dict(file.digests)) for file in page.files] == [(NAME, {"sha256": SHA})]

@@ -138,6 +138,7 @@ def test_an_address_is_looked_at_before_it_is_asked(tmp_path: Path) -> None:
     )
     flaws = [
         upstream.flaw(UpstreamAddress("upstream.example/simple")),
+        upstream.flaw(UpstreamAddress("https://user:s3cret@upstream.example/simple")),
         upstream.flaw(UpstreamAddress(root, proxy_url="u:s3cret@proxy.example")),
         upstream.flaw(UpstreamAddress(root, ca_certificates="s3cret")),
         upstream.flaw(UpstreamAddress(root, client_certificate=pem, client_key="s3cret")),

@@ -50,6 +50,15 @@ def test_a_json_document_is_read_as_a_whole_one(
     assert read == document
 
 
+@pytest.mark.parametrize("number", ["0.5", "-0", "12", "1e5", "1E-5", "-1.25e+10"])
+@pytest.mark.parametrize("rest", ["", " ", ", 1"])
+def test_a_number_is_whole_wherever_it_is_cut(number: str, rest: str) -> None:
+    content = f'{{"files": [{number}{rest}], "x": {number}}}'.encode()
+    for place in range(len(content)):
+        read = [*members(iter([content[:place], content[place:]]), piecewise="files")]
+        assert (read[0], read[-1]) == (("files", json.loads(number)), ("x", json.loads(number)))
+
+
 @given(places=st.lists(st.integers(min_value=0), max_size=6), length=st.integers(min_value=0, max_value=60))
 def test_a_document_cut_short_is_never_a_whole_one(places: list[int], length: int) -> None:
     content = json.dumps({"a": [1, {"b": "c"}], "files": [{"x": 12.5}, "y", 3], "z": True}).encode()
@@ -65,7 +74,9 @@ def test_links_are_read_wherever_a_page_is_cut(places: list[int]) -> None:
         "<a href=b>b&amp;c<a name=x>anchor</a></body></html><!--SERIAL 17-->"
     ).encode()
     head = Head()
-    found = [*anchors(iter(cut(page, places)), head, page_url="https://x.example/simple/a/", charset="utf-8")]
+    found = [
+        *anchors(iter(cut(page, places)), head, page_url="https://x.example/simple/a/", charset="utf-8", most_marks=50)
+    ]
     assert found == [
         Anchor(
             "a-1.0.tar.gz",

@@ -1,0 +1,77 @@
+"""Which files of which mirror meet a requirement; names are looked up as the index resolves them for installers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from accounts.domain.actors import internal
+from indexapp.domain.locks.choosing import Candidate, choose
+from indexapp.domain.locks.targets import Target
+from indexapp.domain.locks.wanted import Wanted
+from indexapp.models import File, PrefetchItem, Project
+from indexapp.services.mirrors import pages, renewing
+from indexapp.services.serving import ownership, watermarks
+from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.project_pages import ServedProject
+
+ACTOR = internal("prefetch")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The files that meet a requirement, or where there are none the state of its item and why."""
+
+    state: PrefetchItem.State
+    reason: str = ""
+    files: Sequence[File] = field(default=())
+
+
+def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool = False) -> Resolution:
+    """What is to be fetched; raises :class:`tpi_site.kit.errors.Unavailable` where an upstream does not answer."""
+    page, _ = pages.find_page(ACTOR, served, wanted.name, watermarks.read())
+    if page is None:
+        return _nothing(served, wanted)
+    if not page.member.is_mirror:
+        return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
+    if page.status == Project.Status.QUARANTINED:
+        return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{page.member.name}'.")
+    resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
+    if resolution.state == PrefetchItem.State.FAILED and renewing.is_stale(page.member, wanted.name):
+        # What is known may be older than the list.
+        renewing.renew(page.member, wanted.name)
+        resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
+    return resolution
+
+
+def _nothing(served: ServedIndex, wanted: Wanted) -> Resolution:
+    if any(mirror.terms and ownership.is_ours(mirror.terms, wanted.name) for mirror in served.mirrors):
+        return Resolution(PrefetchItem.State.OURS, "The name is ours, and no upstream is asked for it.")
+    return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
+
+
+def _choose(page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool) -> Resolution:
+    rows = {
+        row.pk: row
+        for row in File.objects.filter(project_id=page.pk, is_hidden=False).select_related(
+            "release", "mirrored", "project"
+        )
+    }
+    choice = choose(wanted, map(_candidate, rows.values()), targets, with_sdists=with_sdists)
+    if choice.files:
+        return Resolution(PrefetchItem.State.QUEUED, files=[rows[file.key] for file in choice.files])
+    return Resolution(PrefetchItem.State.FAILED if choice.is_needed else PrefetchItem.State.SKIPPED, choice.reason)
+
+
+def _candidate(row: File) -> Candidate:
+    digests = dict(row.mirrored.digests)
+    if not row.is_unhashed:
+        digests["sha256"] = row.sha256
+    return Candidate(
+        key=row.pk,
+        filename=row.filename,
+        version=row.release.version,
+        digests=frozenset(f"{algorithm}:{digest}" for algorithm, digest in digests.items()),
+        requires_python=row.requires_python,
+        is_yanked=row.is_yanked or row.release.is_yanked,
+    )
