@@ -128,6 +128,7 @@ class Download:
             raise UpstreamFailed(f"The file has {total} bytes.", Failure.TOO_LARGE)
         with self.changed:
             self.total = total
+            self._tell()
 
     def take(self, piece: bytes) -> None:
         """See :class:`.receiving.Receiver`; raises :class:`Abandoned`."""

@@ -19,6 +19,7 @@ from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 from tests.factories.people import SYSTEM
+from tests.factories.publishing import make_group, make_index, make_project
 from tests.plugins import process_memory
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
@@ -278,6 +279,32 @@ def test_a_head_says_the_size_and_asks_nobody_where_that_is_known(
 ) -> None:
     answer = machine.head(address(machine, large.filename))
     assert (answer.status, answer.headers["Content-Length"]) == (200, str(len(large.content)))
+    assert upstream.count(large.filename) == 0
+
+
+def test_a_head_waits_for_the_size_where_only_the_upstream_knows_it(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built
+) -> None:
+    upstream.behaviour = Behaviour(forms=("html",))
+    answer = machine.head(address(machine, large.filename))
+    assert (answer.status, answer.headers["Content-Length"]) == (200, str(len(large.content)))
+
+
+def test_a_group_passes_the_file_on_but_not_of_a_name_that_is_ours(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built
+) -> None:
+    ours = make_index("ours", anonymous_read=True)
+    make_group("all", ours, mirror, anonymous_read=True)
+    process_memory.forget()
+    path = address(machine, large.filename)
+    through = path.replace("/outside/", "/all/", 1)
+    assert machine.get(through).body == large.content
+    settled()
+    make_project(ours, "acme-tool")
+    process_memory.forget()
+    for each in (path, through, f"{through}.metadata"):
+        assert machine.get(each).status in {401, 404}
+    assert upstream.count(large.filename) == 1
 
 
 def test_bytes_that_are_lost_or_damaged_are_fetched_again(
