@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PAUSE = {"upstream-unavailable": 10.0, "upstream-gone": 60.0, "upstream-mismatch": 60.0, "file-too-large": 60.0}
 """Seconds for which the upstream is not asked again, by what became of the last question."""
 _HELD_BACK = 64 * 1024
+_MANY = 4
+"""Followers; see :meth:`.FollowedSpool.expect_many`."""
 _LONELY_SECONDS = 15.0
 _WORTH_IT = 0.25
 """From this part of a file on it is fetched to its end though nobody waits any more."""
@@ -73,6 +75,8 @@ class Download:
             if self.is_over and self.failure is None and not self.followers:
                 return False
             self.followers += 1
+            if self.followers >= _MANY and self._spool is not None:
+                self._spool.expect_many()
             return True
 
     def leave(self) -> None:
@@ -161,6 +165,8 @@ class Download:
             with default_storage().spool() as spool:
                 with self.changed:
                     self._spool = FollowedSpool(spool)
+                    if self.followers >= _MANY:
+                        self._spool.expect_many()
                 self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
@@ -175,7 +181,7 @@ class Download:
         except Refusal as refusal:
             self._fail(refusal)
         except Abandoned:
-            self._fail(Unavailable("Nobody waited for this file any more; ask again.", code="upstream-unavailable"))
+            self._fail(Unavailable("Nobody waited for this file any more; ask again.", code="download-abandoned"))
         except (Exception, StorageUnavailable) as error:
             log.exception("%s of the mirror %s could not be fetched.", self.wanted.filename, self.wanted.index)
             self._fail(_trouble(self.wanted, error))
@@ -192,7 +198,7 @@ class Download:
                     receiving.receive(self.wanted, self)
                     return
                 raise Unavailable(
-                    "Another node has just fetched this file; ask again.", retry_after=1, code="upstream-unavailable"
+                    "Another node has just fetched this file; ask again.", retry_after=1, code="fetched-elsewhere"
                 )
             try:
                 found.receive(self)

@@ -13,6 +13,7 @@ from accounts.models import Alarm
 from indexapp.models import Blob, File, Index, MirroredFile
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
+from indexapp.services.mirrors.fetching import download as downloads
 from indexapp.services.mirrors.fetching import receiving, running
 from indexapp.services.mirrors.fetching.download import BrokenOff
 from indexapp.storage import default_storage
@@ -364,3 +365,21 @@ def test_a_drip_begins_before_it_ends(machine: WsgiClient, upstream: StaticIndex
     settled()
     assert upstream.count(large.filename) == 1
     assert MirroredFile.objects.get(pk=row).fetching_until is None
+
+
+def test_what_nobody_waits_for_is_given_up_and_begun_again_when_asked_for(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_LONELY_SECONDS", 0.0)
+    path = address(machine, large.filename)
+    upstream.behaviour = Behaviour(pause_after=1000, on="file")
+    download = running.follow(File.objects.get(filename=large.filename).pk)
+    assert download is not None
+    download.leave()
+    wait_until(lambda: upstream.count(large.filename) == 1, 20, lambda: "nobody asks the upstream")
+    upstream.resume.set()
+    settled()
+    assert kept(large.filename).blob is None
+    monkeypatch.setattr(downloads, "_LONELY_SECONDS", 60.0)
+    upstream.behaviour = Behaviour()
+    assert machine.get(path).body == large.content
