@@ -5,6 +5,7 @@ from indexapp.admin import (
     changes,
     files,
     indexes,
+    merges,
     mirror_plans,
     prefetches,
     prefixes,
@@ -13,6 +14,7 @@ from indexapp.admin import (
     releases,
     roles,
     trash,
+    upstreams,
     vulnerabilities,
 )
 
@@ -21,6 +23,7 @@ __all__ = [
     "changes",
     "files",
     "indexes",
+    "merges",
     "mirror_plans",
     "prefetches",
     "prefixes",
@@ -29,5 +32,6 @@ __all__ = [
     "releases",
     "roles",
     "trash",
+    "upstreams",
     "vulnerabilities",
 ]

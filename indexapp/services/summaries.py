@@ -11,12 +11,13 @@ LATEST_FIRST = ("is_yanked", "is_prerelease", "-sort_key")
 
 def latest_release(project: Project) -> Release | None:
     """The release that an installer would take: not yanked first, then not a pre-release, then the highest version."""
-    return project.releases.order_by(*LATEST_FIRST).first()
+    return Release.objects.shown().filter(project=project).order_by(*LATEST_FIRST).first()
 
 
 def refresh(project: Project) -> None:
     """Take the summary from the latest release; writes only when it differs."""
-    latest = project.releases.order_by(*LATEST_FIRST).values_list("summary").first()
+    shown = Release.objects.shown().filter(project=project)
+    latest = shown.order_by(*LATEST_FIRST).values_list("summary").first()
     summary = latest[0] if latest else ""
     if project.summary != summary:
         project.summary = summary

@@ -62,6 +62,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "index": "theirs",
         "project": "secret",
+        "name": "secret",
         "version": "9.9",
         "filename": file.filename,
         "path": f"{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}",

@@ -6,11 +6,12 @@ are missing in it.
 
 from __future__ import annotations
 
+from tests.mutations.mirrors import MIRRORS
 from tests.mutations.operating import OPERATING
 from tests.mutations.people import PEOPLE
 from tests.mutations.publishing import PUBLISHING
 from tests.mutations.world import Mutation, World
 
-MUTATIONS = OPERATING | PEOPLE | PUBLISHING
+MUTATIONS = MIRRORS | OPERATING | PEOPLE | PUBLISHING
 
 __all__ = ["MUTATIONS", "Mutation", "World"]

@@ -103,7 +103,7 @@ class ProjectViewSet(Resource):
         """The visible projects of the index in the address, with their index and latest version."""
         home = access.index_to_read(self.actor, self.kwargs["index"])
         access.require_token_where_needed(self.actor, home)
-        latest = Release.objects.filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
+        latest = Release.objects.shown().filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
         rows = lists.projects_of(home, self.actor).select_related("index")
         return rows.annotate(latest=Subquery(latest.values("version")[:1]))
 

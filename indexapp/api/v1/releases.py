@@ -17,7 +17,7 @@ from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
 from indexapp.api.v1.files import FileSerializer
 from indexapp.api.v1.readers import SignedInOrPublic
-from indexapp.models import Release
+from indexapp.models import File, Release
 from indexapp.services import releases
 
 
@@ -58,7 +58,7 @@ class WholeReleaseSerializer(ReleaseSerializer):
     @extend_schema_field(FileSerializer(many=True))
     def get_files(self, release: Release) -> Any:
         """The files, by name."""
-        rows = release.files.select_related("index", "project", "release")
+        rows = File.objects.shown().filter(release=release).select_related("index", "project", "release")
         return FileSerializer(rows, many=True, context=self.context).data
 
 

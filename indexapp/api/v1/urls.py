@@ -9,6 +9,7 @@ from indexapp.api.v1.changes import ChangeViewSet
 from indexapp.api.v1.copy_plans import CopyPlanViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
+from indexapp.api.v1.merges import MergeViewSet
 from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
@@ -17,6 +18,7 @@ from indexapp.api.v1.releases import ReleaseViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
 from indexapp.api.v1.trash import TrashViewSet
+from indexapp.api.v1.upstreams import MirroredViewSet, UpstreamViewSet
 from indexapp.api.v1.vulnerabilities import AdvisoryImportViewSet, AdvisoryViewSet, ExposedViewSet
 
 _LIST = {"get": "list"}
@@ -43,6 +45,10 @@ urlpatterns = [
     path(_INDEX, IndexViewSet.at(**_ROW, patch="partial_update"), name="index"),
     path(f"{_INDEX}make-default/", IndexViewSet.at(post="make_default"), name="index-make-default"),
     path(f"{_INDEX}quota/", IndexQuotaViewSet.at(get="retrieve", patch="partial_update"), name="index-quota"),
+    path(f"{_INDEX}upstream/", UpstreamViewSet.at(get="retrieve", patch="partial_update"), name="index-upstream"),
+    path(f"{_INDEX}upstream/test/", UpstreamViewSet.at(post="test"), name="index-upstream-test"),
+    path(f"{_INDEX}merges/", MergeViewSet.at(**_ROWS), name="merges"),
+    path(f"{_INDEX}merges/<str:name>/", MergeViewSet.at(**_ROW), name="merge"),
     path("teams/<str:team>/quota/", TeamQuotaViewSet.at(get="retrieve", patch="partial_update"), name="team-quota"),
     path(f"{_INDEX}trash/", TrashViewSet.at(**_LIST), name="trash"),
     path(f"{_INDEX}trash/<int:id>/", TrashViewSet.at(get="retrieve"), name="trash-entry"),
@@ -60,6 +66,17 @@ urlpatterns = [
     *(
         path(f"{_PROJECT}{action}/", ProjectViewSet.at(post=action), name=f"project-{action}")
         for action in ("archive", "deprecate", "quarantine", "clear")
+    ),
+    path(f"{_PROJECT}refresh/", MirroredViewSet.at(post="refresh"), name="project-refresh"),
+    path(
+        f"{_PROJECT}files/<str:filename>/keep-ours/",
+        MirroredViewSet.at(post="keep_ours"),
+        name="project-file-keep-ours",
+    ),
+    path(
+        f"{_PROJECT}files/<str:filename>/take-theirs/",
+        MirroredViewSet.at(post="take_theirs"),
+        name="project-file-take-theirs",
     ),
     path(f"{_PROJECT}assign/", ProjectViewSet.at(post="assign"), name="project-assign"),
     path(f"{_PROJECT}releases/", ReleaseViewSet.at(**_LIST), name="releases"),

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from indexapp.domain.names import normalize_name
-from indexapp.models import Project, Release
+from indexapp.models import Index, Project, Release
 from indexapp.services import search, summaries
+from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 
 PAGE_SIZE = 50
@@ -48,7 +49,7 @@ def projects_of(index: ServedIndex, actor: Actor) -> QuerySet[Project]:
 
     In a group the first member that has a name decides about it, even where the actor may not see that member's.
     """
-    rows = Project.objects.visible_to(actor)
+    rows = ownership.decided(Project.objects.visible_to(actor), index)
     members = [member.pk for member in index.members]
     if len(members) == 1:
         return rows.filter(index_id=members[0])
@@ -83,7 +84,7 @@ def page_of_index(index: ServedIndex, actor: Actor, *, prefix: str = "", after: 
 
 def results(actor: Actor, text: str, index: ServedIndex | None = None, *, after: str = "") -> KeyPage:
     """One page of the search's results: the project of that very name, names that begin so, then the others by name."""
-    visible = Project.objects.visible_to(actor) if index is None else projects_of(index, actor)
+    visible = _everywhere(actor) if index is None else projects_of(index, actor)
     name = normalize_name(text.strip())
     rank = Case(
         When(normalized_name=name, then=Value(0)),
@@ -98,6 +99,15 @@ def results(actor: Actor, text: str, index: ServedIndex | None = None, *, after:
     last = found[RESULTS_SIZE - 1] if len(found) > RESULTS_SIZE else None
     cursor = f"{last.rank}:{last.pk}:{last.normalized_name}" if last else ""
     return KeyPage(_with_versions(found[:RESULTS_SIZE]), next=cursor)
+
+
+def _everywhere(actor: Actor) -> QuerySet[Project]:
+    """What the actor may see in any index by its own address, where mirrors leave out what is ours."""
+    rows = Project.objects.visible_to(actor)
+    for index in index_map.read(watermarks.read()).by_pk.values():
+        if index.is_mirror:
+            rows = ownership.decided(rows, index)
+    return rows
 
 
 def _parse_cursor(text: str) -> tuple[int, int, str] | None:
@@ -115,7 +125,7 @@ def _beyond(rank: int, pk: int, name: str) -> Q:
 
 def _with_versions(projects: list[Project]) -> list[Row]:
     """The rows with their latest versions: one query for all of them."""
-    latest = Release.objects.filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
+    latest = Release.objects.shown().filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
     versions = dict(
         Project.objects.filter(pk__in=[project.pk for project in projects])
         .annotate(latest=Subquery(latest.values("version")[:1]))
@@ -125,9 +135,9 @@ def _with_versions(projects: list[Project]) -> list[Row]:
 
 
 def recent_releases(actor: Actor) -> list[Release]:
-    """What was published lately, the newest first; the window of days bounds how much is looked through."""
+    """What was published here lately, the newest first; the window of days bounds how much is looked through."""
     since = timezone.now() - timedelta(days=RECENT_DAYS)
-    rows = Release.objects.visible_to(actor).filter(created_at__gte=since)
+    rows = Release.objects.visible_to(actor).filter(created_at__gte=since, project__index__kind=Index.Kind.HOSTED)
     rows = rows.exclude(project__status=Project.Status.QUARANTINED).select_related("project__index")
     return list(rows.only(*_SHOWN_OF_RELEASE).order_by("-created_at")[:_RECENT])
 

@@ -22,8 +22,10 @@ from indexapp.domain.versions import canonical_version
 from indexapp.domain.web_links import WebLink, web_links
 from indexapp.models import Description, File, Project, Release
 from indexapp.services import descriptions, summaries
+from indexapp.services.pages import mirrored
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
+from indexapp.services.pages.mirrored import Mirrored
 from indexapp.services.serving import gate
 from indexapp.services.vulnerabilities import exposure, matching
 from indexapp.services.vulnerabilities.matching import KnownAdvisory
@@ -84,6 +86,9 @@ class ProjectView:
     vulnerabilities: tuple[KnownAdvisory, ...]
     exposed: frozenset[str]
     """The versions among ``releases`` of which an advisory speaks."""
+    mirrored: Mirrored | None = None
+    merged_with: str = ""
+    """The mirror whose files the index offers under this name too."""
 
 
 def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole: bool = False) -> ProjectView:
@@ -114,6 +119,8 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         maintainers=_maintainers(opened, project, actor),
         vulnerabilities=exposure.affecting(known, release.version) if release else (),
         exposed=frozenset(one.version for one in releases if exposure.affecting(known, one.version)),
+        mirrored=mirrored.of(opened),
+        merged_with=opened.page.beside.member.name if opened.page.beside else "",
     )
 
 
@@ -124,7 +131,7 @@ def _first(requirements: Sequence[str]) -> list[str]:
 
 
 def _release(project: Project, version: str | None) -> Release | None:
-    rows = project.releases.select_related("description")
+    rows = Release.objects.shown().filter(project=project).select_related("description")
     if version is None:
         return rows.order_by(*summaries.LATEST_FIRST).first()
     try:
@@ -138,7 +145,8 @@ def _release(project: Project, version: str | None) -> Release | None:
 
 
 def _newer(project: Project, release: Release | None) -> str:
-    latest = project.releases.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
+    shown = Release.objects.shown().filter(project=project)
+    latest = shown.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
     return latest[1] if latest and release and latest[0] != release.pk else ""
 
 
@@ -154,15 +162,16 @@ def _cut(rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
 
 
 def _releases(project: Project) -> QuerySet[Release]:
-    rows = project.releases.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
-    return rows.order_by("-sort_key")
+    rows = Release.objects.shown().filter(project=project).order_by("-sort_key")
+    return rows.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
 
 
 def _files(release: Release | None) -> QuerySet[File]:
     """Source distributions first, then wheels by name."""
     if release is None:
         return File.objects.none()
-    return release.files.defer("attestations", "comment").order_by("-kind", "filename")
+    files = File.objects.shown().filter(release=release)
+    return files.defer("attestations", "comment").order_by("-kind", "filename")
 
 
 def _shown(file: File, release: Release | None) -> ShownFile:

@@ -34,6 +34,7 @@ class ServedFile:
     stored: StoredBlob | None
     sha256: str
     checked_at: int
+    resolution: int
     is_damaged: bool = False
     is_metadata: bool = False
 
@@ -61,7 +62,8 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     """
     key = (index.pk, path)
     served = _files.get(key)
-    if served is not None and served.checked_at == watermark.serial and _has_key(served.stored):
+    is_true = served is not None and (served.checked_at, served.resolution) == (watermark.serial, index.resolution)
+    if served is not None and is_true and _has_key(served.stored):
         return served
     served = _look_up(index, path, watermark)
     with _lock:
@@ -127,6 +129,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         blob.place if blob else None,
         blob.sha256 if blob else "",
         watermark.serial,
+        resolution=index.resolution,
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
     )
@@ -159,7 +162,10 @@ def _decides(index: ServedIndex, row: File, watermark: Watermark) -> bool:
     if len(index.members) == 1 and not index.mirrors:  # a mirror has none of what is ours
         return True
     page = project_pages.find(index, row.project.normalized_name, watermark)
-    return page is not None and page.pk == row.project_id
+    if page is None or page.pk == row.project_id:
+        return page is not None
+    is_beside = page.beside is not None and page.beside.place.pk == row.project_id
+    return is_beside and not File.objects.filter(project_id=page.pk, filename=row.filename).exists()
 
 
 def forget_all() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from django.db.models import QuerySet
-
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.project_json import (
@@ -19,6 +17,7 @@ from indexapp.domain.project_json import (
 from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.versions import canonical_version, parse_version
 from indexapp.models import Description, File, Project, Release
+from indexapp.models.querysets import FileQuerySet
 from indexapp.services import summaries
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.vulnerabilities import matching
@@ -52,20 +51,21 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    latest = summaries.latest_release(row) if row else None
+    found = Release.objects.shown().filter(project__in=_projects(page))
+    latest = found.order_by(*summaries.LATEST_FIRST).first()
     if row is None or latest is None:
         return None
     info = _info(row, latest, addresses)
     releases: dict[str, list[ReleaseFile]] = {}
-    for version in Release.objects.filter(project=row).order_by("sort_key").values_list("version", flat=True):
+    for version in found.order_by("sort_key").values_list("version", flat=True):
         releases[version] = []
-    for file in _files(File.objects.filter(project=row)):
+    for file in _files(page, File.objects.filter(project__in=_projects(page))):
         releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(
         info,
         releases,
         ownership=Ownership(),
-        last_serial=row.last_serial,
+        last_serial=page.serial,
         vulnerabilities=_vulnerabilities(latest, row.normalized_name, addresses),
     )
 
@@ -76,16 +76,18 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
         canonical = canonical_version(parse_version(version))
     except Invalid:
         return None
-    row = Release.objects.select_related("project").filter(project_id=page.pk, canonical_version=canonical).first()
-    if row is None:
+    found = Release.objects.shown().select_related("project").filter(canonical_version=canonical)
+    rows = sorted(found.filter(project__in=_projects(page)), key=lambda release: release.project_id != page.pk)
+    if not rows:
         return None
-    files = (_file(file, addresses.file) for file in _files(File.objects.filter(release=row)))
+    row = rows[0]
+    files = (_file(file, addresses.file) for file in _files(page, File.objects.filter(release__in=rows)))
     info = _info(row.project, row, addresses)
     return render_release(
         info,
         files,
         ownership=Ownership(),
-        last_serial=row.project.last_serial,
+        last_serial=page.serial,
         vulnerabilities=_vulnerabilities(row, row.project.normalized_name, addresses),
     )
 
@@ -107,8 +109,20 @@ def _vulnerabilities(row: Release, normalized_name: str, addresses: Addresses) -
     ]
 
 
-def _files(files: QuerySet[File]) -> Iterable[File]:
-    return files.select_related("release").order_by("release__sort_key", "filename")
+def _projects(page: ServedProject) -> list[int]:
+    """The project, and that of a mirror whose files stand beside its own."""
+    if page.beside is None or page.beside.place.status == Project.Status.QUARANTINED:
+        return [page.pk]
+    return [page.pk, page.beside.place.pk]
+
+
+def _files(page: ServedProject, files: FileQuerySet) -> Iterable[File]:
+    """In order; of two of one name that of the project itself."""
+    rows = files.shown().select_related("release").order_by("release__sort_key", "filename")
+    if page.beside is None:
+        return rows
+    own = {file.filename for file in rows if file.project_id == page.pk}
+    return [file for file in rows if file.project_id == page.pk or file.filename not in own]
 
 
 def _file(file: File, address: Callable[[str, str], str]) -> ReleaseFile:

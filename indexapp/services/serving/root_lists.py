@@ -14,8 +14,8 @@ from indexapp.domain.etags import etag_in_coding, make_etag
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
-from indexapp.services.serving import replica
-from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving import ownership, replica
+from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
 
@@ -51,9 +51,13 @@ def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
 
 
 def _serial_of(index: ServedIndex) -> int:
-    """The last change of any member: one look into the log's index for each, however long the log is."""
+    """The last change of any member, or of an index that owns names which a mirror leaves out.
+
+    One look into the log's index for each, however long the log is.
+    """
     changes = Change.objects.filter(index_name=OuterRef("name")).order_by("-serial")
-    members = Index.objects.filter(pk__in=[member.pk for member in index.members])
+    owners = {owner for mirror in index.mirrors for owner in (mirror.terms.owners if mirror.terms else ())}
+    members = Index.objects.filter(pk__in=owners.union(member.pk for member in index.members))
     last: int | None = members.aggregate(last=Max(Subquery(changes.values("serial")[:1])))["last"]
     return last or 0
 
@@ -103,11 +107,20 @@ def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS
     places = {member.pk: place for place, member in enumerate(index.members)}
     projects = Project.objects.using(alias).filter(index_id__in=list(places))
     listed = projects if actor is None else projects.visible_to(actor)
+    if index.mirrors:
+        projects = ownership.decided(projects, index, by_prefix=False)
+        listed = ownership.decided(listed, index, by_prefix=False)
     owners = _owners(projects, places) if len(places) > 1 else None
     rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(
         "name", "normalized_name", "last_serial", "index_id"
     )
-    return [row[:3] for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
+    found = [row for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
+    terms = {mirror.pk: mirror.terms for mirror in index.mirrors if mirror.terms}
+    return [row[:3] for row in found if row[3] not in terms or not _is_left_out(index, terms[row[3]], row[1])]
+
+
+def _is_left_out(index: ServedIndex, terms: MirrorTerms, name: str) -> bool:
+    return name not in index.merged and ownership.is_reserved(terms, name)
 
 
 def _owners(projects: ProjectQuerySet, places: dict[int, int]) -> dict[str, int]:

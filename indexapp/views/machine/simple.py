@@ -75,7 +75,7 @@ def _page(question: Question, index: ServedIndex, page: ServedProject, kind: Sim
         coding=choose_encoding(question.accept_encoding),
         files_base=f"{prefix()}/{index.name}/files/",
     )
-    return _answer(question, rendered, kind, page.serial, is_public=page.member.anonymous_read)
+    return _answer(question, rendered, kind, page.serial, is_public=page.is_public)
 
 
 def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> ServedProject:

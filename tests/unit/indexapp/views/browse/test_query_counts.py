@@ -22,7 +22,7 @@ from tests.unit.indexapp.views.browse.conftest import As
 pytestmark = pytest.mark.django_db
 WARM = {
     "/": 9,
-    "/search/?q=acme": 10,
+    "/search/?q=acme": 11,
     "/search/?q=acme&index=main": 12,
     "/main/": 10,
     "/group/": 11,
