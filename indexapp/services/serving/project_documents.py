@@ -51,7 +51,7 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    found = Release.objects.shown().filter(project__in=_projects(page))
+    found = Release.objects.shown().filter(project__in=projects_of(page))
     latest = found.order_by(*summaries.LATEST_FIRST).first()
     if row is None or latest is None:
         return None
@@ -59,7 +59,7 @@ def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     releases: dict[str, list[ReleaseFile]] = {}
     for version in found.order_by("sort_key").values_list("version", flat=True):
         releases[version] = []
-    for file in _files(page, File.objects.filter(project__in=_projects(page))):
+    for file in _files(page, File.objects.filter(project__in=projects_of(page))):
         releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(
         info,
@@ -77,7 +77,7 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     except Invalid:
         return None
     found = Release.objects.shown().select_related("project").filter(canonical_version=canonical)
-    rows = sorted(found.filter(project__in=_projects(page)), key=lambda release: release.project_id != page.pk)
+    rows = sorted(found.filter(project__in=projects_of(page)), key=lambda release: release.project_id != page.pk)
     if not rows:
         return None
     row = rows[0]
@@ -109,7 +109,7 @@ def _vulnerabilities(row: Release, normalized_name: str, addresses: Addresses) -
     ]
 
 
-def _projects(page: ServedProject) -> list[int]:
+def projects_of(page: ServedProject) -> list[int]:
     """The project, and that of a mirror whose files stand beside its own."""
     if page.beside is None or page.beside.place.status == Project.Status.QUARANTINED:
         return [page.pk]
@@ -134,7 +134,7 @@ def _file(file: File, address: Callable[[str, str], str]) -> ReleaseFile:
         python_version=file.python_tag,
         size=file.size,
         upload_time=iso_utc(file.uploaded_at),
-        sha256=file.sha256,
+        sha256="" if file.is_unhashed else file.sha256,
         blake2b_256=file.blake2b_256,
         md5=file.md5,
         comment_text=file.comment,
