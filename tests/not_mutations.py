@@ -36,6 +36,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.repair.heal": "a part of an upload, whose rights were looked at; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
+    "indexapp.services.mirrors.eviction.run": "many steps, of which each stays done; it has its own tests",
     "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",
     "indexapp.services.backups.drilling.drill": "changes nothing but scratch, and keeps the evidence; has its own tests",
     "indexapp.services.backups.restored.record": "a part of restore",

@@ -15,8 +15,8 @@ from indexapp.domain.segments import StreamCipher
 from indexapp.storage.protocol import Spool
 from indexapp.storage.sealed_files import HEAD, SealedSpool
 
-_IN_MEMORY = 4 * 1024 * 1024
-"""Bytes; far more than a segment, so that those on the disk before them are whole and none of them is the last."""
+_FOR_FEW, _FOR_MANY = 1024 * 1024, 4 * 1024 * 1024
+"""Bytes in memory; far more than a segment, so that those on the disk before them are whole and none of them is the last."""
 _PIECE = 256 * 1024
 _SMALL = 64 * 1024
 """A piece below this grows by the next one: an upstream may send single bytes."""
@@ -34,6 +34,7 @@ class FollowedSpool:
         self._starts: list[int] = []
         self._pieces: list[bytes] = []
         self._kept = 0
+        self._most = _FOR_FEW
         self.size = 0
 
     def append(self, piece: bytes) -> None:
@@ -47,9 +48,13 @@ class FollowedSpool:
                 self._pieces.append(piece)
             self._kept += len(piece)
             self.size += len(piece)
-            while self._kept - len(self._pieces[0]) >= _IN_MEMORY:
+            while self._kept - len(self._pieces[0]) >= self._most:
                 self._kept -= len(self._pieces.pop(0))
                 self._starts.pop(0)
+
+    def expect_many(self) -> None:
+        """Keep more in memory: opening the same bytes again for each of many readers would make all of them slower."""
+        self._most = _FOR_MANY
 
     def read(self, start: int, stop: int) -> memoryview:
         """Some bytes from ``start``, none from ``stop`` on; nothing where there are none yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from django.utils import timezone
 
@@ -16,14 +17,16 @@ from tpi_site.kit.errors import Invalid, NotFound, Unavailable
 _MOST = 4 * 1024 * 1024
 
 
-def find(project_id: int, version: str, filename: str) -> int | None:
-    """The id of the file of which the upstream told a provenance."""
+def find(project_ids: Sequence[int], version: str, filename: str) -> int | None:
+    """The id of the file of which the upstream told a provenance; of two of one name that of the first project counts."""
     try:
         canonical = canonical_version(parse_version(version))
     except (Invalid, ValueError):
         return None
-    rows = File.objects.filter(project=project_id, filename=filename, has_provenance=True, is_hidden=False)
-    return rows.filter(release__canonical_version=canonical).values_list("pk", flat=True).first()
+    rows = File.objects.filter(project__in=project_ids, filename=filename, is_hidden=False).order_by()
+    found = rows.filter(release__canonical_version=canonical).only("pk", "project_id", "has_provenance")
+    file = min(found, key=lambda row: project_ids.index(row.project_id), default=None)
+    return file.pk if file is not None and file.has_provenance else None
 
 
 def kept(row: int) -> bytes | None:

@@ -234,7 +234,7 @@ class _Taking:
         beside.removed_at = None
         beside.metadata_digests = None if said.core_metadata is None else dict(said.core_metadata)
         if file.blob_id is None:
-            file.size = said.size or 0
+            file.size = said.size or file.size or 0  # what was fetched once had one
         if file.metadata_blob_id is None and said.core_metadata is not None:
             file.metadata_sha256 = said.core_metadata.get("sha256", "")
         file.requires_python = said.requires_python or ""

@@ -117,6 +117,11 @@ def look_again(served: ServedFile) -> bool:
     return blob is not None
 
 
+def told_size(served: ServedFile) -> int:
+    """How many bytes the upstream's page says that a mirror's file has; 0 where it does not say."""
+    return File.objects.filter(pk=served.row).values_list("size", flat=True).first() or 0
+
+
 def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | None:
     prefix, _, filename = path.rpartition("/")
     sha256 = prefix.replace("/", "")

@@ -89,7 +89,7 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     except Invalid:
         return None
     found = Release.objects.shown().select_related("project").filter(canonical_version=canonical)
-    rows = sorted(found.filter(project__in=_projects(page)), key=lambda release: release.project_id != page.pk)
+    rows = sorted(found.filter(project__in=projects_of(page)), key=lambda release: release.project_id != page.pk)
     if not rows:
         return None
     row, sights = rows[0], _sights(page)
@@ -127,7 +127,7 @@ def _vulnerabilities(row: Release, normalized_name: str, addresses: Addresses) -
     ]
 
 
-def _projects(page: ServedProject) -> list[int]:
+def projects_of(page: ServedProject) -> list[int]:
     """The project, and that of a mirror whose files stand beside its own."""
     if page.beside is None or page.beside.place.status == Project.Status.QUARANTINED:
         return [page.pk]
@@ -137,7 +137,7 @@ def _projects(page: ServedProject) -> list[int]:
 def _sights(page: ServedProject) -> dict[int, Sight]:
     """What the policy lets through of each of the page's projects, by id."""
     found = {page.pk: sight.of(page.screening, page.pk, page.normalized_name, page.serial)}
-    for pk in _projects(page)[1:]:
+    for pk in projects_of(page)[1:]:
         found[pk] = sight.of(page.screening_beside, pk, page.normalized_name, page.serial)
     return found
 

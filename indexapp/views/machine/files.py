@@ -92,6 +92,8 @@ def _fresh(question: Question, served: ServedFile) -> Reply:
         raise Unavailable(
             "It was fetched and is gone again; ask once more.", retry_after=1, code="upstream-unavailable"
         )
+    if served.is_damaged:
+        raise refusals.damaged()
     return _answer(question, served)
 
 

@@ -13,6 +13,7 @@ from indexapp.services.mirrors import uses
 from indexapp.services.mirrors.fetching import download as downloads
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.fetching.download import Download
+from indexapp.services.serving import files
 from indexapp.services.serving.files import ServedFile
 from indexapp.views.machine.messages import Question, Reply
 from tpi_site.kit.errors import Unavailable
@@ -152,8 +153,13 @@ class AwaitedSmall:
 
 def fetched(
     question: Question, served: ServedFile, headers: list[tuple[str, str]], note: Callable[[Reply], None]
-) -> Awaited | None:
-    """The file as it comes from the upstream; None where it has come meanwhile.  ``note`` is told the reply."""
+) -> Awaited | Reply | None:
+    """The file as it comes from the upstream; None where it has come meanwhile.  ``note`` is told the reply.
+
+    How large it is the page has told already, in most cases, and nothing is fetched for that.
+    """
+    if question.is_head and (size := files.told_size(served)):
+        return Reply(200, [*headers, ("Content-Type", _TYPE), ("Content-Length", str(size))])
     download = running.follow(served.row)
     return None if download is None else Awaited(question, download, headers, note)
 

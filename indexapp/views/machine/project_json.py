@@ -86,8 +86,8 @@ def provenance(question: Question, index_name: str | None, name: str, version: s
     actor, index, watermark = reader(question, index_name)
     page = visible_project(actor, index, name, watermark)
     # The policy gate says no here too.
-    row = attested.find(page.pk, version, filename) if page.member.is_mirror and page.status != "quarantined" else None
-    if row is None:
+    row = attested.find(project_documents.projects_of(page), version, filename)
+    if row is None or page.status == "quarantined":
         raise attested.none_of(f"{filename} of {name} {version}")
     if (body := attested.kept(row)) is not None:
         return _provenance(question, page, body)

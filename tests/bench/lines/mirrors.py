@@ -63,12 +63,12 @@ def measure_crowd(table: Table, folder: Path, size: int) -> None:
             (direct,) = _crowd(upstream.port, f"/{paced_upstream.NAME}", 1)
             before, rise = _downloads(upstream), Rise(index)
             took = _crowd(index.port, file, _CLIENTS)
-            asked = _downloads(upstream) - before
+            asked, risen = _downloads(upstream) - before, rise.mib
     name = f"mirror: {_CLIENTS} clients, one uncached wheel of {size / 1e6:.0f} MB"
     told = f"the last after {max(took):.1f} s"
     table.add(Line(name, told, f"directly {direct:.1f} s", max(took) / direct, _CROWD))
     table.add(Line("  downloads from the upstream", f"{asked}", "", asked, Target(1, is_ceiling=True)))
-    table.add(Line("  memory of a worker", f"+{rise.mib:.0f} MiB at most", "", rise.mib, _EXTRA))
+    table.add(Line("  memory of a worker", f"+{risen:.0f} MiB at most", "", risen, _EXTRA))
 
 
 def _make(index: Installation, **arguments: object) -> None:

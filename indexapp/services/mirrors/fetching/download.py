@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 PAUSE = {"upstream-unavailable": 10.0, "upstream-gone": 60.0, "upstream-mismatch": 60.0, "file-too-large": 60.0}
 """Seconds for which the upstream is not asked again, by what became of the last question."""
 _HELD_BACK = 64 * 1024
+_MANY = 4
+"""Followers; see :meth:`.FollowedSpool.expect_many`."""
 _LONELY_SECONDS = 15.0
 _WORTH_IT = 0.25
 """From this part of a file on it is fetched to its end though nobody waits any more."""
@@ -73,6 +75,8 @@ class Download:
             if self.is_over and self.failure is None and not self.followers:
                 return False
             self.followers += 1
+            if self.followers >= _MANY and self._spool is not None:
+                self._spool.expect_many()
             return True
 
     def leave(self) -> None:
@@ -128,6 +132,7 @@ class Download:
             raise UpstreamFailed(f"The file has {total} bytes.", Failure.TOO_LARGE)
         with self.changed:
             self.total = total
+            self._tell()
 
     def take(self, piece: bytes) -> None:
         """See :class:`.receiving.Receiver`; raises :class:`Abandoned`."""
@@ -136,9 +141,8 @@ class Download:
         self._spool.append(piece)
         with self.changed:
             size = self._spool.size
-            held = self.held_back if self.total is None else min(self.held_back, self.total // 2 + 1)
-            reach = size if self.total is None else min(size, self.total)
-            self.released = max(self.released, min(reach, (self.total or size) - held), 0)
+            end = size if self.total is None else self.total
+            self.released = max(self.released, min(size, end - self.held_back), 0)
             self.is_begun = self.is_begun or self.released > 0
             self._tell()
         self._look_around()
@@ -161,6 +165,8 @@ class Download:
             with default_storage().spool() as spool:
                 with self.changed:
                     self._spool = FollowedSpool(spool)
+                    if self.followers >= _MANY:
+                        self._spool.expect_many()
                 self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
@@ -175,7 +181,7 @@ class Download:
         except Refusal as refusal:
             self._fail(refusal)
         except Abandoned:
-            self._fail(Unavailable("Nobody waited for this file any more; ask again.", code="upstream-unavailable"))
+            self._fail(Unavailable("Nobody waited for this file any more; ask again.", code="download-abandoned"))
         except (Exception, StorageUnavailable) as error:
             log.exception("%s of the mirror %s could not be fetched.", self.wanted.filename, self.wanted.index)
             self._fail(_trouble(self.wanted, error))
@@ -192,7 +198,7 @@ class Download:
                     receiving.receive(self.wanted, self)
                     return
                 raise Unavailable(
-                    "Another node has just fetched this file; ask again.", retry_after=1, code="upstream-unavailable"
+                    "Another node has just fetched this file; ask again.", retry_after=1, code="fetched-elsewhere"
                 )
             try:
                 found.receive(self)

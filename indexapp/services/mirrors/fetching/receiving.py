@@ -69,6 +69,8 @@ def _take_answer(wanted: Wanted, answer: FileAnswer, into: Receiver) -> None:
         pieces = _behind(pieces, into.size, into.sha256)
     into.begin(answer.size if answer.size is not None else wanted.size)
     for piece in pieces:
+        if wanted.size is not None and into.size + len(piece) > wanted.size:
+            raise Mismatch(f"it has more than the {wanted.size} bytes that were announced")
         into.take(piece)
         if into.size > wanted.most:
             raise UpstreamFailed(f"The file is larger than the {wanted.most} bytes allowed.", Failure.TOO_LARGE)

@@ -11,7 +11,7 @@ from django.db import connections
 from indexapp.services.mirrors.fetching import wanted
 from indexapp.services.mirrors.fetching.download import Download
 
-_AT_ONCE = 12
+_AT_ONCE = 48
 """Downloads that a process has under way; others wait for their turn."""
 _MOST_FAILED = 1000
 _downloads: dict[int, Download] = {}

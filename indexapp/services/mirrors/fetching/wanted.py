@@ -31,7 +31,7 @@ def load(row: int) -> Wanted | None:
     """The file as it is now; None where it is gone or has its bytes, whole.  Raises Unavailable where nobody may be asked."""
     rows = File.objects.select_related("index__upstream", "mirrored", "blob").filter(pk=row, mirrored__isnull=False)
     file = rows.first()
-    if file is None or (file.blob is not None and not _needs_healing(file.blob)):
+    if file is None or (file.blob is not None and not needs_healing(file.blob)):
         return None
     if file.index.upstream.is_offline:
         raise Unavailable(
@@ -55,6 +55,6 @@ def load(row: int) -> Wanted | None:
     )
 
 
-def _needs_healing(blob: Blob) -> bool:
+def needs_healing(blob: Blob) -> bool:
     """Whether what is kept is damaged or gone, so that it is fetched once more."""
     return blob.damaged_at is not None or not default_storage().exists(blob.object_name)

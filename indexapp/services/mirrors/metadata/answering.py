@@ -5,6 +5,7 @@ from __future__ import annotations
 from indexapp.clients.upstream import Failure, UpstreamFailed
 from indexapp.models import File
 from indexapp.services.mirrors.fetching import keeping as conflicts
+from indexapp.services.mirrors.fetching.wanted import needs_healing
 from indexapp.services.mirrors.metadata import keeping, obtaining
 from indexapp.services.mirrors.metadata.wheels import MetadataFailed
 from indexapp.services.mirrors.once import Once
@@ -12,9 +13,9 @@ from tpi_site.kit.errors import Gone, Refusal, Unavailable
 
 
 def _fetch_now(row: int) -> None:
-    rows = File.objects.select_related("index__upstream", "project", "release", "mirrored").filter(pk=row)
-    file = rows.filter(metadata_blob=None).first()
-    if file is None:
+    rows = File.objects.select_related("index__upstream", "project", "release", "mirrored", "metadata_blob")
+    file = rows.filter(pk=row).first()
+    if file is None or (file.metadata_blob is not None and not needs_healing(file.metadata_blob)):
         return
     if file.index.upstream.is_offline:
         raise Unavailable(

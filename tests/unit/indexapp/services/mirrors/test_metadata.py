@@ -12,6 +12,7 @@ from indexapp.services.mirrors import asking
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import completing, ranged, wheels
 from indexapp.services.mirrors.metadata.wheels import MetadataFailed
+from indexapp.storage import default_storage
 from tests.builders.wheels import build_wheel
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
@@ -48,6 +49,16 @@ def test_what_the_upstream_serves_is_kept(machine: WsgiClient, upstream: StaticI
         upstream.behaviour = Behaviour(status=500)
     assert upstream.count(".metadata") == 1
     assert upstream.count(".whl") == 0
+
+
+def test_what_is_lost_is_fetched_again(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
+    url = page(machine)[NAME]["url"] + ".metadata"
+    right = machine.get(url).body
+    blob = File.objects.select_related("metadata_blob").get(filename=NAME).metadata_blob
+    assert blob is not None
+    default_storage().delete(blob.object_name)
+    assert machine.get(url).body == right
+    assert upstream.count(".metadata") == 2
 
 
 def test_it_speaks_for_its_release(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
