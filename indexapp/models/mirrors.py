@@ -41,6 +41,8 @@ class Upstream(models.Model):
     on_quarantine = models.CharField(max_length=4, choices=Follow.choices, default=Follow.HIDE)
     is_offline = models.BooleanField(default=False)
     is_frozen = models.BooleanField(default=False)
+    room = models.PositiveBigIntegerField(null=True, blank=True)
+    keep_hours = models.PositiveIntegerField(default=KEEP_HOURS)
     username = models.CharField(max_length=200, blank=True)
     password = models.TextField(blank=True, editable=False)
     ca_certificates = models.TextField(blank=True)
@@ -50,8 +52,6 @@ class Upstream(models.Model):
     proxy_password = models.TextField(blank=True, editable=False)
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     failure = models.CharField(max_length=300, blank=True, editable=False)
-    room = models.PositiveBigIntegerField(null=True, blank=True)
-    keep_hours = models.PositiveIntegerField(default=KEEP_HOURS)
 
     class Meta:
         ordering: ClassVar = ["index_id"]
@@ -144,6 +144,17 @@ class MirroredFile(models.Model):
         return self.file.filename
 
 
+class MirroredProvenance(models.Model):
+    """The provenance object that the upstream serves of a file, as it came; apart from its row because pages never need it."""
+
+    file = models.OneToOneField(File, models.CASCADE, related_name="provenance", primary_key=True)
+    text = models.TextField()
+    fetched_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"provenance of file {self.file_id}"
+
+
 class Merge(models.Model):
     """Somebody's word that a group serves the upstream's files of a name of ours beside our own; over when revoked."""
 
@@ -165,14 +176,3 @@ class Merge(models.Model):
 
     def __str__(self) -> str:
         return self.normalized_name
-
-
-class MirroredProvenance(models.Model):
-    """The provenance object that the upstream serves of a file, as it came; apart from its row because pages never need it."""
-
-    file = models.OneToOneField(File, models.CASCADE, related_name="provenance", primary_key=True)
-    text = models.TextField()
-    fetched_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"provenance of file {self.file_id}"

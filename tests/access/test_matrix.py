@@ -46,6 +46,7 @@ from indexapp.models import (
     Merge,
     MirroredFile,
     MirroredProject,
+    MirrorPlan,
     PrefetchJob,
     Project,
     Quota,
@@ -345,6 +346,8 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
             file=File.objects.get(), conflict="Others.", conflict_at=timezone.now()
         ),
         "indexapp_trashed": Trashed.objects.get(),
+        "indexapp_prefetchjob": PrefetchJob.objects.get(),
+        "indexapp_mirrorplan": MirrorPlan.objects.create(index=cast.index),
         "indexapp_advisory": Advisory.objects.get(),
         "indexapp_advisoryimport": AdvisoryImport.objects.create(source="all.zip", started_at=timezone.now()),
         "indexapp_backup": make_backup(),

@@ -26,6 +26,7 @@ from tests.bench.lines import (
     identity,
     keys,
     memory,
+    mirrors,
     nodes,
     peer_mirrors,
     peers,
@@ -146,6 +147,12 @@ def others(table: Table, scale: Scale, folder: Path) -> None:
     peer_mirrors.measure_mirrors(table, scale.effort, folder / "peer-mirrors")
 
 
+def fetching(table: Table, scale: Scale, folder: Path) -> None:
+    """Mirrors beside hosted indexes, and a crowd."""
+    mirrors.measure_warm(table, scale.effort, folder / "mirrors", WIDE)
+    mirrors.measure_crowd(table, folder / "mirrors", 200_000_000)
+
+
 def asking(table: Table, scale: Scale, folder: Path) -> None:
     """What somebody may, where few hold little and where many hold much."""
     few, many = Installation(folder, "few"), Installation(folder, "many")
@@ -194,6 +201,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "encryption": sealing,
     "keys": rotating,
     "vulnerabilities": knowing,
+    "mirrors": fetching,
     "nodes": scaling,
     "peers": others,
 }

@@ -84,7 +84,7 @@ class World:
         give(cast.team_admin, [Verb.ADMINISTER], self.outside)
         self.prefetch = PrefetchJob.objects.create(index=self.outside, name="uv.lock", kind="uv.lock")
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
-        self.mirror: Index = make_mirror("abroad")
+        self.mirror: Index = self.outside
         self.group: Index = make_group("everything", self.index, self.mirror)
         self.merge: Merge = Merge.objects.create(group=self.group, normalized_name="merged", reason="a fork")
         self.contested: File = make_file(make_release(make_project(self.mirror, "theirs")))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
-from django.db import close_old_connections
+from django.db import connections
 
 from tpi_site.kit.errors import Refusal
 
@@ -53,7 +53,7 @@ class Once:
         finally:
             with self._lock:
                 self._asked.pop(row, None)
-            close_old_connections()
+            connections.close_all()  # as many as threads would stay open else
 
     def forget_all(self) -> None:
         """Empty this process's memory of refusals."""

@@ -124,7 +124,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         blob.place if blob else None,
         blob.sha256 if blob else "",
         watermark.serial,
-        index.resolution,
+        resolution=index.resolution,
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
     )

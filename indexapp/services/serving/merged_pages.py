@@ -9,7 +9,10 @@ from indexapp.services.serving.page_rows import ReleaseFiles
 
 
 def read(ours: int, theirs: int | None, serial: int, attested: str) -> list[ReleaseFiles]:
-    """The releases of both projects in order; where both have a file of a name, it is ours."""
+    """The releases of both projects in order; where both have a file of a name, it is ours.
+
+    ``attested`` is where the provenance objects of the name are.
+    """
     own = page_rows.read_all(ours, serial, attested)
     return own if theirs is None else merge(own, page_rows.read_all(theirs, serial, attested))
 

@@ -183,6 +183,10 @@ CONSOLE = {
     "indexapp_merge": Screen(INSIDE, OF_INDEX, adds=SECURES, actions={"delete": SECURES}),
     "indexapp_mirroredfile": Screen(INSIDE, OF_INDEX, actions={"keep-ours": ADMINS | SECURES, "take-theirs": SECURES}),
     "indexapp_quota": Screen(INSIDE, OF_INDEX | OPERATES, adds=OPERATES, changes=OPERATES, has_history=False),
+    "indexapp_prefetchjob": Screen(
+        INSIDE, ADMINS | WATCHERS, actions={"cancel": ADMINS}, here={"begin": ADMINS}, has_history=False
+    ),
+    "indexapp_mirrorplan": Screen(INSIDE, OF_INDEX, adds=ADMINS, changes=ADMINS, has_history=False),
     "indexapp_trashed": Screen(INSIDE, OF_INDEX, actions={"restore": ADMINS, "delete": ADMINS}),
     "indexapp_change": Screen(INSIDE, OF_INDEX, has_history=False),
     "django_q_ormq": _job(),

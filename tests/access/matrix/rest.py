@@ -141,6 +141,20 @@ def rest() -> dict[str, Row]:
         "api:team-quota": Row(
             {"GET": (OF_TEAM | WATCHERS, None), "PATCH": (OPERATES, {"hard_limit": 10**9})}, {"team": "tools"}
         ),
+        # The index is no mirror and no group that has one.
+        "api:prefetches": Row(
+            {"GET": (ADMINS | WATCHERS, None), "POST": (ADMINS, {"filename": "r.txt", "content": "acme"})},
+            INDEX,
+            answers={"POST": 400},
+        ),
+        "api:prefetch": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
+        "api:prefetch-cancel": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{prefetch}"}),
+        "api:prefetch-items": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
+        "api:copy-plan": Row(
+            {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS, {"is_on": True})},
+            INDEX,
+            answers={"GET": 400, "PATCH": 400},
+        ),
         "api:index-upstream": Row(
             {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS | OPERATES, {"page_seconds": 60})}, OUTSIDE
         ),
@@ -156,20 +170,6 @@ def rest() -> dict[str, Row]:
             {"GET": (OF_INDEX, None), "POST": (SECURES, {"name": "acme-tool", "reason": "a fork"})}, GROUP
         ),
         "api:merge": Row({"GET": (OF_INDEX, None), "DELETE": (SECURES, None)}, {**GROUP, "name": "merged"}),
-        # The index is no mirror and no group that has one.
-        "api:prefetches": Row(
-            {"GET": (ADMINS | WATCHERS, None), "POST": (ADMINS, {"filename": "r.txt", "content": "acme"})},
-            INDEX,
-            answers={"POST": 400},
-        ),
-        "api:prefetch": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
-        "api:prefetch-cancel": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{prefetch}"}),
-        "api:prefetch-items": reads(ADMINS | WATCHERS, **INDEX, id="{prefetch}"),
-        "api:copy-plan": Row(
-            {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS, {"is_on": True})},
-            INDEX,
-            answers={"GET": 400, "PATCH": 400},
-        ),
         "api:trash": reads(READERS, **INDEX),
         "api:trash-entry": Row({"GET": (ADMINS | SEES_ALL, None)}, {**INDEX, "id": "{trash}"}, denied=404),
         "api:trash-entry-restore": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{trash}"}, denied=404),

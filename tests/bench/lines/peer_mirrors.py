@@ -45,7 +45,7 @@ class Rival:
 def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
     """The index's mirror, then each peer's that is installed."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _upstream() as url:
+    with upstream() as url:
         ours = _measure_ours(folder, url, effort)
         table.add(Line(f"mirror: page of {_FILES:,} files", _told(ours)))
         for name, start in (("devpi-server", _devpi), ("proxpi", _proxpi)):
@@ -59,7 +59,7 @@ def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
 
 def _measure_ours(folder: Path, url: str, effort: Effort) -> Run:
     index = Installation(folder, "mirror", TPI_OUTBOUND_NETWORKS="127.0.0.0/8")
-    arguments = {"name": "outside", "kind": "mirror", "upstream_url": url}
+    arguments = {"name": "outside", "kind": "mirror", "upstream": {"url": url}}
     index.inside("tests.servers.inside", "index", json.dumps(arguments))
     with index.server:
         path = f"/outside/simple/{_PROJECT}/"
@@ -110,7 +110,7 @@ def _server(name: str, command: list[str], port: int, folder: Path, **more: str)
 
 
 @contextmanager
-def _upstream() -> Iterator[str]:
+def upstream() -> Iterator[str]:
     """A repository of one project with many files, on the loopback interface; gives its Simple root."""
     names = [f"{_PROJECT}-{number}.0-py3-none-any.whl" for number in range(1, _FILES + 1)]
     digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in names}

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import lru_cache, partial
 from threading import Lock, Thread
 
-from django.db import close_old_connections, connections
+from django.db import connections
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -89,7 +89,7 @@ def _obtained(asked: Asked, *, may_fetch_whole: bool) -> Obtained | None:
     except Exception:
         log.exception("The metadata of %s could not be read.", asked.filename)
     finally:
-        close_old_connections()
+        connections.close_all()
     return None
 
 

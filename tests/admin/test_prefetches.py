@@ -1,0 +1,137 @@
+"""Prefetches and copies of upstreams in the console."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django_q.models import OrmQ
+
+from accounts.domain.verbs import Verb
+from accounts.models import User
+from indexapp.models import Index, MirrorPlan, PrefetchItem, PrefetchJob
+from tests.admin.conftest import SignIn
+from tests.factories.people import make_user
+from tests.factories.publishing import give, make_index, make_mirror
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST, BEGIN = "/admin/indexapp/prefetchjob/", "/admin/indexapp/prefetchjob/begin/"
+PLANS = "/admin/indexapp/mirrorplan/"
+
+
+@pytest.fixture
+def mirror(db: None) -> Index:
+    return make_mirror("outside", "https://upstream.example/simple/")
+
+
+@pytest.fixture
+def keeper(mirror: Index) -> User:
+    """Administers the mirror and a hosted index."""
+    person = make_user("keeper")
+    give(person, [Verb.ADMINISTER], mirror)
+    give(person, [Verb.ADMINISTER], make_index("hosted"))
+    return person
+
+
+def _form(index: Index, content: bytes = b"acme-tool==1.0\n", **values: object) -> dict[str, object]:
+    file = SimpleUploadedFile("requirements.txt", content)
+    return {"index": index.pk, "file": file, "pythons": "3.12", "platforms": ["linux-x86_64"], **values}
+
+
+def test_a_list_is_sent_and_its_page_shows_how_it_goes(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    browser = sign_in(keeper)
+    assert f'href="{BEGIN}"' in browser.get(LIST).content.decode()
+    page = browser.get(BEGIN).content.decode()
+    assert "outside</option>" in page
+    assert "hosted</option>" not in page
+    answer = browser.post(BEGIN, _form(mirror), follow=True)
+    job = PrefetchJob.objects.get()
+    assert answer.redirect_chain == [(f"{LIST}{job.pk}/change/", 302)]
+    assert (job.name, job.created_by, job.targets) == ("requirements.txt", "keeper", [["3.12", "linux-x86_64"]])
+    assert OrmQ.objects.count() == 1
+    PrefetchItem.objects.update(state="failed", reason="It is <b>not</b> there.")
+    PrefetchJob.objects.update(failed=1, notes=["line 2: <i>left</i> out"])
+    page = browser.get(f"{LIST}{job.pk}/change/").content.decode()
+    assert "acme-tool: It is &lt;b&gt;not&lt;/b&gt; there." in page
+    assert "line 2: &lt;i&gt;left&lt;/i&gt; out" in page
+    assert '<progress max="1" value="1">' in page
+
+
+@pytest.mark.parametrize(
+    ("content", "values", "sentence"),
+    [
+        (b"==", {}, "is not a requirement such as"),
+        (b"\xff", {}, "not text in UTF-8"),
+        (b"acme", {"pythons": "2.7"}, "is not a version of Python"),
+        (b"acme", {"platforms": ["amiga"]}, "Select a valid choice"),
+        (b"", {}, "The submitted file is empty"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said(
+    content: bytes, values: dict[str, object], sentence: str, keeper: User, mirror: Index, sign_in: SignIn
+) -> None:
+    answer = sign_in(keeper).post(BEGIN, _form(mirror, content, **values))
+    assert answer.status_code == 200
+    assert sentence in answer.content.decode()
+    assert not PrefetchJob.objects.exists()
+
+
+def test_nobody_elses_mirror_is_offered_or_taken(keeper: User, sign_in: SignIn) -> None:
+    theirs = make_mirror("theirs", "https://upstream.example/simple/")
+    browser = sign_in(keeper)
+    assert "theirs" not in browser.get(BEGIN).content.decode()
+    assert "Select a valid choice" in browser.post(BEGIN, _form(theirs)).content.decode()
+    job = PrefetchJob.objects.create(index=theirs, name="uv.lock", kind="uv.lock")
+    assert browser.get(f"{LIST}{job.pk}/change/").status_code == 302
+    assert not browser.get(LIST).content.decode().count("uv.lock")
+
+
+def test_an_operator_sees_and_begins_nothing(operator: Client, mirror: Index) -> None:
+    PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    page = operator.get(LIST).content.decode()
+    assert "uv.lock" in page
+    assert BEGIN not in page
+    assert operator.get(BEGIN).status_code == 404
+
+
+def test_one_is_cancelled(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    job = PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    browser = sign_in(keeper)
+    do = f"{LIST}{job.pk}/do/cancel/"
+    assert "Nothing more is fetched" in browser.get(do).content.decode()
+    browser.post(do, {"confirmed": "1"})
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert browser.get(do).status_code == 404
+
+
+PLAN = {"is_on": "on", "every_minutes": "60", "with_wheels": "on", "with_sdists": "on"}
+
+
+def test_a_plan_is_made_and_changed(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    browser = sign_in(keeper)
+    answer = browser.post(
+        f"{PLANS}add/", {**PLAN, "index": "outside", "include": "acme-*\nother", "byte_budget": "1 GiB"}
+    )
+    assert answer.status_code == 302, answer.content.decode()
+    plan = MirrorPlan.objects.get()
+    assert (plan.is_on, plan.include, plan.byte_budget, plan.platforms) == (True, ["acme-*", "other"], 2**30, [])
+    address = f"{PLANS}{mirror.pk}/change/"
+    page = browser.get(address).content.decode()
+    assert "acme-*\nother" in page
+    changed = {**PLAN, "include": "acme-*", "platforms": ["linux-x86_64"], "newest": "3", "byte_budget": "1 GiB"}
+    assert browser.post(address, changed).status_code == 302
+    plan.refresh_from_db()
+    assert (plan.include, plan.platforms, plan.newest) == (["acme-*"], ["linux-x86_64"], 3)
+    wrong = browser.post(address, {**PLAN, "include": "Not A Pattern"})
+    assert "Give a list of patterns" in wrong.content.decode()
+
+
+def test_a_plan_for_somebody_elses_mirror_is_refused(keeper: User, sign_in: SignIn) -> None:
+    make_mirror("theirs", "https://upstream.example/simple/")
+    browser = sign_in(keeper)
+    for name in ("theirs", "hosted"):
+        answer = browser.post(f"{PLANS}add/", {**PLAN, "index": name})
+        assert "There is no mirror named" in answer.content.decode()
+    assert not MirrorPlan.objects.exists()

@@ -1,0 +1,118 @@
+"""Prefetches and plans by REST."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.domain.verbs import Verb
+from indexapp.domain.locks.targets import PLATFORMS
+from indexapp.models import Index, MirrorPlan, PrefetchItem, PrefetchJob
+from tests.api.conftest import AsPerson
+from tests.api.rest import refused
+from tests.factories.cast import Cast
+from tests.factories.publishing import give, make_mirror
+
+pytestmark = pytest.mark.django_db
+AT = "indexes/outside/prefetches/"
+
+
+@pytest.fixture
+def mirror(cast: Cast) -> Index:
+    index = make_mirror("outside", "https://upstream.example/simple/")
+    give(cast.team_admin, [Verb.ADMINISTER], index)
+    return index
+
+
+def test_one_is_begun_and_read(rest: AsPerson, mirror: Index) -> None:
+    admin = rest("team_admin")
+    answer = admin.post(AT, {"filename": "requirements.txt", "content": "acme==1.0\n-i https://i.example/\n"})
+    assert answer.status == 201, answer.body
+    said = answer.json
+    assert (said["state"], said["total"], said["kind"]) == ("queued", 1, "requirements.txt")
+    assert said["targets"] == [[python, "linux-x86_64"] for python in ("3.11", "3.12", "3.13")]
+    assert said["notes"] == ["line 2: The option '-i' is left out; the index decides where files come from."]
+    assert answer.headers["Location"].endswith(f"/api/v1/{AT}{said['id']}/")
+    assert admin.get(f"{AT}{said['id']}/").json == said
+    assert admin.rows(AT) == [said]
+    (item,) = admin.rows(f"{AT}{said['id']}/items/")
+    assert (item["project"], item["state"], item["filename"]) == ("acme", "queued", "")
+    assert admin.rows(f"{AT}{said['id']}/items/?state=failed") == []
+
+
+def test_its_kind_and_targets_may_be_said(rest: AsPerson, mirror: Index) -> None:
+    body = {"filename": "mine", "kind": "requirements.txt", "content": "acme", "pythons": ["3.12"]}
+    answer = rest("team_admin").post(AT, {**body, "platforms": list(PLATFORMS), "with_sdists": True})
+    assert answer.status == 201, answer.body
+    assert len(answer.json["targets"]) == len(PLATFORMS)
+    assert answer.json["with_sdists"] is True
+
+
+def test_a_large_list_is_taken_and_a_larger_one_refused(rest: AsPerson, mirror: Index) -> None:
+    lines = "".join(f"acme-{number}==1.0 --hash=sha256:{number:064x}\n" for number in range(19_000))
+    assert len(lines) > 2**20
+    answer = rest("team_admin").post(AT, {"filename": "requirements.txt", "content": lines})
+    assert (answer.status, answer.json["total"]) == (201, 19_000)
+    answer = rest("team_admin").post(AT, {"filename": "requirements.txt", "content": "#" * (8 * 2**20)})
+    refused(answer, 413, "body-too-large")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"filename": "requirements.txt", "content": "-r other.txt"}, "list-nested"),
+        ({"filename": "requirements.txt", "content": "# nothing"}, "list-empty"),
+        ({"filename": "Pipfile.lock", "content": "{}"}, "list-unknown"),
+        ({"filename": "uv.lock", "content": "["}, "list-invalid"),
+        ({"filename": "requirements.txt", "content": "acme", "pythons": ["2.7"]}, "target-unknown"),
+        ({"filename": "requirements.txt", "content": "acme", "pythons": []}, "target-unknown"),
+        ({"filename": "requirements.txt", "content": "acme", "platforms": ["amiga"]}, None),
+        ({"filename": "requirements.txt"}, None),
+        (b"{", "json-broken"),
+    ],
+)
+def test_nonsense_is_refused(rest: AsPerson, mirror: Index, body: object, code: str | None) -> None:
+    refused(rest("team_admin").post(AT, body), 400, code)
+    assert not PrefetchJob.objects.exists()
+
+
+def test_one_is_cancelled_once(rest: AsPerson, mirror: Index) -> None:
+    job = PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    answer = rest("team_admin").post(f"{AT}{job.pk}/cancel/", {})
+    assert (answer.status, answer.json["state"]) == (200, "cancelled")
+    refused(rest("team_admin").post(f"{AT}{job.pk}/cancel/", {}), 409, "prefetch-over")
+
+
+def test_who_watches_looks_on(rest: AsPerson, mirror: Index) -> None:
+    job = PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    for role in ("operator", "auditor", "security_officer"):
+        assert rest(role).get(f"{AT}{job.pk}/").status == 200
+        refused(rest(role).post(f"{AT}{job.pk}/cancel/", {}), 403)
+    refused(rest("operator").get("indexes/nowhere/prefetches/"), 404)
+    refused(rest("team_admin").get(f"{AT}{2**63}/"), 404)
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_lists_cost_the_same_for_one_and_fifty(
+    rest: AsPerson, mirror: Index, count: int, django_assert_max_num_queries: object
+) -> None:
+    jobs = [PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock") for _ in range(count)]
+    PrefetchItem.objects.bulk_create([PrefetchItem(job=jobs[0], project=f"p{number}") for number in range(count)])
+    admin = rest("team_admin")
+    admin.get(AT)
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        assert len(admin.get(AT).json["results"]) == count
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        assert len(admin.get(f"{AT}{jobs[0].pk}/items/").json["results"]) == count
+
+
+def test_a_plan(rest: AsPerson, mirror: Index) -> None:
+    admin = rest("team_admin")
+    assert admin.get("indexes/outside/copy-plan/").json["is_on"] is False
+    assert not MirrorPlan.objects.exists()
+    answer = admin.patch("indexes/outside/copy-plan/", {"is_on": True, "include": ["acme-*"], "newest": 3})
+    assert answer.status == 200, answer.body
+    assert (answer.json["is_on"], answer.json["include"], answer.json["waiting"]) == (True, ["acme-*"], 0)
+    assert admin.get("indexes/outside/copy-plan/").json == answer.json
+    for body in ({"newest": 0}, {"include": ["A b"]}, {"cursor": 3}, {}, {"platforms": ["amiga"]}):
+        refused(admin.patch("indexes/outside/copy-plan/", body), 400)
+    assert MirrorPlan.objects.get().newest == 3
