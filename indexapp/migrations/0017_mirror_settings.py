@@ -83,6 +83,10 @@ class Migration(migrations.Migration):
                 condition=models.Q(("failure", ""), _negated=True), fields=["index"], name="mirrored_project_failing"
             ),
         ),
+        migrations.AddIndex(
+            model_name="mirroredproject",
+            index=models.Index(condition=models.Q(("is_gone", True)), fields=["index"], name="mirrored_project_gone"),
+        ),
         migrations.AddField(
             model_name="merge",
             name="group",

@@ -98,6 +98,7 @@ class MirroredProject(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["index"], name="mirrored_project_failing", condition=~models.Q(failure="")),
+            models.Index(fields=["index"], name="mirrored_project_gone", condition=models.Q(is_gone=True)),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
-from indexapp.models import Change, Index, Project, ReservedPrefix
+from indexapp.models import Change, Index, MirroredProject, Project, ReservedPrefix, Upstream
 from indexapp.models.querysets import ProjectQuerySet
 from indexapp.services.serving import page_rows
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
@@ -60,7 +60,13 @@ def ours(mirror: ServedIndex, *, by_prefix: bool = True) -> Q:
 
 
 def decided(rows: ProjectQuerySet, index: ServedIndex, *, by_prefix: bool = True) -> ProjectQuerySet:
-    """Those of ``rows`` that ``index`` may take from its mirrors: not what is ours, unless it merges the name."""
+    """Those of ``rows`` that ``index`` may take from its mirrors: not what is ours, unless it merges the name.
+
+    Nor what an upstream has taken back, where the mirror follows it.
+    """
     for mirror in index.mirrors:
+        gone = MirroredProject.objects.filter(index_id=mirror.pk, is_gone=True, project__isnull=False)
+        hidden = gone.filter(index__upstream__on_removal=Upstream.Follow.HIDE)
+        rows = rows.exclude(pk__in=hidden.values("project"))
         rows = rows.exclude(ours(mirror, by_prefix=by_prefix) & ~Q(normalized_name__in=index.merged))
     return rows

@@ -11,7 +11,7 @@ import pytest
 from accounts.domain.verbs import Verb
 from indexapp.models import Index, MirroredProject, Project
 from indexapp.services import projects, roles
-from indexapp.services.mirrors import asking, merges, refreshing
+from indexapp.services.mirrors import asking, merges, refreshing, settings
 from indexapp.services.pages import lists
 from indexapp.services.serving import index_map, watermarks
 from indexapp.services.trash import purging
@@ -121,6 +121,21 @@ def test_nothing_of_the_mirror_is_in_lists_once_the_name_is_ours(
     ]
     answer = reading.get("/api/v1/indexes/outside/projects/")
     assert [row["name"] for row in answer.json["results"]] == ["theirs"]
+
+
+@pytest.mark.parametrize("policy", ["hide", "keep"])
+def test_what_is_gone_upstream_is_listed_as_the_mirror_is_told(
+    mirror: Index, upstream: StaticIndex, reading: WsgiClient, policy: str
+) -> None:
+    settings.change(actor=SYSTEM, index=mirror, on_removal=policy)
+    assert page_of(mirror, "theirs") is not None
+    upstream.behaviour = Behaviour(status=404)
+    refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+    kept = ["theirs"] if policy == "keep" else []
+    root = reading.get("/outside/simple/", accept=JSON)
+    assert [row["name"] for row in root.json["projects"]] == kept
+    assert [row.project.name for row in lists.results(SYSTEM, "theirs").rows] == kept
+    assert len(_addresses(reading, "outside", "theirs")) == len(kept)
 
 
 @pytest.mark.parametrize("is_purged", [False, True])
