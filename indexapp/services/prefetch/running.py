@@ -169,8 +169,9 @@ class _Work:
 
 
 def _settle(item: PrefetchItem, state: str, reason: str) -> None:
-    item.state, item.reason = state, reason[:_LONGEST_REASON]
-    item.save(update_fields=["state", "reason", "attempts", "size"])
+    PrefetchItem.objects.filter(pk=item.pk).update(
+        state=state, reason=reason[:_LONGEST_REASON], attempts=item.attempts, size=item.size
+    )
 
 
 def figures(job_id: int) -> dict[str, int]:
