@@ -105,5 +105,5 @@ def copy_mirrors() -> int:
 
 @pauses
 def fetch_vulnerabilities() -> str:
-    """Fetch the archive of ``TPI_OSV_URL`` and take it in; returns a sentence on what was new."""
-    return fetching.import_from(actor=internal("vulnerabilities"), url=settings.TPI_OSV_URL).sentence
+    """Start fetching the archive of ``TPI_OSV_URL``; returns the command, or nothing while an import is under way."""
+    return " ".join(fetching.start())

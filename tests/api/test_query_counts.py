@@ -95,7 +95,7 @@ LISTS: list[tuple[str, int, Grow]] = [
     ("tokens/", 2, _tokens),
     ("audit/", 2, _tokens),
     ("vulnerabilities/", 3, _advisories),
-    ("vulnerabilities/exposed/", 3, _exposed),
+    ("vulnerabilities/exposed/", 4, _exposed),
 ]
 """Each list with its number of queries, one of them for the credentials, and what makes it longer."""
 

@@ -42,7 +42,7 @@ def _needs(number: int) -> list[str]:
     if number % 3 == 0 and number + 1 < LIBRARIES:
         found.append(f'{library(number + 1)}[more]>={NEWER}; python_version >= "3.8"')
     if number % 7 == 0:
-        found.append('never-published; sys_platform == "plan9"')
+        found.append('never-published; python_version < "3.8"')
     return found
 
 

@@ -30,7 +30,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.directories import silent_directory
 from tests.factories.people import SYSTEM, make_token, make_user
-from tests.factories.publishing import make_file, make_index, make_mirror, make_project, make_release, published
+from tests.factories.publishing import make_index, make_mirror, make_project, make_release, published
 from tests.threads import together
 from tpi_site.kit import schedules
 
@@ -73,7 +73,8 @@ def _something_for_each_job() -> None:
     File.objects.all().delete()
     Blob.objects.update(created_at=past)
     mirror = make_mirror("outside", upstream={"room": 0})
-    fetched = make_file(make_release(make_project(mirror)))
+    fetched, release = published(cast.index, build_wheel("elsewhere")), make_release(make_project(mirror))
+    File.objects.filter(pk=fetched.pk).update(index=mirror, project=release.project, release=release)
     MirroredFile.objects.create(file=fetched, fetched_at=past, last_used_at=past)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
@@ -18,7 +19,12 @@ class Command(BaseCommand):
     help = "Take in an archive of OSV records of PyPI (all.zip), from a file or an http(s) address."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("source", help="the archive: a path, or an address that is fetched")
+        parser.add_argument(
+            "source",
+            nargs="?",
+            default=settings.TPI_OSV_URL,
+            help="the archive: a path, or an address that is fetched; TPI_OSV_URL without it",
+        )
         parser.add_argument(
             "--incremental", action="store_true", help="it holds a part of the records: withdraw nothing that it lacks"
         )
@@ -30,6 +36,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         source = options["source"]
+        if not source:
+            raise CommandError("Say where the archive is: a path, an address, or TPI_OSV_URL.")
         wishes = {"complete": not options["incremental"], "accept_losses": options["accept_losses"]}
         actor = internal("import_osv")
         try:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor
 from indexapp.domain.osv.severity import UNKNOWN, severity_word
-from indexapp.models import AdvisoryPackage, File, Release
+from indexapp.models import AdvisoryPackage, File, Index, Release
 from indexapp.services.vulnerabilities import matching, usage
 from indexapp.services.vulnerabilities.matching import KnownAdvisory
 
@@ -46,11 +46,13 @@ class ExposedRelease:
 
 
 def candidates(actor: Actor) -> QuerySet[Release]:
-    """The releases that the actor may see, of projects of which an advisory speaks."""
+    """The releases that the actor may see, of projects of which an advisory speaks; of a mirror those that were fetched."""
     named = AdvisoryPackage.objects.filter(
         normalized_name=OuterRef("project__normalized_name"), advisory__withdrawn_at=None
     )
-    return Release.objects.visible_to(actor).filter(Exists(named)).select_related("project__index").defer("metadata")
+    fetched = File.objects.filter(release=OuterRef("pk"), mirrored__fetched_at__isnull=False)
+    rows = Release.objects.visible_to(actor).filter(Exists(named)).select_related("project__index").defer("metadata")
+    return rows.filter(~Q(project__index__kind=Index.Kind.MIRROR) | Exists(fetched))
 
 
 def judged(releases: Iterable[Release], *, least: float | None = None) -> list[ExposedRelease]:
@@ -88,15 +90,17 @@ def highest(advisories: Iterable[KnownAdvisory]) -> float | None:
 
 
 def with_usage(rows: Sequence[ExposedRelease], used: Mapping[tuple[str, str], datetime]) -> list[ExposedRelease]:
-    """The same with what :func:`.usage.last_downloads` knows of them; one query."""
-    if not rows or not used:
-        return list(rows)
+    """The same with what :func:`.usage.last_downloads` and mirrors know of their use; one query."""
+    if not rows:
+        return []
     files = File.objects.filter(release__in=[row.pk for row in rows]).order_by()
     latest: dict[int, datetime] = {}
-    for project, filename, pk in files.values_list("project__normalized_name", "filename", "release"):
-        moment = used.get((project, filename))
-        if moment is not None and (pk not in latest or latest[pk] < moment):
-            latest[pk] = moment
+    for project, filename, pk, noted in files.values_list(
+        "project__normalized_name", "filename", "release", "mirrored__last_used_at"
+    ):
+        known = [moment for moment in (used.get((project, filename)), noted, latest.get(pk)) if moment]
+        if known:
+            latest[pk] = max(known)
     return [replace(row, last_used=latest.get(row.pk)) for row in rows]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ from indexapp.models import AdvisoryImport
 from indexapp.services.vulnerabilities import importing
 from indexapp.services.vulnerabilities.archives import MAX_ARCHIVE_SIZE
 from indexapp.storage.telling import told
-from tpi_site.kit import outbound
+from tpi_site.kit import locking, outbound
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.outbound import Code, Limits, OutboundFailed, Way
 
@@ -45,6 +48,26 @@ def import_from(*, actor: Actor, url: str, complete: bool = True, accept_losses:
         return importing.import_archive(
             actor=actor, path=path, source=url, complete=complete, accept_losses=accept_losses
         )
+
+
+def start() -> list[str]:
+    """Let a process of its own fetch ``TPI_OSV_URL`` and take it in, for which other jobs need not wait; returns its command.
+
+    While an import is under way there is nothing to begin.  The address is read there from the settings, so that no list of
+    processes shows it.
+    """
+    if not locking.is_free(importing.LOCK):
+        return []
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "import_osv"]
+    subprocess.Popen(
+        command,
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"TPI_LOG_FORMAT": "json"},  # what it says goes to the server's log
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    return command[2:]
 
 
 @contextmanager

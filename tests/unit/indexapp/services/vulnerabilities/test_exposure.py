@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.domain.verbs import Verb
+from indexapp.models import Index, MirroredFile
 from indexapp.services import downloads
 from indexapp.services.vulnerabilities import exposure, usage
 from tests.factories.cast import Cast
@@ -102,6 +103,15 @@ def test_when_it_was_used_last_as_far_as_is_known(held: Cast) -> None:
     assert used is not None
     assert used >= before
     assert usage.last_downloads()["acme-tool", filename] == used
+
+
+def test_of_a_mirror_what_was_fetched_counts(held: Cast) -> None:
+    project = make_project(make_index("outside", kind=Index.Kind.MIRROR), "acme-tool")
+    for version, moment in (("1.0", timezone.now()), ("1.1", None)):
+        file = make_file(make_release(project, version))
+        MirroredFile.objects.create(file=file, url="https://upstream.example/", fetched_at=moment, last_used_at=moment)
+    found = [one for one in exposure.overview(SYSTEM, most=9).worst if one.index == "outside"]
+    assert [(one.version, one.last_used is not None) for one in found] == [("1.0", True)]
 
 
 def test_without_a_download_log_nothing_is_known(held: Cast, settings: Any) -> None:

@@ -21,6 +21,7 @@ from tests.evidence import refused
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.vulnerabilities import archive, osv_record, told_as
+from tpi_site.kit import locking
 
 pytestmark = pytest.mark.django_db
 
@@ -108,10 +109,23 @@ def test_nobody_else_fetches(host: str, cast: Cast) -> None:
     assert _Handler.asked == []
 
 
-def test_the_job_and_the_command_fetch(host: str, settings: Any) -> None:
-    settings.TPI_OSV_URL = f"http://{host}/all.zip"
-    assert "1 new" in tasks.fetch_vulnerabilities()
-    call_command("import_osv", settings.TPI_OSV_URL)
+def test_the_command_fetches(host: str, settings: Any) -> None:
+    call_command("import_osv", f"http://{host}/all.zip")
     with pytest.raises(CommandError, match="404"):
         call_command("import_osv", f"http://{host}/nothing")
-    assert list(AdvisoryImport.objects.values_list("state", "added")) == [("done", 0), ("done", 1)]
+    assert list(AdvisoryImport.objects.values_list("state", "added")) == [("done", 1)]
+
+
+def test_the_job_begins_a_command_that_knows_the_address_by_itself(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TPI_DATA_DIR = tmp_path
+    begun: list[list[str]] = []
+    monkeypatch.setattr(fetching.subprocess, "Popen", lambda command, **_: begun.append(command))
+    assert tasks.fetch_vulnerabilities() == "import_osv"
+    assert [command[2:] for command in begun] == [["import_osv"]]
+    with locking.alone(importing.LOCK):
+        assert tasks.fetch_vulnerabilities() == ""
+    assert len(begun) == 1
+    with pytest.raises(CommandError, match="TPI_OSV_URL"):
+        call_command("import_osv")
