@@ -20,15 +20,17 @@ class IndexConfig(AppConfig):
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
-        from indexapp.services.mirrors import uses
+        from indexapp.services.mirrors import secrets, uses
         from indexapp.services.pages import access
+        from indexapp.services.policies import holds
         from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, refusals
         from tpi_site.kit import companions, edge, schedules
         from tpi_site.kit.admin import cards, entrance
 
         scope_indexes.register(access.scope_indexes)
         left_behind.register(our_left_behind.roles)
-        sealed_columns.register(blobs.SEALED)
+        for column in (blobs.SEALED, *secrets.SEALED):
+            sealed_columns.register(column)
         contents.register(resealing.RESEALING)
         contents.tell("content", segments.ALGORITHM)
         schedules.declare("sweep blobs", "indexapp.tasks.sweep_blobs", every_minutes=24 * 60)
@@ -41,11 +43,13 @@ class IndexConfig(AppConfig):
         schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)
         schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)
         _declare_figures()
+        _declare_mirrors()
         _declare_backups()
         _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(KeyMissing, refusals.key_missing)  # before what it is a kind of
         edge.translate(BlobDamaged, refusals.damaged)
+        holds.on_note(companions.declare("policy holds", holds.write, pause=1.0))
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)
@@ -66,6 +70,20 @@ def _declare_figures() -> None:
     gauges.declare(
         "tpi_scrubbed_bytes", "Bytes that the scrub has read and compared, in all.", verification.bytes_figure
     )
+
+
+def _declare_mirrors() -> None:
+    """The figures of mirrors."""
+    from indexapp.services.mirrors import standing
+    from tpi_site.kit import gauges
+
+    gauges.declare(
+        "tpi_upstream_failing", "Whether the upstream gives no answer (1).", standing.failing_figures, labels=["mirror"]
+    )
+    pages = "Pages that could not be asked for the last time; what is known of them is served."
+    gauges.declare("tpi_upstream_pages_failing", pages, standing.page_figures, labels=["mirror"])
+    conflicts = "Files that have other bytes upstream now, as long as nobody has decided."
+    gauges.declare("tpi_upstream_conflicts", conflicts, standing.conflict_figures, labels=["mirror"])
 
 
 def _declare_backups() -> None:

@@ -29,6 +29,7 @@ _NEEDING = frozenset(
         "rotate_keys",
         "sync_directory",
         "test_directory",
+        "test_upstream",
         "verify_audit",
     }
 )

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from accounts.services.directories import standing
 from accounts.services.keys import installation
 from indexapp.services import disk_room
+from indexapp.services.mirrors import standing as standing_of_mirrors
 from indexapp.storage import default_storage
 from tpi_site import store_probe
 from tpi_site.kit import leaving, pending_migrations, shared_cache
@@ -137,6 +138,18 @@ def _cache() -> str:
     return "ok"
 
 
+def _mirrors() -> str:
+    """Who is served from what is known needs no upstream, so a node goes on; which one fails is for the console."""
+    try:
+        failing = standing_of_mirrors.failing()
+    except DatabaseError:  # which is told of itself
+        return "ok"
+    if not failing:
+        return "ok"
+    names = ", ".join(row.index.name for row in failing[:5])
+    return Degraded(f"The upstreams of these mirrors do not answer: {names}.")
+
+
 _DISPENSABLE = frozenset({"cache"})
 _PROBES: dict[str, Callable[[], str]] = {
     "node": _node,
@@ -145,4 +158,5 @@ _PROBES: dict[str, Callable[[], str]] = {
     "storage": _storage,
     "disk": _disk,
     "keys": _keys,
+    "mirrors": _mirrors,
 }

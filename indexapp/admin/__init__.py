@@ -5,7 +5,11 @@ from indexapp.admin import (
     changes,
     files,
     indexes,
+    merges,
     mirror_plans,
+    policies,
+    policy_exceptions,
+    policy_holds,
     prefetches,
     prefixes,
     projects,
@@ -13,6 +17,7 @@ from indexapp.admin import (
     releases,
     roles,
     trash,
+    upstreams,
     vulnerabilities,
 )
 
@@ -21,7 +26,11 @@ __all__ = [
     "changes",
     "files",
     "indexes",
+    "merges",
     "mirror_plans",
+    "policies",
+    "policy_exceptions",
+    "policy_holds",
     "prefetches",
     "prefixes",
     "projects",
@@ -29,5 +38,6 @@ __all__ = [
     "releases",
     "roles",
     "trash",
+    "upstreams",
     "vulnerabilities",
 ]

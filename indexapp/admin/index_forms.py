@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.utils.functional import lazy
 
@@ -71,6 +72,14 @@ class GroupForm(IndexForm):
 
 class NewIndexForm(GroupForm):
     """A new index."""
+
+    upstream_url = forms.CharField(
+        label="Upstream",
+        required=False,
+        max_length=500,
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Root of the simple repository that a mirror fetches from. Empty: PyPI. Credentials come afterwards.",
+    )
 
     class Meta(IndexForm.Meta):
         fields = ("name", "kind", *IndexForm.Meta.fields)

@@ -56,6 +56,7 @@ class IndexScreen(Screen):
     )
     add_fieldsets = (
         (None, {"fields": ("name", "kind", "title")}),
+        ("Upstream of a mirror", {"fields": ("upstream_url",), "description": "Only for an index of the kind mirror."}),
         ("Members of a group", {"fields": ("members",), "description": "Only for an index of the kind group."}),
         _ACCESS,
         _RULES,
@@ -77,8 +78,11 @@ class IndexScreen(Screen):
         name="delete",
         label="Delete",
         done="deleted",
-        question="Only an empty index that is in no group can be deleted. Its roles and reserved prefixes go with it.",
-        perform=lambda actor, index, _: indexes.delete(actor=actor, index=index),
+        question=(
+            "Only an index that is in no group can be deleted, and only an empty one, or a mirror with what it has from its "
+            "upstream. Its roles and reserved prefixes go with it."
+        ),
+        perform=lambda actor, index, given: indexes.delete(actor=actor, index=index, typed=given["typed"]),
         permission="instance",
         form=TypedName,
         is_dangerous=True,
@@ -121,7 +125,10 @@ class IndexScreen(Screen):
 
     def add_row(self, actor: Actor, given: Mapping[str, Any]) -> Index:
         """Create the index."""
-        return indexes.create(actor=actor, **given)
+        values = dict(given)
+        if url := values.pop("upstream_url", ""):
+            values["upstream"] = {"url": url}
+        return indexes.create(actor=actor, **values)
 
     def change_row(self, actor: Actor, row: Index, given: Mapping[str, Any]) -> None:
         """Change settings, or a group's members."""
@@ -139,6 +146,7 @@ class IndexScreen(Screen):
             ("Files", marks.list_url(File, index=row.name)),
             ("Roles", marks.list_url(Role, index=row.name)),
             ("Trash", marks.list_url(Trashed, index=row.name)),
+            *([("Upstream", marks.page_url(row.upstream))] if hasattr(row, "upstream") else []),
             *[("Quota", marks.page_url(quota)) for quota in Quota.objects.filter(index=row)],
         ]
 

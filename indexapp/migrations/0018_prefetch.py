@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0016_mirror_bytes"),
+        ("indexapp", "0017_mirror_settings"),
     ]
 
     operations = [

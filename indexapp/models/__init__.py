@@ -4,7 +4,8 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
-from indexapp.models.mirrors import MirroredFile, MirroredProject, MirroredProvenance, Upstream
+from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
+from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
@@ -24,11 +25,15 @@ __all__ = [
     "File",
     "GroupMember",
     "Index",
+    "Merge",
     "MirrorPlan",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
     "PlannedName",
+    "PolicyException",
+    "PolicyHold",
+    "PolicyRule",
     "PrefetchItem",
     "PrefetchJob",
     "Project",

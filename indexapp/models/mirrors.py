@@ -19,8 +19,11 @@ class Upstream(models.Model):
     """Where a mirror index fetches from and how it treats what it finds there.
 
     ``url`` is the root of a Simple repository; empty means PyPI.  A page is fresh for ``page_seconds``, and that there is no
-    such project for ``missing_seconds``.  Fetched files may take ``room`` bytes, None for as many as there are: what was used
-    longest ago goes first, but nothing that was used in the last ``keep_hours``.
+    such project for ``missing_seconds``.  An offline mirror never contacts its upstream; a frozen one takes nothing new from
+    its pages, and still fetches files that are listed already.  ``password``, ``client_key`` and ``proxy_password`` are sealed
+    (:mod:`tpi_site.kit.sealing`).  Of the bytes that were fetched at most ``room`` stay, None for no limit, but what was used
+    within ``keep_hours`` always does.  ``failing_since`` is since when no question to the upstream was answered, and
+    ``failure`` why.
     """
 
     class Follow(models.TextChoices):
@@ -40,8 +43,18 @@ class Upstream(models.Model):
     is_frozen = models.BooleanField(default=False)
     room = models.PositiveBigIntegerField(null=True, blank=True)
     keep_hours = models.PositiveIntegerField(default=KEEP_HOURS)
+    username = models.CharField(max_length=200, blank=True)
+    password = models.TextField(blank=True, editable=False)
+    ca_certificates = models.TextField(blank=True)
+    client_certificate = models.TextField(blank=True)
+    client_key = models.TextField(blank=True, editable=False)
+    proxy_url = models.CharField(max_length=500, blank=True)
+    proxy_password = models.TextField(blank=True, editable=False)
+    failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    failure = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
+        ordering: ClassVar = ["index_id"]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=models.Q(
@@ -52,7 +65,7 @@ class Upstream(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"upstream of {self.index_id}"
+        return f"upstream of {self.index.name}"
 
 
 class MirroredProject(models.Model):
@@ -60,7 +73,8 @@ class MirroredProject(models.Model):
 
     ``etag`` and ``last_modified`` are the validators of the page that was read last, and ``fresh_until`` is when it wants to
     be asked for again.  ``asked_until`` is set while somebody asks: nobody else does before then.  ``failure`` says why the
-    last question got no answer.  ``is_gone`` when the upstream had the project once and does not any more.
+    last question got no answer.  ``is_gone`` when the upstream had the project once and does not any more.  While
+    ``is_held`` the project is quarantined by somebody here, whatever the upstream says of it.
     """
 
     index = models.ForeignKey(Index, models.CASCADE, related_name="mirrored_projects")
@@ -75,15 +89,19 @@ class MirroredProject(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=300, blank=True)
     is_gone = models.BooleanField(default=False)
+    is_held = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["normalized_name"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["index", "normalized_name"], name="mirrored_project_once"),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["index"], name="mirrored_project_failing", condition=~models.Q(failure="")),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.normalized_name} of {self.index_id}"
+        return self.normalized_name
 
 
 class MirroredFile(models.Model):
@@ -122,7 +140,7 @@ class MirroredFile(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"upstream of file {self.file_id}"
+        return self.file.filename
 
 
 class MirroredProvenance(models.Model):
@@ -134,3 +152,26 @@ class MirroredProvenance(models.Model):
 
     def __str__(self) -> str:
         return f"provenance of file {self.file_id}"
+
+
+class Merge(models.Model):
+    """Somebody's word that a group serves the upstream's files of a name of ours beside our own; over when revoked."""
+
+    group = models.ForeignKey(Index, models.CASCADE, related_name="merges")
+    normalized_name = models.CharField(max_length=128)
+    reason = models.TextField()
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_by = models.CharField(max_length=150, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["group", "normalized_name"], condition=models.Q(revoked_at=None), name="merge_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.normalized_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import Verb
@@ -91,9 +91,28 @@ class ReleaseQuerySet(GuardedQuerySet["Release"]):
 
     index_path = "project__index"
 
+    def visible_to(self, actor: Actor) -> Self:
+        """As everywhere, without those that an upstream has taken back."""
+        return super().visible_to(actor).shown()
+
+    def shown(self) -> Self:
+        """Without those of which all files are hidden; one that has no files at all stays."""
+        from indexapp.models.projects import File
+
+        files = File.objects.filter(release=OuterRef("pk")).order_by()
+        return self.filter(~Exists(files.filter(is_hidden=True)) | Exists(files.filter(is_hidden=False)))
+
 
 class FileQuerySet(GuardedQuerySet["File"]):
     """Files."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """As everywhere, without those that an upstream has taken back."""
+        return super().visible_to(actor).shown()
+
+    def shown(self) -> Self:
+        """Without those that an upstream has taken back."""
+        return self.filter(is_hidden=False)
 
 
 class RoleQuerySet(QuerySet["Role"]):

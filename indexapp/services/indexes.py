@@ -15,8 +15,10 @@ from accounts.domain.verbs import Verb
 from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Change, GroupMember, Index, Quota, Upstream
+from indexapp.models import Change, GroupMember, Index, Quota
 from indexapp.services import changes
+from indexapp.services.mirrors import emptying
+from indexapp.services.mirrors import settings as upstreams
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
 
 EDITABLE = frozenset(
@@ -34,6 +36,7 @@ EDITABLE = frozenset(
 )
 OPERATED = EDITABLE - {"anonymous_read", "allow_passwords", "project_creation"}
 """What an operator may set: all that gives nobody a right."""
+_NAME_IT = " A mirror that is in no group goes with what it holds when its name is given to confirm it."
 _MAX_PLATFORMS = 200
 _MAX_WINDOW = 36_500  # days; a hundred years is for ever, and dates have an end
 
@@ -42,7 +45,7 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     """Make an index; ``values`` are fields of it, ``members`` the names of a group's members in order."""
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may create indexes.", code="administrator-needed")
-    members, upstream_url = values.pop("members", ()), values.pop("upstream_url", "")
+    members, upstream = values.pop("members", ()), values.pop("upstream", None)
     is_default = values.pop("is_default", False)
     values.setdefault("anonymous_read", settings.TPI_ANONYMOUS_READ)
     _require_editable(values)
@@ -55,14 +58,24 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
         if is_default:
             Index.objects.filter(is_default=True).update(is_default=False)
         index.save()
-        if kind == Index.Kind.MIRROR:
-            Upstream.objects.create(index=index, url=upstream_url)
+        told = _make_upstream(index, upstream)
         Quota.objects.create(index=index)
         _set_members(index, members)
-        audit.record(actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values)
+        audit.record(
+            actor=actor, action="index.create", subject=index, kind=kind, members=list(members), **values, **told
+        )
         generations.bump_access()
         changes.record(actor=actor, kind=ChangeKind.INDEX_CREATED, index=index)
     return index
+
+
+def _make_upstream(index: Index, values: dict[str, Any] | None) -> dict[str, Any]:
+    """A mirror's settings, as the audit log may hold them; nothing for other indexes, which have none."""
+    if index.kind == Index.Kind.MIRROR:
+        return {"upstream": upstreams.described(upstreams.make(index, values or {}))}
+    if values:
+        raise Invalid(f"A {index.kind} index has no upstream; make one of the kind mirror.", code="index-not-mirror")
+    return {}
 
 
 def change(*, actor: Actor, index: Index, **values: Any) -> Index:
@@ -109,21 +122,26 @@ def make_default(*, actor: Actor, index: Index) -> None:
         changes.record(actor=actor, kind=ChangeKind.INDEX_CHANGED, index=index, fields=["is_default"])
 
 
-def delete(*, actor: Actor, index: Index) -> None:
-    """Remove an empty index; one that holds projects or stands in a group is refused, so that nothing goes by mistake."""
+def delete(*, actor: Actor, index: Index, typed: str = "") -> None:
+    """Remove an empty index; one that holds projects or stands in a group is refused, so that nothing goes by mistake.
+
+    A mirror may go with all that it holds, which its upstream has too, when its name is ``typed``.
+    """
     if not actor.may_administer_instance:
         raise Forbidden("Only an administrator of the instance may delete indexes.", code="administrator-needed")
     if index.is_default:
         raise Conflict("The default index cannot be deleted; make another one the default first.", code="index-default")
+    if index.kind == Index.Kind.MIRROR and typed == index.name and not index.member_of.exists():
+        emptying.empty(actor, index)
     with transaction.atomic():
         audit.record(actor=actor, action="index.delete", subject=index)
-        ghost = Index(pk=index.pk, name=index.name)
+        ghost = Index(pk=index.pk, name=index.name, kind=index.kind)
         try:
             index.delete()
         except ProtectedError:
             raise Conflict(
                 f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
-                "release it first.",
+                "release it first." + (_NAME_IT if ghost.kind == Index.Kind.MIRROR else ""),
                 code="index-in-use",
             ) from None
         generations.bump_access()

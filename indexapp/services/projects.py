@@ -13,7 +13,7 @@ from indexapp import permissions
 from indexapp.domain import names
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
-from indexapp.models import File, Index, Project, ReservedPrefix, RetiredFilename, Role
+from indexapp.models import File, Index, MirroredProject, Project, ReservedPrefix, RetiredFilename, Role
 from indexapp.services import changes, quotas, search
 from indexapp.services.trash import taking
 from tpi_site.kit import locking
@@ -100,6 +100,16 @@ def require_hosted(index: Index) -> None:
         raise Invalid(
             f"'{index.name}' is a {index.kind} index and takes no uploads; publish to a hosted index.",
             code="index-not-hosted",
+        )
+
+
+def require_ours(index: Index) -> None:
+    """Refuse to change what a mirror has from its upstream; the next page would undo it."""
+    if index.kind == Index.Kind.MIRROR:
+        raise Conflict(
+            f"'{index.name}' is a mirror: what it has of a project is its upstream's to change. Quarantine the project to hold "
+            "it back.",
+            code="project-mirrored",
         )
 
 
@@ -195,6 +205,8 @@ def set_status(*, actor: Actor, project: Project, status: str, reason: str = "")
     if status not in _ACTIONS:
         raise Invalid(f"'{status}' is not a status; use one of {', '.join(_ACTIONS)}.", code="status-unknown")
     reason = clean_reason(reason)
+    if status in (Status.ARCHIVED, Status.DEPRECATED):
+        require_ours(index)
     with transaction.atomic():
         seen, project = project.status, lock(project)
         before = project.status
@@ -202,10 +214,18 @@ def set_status(*, actor: Actor, project: Project, status: str, reason: str = "")
             _require_may_set(actor, project, status)
         project.status, project.status_reason = status, reason
         project.save(update_fields=["status", "status_reason"])
+        _hold(index, project)
         audit.record(actor=actor, action=_ACTIONS[status], subject=project, before=before, reason=reason)
         kind = ChangeKind.PROJECT_STATUS
         changes.record(actor=actor, kind=kind, index=index, project=project, status=status, reason=reason)
     return project
+
+
+def _hold(index: Index, project: Project) -> None:
+    """In a mirror what is set here stands above what the upstream says, which is asked for anew when it ends."""
+    if index.kind == Index.Kind.MIRROR:
+        is_held = project.status == Status.QUARANTINED
+        MirroredProject.objects.filter(project=project).update(is_held=is_held, etag="", last_modified="")
 
 
 def _require_may_set(actor: Actor, project: Project, status: str) -> None:
@@ -221,6 +241,7 @@ def delete(*, actor: Actor, project: Project) -> None:
     """Delete a project with all its files, into the trash where there is one; their names stay refused."""
     index = project.index
     permissions.require(actor, Verb.DELETE, index, project)
+    require_ours(index)
     with transaction.atomic():
         project = lock(project)
         require_not_frozen(actor, project)

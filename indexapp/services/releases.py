@@ -32,6 +32,7 @@ def unyank(*, actor: Actor, release: Release) -> Release:
 def _set_release_yank(actor: Actor, release: Release, *, yanked: bool, reason: str) -> Release:
     project = release.project
     permissions.require(actor, Verb.YANK, project.index, project)
+    projects.require_ours(project.index)
     with transaction.atomic():
         project = projects.lock(project)
         projects.require_not_frozen(actor, project)
@@ -59,6 +60,7 @@ def unyank_file(*, actor: Actor, file: File) -> File:
 
 def _set_file_yank(actor: Actor, file: File, *, yanked: bool, reason: str) -> File:
     permissions.require(actor, Verb.YANK, file.index, file.project)
+    projects.require_ours(file.index)
     with transaction.atomic():
         project = projects.lock(file.project)
         projects.require_not_frozen(actor, project)
@@ -89,6 +91,7 @@ def delete(*, actor: Actor, release: Release) -> None:
     """Delete a release with its files, into the trash where there is one; their names stay refused."""
     project = release.project
     permissions.require(actor, Verb.DELETE, project.index, project)
+    projects.require_ours(project.index)
     with transaction.atomic():
         project = projects.lock(project)
         projects.require_not_frozen(actor, project)
@@ -113,6 +116,7 @@ def delete(*, actor: Actor, release: Release) -> None:
 def delete_file(*, actor: Actor, file: File) -> None:
     """Delete one file, into the trash where there is one; its name stays refused. A release may be left without files."""
     permissions.require(actor, Verb.DELETE, file.index, file.project)
+    projects.require_ours(file.index)
     with transaction.atomic():
         project = projects.lock(file.project)
         projects.require_not_frozen(actor, project)

@@ -43,7 +43,13 @@ from indexapp.models import (
     Change,
     Drill,
     File,
+    Merge,
+    MirroredFile,
+    MirroredProject,
     MirrorPlan,
+    PolicyException,
+    PolicyHold,
+    PolicyRule,
     PrefetchJob,
     Project,
     Quota,
@@ -51,6 +57,7 @@ from indexapp.models import (
     ReservedPrefix,
     Role,
     Trashed,
+    Upstream,
 )
 from indexapp.services import releases, roles
 from tests.access import matrix
@@ -60,7 +67,9 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
-from tests.factories.publishing import give, published
+from tests.factories.policies import make_policy
+from tests.factories.publishing import give, make_group, published
+from tests.factories.upstreams import make_mirror
 from tests.factories.vulnerabilities import make_advisory
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -174,11 +183,20 @@ def scene(cast: Cast) -> dict[str, Any]:
     token, _ = make_token(bystander, [Verb.READ])
     service_accounts.create(actor=cast.actor("administrator"), team=cast.team, name="svc-build")
     prefix = roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=cast.index)
+    outside = make_mirror("", "outside", is_offline=True)
+    everything = make_group("everything", cast.index, outside)
+    for index in (outside, everything):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    Merge.objects.create(group=everything, normalized_name="merged", reason="a fork", created_by="administrator")
     directory = silent_directory()
     ReadOnlyPeriod.objects.create(started_by="operator")
     make_advisory("PYSEC-2026-1")
     digest = file.sha256
+    rule, exception, hold = make_policy(cast.index)
     return {
+        "policy_rule": rule.pk,
+        "policy_exception": exception.pk,
+        "policy_hold": hold.pk,
         "filename": file.filename,
         "path": f"{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}",
         "role": role.pk,
@@ -326,7 +344,18 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_policyrule": PolicyRule.objects.get(pk=scene["policy_rule"]),
+        "indexapp_policyexception": PolicyException.objects.get(pk=scene["policy_exception"]),
+        "indexapp_policyhold": PolicyHold.objects.get(pk=scene["policy_hold"]),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
+        "indexapp_upstream": Upstream.objects.get(),
+        "indexapp_mirroredproject": MirroredProject.objects.create(
+            index=Upstream.objects.get().index, normalized_name="theirs"
+        ),
+        "indexapp_merge": Merge.objects.get(),
+        "indexapp_mirroredfile": MirroredFile.objects.create(
+            file=File.objects.get(), conflict="Others.", conflict_at=timezone.now()
+        ),
         "indexapp_trashed": Trashed.objects.get(),
         "indexapp_prefetchjob": PrefetchJob.objects.get(),
         "indexapp_mirrorplan": MirrorPlan.objects.create(index=cast.index),

@@ -13,6 +13,11 @@ SEALERS = {
     "accounts/services/audit_sinks.py": {("AuditSink", "secret")},
     "accounts/services/bound_secrets.py": {("AuditSink", "secret"), ("Directory", "bind_password")},
     "accounts/services/directories/settings.py": {("Directory", "bind_password")},
+    "indexapp/services/mirrors/settings.py": {
+        ("Upstream", "password"),
+        ("Upstream", "client_key"),
+        ("Upstream", "proxy_password"),
+    },
 }
 """Modules that seal a secret, and the columns into which they write it."""
 WRAPPERS = {

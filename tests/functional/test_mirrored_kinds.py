@@ -52,7 +52,7 @@ def mirrors(artefacts: tuple[Artefact, Artefact]) -> Iterator[TpiServer]:
             "tpi": f"{other.url}/simple/",
         }
         for name, url in urls.items():
-            tpi.inside(inside.index, name=name, kind="mirror", upstream_url=url)
+            tpi.inside(inside.index, name=name, kind="mirror", upstream={"url": url})
         yield tpi
 
 

@@ -57,7 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         StaticIndex(map(_published, wheels)) as upstream,
         TpiServer(settings={"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}) as tpi,
     ):
-        tpi.inside(inside.index, name="outside", kind="mirror", upstream_url=upstream.url)
+        tpi.inside(inside.index, name="outside", kind="mirror", upstream={"url": upstream.url})
         tpi.inside(inside.index, name="all", kind="group", members=["main", "outside"])
         yield World(tpi, upstream, Credentials(password=tpi.inside(inside.token, verbs=["read"])), digests)
 

@@ -70,7 +70,7 @@ def world() -> Iterator[World]:
         TpiServer(settings={"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}) as tpi,
     ):
         for name in ("for-uv", "for-pip"):
-            tpi.inside(inside.index, name=f"{name}-mirror", kind="mirror", upstream_url=upstream.url)
+            tpi.inside(inside.index, name=f"{name}-mirror", kind="mirror", upstream={"url": upstream.url})
             tpi.inside(inside.index, name=name, kind="group", members=["main", f"{name}-mirror"])
         tpi.wait_until_job_cluster_runs()
         reader = Credentials(password=tpi.inside(inside.token, verbs=["read"]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
@@ -17,14 +18,35 @@ from accounts.services import (
     service_accounts,
     sessions,
 )
-from indexapp.models import File, Index, PrefetchJob, Project, Release, ReservedPrefix, Role, Trashed
+from indexapp.models import (
+    File,
+    Index,
+    Merge,
+    MirroredFile,
+    PrefetchJob,
+    Project,
+    Release,
+    ReservedPrefix,
+    Role,
+    Trashed,
+)
 from indexapp.services import releases
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import begun, with_factor
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
-from tests.factories.publishing import give, make_index, make_mirror, published
+from tests.factories.policies import make_policy
+from tests.factories.publishing import (
+    give,
+    make_file,
+    make_group,
+    make_index,
+    make_mirror,
+    make_project,
+    make_release,
+    published,
+)
 from tpi_site.kit import key_ring
 
 
@@ -62,7 +84,13 @@ class World:
         self.outside = make_mirror("outside", "https://upstream.example/simple/")
         give(cast.team_admin, [Verb.ADMINISTER], self.outside)
         self.prefetch = PrefetchJob.objects.create(index=self.outside, name="uv.lock", kind="uv.lock")
+        self.policy_rule, self.policy_exception, self.policy_hold = make_policy(self.index)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
+        self.mirror: Index = self.outside
+        self.group: Index = make_group("everything", self.index, self.mirror)
+        self.merge: Merge = Merge.objects.create(group=self.group, normalized_name="merged", reason="a fork")
+        self.contested: File = make_file(make_release(make_project(self.mirror, "theirs")))
+        MirroredFile.objects.create(file=self.contested, conflict="Others.", conflict_at=timezone.now())
 
     @staticmethod
     def other_place() -> Path:

@@ -299,6 +299,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "accounts.models.directories.DirectorySync.State",
         "BackupStateEnum": "indexapp.models.backups.Backup.State",
         "DirectoryKindEnum": "accounts.models.directories.Directory.Kind",
+        "FollowEnum": "indexapp.models.mirrors.Upstream.Follow",
         "SinkKindEnum": "accounts.models.audit_sinks.AuditSink.Kind",
     },
 }

@@ -99,6 +99,7 @@ def _rewrapped(column: SealedColumn, batch: list[Any], ring: KeyRing) -> list[tu
 def _write(column: SealedColumn, changes: list[tuple[str, int, str]]) -> None:
     fields = column.model._meta
     table, field = connection.ops.quote_name(fields.db_table), connection.ops.quote_name(column.field)
-    statement = f"UPDATE {table} SET {field} = %s WHERE id = %s AND {field} = %s"  # noqa: S608  names of our own models
+    key = connection.ops.quote_name(fields.pk.get_attname_column()[1] or "")
+    statement = f"UPDATE {table} SET {field} = %s WHERE {key} = %s AND {field} = %s"  # noqa: S608  names of our own models
     with connection.cursor() as cursor:
         cursor.executemany(statement, changes)

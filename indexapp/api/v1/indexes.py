@@ -8,7 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import get_script_prefix, reverse
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,7 @@ from accounts.domain.verbs import Verb
 from accounts.permissions import require_administrator
 from indexapp.api.v1 import access
 from indexapp.api.v1.readers import SignedInOrPublic
+from indexapp.api.v1.upstreams import UpstreamSettingsSerializer
 from indexapp.models import GroupMember, Index
 from indexapp.services import indexes
 from indexapp.services.pages import access as pages
@@ -107,6 +108,7 @@ class NewIndexSerializer(IndexChangeSerializer):
 
     name = TextField(max_length=64, help_text="Lower-case letters, digits and hyphens.")
     kind = serializers.ChoiceField(choices=Index.Kind.choices, default=Index.Kind.HOSTED)
+    upstream = UpstreamSettingsSerializer(required=False, help_text="Of a mirror; without it, it mirrors PyPI.")
 
 
 class IndexFilter(Filters):
@@ -116,11 +118,13 @@ class IndexFilter(Filters):
     is_default = FlagFilter(label="Whether it is served at `/simple/`.")
 
 
+_CONFIRM = OpenApiParameter("confirm", str, description="The name of a mirror that is to go with all that it holds.")
 _EXAMPLES = [
     OpenApiExample("The smallest", value={"name": "research"}, request_only=True),
     OpenApiExample(
         "A group", value={"name": "all", "kind": "group", "members": ["main", "research"]}, request_only=True
     ),
+    OpenApiExample("A mirror of PyPI", value={"name": "pypi-mirror", "kind": "mirror"}, request_only=True),
 ]
 
 
@@ -172,10 +176,12 @@ class IndexViewSet(Resource):
         row = access.index_to_configure(self.actor, index)
         return self.shown(indexes.change(actor=self.actor, index=row, **self.changes(IndexChangeSerializer)))
 
-    @extend_schema(summary="Delete an index", responses={204: None})
+    @extend_schema(summary="Delete an index", responses={204: None}, parameters=[_CONFIRM])
     def destroy(self, request: Request, index: str) -> Response:
-        """Only an empty index that is in no group can be deleted."""
-        indexes.delete(actor=self.actor, index=access.index_to_change(self.actor, index))
+        """Only an index that is in no group, and empty or a mirror, can be deleted."""
+        row = access.index_to_change(self.actor, index)
+        self.require_known_parameters("confirm")
+        indexes.delete(actor=self.actor, index=row, typed=request.query_params.get("confirm", ""))
         return gone()
 
     @extend_schema(summary="Make an index the default", request=NoBodySerializer, responses=IndexSerializer)

@@ -9,6 +9,8 @@ from indexapp.api.v1.changes import ChangeViewSet
 from indexapp.api.v1.copy_plans import CopyPlanViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
+from indexapp.api.v1.merges import MergeViewSet
+from indexapp.api.v1.policies import PolicyExceptionViewSet, PolicyHoldViewSet, PolicyRuleViewSet
 from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
@@ -17,6 +19,7 @@ from indexapp.api.v1.releases import ReleaseViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
 from indexapp.api.v1.trash import TrashViewSet
+from indexapp.api.v1.upstreams import MirroredViewSet, UpstreamViewSet
 from indexapp.api.v1.vulnerabilities import AdvisoryImportViewSet, AdvisoryViewSet, ExposedViewSet
 
 _LIST = {"get": "list"}
@@ -43,6 +46,10 @@ urlpatterns = [
     path(_INDEX, IndexViewSet.at(**_ROW, patch="partial_update"), name="index"),
     path(f"{_INDEX}make-default/", IndexViewSet.at(post="make_default"), name="index-make-default"),
     path(f"{_INDEX}quota/", IndexQuotaViewSet.at(get="retrieve", patch="partial_update"), name="index-quota"),
+    path(f"{_INDEX}upstream/", UpstreamViewSet.at(get="retrieve", patch="partial_update"), name="index-upstream"),
+    path(f"{_INDEX}upstream/test/", UpstreamViewSet.at(post="test"), name="index-upstream-test"),
+    path(f"{_INDEX}merges/", MergeViewSet.at(**_ROWS), name="merges"),
+    path(f"{_INDEX}merges/<str:name>/", MergeViewSet.at(**_ROW), name="merge"),
     path("teams/<str:team>/quota/", TeamQuotaViewSet.at(get="retrieve", patch="partial_update"), name="team-quota"),
     path(f"{_INDEX}trash/", TrashViewSet.at(**_LIST), name="trash"),
     path(f"{_INDEX}trash/<int:id>/", TrashViewSet.at(get="retrieve"), name="trash-entry"),
@@ -61,6 +68,17 @@ urlpatterns = [
         path(f"{_PROJECT}{action}/", ProjectViewSet.at(post=action), name=f"project-{action}")
         for action in ("archive", "deprecate", "quarantine", "clear")
     ),
+    path(f"{_PROJECT}refresh/", MirroredViewSet.at(post="refresh"), name="project-refresh"),
+    path(
+        f"{_PROJECT}files/<str:filename>/keep-ours/",
+        MirroredViewSet.at(post="keep_ours"),
+        name="project-file-keep-ours",
+    ),
+    path(
+        f"{_PROJECT}files/<str:filename>/take-theirs/",
+        MirroredViewSet.at(post="take_theirs"),
+        name="project-file-take-theirs",
+    ),
     path(f"{_PROJECT}assign/", ProjectViewSet.at(post="assign"), name="project-assign"),
     path(f"{_PROJECT}releases/", ReleaseViewSet.at(**_LIST), name="releases"),
     path(_RELEASE, ReleaseViewSet.at(**_ROW), name="release"),
@@ -75,6 +93,22 @@ urlpatterns = [
     path("rights/", RightsViewSet.at(get="retrieve"), name="rights"),
     path("prefixes/", PrefixViewSet.at(**_ROWS), name="prefixes"),
     path("prefixes/<int:id>/", PrefixViewSet.at(**_ROW), name="prefix"),
+    path("policy-rules/", PolicyRuleViewSet.at(**_ROWS), name="policy-rules"),
+    path("policy-rules/dry-run/", PolicyRuleViewSet.at(post="dry_run"), name="policy-rules-dry-run"),
+    path("policy-rules/<int:id>/", PolicyRuleViewSet.at(**_ROW, patch="partial_update"), name="policy-rule"),
+    path("policy-rules/<int:id>/move/", PolicyRuleViewSet.at(post="move"), name="policy-rule-move"),
+    path("policy-exceptions/", PolicyExceptionViewSet.at(**_ROWS), name="policy-exceptions"),
+    path("policy-exceptions/break-glass/", PolicyExceptionViewSet.at(post="break_glass"), name="policy-break-glass"),
+    path("policy-exceptions/<int:id>/", PolicyExceptionViewSet.at(get="retrieve"), name="policy-exception"),
+    path(
+        "policy-exceptions/<int:id>/revoke/", PolicyExceptionViewSet.at(post="revoke"), name="policy-exception-revoke"
+    ),
+    path("policy-holds/", PolicyHoldViewSet.at(**_LIST), name="policy-holds"),
+    path("policy-holds/<int:id>/", PolicyHoldViewSet.at(get="retrieve"), name="policy-hold"),
+    *(
+        path(f"policy-holds/<int:id>/{action}/", PolicyHoldViewSet.at(post=action), name=f"policy-hold-{action}")
+        for action in ("approve", "reject")
+    ),
     path("backups/", BackupViewSet.at(**_ROWS), name="backups"),
     path("drills/", DrillViewSet.at(**_LIST), name="drills"),
     path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
 from indexapp.models import Index, MirroredProject
-from indexapp.services.mirrors import addresses, recording
+from indexapp.services.mirrors import addresses, recording, standing
 from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
@@ -39,6 +39,7 @@ _LOOK_AGAIN = 0.05  # seconds
 _MOST = 50_000
 _REFRESHERS = 4
 _NEVER = float("inf")
+_OUTCOMES: dict[type, str] = {Page: "page", Missing: "missing", NotModified: "unchanged"}
 
 
 class Known(NamedTuple):
@@ -47,6 +48,7 @@ class Known(NamedTuple):
     access: int
     until: float
     exists: bool
+    is_ours: bool = False
 
 
 _known: OrderedDict[tuple[int, str], Known] = OrderedDict()
@@ -58,12 +60,13 @@ _pool: ThreadPoolExecutor | None = None
 
 def is_due(index: ServedIndex, page: ServedProject | None, name: str, watermark: Watermark) -> bool:
     """Whether a mirror of ``index`` wants to be asked for the name before its page is served; from memory alone."""
-    if page is not None and page.member.terms is None:
+    is_merged = name in index.merged
+    if page is not None and page.member.terms is None and not is_merged:
         return False
     now = time.monotonic()
     for mirror in index.mirrors:
         known = _known.get((mirror.pk, name))
-        if known is None or known.access != watermark.access or known.until < now:
+        if known is None or known.access != watermark.access or known.until < now or (known.is_ours and is_merged):
             return True
         if known.exists:
             return False
@@ -80,8 +83,8 @@ def ask(actor: Actor, index: ServedIndex, name: str, watermark: Watermark) -> Wa
     for mirror in index.mirrors:
         if mirror.terms is None or not _may_ask(actor, mirror, name, watermark):
             continue
-        if ownership.is_ours(mirror.terms, name):
-            _remember(mirror, name, watermark, _NEVER, exists=False)
+        if name not in index.merged and ownership.is_ours(mirror.terms, name):
+            _remember(mirror, name, watermark, _NEVER, exists=False, is_ours=True)
             continue
         try:
             if _learn(mirror, mirror.terms, name, watermark):
@@ -140,9 +143,11 @@ def _seconds_until(moment: datetime | None) -> float:
     return (moment - timezone.now()).total_seconds() if moment else 0.0
 
 
-def _remember(mirror: ServedIndex, name: str, watermark: Watermark, until: float, *, exists: bool) -> None:
+def _remember(
+    mirror: ServedIndex, name: str, watermark: Watermark, until: float, *, exists: bool, is_ours: bool = False
+) -> None:
     with _lock:
-        _known[mirror.pk, name] = Known(watermark.access, until, exists)
+        _known[mirror.pk, name] = Known(watermark.access, until, exists, is_ours)
         _known.move_to_end((mirror.pk, name))
         while len(_known) > _MOST:
             _known.popitem(last=False)
@@ -253,11 +258,33 @@ def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
             recording.take_absence(index, row)
         elif isinstance(answer, NotModified):
             recording.note_fresh(row, index.upstream.page_seconds)
+        standing.note_answer(index, _OUTCOMES[type(answer)])
     except UpstreamFailed as error:
         recording.note_failure(row, str(error))
+        standing.note_failure(index, error)
         log.warning("The upstream of %s failed for %s: %s", index.name, name, error)
     finally:
         MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+
+
+def ask_again(mirror: int, name: str) -> MirroredProject:
+    """The row of the name after the upstream was asked for it, due or not, by this or by whoever began just before."""
+    began = timezone.now()
+    row = MirroredProject.objects.get_or_create(index_id=mirror, normalized_name=name)[0]
+    end = time.monotonic() + LEASE_SECONDS
+    while time.monotonic() < end and not _is_asked_since(row, began):
+        if _take_lease(row):
+            ask_now(mirror, name, row)
+        else:
+            time.sleep(_LOOK_AGAIN)
+        row.refresh_from_db()
+    with _lock:
+        _known.pop((mirror, name), None)
+    return row
+
+
+def _is_asked_since(row: MirroredProject, began: datetime) -> bool:
+    return any(moment is not None and moment >= began for moment in (row.checked_at, row.failed_at))
 
 
 def forget_all() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from accounts.domain.actors import Actor
 from indexapp.services.mirrors import asking
-from indexapp.services.serving import project_pages
+from indexapp.services.serving import gate, project_pages
 from indexapp.services.serving.index_map import ServedIndex
-from indexapp.services.serving.project_pages import ServedProject
+from indexapp.services.serving.project_pages import Found, ServedProject
 from indexapp.services.serving.watermarks import Watermark
+from tpi_site.kit.errors import Unavailable
 
 
 def find_page(
@@ -19,6 +20,17 @@ def find_page(
     """
     page = project_pages.find(index, normalized_name, watermark)
     if index.mirrors and asking.is_due(index, page, normalized_name, watermark):
-        watermark = asking.ask(actor, index, normalized_name, watermark)
+        try:
+            watermark = asking.ask(actor, index, normalized_name, watermark)
+        except Unavailable:
+            if page is None:
+                raise
         page = project_pages.find(index, normalized_name, watermark)
+    if page is not None and page.beside is not None and not _sees_all_of(actor, page, page.beside, watermark):
+        page = project_pages.find(index, normalized_name, watermark, is_alone=True)
     return page, watermark
+
+
+def _sees_all_of(actor: Actor, page: ServedProject, beside: Found, watermark: Watermark) -> bool:
+    """Whether the actor may read the mirror too whose files stand on the page."""
+    return gate.may_read(actor, beside.member, (beside.place.pk, page.normalized_name), watermark)

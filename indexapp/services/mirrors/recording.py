@@ -43,7 +43,7 @@ def take_page(index: Index, row: MirroredProject, page: Page) -> None:
         project, is_new = _project(index, row, page)
         taking = _Taking(index.upstream, project, now)
         differs = taking.run(page.files) or is_new
-        status = _take_status(index.upstream, project, page)
+        status = not row.is_held and _take_status(index.upstream, project, page)
         if differs or status:
             changes.record(
                 actor=ACTOR,
@@ -217,12 +217,11 @@ class _Taking:
         beside = file.mirrored
         before = _state(file), _state_beside(beside)
         if _contradicts(file, beside, said):
-            if not beside.conflict:
+            sentence = f"The upstream has other bytes under this name now: {_words(said.digests)}."[:_FAILURE_LENGTH]
+            if beside.conflict != sentence:  # one that somebody has judged is told again only when it is another
                 self.conflicts.append(file.filename)
                 beside.conflict_at = self.now
-            beside.conflict = f"The upstream has other bytes under this name now: {_words(said.digests)}."[
-                :_FAILURE_LENGTH
-            ]
+            beside.conflict = sentence
         else:
             self._take(file, beside, said)
         if _state_beside(beside) != before[1]:
@@ -250,8 +249,9 @@ class _Taking:
         if beside.removed_at is None:
             beside.removed_at = self.now
             self.changed_beside.append(beside)
-        if self.upstream.on_removal == Upstream.Follow.HIDE and not file.is_hidden:
-            file.is_hidden = True
+        is_hidden = self.upstream.on_removal == Upstream.Follow.HIDE
+        if file.is_hidden != is_hidden:
+            file.is_hidden = is_hidden
             self.changed.append(file)
 
     def _save(self, known: set[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from indexapp.models import GroupMember, Index, ReservedPrefix, Upstream
+from indexapp.models import GroupMember, Index, Merge, ReservedPrefix, Upstream
 from indexapp.services.serving.watermarks import Watermark
 
 
@@ -13,15 +13,15 @@ from indexapp.services.serving.watermarks import Watermark
 class MirrorTerms:
     """How a mirror's upstream is asked, and for which names it never is: those of ours.
 
-    Ours are the names that a hosted index has which stands beside the mirror in a group (``owners`` are the ids of those),
-    and the names under a ``reserved`` prefix of those indexes, of the mirror, or of all.
+    Ours are the names that a hosted index has, or ever had, which stands beside the mirror in a group (``owners`` are the ids
+    of those), and the names under a ``reserved`` prefix of those indexes, of the mirror, or of all.
     """
 
     is_asked: bool
     page_seconds: int
     missing_seconds: int
     owners: tuple[int, ...] = ()
-    reserved: tuple[str, ...] = ()
+    reserved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,10 @@ class ServedIndex:
     terms: MirrorTerms | None = field(default=None, compare=False)
     mirrors: tuple[ServedIndex, ...] = field(default=(), compare=False)
     """Those of ``members`` that are mirrors."""
+    merged: frozenset[str] = field(default=frozenset(), compare=False)
+    """Of a group: names of ours that it takes from its mirrors all the same, because somebody said so."""
+    resolution: int = field(default=0, compare=False)
+    """Another number when names may resolve to something else, though nothing was published."""
 
     @property
     def is_group(self) -> bool:
@@ -84,9 +88,17 @@ def load(access: int) -> IndexMap:
     for group_id, member_id in GroupMember.objects.order_by("group", "position").values_list("group_id", "member_id"):
         members.setdefault(group_id, []).append(member_id)
     below = {pk: _leaves_below(leaf, leaves, members) for pk, leaf in leaves.items()}
+    merged: dict[int, set[str]] = {}
     if any(leaf.is_mirror for leaf in leaves.values()):
         leaves = _with_terms(leaves, below)
-    by_pk = {pk: _with_members(leaf, [leaves[member] for member in below[pk]]) for pk, leaf in leaves.items()}
+        for group_id, name in (
+            Merge.objects.filter(revoked_at=None).order_by().values_list("group_id", "normalized_name")
+        ):
+            merged.setdefault(group_id, set()).add(name)
+    by_pk = {
+        pk: _with_members(leaf, [leaves[member] for member in below[pk]], frozenset(merged.get(pk, ())))
+        for pk, leaf in leaves.items()
+    }
     default = next((by_pk[row.pk] for row in rows if row.is_default), None)
     by_name = {index.name: index for index in by_pk.values()}
     return IndexMap(access, by_name, by_pk, default, {row.pk: row for row in rows})
@@ -101,9 +113,10 @@ def _leaves_below(leaf: ServedIndex, leaves: dict[int, ServedIndex], members: di
     return sorted(found, key=lambda pk: found[pk].is_mirror)
 
 
-def _with_members(leaf: ServedIndex, members: list[ServedIndex]) -> ServedIndex:
+def _with_members(leaf: ServedIndex, members: list[ServedIndex], merged: frozenset[str]) -> ServedIndex:
     mirrors = tuple(member for member in members if member.is_mirror)
-    return replace(leaf, members=tuple(members), mirrors=mirrors)
+    resolution = hash((tuple((member.pk, member.terms) for member in members), merged))
+    return replace(leaf, members=tuple(members), mirrors=mirrors, merged=merged, resolution=resolution)
 
 
 def _with_terms(leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> dict[int, ServedIndex]:
@@ -114,7 +127,7 @@ def _with_terms(leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> 
     for pk, leaf in leaves.items():
         if leaf.is_mirror:
             owners = _owners(pk, leaves, below)
-            reserved = tuple(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
+            reserved = frozenset(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
             found[pk] = replace(leaf, terms=_terms(upstreams.get(pk), owners, reserved))
     return found
 
@@ -125,7 +138,7 @@ def _owners(mirror: int, leaves: dict[int, ServedIndex], below: dict[int, list[i
     return tuple(sorted(pk for pk in beside if not leaves[pk].is_mirror))
 
 
-def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: tuple[str, ...]) -> MirrorTerms:
+def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: frozenset[str]) -> MirrorTerms:
     if row is None:
         return MirrorTerms(is_asked=False, page_seconds=0, missing_seconds=0, owners=owners, reserved=reserved)
     is_asked = not (row.is_offline or row.is_frozen)

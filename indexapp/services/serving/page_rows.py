@@ -45,6 +45,11 @@ class State(NamedTuple):
 _PLACES = (
     "SELECT id, index_id, last_serial, status FROM indexapp_project WHERE normalized_name = %s AND index_id IN ({})"
 )
+_EVER = """
+    SELECT -1, i.id, 0, '' FROM indexapp_index i
+     WHERE i.id IN ({}) AND EXISTS (SELECT 1 FROM indexapp_change c WHERE c.index_name = i.name AND c.project = %s)
+"""
+"""The change log outlives what it speaks of, so a name that it knows was in the index once."""
 _STATE = "SELECT status, status_reason, last_serial FROM indexapp_project WHERE id = %s"
 _CHANGES = """
     SELECT serial, kind, version FROM indexapp_change
@@ -84,6 +89,20 @@ def places(index_ids: list[int], normalized_name: str) -> list[Place]:
         return []
     found = _query(_PLACES.format(", ".join(["%s"] * len(index_ids))), [normalized_name, *index_ids])
     return [Place(*row) for row in found]
+
+
+def claims(index_ids: list[int], owner_ids: list[int], normalized_name: str) -> tuple[list[Place], set[int]]:
+    """The projects of this name in the indexes, and which of the owners have the name or had it once; one statement."""
+    if not owner_ids:
+        return places(index_ids, normalized_name), set()
+    marks = ", ".join(["%s"] * len(owner_ids))
+    sought = list(dict.fromkeys([*index_ids, *owner_ids]))
+    statement = f"{_PLACES.format(', '.join(['%s'] * len(sought)))} UNION ALL {_EVER.format(marks)}"
+    found = [Place(*row) for row in _query(statement, [normalized_name, *sought, *owner_ids, normalized_name])]
+    present = [place for place in found if place.pk > 0]
+    return [place for place in present if place.index_id in index_ids], {place.index_id for place in found} & set(
+        owner_ids
+    )
 
 
 def state(project_id: int) -> State | None:

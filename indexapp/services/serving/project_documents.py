@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from django.db.models import QuerySet
-
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.metadata import CoreMetadata
 from indexapp.domain.project_json import (
@@ -19,7 +17,10 @@ from indexapp.domain.project_json import (
 from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.versions import canonical_version, parse_version
 from indexapp.models import Description, File, Project, Release
+from indexapp.models.querysets import FileQuerySet
 from indexapp.services import summaries
+from indexapp.services.policies import sight
+from indexapp.services.policies.sight import Sight
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.vulnerabilities import matching
 from tpi_site.kit.errors import Invalid
@@ -52,40 +53,59 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    latest = summaries.latest_release(row) if row else None
-    if row is None or latest is None:
+    sights = _sights(page)
+    found = Release.objects.shown().filter(project__in=list(sights))
+    for pk, seen in sights.items():
+        if seen.hidden_versions:
+            found = found.exclude(project_id=pk, version__in=seen.hidden_versions)
+    latest = found.order_by(*summaries.LATEST_FIRST).first()
+    if row is None:
+        return None
+    if latest is None:
+        for seen in sights.values():
+            for version in seen.refusals:
+                seen.require(version)
         return None
     info = _info(row, latest, addresses)
     releases: dict[str, list[ReleaseFile]] = {}
-    for version in Release.objects.filter(project=row).order_by("sort_key").values_list("version", flat=True):
+    for version in found.order_by("sort_key").values_list("version", flat=True):
         releases[version] = []
-    for file in _files(File.objects.filter(project=row)):
-        releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
+    for file in _files(page, File.objects.filter(project__in=list(sights))):
+        if file.filename not in sights[file.project_id].hidden_files:
+            releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(
         info,
         releases,
         ownership=Ownership(),
-        last_serial=row.last_serial,
+        last_serial=page.serial,
         vulnerabilities=_vulnerabilities(latest, row.normalized_name, addresses),
     )
 
 
 def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | None:
-    """The document of one release; None when there is no such version."""
+    """The document of one release; None when there is no such version, a refusal when the policy keeps all of it back."""
     try:
         canonical = canonical_version(parse_version(version))
     except Invalid:
         return None
-    row = Release.objects.select_related("project").filter(project_id=page.pk, canonical_version=canonical).first()
-    if row is None:
+    found = Release.objects.shown().select_related("project").filter(canonical_version=canonical)
+    rows = sorted(found.filter(project__in=_projects(page)), key=lambda release: release.project_id != page.pk)
+    if not rows:
         return None
-    files = (_file(file, addresses.file) for file in _files(File.objects.filter(release=row)))
+    row, sights = rows[0], _sights(page)
+    sights[row.project_id].require(row.version)
+    shown = (
+        file
+        for file in _files(page, File.objects.filter(release__in=rows))
+        if file.filename not in sights[file.project_id].hidden_files
+    )
+    files = (_file(file, addresses.file) for file in shown)
     info = _info(row.project, row, addresses)
     return render_release(
         info,
         files,
         ownership=Ownership(),
-        last_serial=row.project.last_serial,
+        last_serial=page.serial,
         vulnerabilities=_vulnerabilities(row, row.project.normalized_name, addresses),
     )
 
@@ -107,8 +127,28 @@ def _vulnerabilities(row: Release, normalized_name: str, addresses: Addresses) -
     ]
 
 
-def _files(files: QuerySet[File]) -> Iterable[File]:
-    return files.select_related("release").order_by("release__sort_key", "filename")
+def _projects(page: ServedProject) -> list[int]:
+    """The project, and that of a mirror whose files stand beside its own."""
+    if page.beside is None or page.beside.place.status == Project.Status.QUARANTINED:
+        return [page.pk]
+    return [page.pk, page.beside.place.pk]
+
+
+def _sights(page: ServedProject) -> dict[int, Sight]:
+    """What the policy lets through of each of the page's projects, by id."""
+    found = {page.pk: sight.of(page.screening, page.pk, page.normalized_name, page.serial)}
+    for pk in _projects(page)[1:]:
+        found[pk] = sight.of(page.screening_beside, pk, page.normalized_name, page.serial)
+    return found
+
+
+def _files(page: ServedProject, files: FileQuerySet) -> Iterable[File]:
+    """In order; of two of one name that of the project itself."""
+    rows = files.shown().select_related("release").order_by("release__sort_key", "filename")
+    if page.beside is None:
+        return rows
+    own = {file.filename for file in rows if file.project_id == page.pk}
+    return [file for file in rows if file.project_id == page.pk or file.filename not in own]
 
 
 def _file(file: File, address: Callable[[str, str], str]) -> ReleaseFile:
@@ -120,7 +160,7 @@ def _file(file: File, address: Callable[[str, str], str]) -> ReleaseFile:
         python_version=file.python_tag,
         size=file.size,
         upload_time=iso_utc(file.uploaded_at),
-        sha256=file.sha256,
+        sha256="" if file.is_unhashed else file.sha256,
         blake2b_256=file.blake2b_256,
         md5=file.md5,
         comment_text=file.comment,

@@ -5,11 +5,12 @@ After a change of a long page only what the change log names is read, rendered a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,9 +18,15 @@ from django.conf import settings
 from indexapp.domain.change_kinds import OF_A_RELEASE
 from indexapp.domain.content_encoding import ContentCoding
 from indexapp.domain.etags import etag_in_coding
+from indexapp.domain.policy.batch import FOREVER
+from indexapp.domain.policy.rules import Screening
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
-from indexapp.services.serving import ownership, page_rows
+from indexapp.models import Project
+from indexapp.services.policies import books
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import Screen
+from indexapp.services.serving import merged_pages, ownership, page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import Place
 from indexapp.services.serving.page_texts import PageMaker, PageText, in_coding
@@ -52,7 +59,16 @@ class ServedProject:
     serial: int
     status: str
     checked_at: int
-    """The watermark's serial at which this was last found true."""
+    """The watermark's serial at which this was last found true; ``policy`` is its number of that name."""
+    resolution: int
+    """That of the index, likewise."""
+    policy: int = 0
+    screening: Screening | None = None
+    beside: Found | None = None
+    """The mirror's project whose files the page has too, because somebody said so; ``screening_beside`` is for those."""
+    screening_beside: Screening | None = None
+    valid_until: float = FOREVER
+    """When the page may change by time alone: a file is old enough, or an exception ends."""
     texts: dict[DocumentKind, PageText] = field(default_factory=dict)
     """Perhaps of an earlier serial, to make those of this one from."""
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
@@ -63,75 +79,129 @@ class ServedProject:
     was_asked: bool = False
     """Since it came, or since it was last spared."""
 
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may read all that is on it."""
+        return self.member.anonymous_read and (self.beside is None or self.beside.member.anonymous_read)
 
-_Found = tuple[Place, ServedIndex]
-_pages: OrderedDict[tuple[int, str], ServedProject] = OrderedDict()
-_missing: dict[tuple[int, str], Watermark] = {}
+
+class Found(NamedTuple):
+    """Where a name was found, and in which member."""
+
+    place: Place
+    member: ServedIndex
+
+
+_Key = tuple[int, str, bool]
+_pages: OrderedDict[_Key, ServedProject] = OrderedDict()
+_missing: dict[_Key, tuple[Watermark, int]] = {}
 _lock = Lock()
 _kept_bytes = 0
 
 
-def find(index: ServedIndex, normalized_name: str, watermark: Watermark) -> ServedProject | None:
+def find(
+    index: ServedIndex, normalized_name: str, watermark: Watermark, *, is_alone: bool = False
+) -> ServedProject | None:
     """The project that ``index`` resolves the name to; no query while nothing was published since the last look.
 
     In a group the first member that has the name decides, and no other member is looked at; hosted ones come before mirrors.
+    Where the group merges the name, the first mirror's project stands beside a hosted one, unless that ``is_alone``.
     """
-    key = (index.pk, normalized_name)
+    key = (index.pk, normalized_name, is_alone)
     page = _pages.get(key)
-    if page is not None and page.checked_at == watermark.serial:
+    if page is not None and _is_true(page, index, watermark):
         page.was_asked = True
         return page
-    if page is None and _missing.get(key) == watermark:
+    if page is None and _missing.get(key) == (watermark, index.resolution):
         return None
-    row = _row(index, normalized_name)
+    found = _found(index, normalized_name)
+    beside = _beside(index, normalized_name, found) if found and not is_alone else None
+    new = _served(index, normalized_name, found[0], beside, watermark) if found else None
     with _lock:
-        page = _pages.get(key)
-        if row is None:
+        if new is None:
             _drop_locked(key)
-            _note_missing_locked(key, watermark)
+            _note_missing_locked(key, watermark, index)
             return None
         _missing.pop(key, None)
-        if page is not None and (page.pk, page.serial, page.member) == (row[0].pk, row[0].serial, row[1]):
-            page.checked_at = watermark.serial
+        page = _pages.get(key)
+        if page is not None and _state(page) == _state(new) and page.valid_until > time.time():
+            page.checked_at, page.resolution, page.policy = new.checked_at, new.resolution, new.policy
             page.was_asked = True
             return page
-        return _replace_locked(key, row, watermark)
+        return _replace_locked(key, new)
 
 
-def _note_missing_locked(key: tuple[int, str], watermark: Watermark) -> None:
+def _is_true(page: ServedProject, index: ServedIndex, watermark: Watermark) -> bool:
+    now = (watermark.serial, index.resolution, watermark.policy)
+    return (page.checked_at, page.resolution, page.policy) == now and page.valid_until > time.time()
+
+
+def _note_missing_locked(key: _Key, watermark: Watermark, index: ServedIndex) -> None:
     """A name that is not there costs as little as one that is, so that the time of a refusal does not tell which it was."""
     if len(_missing) >= _MOST_MISSING:
         _missing.clear()
-    _missing[key] = watermark
+    _missing[key] = (watermark, index.resolution)
 
 
-def _row(index: ServedIndex, normalized_name: str) -> _Found | None:
-    """The first hosted member that has the name; a mirror only where the name is not one of ours."""
+def _found(index: ServedIndex, normalized_name: str) -> list[Found]:
+    """The members that have the name, in order; mirrors only where the name is not one of ours, or is merged."""
     members = {member.pk: member for member in index.members}
     order = list(members)
     owners = {owner for mirror in index.mirrors for owner in (mirror.terms.owners if mirror.terms else ())}
-    found = page_rows.places([*order, *sorted(owners - members.keys())], normalized_name)
-    held = {place.index_id for place in found}
-    for place in sorted(
-        (place for place in found if place.index_id in members), key=lambda place: order.index(place.index_id)
-    ):
-        member = members[place.index_id]
-        if not (member.terms and ownership.is_ours(member.terms, normalized_name, held)):
-            return place, member
-    return None
+    places, held = page_rows.claims(order, sorted(owners), normalized_name)
+    found = [
+        Found(place, members[place.index_id]) for place in sorted(places, key=lambda row: order.index(row.index_id))
+    ]
+    if normalized_name in index.merged:
+        return found
+    return [
+        one for one in found if not (one.member.terms and ownership.is_ours(one.member.terms, normalized_name, held))
+    ]
 
 
-def _replace_locked(key: tuple[int, str], row: _Found, watermark: Watermark) -> ServedProject:
+def _beside(index: ServedIndex, normalized_name: str, found: list[Found]) -> Found | None:
+    if normalized_name not in index.merged or found[0].member.is_mirror:
+        return None
+    return next((one for one in found if one.member.is_mirror), None)
+
+
+def _served(index: ServedIndex, name: str, first: Found, beside: Found | None, watermark: Watermark) -> ServedProject:
+    place, member = first
+    return ServedProject(
+        place.pk,
+        name,
+        member,
+        max(place.serial, beside.place.serial) if beside else place.serial,
+        place.status,
+        watermark.serial,
+        index.resolution,
+        watermark.policy,
+        books.screening(index, member, name, watermark),
+        beside,
+        books.screening(index, beside.member, name, watermark) if beside else None,
+    )
+
+
+def _state(page: ServedProject) -> tuple[object, ...]:
+    place = page.beside.place if page.beside else None
+    return (page.pk, page.serial, page.member, place, page.screening, page.screening_beside)
+
+
+def _replace_locked(key: _Key, page: ServedProject) -> ServedProject:
     before = _pages.get(key)
-    place, member = row
-    is_same = before is not None and (before.pk, before.member) == (place.pk, member)
     _drop_locked(key)
-    page = ServedProject(place.pk, key[1], member, place.serial, place.status, watermark.serial)
-    if before is not None and is_same:
-        page.texts = dict(before.texts)
+    if before is not None and _is_of_same_projects(before, page) and before.valid_until > time.time():
+        page.texts, page.valid_until = dict(before.texts), before.valid_until
     _pages[key] = page
     _weigh_locked(page)
     return page
+
+
+def _is_of_same_projects(one: ServedProject, other: ServedProject) -> bool:
+    """Whether the texts of one are a beginning for those of the other: of the same projects, held against the same rules."""
+    beside = (one.beside.place.pk if one.beside else None) == (other.beside.place.pk if other.beside else None)
+    rules = (one.screening, one.screening_beside) == (other.screening, other.screening_beside)
+    return beside and rules and (one.pk, one.member) == (other.pk, other.member)
 
 
 def document(page: ServedProject, *, kind: DocumentKind, coding: ContentCoding, files_base: str) -> Rendered:
@@ -162,23 +232,45 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     project = page_rows.state(page.pk)
     if project is None:
         raise NotFound("The project was deleted a moment ago.")
+    beside = page_rows.state(page.beside.place.pk) if page.beside else None
+    serial = max(project.serial, beside.serial) if beside else project.serial
     about = ProjectPage(
         name=page.normalized_name,
         files_base=files_base,
         versions=(),
         status=project.status,
         status_reason=project.status_reason,
-        last_serial=project.serial,
+        last_serial=serial,
     )
     old = page.texts.get(kind)
-    if old is not None and old.serial == project.serial:
+    if old is not None and old.serial == serial:
         return old
     maker = PageMaker(_FORMS[kind], about)
     attested = _attested_below(files_base, page.normalized_name)
+    if page.beside is not None:
+        theirs = page.beside.place.pk if beside and beside.status != Project.Status.QUARANTINED else None
+        return _merged(page, maker, theirs, serial, attested)
     keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
+    screen = Screen(page.screening, HostedDetails(page.pk, page.normalized_name))
     if old is None or keys is None:
-        return maker.make(page_rows.read_all(page.pk, project.serial, attested))
-    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial, attested=attested))
+        text = maker.make(screen.shown(page_rows.read_all(page.pk, project.serial, attested)))
+    else:
+        read = partial(page_rows.read_stretch, page.pk, project.serial, attested=attested)
+        text = maker.remake(old, keys, lambda after, upto: screen.shown(read(after, upto)))
+    page.valid_until = min(page.valid_until, screen.until)
+    return text
+
+
+def _merged(page: ServedProject, maker: PageMaker, theirs: int | None, serial: int, attested: str) -> PageText:
+    """The files of both projects, each held against the rules that concern it."""
+    screen = Screen(page.screening, HostedDetails(page.pk, page.normalized_name))
+    own = screen.shown(page_rows.read_all(page.pk, serial, attested))
+    if theirs is not None:
+        other = Screen(page.screening_beside, HostedDetails(theirs, page.normalized_name))
+        own = merged_pages.merge(own, other.shown(page_rows.read_all(theirs, serial, attested)))
+        page.valid_until = min(page.valid_until, other.until)
+    page.valid_until = min(page.valid_until, screen.until)
+    return maker.make(own)
 
 
 def _attested_below(files_base: str, name: str) -> str:
@@ -201,7 +293,7 @@ def _changed_releases(page: ServedProject, old: PageText, serial: int) -> set[st
         return None
 
 
-def _drop_locked(key: tuple[int, str]) -> None:
+def _drop_locked(key: _Key) -> None:
     global _kept_bytes  # noqa: PLW0603  the sum of what is kept, under the lock
     old = _pages.pop(key, None)
     if old is not None:

@@ -56,7 +56,7 @@ def public_base(question: Question) -> str:
 
 
 def _answer(question: Question, body: bytes, page: ServedProject) -> Reply:
-    private = not page.member.anonymous_read
+    private = not page.is_public
     coding = choose_encoding(question.accept_encoding)
     encoded = encode(body, coding)
     etag = make_etag(body, coding)

@@ -7,10 +7,13 @@ from tests.access.matrix.who import (
     ADMINS,
     EVERYBODY,
     FILE,
+    GROUP,
     INDEX,
     MAINTAINERS,
+    OF_INDEX,
     OF_TEAM,
     OPERATES,
+    OUTSIDE,
     PROJECT,
     READERS,
     RELEASE,
@@ -152,6 +155,21 @@ def rest() -> dict[str, Row]:
             INDEX,
             answers={"GET": 400, "PATCH": 400},
         ),
+        "api:index-upstream": Row(
+            {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS | OPERATES, {"page_seconds": 60})}, OUTSIDE
+        ),
+        # The scene's mirror is offline.
+        "api:index-upstream-test": Row({"POST": (ADMINS | OPERATES, {})}, OUTSIDE, answers={"POST": 409}),
+        "api:project-refresh": Row(
+            {"POST": (ADMINS | OPERATES | SECURES, {})}, {**OUTSIDE, "project": "theirs"}, answers={"POST": 409}
+        ),
+        # Nothing contradicts a hosted file.
+        "api:project-file-keep-ours": Row({"POST": (ADMINS | SECURES, {})}, {**PROJECT, **FILE}, answers={"POST": 409}),
+        "api:project-file-take-theirs": Row({"POST": (SECURES, {})}, {**PROJECT, **FILE}, answers={"POST": 409}),
+        "api:merges": Row(
+            {"GET": (OF_INDEX, None), "POST": (SECURES, {"name": "acme-tool", "reason": "a fork"})}, GROUP
+        ),
+        "api:merge": Row({"GET": (OF_INDEX, None), "DELETE": (SECURES, None)}, {**GROUP, "name": "merged"}),
         "api:trash": reads(READERS, **INDEX),
         "api:trash-entry": Row({"GET": (ADMINS | SEES_ALL, None)}, {**INDEX, "id": "{trash}"}, denied=404),
         "api:trash-entry-restore": Row({"POST": (ADMINS, {})}, {**INDEX, "id": "{trash}"}, denied=404),

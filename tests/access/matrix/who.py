@@ -53,6 +53,10 @@ def reads(who: Who, **kwargs: Any) -> Row:
 
 
 INDEX = {"index": "main"}
+OUTSIDE = {"index": "outside"}
+"""A mirror."""
+GROUP = {"index": "everything"}
+"""A group of both."""
 PROJECT = {**INDEX, "project": "acme-tool"}
 RELEASE = {**PROJECT, "version": "1.0"}
 FILE = {"filename": "{filename}"}

@@ -32,8 +32,8 @@ def measure_warm(table: Table, effort: Effort, folder: Path, shape: Shape) -> No
     """Pages of 2,000 files and files of 10 kB."""
     index = Installation(folder, "warm", shape, TPI_OUTBOUND_NETWORKS="127.0.0.0/8")
     with peer_mirrors.upstream() as url, _upstream(folder / "small", _SMALL, _NO_PACE) as small:
-        _make(index, name="outside", kind="mirror", upstream_url=url)
-        _make(index, name="wheels", kind="mirror", upstream_url=_root(small))
+        _make(index, name="outside", kind="mirror", upstream={"url": url})
+        _make(index, name="wheels", kind="mirror", upstream={"url": _root(small)})
         hosted = [f"team-{number}" for number in range(4)]
         for name in hosted:
             _make(index, name=name)
@@ -56,7 +56,7 @@ def measure_crowd(table: Table, folder: Path, size: int) -> None:
     """The seconds that the last of many clients takes, beside one that asks the upstream itself; and what it costs."""
     index = Installation(folder, "crowd", TPI_OUTBOUND_NETWORKS="127.0.0.0/8", pinned=False)
     with _upstream(folder / "crowd", size, _PACE) as upstream:
-        _make(index, name="outside", kind="mirror", upstream_url=_root(upstream))
+        _make(index, name="outside", kind="mirror", upstream={"url": _root(upstream)})
         with index.server:
             index.server.settle()
             file = _wheel(index, "outside")

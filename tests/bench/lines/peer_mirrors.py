@@ -59,7 +59,7 @@ def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
 
 def _measure_ours(folder: Path, url: str, effort: Effort) -> Run:
     index = Installation(folder, "mirror", TPI_OUTBOUND_NETWORKS="127.0.0.0/8")
-    arguments = {"name": "outside", "kind": "mirror", "upstream_url": url}
+    arguments = {"name": "outside", "kind": "mirror", "upstream": {"url": url}}
     index.inside("tests.servers.inside", "index", json.dumps(arguments))
     with index.server:
         path = f"/outside/simple/{_PROJECT}/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tpi_site.services.doctor import around, database, disk, jobs, keys, network, storing
+from tpi_site.services.doctor import around, database, disk, jobs, keys, network, storing, upstreams
 from tpi_site.services.doctor.findings import Probe
 
 PROBES = (
@@ -24,6 +24,7 @@ PROBES = (
     Probe("cache", "Shared cache", network.the_cache),
     Probe("nodes", "Other nodes", around.other_nodes),
     Probe("directories", "Directories", around.directories, 20.0),
+    Probe("upstreams", "Upstreams of mirrors", upstreams.upstreams),
     Probe("audit", "Audit log", around.audit),
     Probe("alarms", "Alarms", around.alarms),
     Probe("drill", "Drills", database.drills),

@@ -19,6 +19,8 @@ from accounts.domain import sealed_purposes
 from accounts.models import AuditSink, Directory
 from accounts.services import audit_senders
 from accounts.services.directories import settings as directories
+from indexapp.models import Upstream
+from indexapp.services.mirrors import secrets as upstreams
 from tpi_site.kit import key_ring
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import WrapBroken
@@ -149,6 +151,11 @@ def _of_rows() -> Iterator[str]:
                 for row in Directory.objects.only("bind_password", *sealed_purposes.DIRECTORY)
             ),
             *((row.secret, audit_senders.purpose(row)) for row in AuditSink.objects.only("secret", "address")),
+            *(
+                (getattr(row, name), upstreams.purpose(row, name))
+                for row in Upstream.objects.all()
+                for name in upstreams.NAMES
+            ),
         ]
         for text, purpose in sealed:
             with suppress(WrapBroken):

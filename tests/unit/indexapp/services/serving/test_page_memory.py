@@ -23,7 +23,7 @@ def test_pages_of_which_nobody_asked_a_document_count_too(
     index = index_map.read(watermark).by_name[cast.index.name]
     for name in names:
         assert project_pages.find(index, name, watermark) is not None
-    assert [name for _, name in project_pages._pages] == names[2:]
+    assert [name for _, name, _ in project_pages._pages] == names[2:]
 
 
 def test_a_page_that_is_asked_for_again_outlives_those_that_are_not(
@@ -38,7 +38,7 @@ def test_a_page_that_is_asked_for_again_outlives_those_that_are_not(
     for name in names[1:]:
         assert project_pages.find(index, names[0], watermark) is wanted
         project_pages.find(index, name, watermark)
-    assert {name for _, name in project_pages._pages} == {names[0], *names[-3:]}
+    assert {name for _, name, _ in project_pages._pages} == {names[0], *names[-3:]}
     for name in names[1:]:
         project_pages.find(index, name, watermark)
-    assert names[0] not in {name for _, name in project_pages._pages}
+    assert names[0] not in {name for _, name, _ in project_pages._pages}

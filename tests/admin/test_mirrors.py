@@ -1,0 +1,238 @@
+"""The console of mirrors: made, set, tried out, asked, judged, merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.domain.instance_roles import InstanceRole
+from accounts.models import User
+from indexapp.models import File, Index, Merge, MirroredFile, MirroredProject, Upstream
+from indexapp.services.mirrors import addresses, merges, refreshing
+from tests.admin.conftest import SignIn
+from tests.admin.screens import address, buttons, do, errors, messages
+from tests.builders.wheels import build_wheel
+from tests.evidence import collecting
+from tests.factories.people import SYSTEM, make_user
+from tests.factories.publishing import make_group, published
+from tests.factories.upstreams import make_mirror, page_of
+from tests.plugins import process_memory
+from tests.servers.static_index import Behaviour, StaticIndex
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NEW = {
+    "name": "outside",
+    "kind": "mirror",
+    "title": "",
+    "members": "",
+    "project_creation": "uploaders",
+    "profile": "enterprise",
+    "allow_passwords": "on",
+}
+FORM = {
+    "username": "",
+    "ca_certificates": "",
+    "client_certificate": "",
+    "proxy_url": "",
+    "page_seconds": "600",
+    "missing_seconds": "300",
+    "on_removal": "keep",
+    "on_yank": "hide",
+    "on_quarantine": "hide",
+    "keep_hours": "24",
+    "room": "",
+}
+"""What the form of an upstream sends when nothing was changed, but the address."""
+
+
+@pytest.fixture(autouse=True)
+def _loopback(settings: Any) -> None:
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+
+
+@pytest.fixture
+def upstream() -> Iterator[StaticIndex]:
+    with StaticIndex([build_wheel("theirs", "2.0")]) as server:
+        yield server
+
+
+@pytest.fixture
+def mirror(main: Index, upstream: StaticIndex) -> Index:
+    return make_mirror(upstream.url)
+
+
+@pytest.fixture
+def officer(sign_in: SignIn, db: None) -> Client:
+    person = make_user("officer")
+    User.objects.filter(pk=person.pk).update(instance_roles=InstanceRole.SECURITY_OFFICER.bit)
+    return sign_in(User.objects.get(pk=person.pk))
+
+
+def _row() -> Upstream:
+    return Upstream.objects.select_related("index").get()
+
+
+def test_a_mirror_is_made_with_its_address(root: Client, upstream: StaticIndex) -> None:
+    answer = root.post(address(Index, "add"), {**NEW, "upstream_url": upstream.url}, follow=True)
+    assert answer.redirect_chain, errors(answer)
+    assert _row().url == upstream.url
+    page = root.get(address(Index.objects.get(name="outside"))).content.decode()
+    assert address(_row()) in page
+
+
+def test_an_address_for_another_kind_is_refused_at_the_form(root: Client, upstream: StaticIndex) -> None:
+    answer = root.post(address(Index, "add"), {**NEW, "kind": "hosted", "upstream_url": upstream.url})
+    assert "has no upstream" in errors(answer)
+    assert not Index.objects.filter(name="outside").exists()
+
+
+def test_settings_are_changed_and_secrets_kept(root: Client, mirror: Index) -> None:
+    url, found = _row().url, collecting()
+    given = {**FORM, "url": url, "username": "ci", "new_password": "very secret", "room": "5 GB"}
+    answer = root.post(address(_row()), given, follow=True)
+    assert answer.redirect_chain, errors(answer)
+    assert found.actions == ["upstream.change"]
+    assert (_row().room, _row().username) == (5 * 10**9, "ci")
+    assert b"very secret" not in root.get(address(_row())).content
+    root.post(address(_row()), {**given, "new_password": "", "page_seconds": "60"})
+    assert addresses.of(Index.objects.get(pk=mirror.pk)).password == "very secret"
+    root.post(address(_row()), {**given, "new_password": "", "username": ""})
+    assert _row().password == ""
+
+
+def test_what_is_wrong_is_said_and_changes_nothing(root: Client, mirror: Index) -> None:
+    before = Upstream.objects.values().get()
+    answer = root.post(address(_row()), {**FORM, "url": "ftp://pypi.corp.example/"})
+    assert "simple repository" in errors(answer)
+    assert Upstream.objects.values().get() == before
+
+
+def test_another_address_has_to_be_meant(root: Client, mirror: Index) -> None:
+    page_of(mirror, "theirs")
+    other = "https://pypi.corp.example/simple/"
+    assert "force" in errors(root.post(address(_row()), {**FORM, "url": other}))
+    assert root.post(address(_row()), {**FORM, "url": other, "force": "on"}).status_code == 302
+    assert _row().url == other
+
+
+def test_an_operator_sets_terms_and_not_where_it_is(operator: Client, mirror: Index) -> None:
+    url = _row().url
+    page = operator.get(address(_row())).content.decode()
+    assert 'name="page_seconds"' in page
+    assert 'name="url"' not in page
+    assert 'name="new_password"' not in page
+    given = {**FORM, "url": "https://attacker.example/simple/", "is_offline": "on"}
+    assert operator.post(address(_row()), given).status_code == 302
+    assert (_row().url, _row().is_offline) == (url, True)
+    answer = operator.post(address(_row()), {**given, "username": "ci", "new_password": "x"})
+    assert "Only an administrator of the instance" in errors(answer)
+    assert (_row().username, _row().password) == ("", "")
+
+
+def test_the_test_says_in_words_what_came_of_it(root: Client, mirror: Index, upstream: StaticIndex) -> None:
+    page = address(_row(), "test")
+    assert b"What came of it" not in root.get(page).content
+    assert upstream.requests == []
+    assert b"It answers in JSON" in root.post(page).content
+    upstream.behaviour = Behaviour(status=403)
+    assert b"wants other credentials" in root.post(page).content
+    Upstream.objects.update(is_offline=True)
+    assert b"is offline" in root.post(page).content
+
+
+def test_a_project_is_asked_for(root: Client, mirror: Index, upstream: StaticIndex) -> None:
+    page_of(mirror, "theirs")
+    row, found = MirroredProject.objects.get(), collecting()
+    answer = do(root, row, "refresh")
+    assert "was asked for" in messages(answer)[0]
+    assert found.actions == ["mirror.refresh"]
+    assert upstream.count("/theirs/") == 2
+    upstream.behaviour = Behaviour(status=503)
+    do(root, row, "refresh")
+    assert b"failed" in root.get(address(MirroredProject, "changelist")).content
+
+
+def test_other_bytes_are_judged(root: Client, officer: Client, mirror: Index, upstream: StaticIndex) -> None:
+    page_of(mirror, "theirs")
+    assert b"No upstream has other bytes" in root.get(address(MirroredFile, "changelist")).content
+    upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
+    refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+    row = MirroredFile.objects.get()
+    assert b"undecided" in officer.get(address(MirroredFile, "changelist")).content
+    assert buttons(officer, row) == {"keep-ours", "take-theirs"}
+    do(officer, row, "keep-ours")
+    assert MirroredFile.objects.get().conflict_at is None
+    do(officer, row, "take-theirs")
+    assert not File.objects.exists()
+
+
+def test_a_security_officer_merges_a_name(officer: Client, main: Index, mirror: Index) -> None:
+    group, found = make_group("everything", main, mirror), collecting()
+    given = {"group": group.pk, "name": "acme-tool", "reason": "ours is a fork"}
+    answer = officer.post(address(Merge, "add"), given, follow=True)
+    assert answer.redirect_chain, errors(answer)
+    assert found.actions == ["merge.create"]
+    row = Merge.objects.get()
+    assert buttons(officer, row) == {"delete"}
+    do(officer, row, "delete")
+    assert found.actions == ["merge.create", "merge.revoke"]
+    assert buttons(officer, row) == set()
+
+
+def test_a_mirror_is_deleted_with_what_it_holds(root: Client, mirror: Index) -> None:
+    page_of(mirror, "theirs")
+    answer = do(root, mirror, "delete", typed="outside")
+    assert "was deleted" in messages(answer)[0]
+    assert not File.objects.exists()
+
+
+class TestPages:
+    """What people read of a mirrored project."""
+
+    @pytest.fixture
+    def page(self, root: Client, mirror: Index) -> Any:
+        assert page_of(mirror, "theirs") is not None
+        return lambda index="outside", name="theirs": root.get(f"/{index}/project/{name}/").content.decode()
+
+    def test_where_it_is_from(self, page: Any, upstream: StaticIndex) -> None:
+        assert "Mirrored from" in page()
+        assert upstream.url in page()
+        assert "Gone upstream" not in page()
+
+    def test_that_it_is_gone_fails_or_was_changed(self, page: Any, mirror: Index, upstream: StaticIndex) -> None:
+        upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
+        refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+        assert "Changed upstream" in page()
+        upstream.remove("theirs-2.0-py3-none-any.whl")
+        upstream.behaviour = Behaviour(status=404)
+        refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+        assert "Gone upstream" in page()
+        upstream.behaviour = Behaviour(status=503)
+        refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+        assert "does not answer for this project" in page()
+
+    def test_that_a_name_of_ours_is_merged(self, page: Any, main: Index, mirror: Index) -> None:
+        group = make_group("everything", main, mirror)
+        process_memory.forget()
+        published(main, build_wheel("theirs", "1.0"))
+        assert "Merged." not in page("everything")
+        merges.create(actor=SYSTEM, group=group, name="theirs", reason="ours is a fork")
+        page_of(group, "theirs")
+        assert "Merged." in page("everything")
+        assert "Mirrored from" not in page("everything")
+
+
+def test_the_command_says_whether_an_upstream_can_be_used(
+    mirror: Index, upstream: StaticIndex, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("test_upstream", "outside")
+    assert "It answers in JSON" in capsys.readouterr().out
+    upstream.behaviour = Behaviour(status=500)
+    with pytest.raises(CommandError):
+        call_command("test_upstream", "outside")
+    with pytest.raises(CommandError, match="outside"):
+        call_command("test_upstream", "other")

@@ -1,0 +1,38 @@
+"""Services about mirrors: their settings, exceptions to ownership, and other bytes under a known name."""
+
+from __future__ import annotations
+
+from indexapp.services.mirrors import conflicts, merges, settings
+from tests.mutations.world import SECURES, Mutation
+
+MIRRORS: dict[str, Mutation] = {
+    "indexapp.services.mirrors.settings.change": Mutation(
+        lambda world, actor: settings.change(actor=actor, index=world.mirror, page_seconds=60),
+        "upstream.change",
+        "operator administrator",
+        ("index-changed",),
+    ),
+    "indexapp.services.mirrors.merges.create": Mutation(
+        lambda world, actor: merges.create(actor=actor, group=world.group, name="acme-tool", reason="ours is a fork"),
+        "merge.create",
+        SECURES,
+        ("index-changed",),
+    ),
+    "indexapp.services.mirrors.merges.revoke": Mutation(
+        lambda world, actor: merges.revoke(actor=actor, merge=world.merge),
+        "merge.revoke",
+        SECURES,
+        ("index-changed",),
+    ),
+    "indexapp.services.mirrors.conflicts.keep_ours": Mutation(
+        lambda world, actor: conflicts.keep_ours(actor=actor, file=world.contested),
+        "mirror.keep-ours",
+        SECURES,
+    ),
+    "indexapp.services.mirrors.conflicts.take_theirs": Mutation(
+        lambda world, actor: conflicts.take_theirs(actor=actor, file=world.contested),
+        "mirror.take-theirs",
+        SECURES,
+        ("file-deleted",),
+    ),
+}
