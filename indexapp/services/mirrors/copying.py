@@ -184,7 +184,7 @@ class _Work:
                 return None
             fetched = 0
             try:
-                fetched = bringing.bring(file.key)
+                fetched = bringing.bring(self._served, file.key)
             except Unavailable:
                 raise
             except Refusal as refusal:

@@ -11,7 +11,10 @@ from indexapp.domain.locks.targets import Target
 from indexapp.domain.locks.wanted import Wanted
 from indexapp.models import File, PrefetchItem, Project
 from indexapp.services.mirrors import pages, renewing
-from indexapp.services.serving import ownership, watermarks
+from indexapp.services.policies import books
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import Screen
+from indexapp.services.serving import ownership, page_rows, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 
@@ -36,11 +39,11 @@ def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, w
         return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
     if page.status == Project.Status.QUARANTINED:
         return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{page.member.name}'.")
-    resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
+    resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
     if resolution.state == PrefetchItem.State.FAILED and renewing.is_stale(page.member, wanted.name):
         # What is known may be older than the list.
         renewing.renew(page.member, wanted.name)
-        resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
+        resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
     return resolution
 
 
@@ -50,17 +53,27 @@ def _nothing(served: ServedIndex, wanted: Wanted) -> Resolution:
     return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
 
 
-def _choose(page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool) -> Resolution:
-    rows = {
-        row.pk: row
-        for row in File.objects.filter(project_id=page.pk, is_hidden=False).select_related(
-            "release", "mirrored", "project"
-        )
-    }
+def _choose(
+    served: ServedIndex, page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool
+) -> Resolution:
+    rows = {row.pk: row for row in _files(served, page, wanted)}
     choice = choose(wanted, map(_candidate, rows.values()), targets, with_sdists=with_sdists)
     if choice.files:
         return Resolution(PrefetchItem.State.QUEUED, files=[rows[file.key] for file in choice.files])
     return Resolution(PrefetchItem.State.FAILED if choice.is_needed else PrefetchItem.State.SKIPPED, choice.reason)
+
+
+def _files(served: ServedIndex, page: ServedProject, wanted: Wanted) -> list[File]:
+    """The project's files; for who pins none only those that the policy shows, as on the page that a resolver reads."""
+    rows = File.objects.filter(project_id=page.pk, is_hidden=False).select_related("release", "mirrored", "project")
+    watermark = watermarks.read()
+    screening = books.screening(served, page.member, wanted.name, watermark)
+    if screening is None or not screening.may_hide or wanted.is_pinned:
+        return list(rows)
+    screen = Screen(screening, HostedDetails(page.pk, wanted.name))
+    shown = screen.shown(page_rows.read_all(page.pk, watermark.serial))
+    names = {file[0] for release in shown for file in release.files}
+    return [row for row in rows if row.filename in names]
 
 
 def _candidate(row: File) -> Candidate:

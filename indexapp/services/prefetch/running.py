@@ -158,7 +158,8 @@ class _Work:
         if item.file_id is None:
             _settle(item, PrefetchItem.State.FAILED, "The index has this file no more.")
             return
-        fetched = bringing.bring(item.file_id)
+        served = index_map.read(watermarks.read()).by_pk[self._index]
+        fetched = bringing.bring(served, item.file_id)
         item.size = fetched
         _settle(item, PrefetchItem.State.DONE, "" if fetched else "It was here already.")
 
