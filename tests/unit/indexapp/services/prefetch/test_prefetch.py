@@ -11,13 +11,14 @@ from django.utils import timezone
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry
 from indexapp.models import File, Index, MirroredProject, PrefetchItem, PrefetchJob
+from indexapp.services.mirrors import merges
 from indexapp.services.prefetch import asking, running
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_rule
-from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project, published
 from tests.servers.static_index import Behaviour, StaticIndex
 from tests.threads import together
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
@@ -114,6 +115,16 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
     assert _items(job) == {"acme_tool-1.0-py3-none-any.whl": "done", "acme-fast": "ours"}
     assert job.state == "done"
     assert upstream.count("/simple/acme-fast/") == 0
+
+
+def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -> None:
+    ours = make_index("ours")
+    published(ours, build_wheel("acme-tool", "1.0"))
+    group = make_group("all", ours, make_mirror("outside", upstream.url))
+    merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
+    job = _prefetch(group, "acme-tool==2.0\nacme-tool==1.0\n")
+    assert _items(job) == {"acme_tool-2.0-py3-none-any.whl": "done", "acme-tool": "ours"}
+    assert upstream.count("acme_tool-1.0-py3-none-any.whl") == 0
 
 
 def test_a_quarantined_project_is_not_fetched(upstream: StaticIndex) -> None:
