@@ -251,7 +251,7 @@ def delete(*, actor: Actor, project: Project) -> None:
         )
         audit.record(actor=actor, action="project.delete", subject=project, index=index.name, files=len(files))
         search.remove(project)
-        if taking.is_on(index):
+        if taking.is_on():
             taking.take_project(actor, project)
         else:
             quotas.charge(index_id=index.pk, team_id=project.team_id, size=-project.total_size)

@@ -11,7 +11,7 @@ from accounts.services import audit
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
-from indexapp.models import File, Index, Project, Release, RetiredFilename
+from indexapp.models import File, Project, Release, RetiredFilename
 from indexapp.services import changes, projects, quotas, summaries
 from indexapp.services.trash import taking
 from tpi_site.kit.errors import NotFound
@@ -96,7 +96,7 @@ def delete(*, actor: Actor, release: Release) -> None:
         project = projects.lock(project)
         projects.require_not_frozen(actor, project)
         files = File.objects.filter(release=release)
-        is_kept = taking.is_on(project.index) and bool(taking.take_release(actor, project, release))
+        is_kept = taking.is_on() and bool(taking.take_release(actor, project, release))
         removed = _retire(project, files, is_kept=is_kept)
         audit.record(actor=actor, action="release.delete", subject=release, files=removed)
         version = release.version
@@ -121,7 +121,7 @@ def delete_file(*, actor: Actor, file: File) -> None:
         project = projects.lock(file.project)
         projects.require_not_frozen(actor, project)
         audit.record(actor=actor, action="file.delete", subject=file, sha256=file.sha256)
-        is_kept = taking.is_on(project.index) and bool(taking.take_file(actor, project, file))
+        is_kept = taking.is_on() and bool(taking.take_file(actor, project, file))
         if not _retire(project, File.objects.filter(pk=file.pk), is_kept=is_kept):
             raise NotFound(_GONE)
         changes.record(
@@ -143,8 +143,7 @@ def _retire(project: Project, files: QuerySet[File], *, is_kept: bool) -> list[s
         [RetiredFilename(index=project.index, filename=name) for name, _ in rows], ignore_conflicts=True
     )
     queryset.delete()
-    is_counted = project.index.kind != Index.Kind.MIRROR
-    removed = sum(size for _, size in rows) if is_counted else 0
+    removed = sum(size for _, size in rows)
     if not is_kept:
         quotas.charge(index_id=project.index_id, team_id=project.team_id, size=-removed)
     project.total_size = max(0, project.total_size - removed)

@@ -13,7 +13,6 @@ from tests.mutations.policies import POLICIES
 from tests.mutations.publishing import PUBLISHING
 from tests.mutations.world import Mutation, World
 
-MUTATIONS = MIRRORS | OPERATING | PEOPLE | PUBLISHING
-MUTATIONS = OPERATING | PEOPLE | POLICIES | PUBLISHING
+MUTATIONS = MIRRORS | OPERATING | PEOPLE | POLICIES | PUBLISHING
 
 __all__ = ["MUTATIONS", "Mutation", "World"]

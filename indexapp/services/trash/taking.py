@@ -26,9 +26,9 @@ from tpi_site.kit.errors import Invalid
 Kind = Trashed.Kind
 
 
-def is_on(index: Index) -> bool:
-    """Whether what is deleted goes through the trash; what a mirror has can come again from its upstream."""
-    return bool(settings.TPI_TRASH_DAYS) and index.kind != Index.Kind.MIRROR
+def is_on() -> bool:
+    """Whether what is deleted goes through the trash."""
+    return bool(settings.TPI_TRASH_DAYS)
 
 
 def take_project(actor: Actor, project: Project) -> Trashed:

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.functional.browser.conftest import Visit, keep_screenshot, prove
 from tests.functional.browser.test_looks import _CHECKED, LOOKS, _dress, _faults, _overhang
 from tests.servers.tpi import TpiServer
+from tests.servers.wire import Session, basic
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("browser")]
 LISTS = [
@@ -22,7 +23,14 @@ LISTS = [
     "accounts/keyevent",
     "django_q/failure",
 ]
-FORMS = ["indexapp/index", "indexapp/role", "accounts/team", "accounts/token"]
+FORMS = [
+    "indexapp/index",
+    "indexapp/role",
+    "indexapp/policyrule",
+    "indexapp/policyexception",
+    "accounts/team",
+    "accounts/token",
+]
 ROWS = ["indexapp/index", "indexapp/project", "indexapp/release", "accounts/user", "accounts/browsersession"]
 
 
@@ -85,6 +93,22 @@ def test_the_pages_about_keys_have_no_faults(visit: Visit, site: TpiServer, act:
     if "/confirm/" in page.url:
         prove(page, site, "admin")
     _check(page, f"keys-{act}")
+
+
+def test_the_pages_of_a_rule_have_no_faults(visit: Visit, site: TpiServer) -> None:
+    conditions = {"projects": ["acme-*"], "younger_than_days": 7, "licenses_denied": ["GPL-3.0-only"]}
+    rule = {"name": "cool-down", "effect": "hide", "is_enabled": False, "conditions": conditions}
+    with Session(site.url, basic(site.password, "admin")) as session:
+        reply = session.request(
+            "POST", "/api/v1/policy-rules/", json.dumps(rule).encode(), {"Content-Type": "application/json"}
+        )
+        assert reply.status == 201, reply.body
+    page = visit("/admin/indexapp/policyrule/", "admin")
+    _check(page, "policyrule")
+    page.locator("#result_list tbody th a").first.click()
+    _check(page, "policyrule-row")
+    page.get_by_role("link", name="What it does").click()
+    _check(page, "policyrule-dry-run")
 
 
 def test_ticked_rows_are_yanked_together(visit: Visit) -> None:

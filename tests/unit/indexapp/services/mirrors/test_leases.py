@@ -9,9 +9,7 @@ import pytest
 from django.db import connections
 
 from indexapp.models import Blob, File, Index, MirroredFile
-from indexapp.services import projects, releases
 from indexapp.services.mirrors.fetching import leases
-from tests.factories.people import SYSTEM
 from tests.factories.publishing import make_file, make_mirror, make_project, make_release
 from tpi_site.kit import clock
 
@@ -71,15 +69,3 @@ def test_nobody_waits_for_ever(file: File, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(leases, "PATIENCE", 0.1)
     taken_by_another(file, 60)
     assert leases.wait(file.pk)
-
-
-@pytest.mark.parametrize("what", ["file", "release", "project"])
-def test_what_is_deleted_in_a_mirror_is_not_kept_in_the_trash(file: File, what: str) -> None:
-    if what == "file":
-        releases.delete_file(actor=SYSTEM, file=file)
-    elif what == "release":
-        releases.delete(actor=SYSTEM, release=file.release)
-    else:
-        projects.delete(actor=SYSTEM, project=file.project)
-    assert not File.objects.exists()
-    assert not MirroredFile.objects.exists()

@@ -74,7 +74,7 @@ def test_rules_about_it(conditions: dict[str, Any], effects: list[str]) -> None:
 @pytest.mark.usefixtures("details")
 def test_rules_about_vulnerabilities_where_there_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"1": (VulnerabilityFact("GHSA-1", ("CVE-1",), 9.8, ("2.0",)),), "2": (VulnerabilityFact("GHSA-2"),)}
-    monkeypatch.setattr(facts, "vulnerabilities_of", lambda name: known if name == "acme-tool" else {})
+    monkeypatch.setattr(facts, "vulnerabilities_of", lambda name, _: known if name == "acme-tool" else {})
     make_rule(None, vulnerable={"min_severity": 7, "only_with_fix": True})
     assert _told() == ["block", "allow", "allow"]
 
