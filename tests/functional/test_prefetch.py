@@ -130,6 +130,28 @@ def test_pip_installs_prefetched_requirements_without_the_upstream(world: World,
     assert installed(target) == _EXPECTED
 
 
+def test_the_lists_of_every_tool_are_read(world: World, home: Home) -> None:
+    """As the tools themselves write them: uv's lock, its exports, and Poetry's lock."""
+    folder = _project(home)
+    options = ("--no-progress", "--python", interpreter())
+    index = ("--default-index", world.url("for-uv"))
+    home.run(tool("uv"), "lock", *options, *index, cwd=folder).require_success()
+    for form, name in (("pylock.toml", "pylock.toml"), ("requirements-txt", "requirements.txt")):
+        export = ("export", "--frozen", "--no-emit-project", "--format", form, "--output-file", name)
+        home.run(tool("uv"), *export, *options, cwd=folder).require_success()
+    source = f'[[tool.poetry.source]]\nname = "tpi"\nurl = "{world.tpi.url}/for-uv/simple/"\npriority = "primary"\n'
+    with (folder / "pyproject.toml").open("a") as project:
+        project.write("[tool.poetry]\npackage-mode = false\n" + source)
+    who = {
+        "POETRY_HTTP_BASIC_TPI_USERNAME": world.reader.username,
+        "POETRY_HTTP_BASIC_TPI_PASSWORD": world.reader.password,
+    }
+    home.run(tool("poetry"), "lock", "-n", cwd=folder, more=who).require_success()
+    for name in ("uv.lock", "pylock.toml", "requirements.txt", "poetry.lock"):
+        job = world.prefetch("for-uv", name, (folder / name).read_text())
+        assert (job["state"], job["done"], job["kind"]) == ("done", 3, name), job
+
+
 def test_what_could_not_be_had_is_told(world: World) -> None:
     job = world.prefetch("for-pip", "requirements.txt", "grand-library==7.0\n-i https://index.example/simple/\n")
     assert (job["state"], job["message"]) == ("failed", "1 of 1 could not be had.")

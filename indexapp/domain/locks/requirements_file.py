@@ -14,7 +14,7 @@ from indexapp.domain.locks.wanted import specifier_of as _specifier_of
 _LONGEST_LINE = 2**18
 """Characters of a line with all that continue it; one digest has 80, and a package may have some hundreds of files."""
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_OPTION = re.compile(r"\s--?[A-Za-z]")
+_OPTION = re.compile(r"\s(?:--[a-z]|-C[\s=])")
 _DIGEST = re.compile(r"--hash(?:=|\s+)(\S+)")
 _NESTED = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:[=\s]|$|(?<=-[rc])\S)")
 _LOCAL = re.compile(r"(?:-e|--editable)(?:[=\s]|$)|\.{0,2}[/\\]|[A-Za-z]:[/\\]|[a-z+]+://|\.{1,2}$")
@@ -30,7 +30,7 @@ def read(text: str) -> Reading:
         if line.startswith("-") and not _LOCAL.match(line):
             _option(reading, line, place)
         elif _LOCAL.match(line):
-            reading.note(f"{place}: {shown(line)} comes from no index and is left out.")
+            reading.note(f"{place}: What stands there comes from no index and is left out.")
         else:
             _requirement(reading, line, place, takes_prereleases=takes_prereleases)
     return reading
@@ -72,7 +72,8 @@ def _option(reading: Reading, line: str, place: str) -> None:
             code="list-nested",
         )
     if line != "--pre":
-        option = re.split(r"[=\s]", line, maxsplit=1)[0]
+        # Never what follows it: an address may have a password in it, and notes are kept.
+        option = re.split(r"[=\s]", line, maxsplit=1)[0] if line.startswith("--") else line[:2]
         reading.note(f"{place}: The option {shown(option)} is left out; the index decides where files come from.")
 
 

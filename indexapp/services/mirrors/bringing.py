@@ -10,6 +10,9 @@ from django.db import connections
 
 from indexapp.models import File
 from indexapp.services.mirrors import files
+from indexapp.services.serving import files as serving
+from indexapp.services.serving import watermarks
+from indexapp.services.serving.index_map import ServedIndex
 from tpi_site.kit.errors import NotFound, Unavailable
 
 Work = TypeVar("Work")
@@ -18,22 +21,29 @@ PARALLEL = 4
 _LOOK_UP = 1.0  # seconds
 
 
-def bring(file_id: int) -> int:
+def bring(through: ServedIndex, file_id: int) -> int:
     """Have the file's bytes, and the metadata beside it, in the store; the bytes that had to be fetched.
 
-    Raises a :class:`tpi_site.kit.errors.Refusal` where the policy or the upstream does not let it through.
+    ``through`` is the mirror, or the group in whose name it is done.  Raises a :class:`tpi_site.kit.errors.Refusal` where the
+    policy or the upstream does not let it through; the policy is asked before any upstream.
     """
-    before = File.objects.filter(pk=file_id).values_list("blob_id", flat=True).first()
-    # The policy gate stands here: before any upstream is asked.
+    before = _row(file_id)
+    member = next(member for member in through.members if member.pk == before.index_id)
+    serving.ruling_of(through, member, before, watermarks.read()).require()
     files.fetch(file_id)
-    row = File.objects.select_related("mirrored").filter(pk=file_id).first()
-    if row is None:
-        raise NotFound("It was deleted in the meantime.")
+    row = _row(file_id)
     if row.blob_id is None:
         raise Unavailable("Another process has just fetched it, and stores it; look again.", retry_after=1)
     if row.metadata_blob_id is None and row.mirrored.metadata_digests is not None:
         files.fetch_metadata(file_id)  # a resolver asks for it before it asks for the file
-    return row.size if before is None else 0
+    return row.size if before.blob_id is None else 0
+
+
+def _row(file_id: int) -> File:
+    found = File.objects.select_related("project", "release", "mirrored").filter(pk=file_id).first()
+    if found is None:
+        raise NotFound("It was deleted in the meantime.")
+    return found
 
 
 def side_by_side(

@@ -182,12 +182,15 @@ class _Work:
         for file in self._lacking(row):
             if not self.goes_on() or not self._has_room(file.size):
                 return None
+            fetched = 0
             try:
-                bringing.bring(file.key)
+                fetched = bringing.bring(self._served, file.key)
             except Unavailable:
                 raise
             except Refusal as refusal:
                 problem = problem or f"{file.filename}: {refusal.detail}"
+            finally:
+                self._has_room(fetched - file.size)  # what was not fetched, or is larger than was said
         return problem
 
     def _lacking(self, row: MirroredProject) -> Iterable[Copied]:

@@ -11,7 +11,10 @@ from indexapp.domain.locks.targets import Target
 from indexapp.domain.locks.wanted import Wanted
 from indexapp.models import File, PrefetchItem, Project
 from indexapp.services.mirrors import pages, renewing
-from indexapp.services.serving import ownership, watermarks
+from indexapp.services.policies import books
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import Screen
+from indexapp.services.serving import ownership, page_rows, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 
@@ -32,15 +35,16 @@ def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, w
     page, _ = pages.find_page(ACTOR, served, wanted.name, watermarks.read())
     if page is None:
         return _nothing(served, wanted)
-    if not page.member.is_mirror:
+    if not page.member.is_mirror and page.beside is None:
         return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
-    if page.status == Project.Status.QUARANTINED:
-        return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{page.member.name}'.")
-    resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
-    if resolution.state == PrefetchItem.State.FAILED and renewing.is_stale(page.member, wanted.name):
+    mirror = page.beside.member if page.beside else page.member
+    if Project.Status.QUARANTINED in (page.status, page.beside and page.beside.place.status):
+        return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{mirror.name}'.")
+    resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
+    if resolution.state == PrefetchItem.State.FAILED and renewing.is_stale(mirror, wanted.name):
         # What is known may be older than the list.
-        renewing.renew(page.member, wanted.name)
-        resolution = _choose(page, wanted, targets, with_sdists=with_sdists)
+        renewing.renew(mirror, wanted.name)
+        resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
     return resolution
 
 
@@ -50,21 +54,43 @@ def _nothing(served: ServedIndex, wanted: Wanted) -> Resolution:
     return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
 
 
-def _choose(page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool) -> Resolution:
-    rows = {
-        row.pk: row
-        for row in File.objects.filter(project_id=page.pk, is_hidden=False).select_related(
-            "release", "mirrored", "project"
-        )
-    }
-    choice = choose(wanted, map(_candidate, rows.values()), targets, with_sdists=with_sdists)
-    if choice.files:
-        return Resolution(PrefetchItem.State.QUEUED, files=[rows[file.key] for file in choice.files])
-    return Resolution(PrefetchItem.State.FAILED if choice.is_needed else PrefetchItem.State.SKIPPED, choice.reason)
+def _choose(
+    served: ServedIndex, page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool
+) -> Resolution:
+    found = _files(served, page.pk, page.member, wanted)
+    if page.beside is not None:  # the group merges the name: ours go before the mirror's
+        names = {row.filename for row in found}
+        others = _files(served, page.beside.place.pk, page.beside.member, wanted)
+        found += [row for row in others if row.filename not in names]
+    rows = {row.pk: row for row in found}
+    choice = choose(wanted, map(_candidate, found), targets, with_sdists=with_sdists)
+    if not choice.files:
+        return Resolution(PrefetchItem.State.FAILED if choice.is_needed else PrefetchItem.State.SKIPPED, choice.reason)
+    files = [rows[file.key] for file in choice.files if _is_mirrored(rows[file.key])]
+    if not files:
+        return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
+    return Resolution(PrefetchItem.State.QUEUED, files=files)
+
+
+def _files(served: ServedIndex, project: int, member: ServedIndex, wanted: Wanted) -> list[File]:
+    """The project's files; for who pins none only those that the policy shows, as on the page that a resolver reads."""
+    rows = File.objects.filter(project=project, is_hidden=False).select_related("release", "mirrored", "project")
+    watermark = watermarks.read()
+    screening = books.screening(served, member, wanted.name, watermark)
+    if screening is None or not screening.may_hide or wanted.is_pinned:
+        return list(rows)
+    screen = Screen(screening, HostedDetails(project, wanted.name))
+    shown = screen.shown(page_rows.read_all(project, watermark.serial))
+    names = {file[0] for release in shown for file in release.files}
+    return [row for row in rows if row.filename in names]
+
+
+def _is_mirrored(row: File) -> bool:
+    return getattr(row, "mirrored", None) is not None
 
 
 def _candidate(row: File) -> Candidate:
-    digests = dict(row.mirrored.digests)
+    digests = dict(row.mirrored.digests) if _is_mirrored(row) else {}
     if not row.is_unhashed:
         digests["sha256"] = row.sha256
     return Candidate(

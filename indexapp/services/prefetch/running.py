@@ -158,7 +158,8 @@ class _Work:
         if item.file_id is None:
             _settle(item, PrefetchItem.State.FAILED, "The index has this file no more.")
             return
-        fetched = bringing.bring(item.file_id)
+        served = index_map.read(watermarks.read()).by_pk[self._index]
+        fetched = bringing.bring(served, item.file_id)
         item.size = fetched
         _settle(item, PrefetchItem.State.DONE, "" if fetched else "It was here already.")
 
@@ -169,8 +170,9 @@ class _Work:
 
 
 def _settle(item: PrefetchItem, state: str, reason: str) -> None:
-    item.state, item.reason = state, reason[:_LONGEST_REASON]
-    item.save(update_fields=["state", "reason", "attempts", "size"])
+    PrefetchItem.objects.filter(pk=item.pk).update(
+        state=state, reason=reason[:_LONGEST_REASON], attempts=item.attempts, size=item.size
+    )
 
 
 def figures(job_id: int) -> dict[str, int]:

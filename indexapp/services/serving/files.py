@@ -148,7 +148,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         watermark.serial,
         resolution=index.resolution,
         policy=watermark.policy,
-        ruling=_ruling(index, member, row, watermark),
+        ruling=ruling_of(index, member, row, watermark),
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
     )
@@ -162,8 +162,11 @@ def _is_to_be_had(row: File, blob: Blob | None, *, wants_metadata: bool) -> bool
     return beside is not None and (not wants_metadata or beside.metadata_digests is not None)
 
 
-def _ruling(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:
-    """What the policy says of the file; its project's other files are read only to name one that is allowed."""
+def ruling_of(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:
+    """What the policy says of the file; its project's other files are read only to name one that is allowed.
+
+    ``row`` was read with its project and release.
+    """
     screening = books.screening(index, member, row.project.normalized_name, watermark)
     if screening is None:
         return FREE

@@ -119,3 +119,26 @@ def test_whatever_is_given_is_read_or_refused(text: str) -> None:
         requirements_file.read(text)
     except Refusal as refused:
         assert refused.code in {"list-invalid", "list-nested"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url=https://ada:hunter2@i.example/simple",
+        "-ihttps://ada:hunter2@i.example/simple",
+        "--extra-index-url https://ada:hunter2@i.example/simple",
+        "git+https://ada:hunter2@host.example/repo",
+        "-e git+https://ada:hunter2@host.example/repo#egg=acme",
+        "acme @ https://ada:hunter2@host.example/acme.whl",
+    ],
+)
+def test_a_note_never_has_a_password_in_it(line: str) -> None:
+    reading = requirements_file.read(f"{line}\nacme\n")
+    assert len(reading.notes) == 1
+    assert "hunter2" not in reading.notes[0]
+
+
+def test_options_of_a_line_are_no_part_of_its_requirement() -> None:
+    wanted = _one("acme==1.0 ; platform_version != '1 -x' --hash=sha256:" + _A + " --config-settings=a=b")
+    assert wanted.markers == ('platform_version != "1 -x"',)
+    assert wanted.digests == {f"sha256:{_A}"}

@@ -18,6 +18,7 @@ from tests.builders.sdists import build_sdist
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
+from tests.factories.policies import make_rule
 from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.threads import together
@@ -222,6 +223,15 @@ def test_a_file_with_other_bytes_is_told_and_the_others_come(upstream: StaticInd
     _copy(mirror)
     assert file.filename not in _held(mirror)
     assert PlannedName.objects.get().reason
+
+
+def test_what_the_policy_keeps_back_is_not_copied(upstream: StaticIndex) -> None:
+    mirror = _planned(upstream, include=["acme-tool"])
+    make_rule(mirror, projects=["acme-tool"], versions=">=2", reason="It steals keys.")
+    _copy(mirror)
+    assert _held(mirror) == {"acme_tool-1.0-py3-none-any.whl"}
+    assert "It steals keys." in PlannedName.objects.get().reason
+    assert upstream.count("acme_tool-2.0-py3-none-any.whl") == upstream.count(".tar.gz") == 0
 
 
 def test_an_upstream_that_counts_anew_is_copied_anew(upstream: StaticIndex) -> None:

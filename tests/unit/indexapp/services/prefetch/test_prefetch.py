@@ -11,12 +11,14 @@ from django.utils import timezone
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry
 from indexapp.models import File, Index, MirroredProject, PrefetchItem, PrefetchJob
+from indexapp.services.mirrors import merges
 from indexapp.services.prefetch import asking, running
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
-from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
+from tests.factories.policies import make_rule
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project, published
 from tests.servers.static_index import Behaviour, StaticIndex
 from tests.threads import together
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
@@ -115,6 +117,16 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
     assert upstream.count("/simple/acme-fast/") == 0
 
 
+def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -> None:
+    ours = make_index("ours")
+    published(ours, build_wheel("acme-tool", "1.0"))
+    group = make_group("all", ours, make_mirror("outside", upstream.url))
+    merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
+    job = _prefetch(group, "acme-tool==2.0\nacme-tool==1.0\n")
+    assert _items(job) == {"acme_tool-2.0-py3-none-any.whl": "done", "acme-tool": "ours"}
+    assert upstream.count("acme_tool-1.0-py3-none-any.whl") == 0
+
+
 def test_a_quarantined_project_is_not_fetched(upstream: StaticIndex) -> None:
     mirror = make_mirror("outside", upstream.url)
     upstream.mark("acme-tool", "quarantined", "under attack")
@@ -168,6 +180,28 @@ def test_old_ones_are_forgotten(upstream: StaticIndex) -> None:
     PrefetchJob.objects.update(ended_at=timezone.now() - running.KEPT - timedelta(days=1))
     running.resume()
     assert not PrefetchItem.objects.exists()
+
+
+def test_what_the_policy_keeps_back_is_never_asked_for(upstream: StaticIndex) -> None:
+    mirror = make_mirror("outside", upstream.url)
+    group = make_group("all", mirror)
+    make_rule(group, projects=["acme-tool"], versions=">=2", reason="It steals keys.")
+    job = _prefetch(group, "acme-tool==2.0\nacme-tool==1.0\n")
+    assert job.state == "failed"
+    items = {item.filename: item for item in job.items.all()}
+    assert "It steals keys." in items["acme_tool-2.0-py3-none-any.whl"].reason
+    assert items["acme_tool-1.0-py3-none-any.whl"].state == "done"
+    assert upstream.count("acme_tool-2.0-py3-none-any.whl") == 0
+    # The rule is the group's; through the mirror itself it does not hold.
+    assert _prefetch(mirror, "acme-tool==2.0").state == "done"
+
+
+def test_a_hidden_version_is_not_chosen_for_who_pins_none(upstream: StaticIndex) -> None:
+    mirror = make_mirror("outside", upstream.url)
+    make_rule(mirror, effect="hide", projects=["acme-tool"], versions=">=2", reason="Not yet.")
+    job = _prefetch(mirror, "acme-tool\n")
+    assert _items(job) == {"acme_tool-1.0-py3-none-any.whl": "done"}
+    assert "Not yet." in _prefetch(mirror, "acme-tool==2.0\n").items.get().reason
 
 
 def test_who_may_begin_one(upstream: StaticIndex, cast: Cast) -> None:
