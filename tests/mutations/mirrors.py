@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from indexapp.services.mirrors import conflicts, merges, settings
-from tests.mutations.world import SECURES, Mutation
+from tests.mutations.world import INDEX_ADMINS, SECURES, Mutation
 
 MIRRORS: dict[str, Mutation] = {
     "indexapp.services.mirrors.settings.change": Mutation(
         lambda world, actor: settings.change(actor=actor, index=world.mirror, page_seconds=60),
         "upstream.change",
-        "operator administrator",
+        f"operator {INDEX_ADMINS}",
         ("index-changed",),
     ),
     "indexapp.services.mirrors.merges.create": Mutation(
@@ -27,7 +27,7 @@ MIRRORS: dict[str, Mutation] = {
     "indexapp.services.mirrors.conflicts.keep_ours": Mutation(
         lambda world, actor: conflicts.keep_ours(actor=actor, file=world.contested),
         "mirror.keep-ours",
-        SECURES,
+        f"team_admin {SECURES}",
     ),
     "indexapp.services.mirrors.conflicts.take_theirs": Mutation(
         lambda world, actor: conflicts.take_theirs(actor=actor, file=world.contested),
