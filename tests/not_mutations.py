@@ -47,7 +47,6 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.policies.exceptions.break_glass": "rings an alarm too, and has its own tests",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
-    "indexapp.services.mirrors.eviction.run": "the product's own doing, by the clock; it has its own tests",
     "indexapp.services.mirrors.refreshing.refresh": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.mirrors.settings.try_out": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
