@@ -22,6 +22,7 @@ class IndexConfig(AppConfig):
         from indexapp.services import left_behind as our_left_behind
         from indexapp.services.mirrors import secrets, uses
         from indexapp.services.pages import access
+        from indexapp.services.policies import holds
         from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, refusals
         from tpi_site.kit import companions, edge, schedules
         from tpi_site.kit.admin import cards, entrance
@@ -48,6 +49,7 @@ class IndexConfig(AppConfig):
         edge.translate(StorageUnavailable, refusals.away)
         edge.translate(KeyMissing, refusals.key_missing)  # before what it is a kind of
         edge.translate(BlobDamaged, refusals.damaged)
+        holds.on_note(companions.declare("policy holds", holds.write, pause=1.0))
         downloads.on_note(companions.declare("download log", downloads.write, pause=1.0, idle=30.0))
         entrance.register("indexapp", rows.looks_after_something)
         cards.register("looked after", 10, our_cards.looked_after)

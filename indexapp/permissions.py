@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.domain.actors import Actor, Method
 from accounts.domain.verbs import ALL_VERBS, NO_VERBS, Verb, from_mask
 from accounts.models.placing import teams_of
 from accounts.permissions import SIGN_IN, teams_visible_to
-from indexapp.models import Change, Index, Project, ReservedPrefix, Role, held_verbs
+from indexapp.models import (
+    Change,
+    Index,
+    PolicyException,
+    PolicyHold,
+    PolicyRule,
+    Project,
+    ReservedPrefix,
+    Role,
+    held_verbs,
+)
 from indexapp.models.querysets import roles_of
 from tpi_site.kit.errors import Forbidden, Unauthenticated
 
@@ -111,6 +123,34 @@ def prefixes_visible_to(actor: Actor) -> QuerySet[ReservedPrefix]:
         return rows
     administered = Index.objects.permitting(actor, Verb.ADMINISTER)
     return rows.filter(Q(team__in=teams_visible_to(actor)) | Q(index__in=administered))
+
+
+def policy_rules_visible_to(actor: Actor) -> QuerySet[PolicyRule]:
+    """All rules for who reads everything; for others those of indexes that they administer, and those of all indexes."""
+    return _of_policy(actor, PolicyRule.objects.all(), of_all=True)
+
+
+def policy_exceptions_visible_to(actor: Actor) -> QuerySet[PolicyException]:
+    """As the rules."""
+    return _of_policy(actor, PolicyException.objects.all(), of_all=True)
+
+
+def policy_holds_visible_to(actor: Actor) -> QuerySet[PolicyHold]:
+    """What is held back on the indexes that the actor administers; everywhere for who reads everything."""
+    return _of_policy(actor, PolicyHold.objects.all(), of_all=False)
+
+
+_Ruled = TypeVar("_Ruled", PolicyRule, PolicyException, PolicyHold)
+
+
+def _of_policy(actor: Actor, rows: QuerySet[_Ruled], *, of_all: bool) -> QuerySet[_Ruled]:
+    if actor.reads_everything:
+        return rows
+    administered = Index.objects.permitting(actor, Verb.ADMINISTER)
+    own = rows.filter(index__in=administered)
+    if not of_all:
+        return own
+    return rows.filter(Q(pk__in=own.order_by().values("pk")) | Q(index=None) & Exists(administered))
 
 
 def changes_visible_to(actor: Actor) -> QuerySet[Change]:

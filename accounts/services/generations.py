@@ -18,7 +18,7 @@ def bump_access() -> None:
 
 
 def bump_policy() -> None:
-    """Make void what is remembered of vulnerabilities and of verdicts; call it in the transaction that changes them."""
+    """Have verdicts, pages and files held against the policy anew; call it in the transaction that changes those."""
     _bump(POLICY)
 
 

@@ -32,6 +32,7 @@ class ChangeKind(Enum):
     INSTALLATION_RESTORED = "installation-restored"
     PROJECT_MIRRORED = "project-mirrored"
     FILE_MIRRORED = "file-mirrored"
+    POLICY_CHANGED = "policy-changed"
 
 
 OF_A_RELEASE = frozenset(kind.value for kind in ChangeKind if kind.value.startswith(("release-", "file-")))

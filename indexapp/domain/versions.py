@@ -71,6 +71,11 @@ def version_sort_key(version: Version) -> str:
     )
 
 
+def release_sort_prefix(version: Version) -> str:
+    """Return what the sort keys of all versions of the same epoch and release begin with, and no others."""
+    return _number(version.epoch) + _release(version.release)
+
+
 def latest_rank(version: Version, *, is_yanked: bool) -> tuple[bool, bool, Version]:
     """Return a key by which the largest is the version to show first: not yanked, then final, then PEP 440 order."""
     return (not is_yanked, not version.is_prerelease, version)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0013_mirrors"),
+        ("indexapp", "0014_policies"),
     ]
 
     operations = [

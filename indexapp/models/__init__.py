@@ -5,6 +5,7 @@ from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
+from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
@@ -30,6 +31,9 @@ __all__ = [
     "MirroredProject",
     "MirroredProvenance",
     "PlannedName",
+    "PolicyException",
+    "PolicyHold",
+    "PolicyRule",
     "PrefetchItem",
     "PrefetchJob",
     "Project",

@@ -11,11 +11,11 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from prometheus_client import Counter
@@ -97,6 +97,21 @@ def _moment(at: float) -> str:
 def folder() -> Path:
     """Where the files are."""
     return Path(settings.TPI_DATA_DIR) / "download-log"
+
+
+def recent(since: datetime) -> Iterator[dict[str, Any]]:
+    """The downloads that this machine has noted since then; what is half written is passed over."""
+    for path in sorted(folder().glob("*.jsonl")):
+        if path.name[:8] < since.strftime("%Y%m%d"):
+            continue
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                try:
+                    noted = json.loads(line)
+                except ValueError:
+                    continue
+                if "filename" in noted and noted["at"] >= _moment(since.timestamp()):
+                    yield noted
 
 
 def _open() -> IO[str]:

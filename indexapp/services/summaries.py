@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from indexapp.models import Project, Release
 from indexapp.services import search
 
@@ -9,9 +11,13 @@ LATEST_FIRST = ("is_yanked", "is_prerelease", "-sort_key")
 """The order in which an installer would take a project's releases."""
 
 
-def latest_release(project: Project) -> Release | None:
-    """The release that an installer would take: not yanked first, then not a pre-release, then the highest version."""
-    return Release.objects.shown().filter(project=project).order_by(*LATEST_FIRST).first()
+def latest_release(project: Project, without: Collection[str] = ()) -> Release | None:
+    """The release that an installer would take: not yanked first, then not a pre-release, then the highest version.
+
+    It is none of the versions ``without``.
+    """
+    rows = Release.objects.shown().filter(project=project).order_by(*LATEST_FIRST)
+    return (rows.exclude(version__in=without) if without else rows).first()
 
 
 def refresh(project: Project) -> None:

@@ -28,6 +28,7 @@ from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
+from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_index, published
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
@@ -54,6 +55,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
     program = make_service_account(team, "svc-rival")
     digest = file.sha256
     directory = silent_directory()
+    rule, exception, hold = make_policy(theirs)
     return {
         "directory": directory.name,
         # Advisories are nobody's: a name that none has.
@@ -85,6 +87,13 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
             **dict.fromkeys(
                 ("api:trash-entry", "api:trash-entry-restore", "api:trash-entry-purge"), Trashed.objects.get().pk
             ),
+            "api:policy-rule": rule.pk,
+            "api:policy-rule-move": rule.pk,
+            "api:policy-exception": exception.pk,
+            "api:policy-exception-revoke": exception.pk,
+            "api:policy-hold": hold.pk,
+            "api:policy-hold-approve": hold.pk,
+            "api:policy-hold-reject": hold.pk,
             "api:audit-entry": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],
         },
     }
@@ -215,6 +224,10 @@ BODIES: list[tuple[str, dict[str, Any]]] = [
     ("tokens/", {"name": "t", "verbs": ["read"], "user": "victim"}),
     ("tokens/", {"name": "t", "verbs": ["read"], "user": "svc-rival"}),
     ("tokens/", {"name": "t", "verbs": ["read"], "indexes": ["theirs"]}),
+    ("policy-rules/", {"name": "new", "effect": "hide", "index": "theirs"}),
+    ("policy-rules/", {"name": "new", "effect": "hide"}),
+    ("policy-rules/dry-run/", {"name": "new", "effect": "hide", "index": "theirs"}),
+    ("policy-exceptions/break-glass/", {"index": "theirs", "project": "secret", "reason": "mine now"}),
     ("teams/", {"name": "new", "parent": "rivals"}),
     ("teams/tools/members/", {"user": "svc-rival"}),
     ("indexes/", {"name": "new", "kind": "group", "members": ["theirs"]}),

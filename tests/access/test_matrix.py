@@ -47,6 +47,9 @@ from indexapp.models import (
     MirroredFile,
     MirroredProject,
     MirrorPlan,
+    PolicyException,
+    PolicyHold,
+    PolicyRule,
     PrefetchJob,
     Project,
     Quota,
@@ -64,6 +67,7 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import with_factor
 from tests.factories.people import SYSTEM, join, make_token, make_user
+from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_group, published
 from tests.factories.upstreams import make_mirror
 from tests.factories.vulnerabilities import make_advisory
@@ -188,7 +192,11 @@ def scene(cast: Cast) -> dict[str, Any]:
     ReadOnlyPeriod.objects.create(started_by="operator")
     make_advisory("PYSEC-2026-1")
     digest = file.sha256
+    rule, exception, hold = make_policy(cast.index)
     return {
+        "policy_rule": rule.pk,
+        "policy_exception": exception.pk,
+        "policy_hold": hold.pk,
         "filename": file.filename,
         "path": f"{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}",
         "role": role.pk,
@@ -336,6 +344,9 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_file": File.objects.get(),
         "indexapp_role": Role.objects.get(pk=scene["role"]),
         "indexapp_reservedprefix": ReservedPrefix.objects.get(),
+        "indexapp_policyrule": PolicyRule.objects.get(pk=scene["policy_rule"]),
+        "indexapp_policyexception": PolicyException.objects.get(pk=scene["policy_exception"]),
+        "indexapp_policyhold": PolicyHold.objects.get(pk=scene["policy_hold"]),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
         "indexapp_upstream": Upstream.objects.get(),
         "indexapp_mirroredproject": MirroredProject.objects.create(

@@ -10,12 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.domain.verbs import Verb
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Index, Project, Release, ReservedPrefix
+from indexapp.models import Index, PolicyHold, Project, Release, ReservedPrefix
 from indexapp.services import changes
 from tests.api.conftest import AsPerson
 from tests.api.rest import Rest
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
+from tests.factories.policies import make_exception, make_rule
 from tests.factories.publishing import give, make_file, make_group, make_index, make_project, make_release
 from tests.factories.vulnerabilities import affected, make_advisory
 
@@ -57,6 +58,12 @@ def _prefixes(cast: Cast, number: int) -> None:
     ReservedPrefix.objects.create(prefix=f"more-{number}", team=cast.team, index=cast.index if number % 2 else None)
 
 
+def _policy(cast: Cast, number: int) -> None:
+    rule = make_rule(cast.index if number % 2 else None, name=f"rule-{number}", effect="hold", projects=["unrelated"])
+    make_exception("unrelated", index=cast.index, rule=rule)
+    PolicyHold.objects.create(index=cast.index, rule=rule, project="unrelated", version=f"{number}")
+
+
 def _users(cast: Cast, number: int) -> None:
     make_user()
 
@@ -80,14 +87,17 @@ def _exposed(cast: Cast, number: int) -> None:
 
 LISTS: list[tuple[str, int, Grow]] = [
     ("indexes/", 6, _groups),
-    ("indexes/main/projects/", 4, _projects),
-    ("indexes/main/projects/?q=more", 4, _projects),
-    (f"{PROJECT}releases/", 4, _releases),
-    (f"{PROJECT}releases/1.0/", 5, _files),
-    (f"{PROJECT}files/", 4, _files),
-    (f"{PROJECT}releases/1.0/files/", 5, _files),
+    ("indexes/main/projects/", 5, _projects),
+    ("indexes/main/projects/?q=more", 5, _projects),
+    (f"{PROJECT}releases/", 5, _releases),
+    (f"{PROJECT}releases/1.0/", 6, _files),
+    (f"{PROJECT}files/", 5, _files),
+    (f"{PROJECT}releases/1.0/files/", 6, _files),
     ("roles/", 2, _roles),
     ("prefixes/", 2, _prefixes),
+    ("policy-rules/", 2, _policy),
+    ("policy-exceptions/", 2, _policy),
+    ("policy-holds/", 2, _policy),
     ("changes/", 2, _changes),
     ("users/", 2, _users),
     ("teams/", 2, _teams),
@@ -125,7 +135,7 @@ def test_a_list_costs_the_same_for_one_row_and_for_fifty(
     ("path", "queries"),
     [
         ("indexes/main/", 8),
-        ("indexes/main/projects/acme-tool/", 4),
+        ("indexes/main/projects/acme-tool/", 5),
         (f"{PROJECT}files/acme_tool-1.0.tar.gz/", 4),
     ],
 )

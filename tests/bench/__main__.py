@@ -30,6 +30,7 @@ from tests.bench.lines import (
     nodes,
     peer_mirrors,
     peers,
+    policies,
     rights,
     starting,
     vulnerabilities,
@@ -159,6 +160,16 @@ def asking(table: Table, scale: Scale, folder: Path) -> None:
     rights.measure_rights(table, few, many, scale.people, scale.effort.rounds)
 
 
+def ruling(table: Table, scale: Scale, folder: Path) -> None:
+    """Pages under many rules of the policy beside pages under none."""
+    ruled, free = (Installation(folder, name, SMALL, WIDE) for name in ("ruled", "free"))
+    ruled.inside("tests.bench.policies", str(policies.RULES))
+    with ruled.server, free.server:
+        ruled.server.settle()
+        free.server.settle()
+        policies.measure_policies(table, ruled, free, WIDE.name(0), scale.effort.rounds * 4)
+
+
 def rotating(table: Table, scale: Scale, folder: Path) -> None:
     """Keys wrapped anew."""
     keys.measure_rotation(table, Installation(folder, "keys"), scale.giant // 2**14)
@@ -198,6 +209,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "growth": growing,
     "people": people,
     "rights": asking,
+    "policies": ruling,
     "encryption": sealing,
     "keys": rotating,
     "vulnerabilities": knowing,

@@ -9,9 +9,11 @@ from __future__ import annotations
 from tests.mutations.mirrors import MIRRORS
 from tests.mutations.operating import OPERATING
 from tests.mutations.people import PEOPLE
+from tests.mutations.policies import POLICIES
 from tests.mutations.publishing import PUBLISHING
 from tests.mutations.world import Mutation, World
 
 MUTATIONS = MIRRORS | OPERATING | PEOPLE | PUBLISHING
+MUTATIONS = OPERATING | PEOPLE | POLICIES | PUBLISHING
 
 __all__ = ["MUTATIONS", "Mutation", "World"]

@@ -36,6 +36,7 @@ from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import begun, with_factor
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
+from tests.factories.policies import make_policy
 from tests.factories.publishing import (
     give,
     make_file,
@@ -83,6 +84,7 @@ class World:
         self.outside = make_mirror("outside", "https://upstream.example/simple/")
         give(cast.team_admin, [Verb.ADMINISTER], self.outside)
         self.prefetch = PrefetchJob.objects.create(index=self.outside, name="uv.lock", kind="uv.lock")
+        self.policy_rule, self.policy_exception, self.policy_hold = make_policy(self.index)
         self.alarm: Alarm = alarms.ring("test", "Something needs a person.")
         self.mirror: Index = self.outside
         self.group: Index = make_group("everything", self.index, self.mirror)

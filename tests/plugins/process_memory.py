@@ -16,6 +16,7 @@ def forget() -> None:
     from indexapp.services.mirrors import asking, provenance, uses
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
+    from indexapp.services.policies import books, hiding, holds
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
@@ -32,10 +33,13 @@ def forget() -> None:
         answering,
         asking,
         authentication,
+        books,
         downloads,
         refusals,
         files,
         gate,
+        hiding,
+        holds,
         index_map,
         matching,
         project_pages,

@@ -19,6 +19,7 @@ from indexapp.api.v1.readers import SignedInOrPublic
 from indexapp.domain.file_paths import file_path
 from indexapp.models import File
 from indexapp.services import releases
+from indexapp.services.policies import sight
 from tpi_site.kit.public_urls import public_url
 
 KINDS = [("bdist_wheel", "Wheel"), ("sdist", "Source distribution")]
@@ -87,7 +88,8 @@ class FileViewSet(Resource):
         rows = File.objects.visible_to(self.actor).filter(project=project).select_related("index", "project", "release")
         if "version" in names:
             rows = rows.filter(release=access.release_to_read(self.actor, project, names["version"]))
-        return rows
+        hidden = sight.of_project(names["index"], project).hidden_files
+        return rows.exclude(filename__in=hidden) if hidden else rows
 
     @extend_schema(summary="List files")
     def list(self, request: Request, index: str, project: str, version: str | None = None) -> Response:

@@ -21,6 +21,8 @@ from indexapp.domain.names import normalize_name
 from indexapp.models import Project, Release
 from indexapp.services import projects, quota_settings, search, summaries
 from indexapp.services.pages import lists
+from indexapp.services.policies import sight
+from indexapp.services.serving import watermarks
 
 Status = Project.Status
 
@@ -49,10 +51,12 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
 
     def get_latest_version(self, project: Project) -> str | None:
         """The version that an installer would take."""
-        if hasattr(project, "latest"):
-            latest: str | None = project.latest
+        view = self.context["view"]
+        hidden = sight.of_project(view.kwargs["index"], project, getattr(view, "watermark", None)).hidden_versions
+        latest: str | None = getattr(project, "latest", None)
+        if hasattr(project, "latest") and latest not in hidden:
             return latest
-        release = summaries.latest_release(project)
+        release = summaries.latest_release(project, hidden)
         return release.version if release else None
 
 
@@ -103,8 +107,9 @@ class ProjectViewSet(Resource):
         """The visible projects of the index in the address, with their index and latest version."""
         home = access.index_to_read(self.actor, self.kwargs["index"])
         access.require_token_where_needed(self.actor, home)
+        self.watermark = watermarks.read()
         latest = Release.objects.shown().filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
-        rows = lists.projects_of(home, self.actor).select_related("index")
+        rows = lists.projects_of(home, self.actor, self.watermark).select_related("index")
         return rows.annotate(latest=Subquery(latest.values("version")[:1]))
 
     @extend_schema(summary="List projects")

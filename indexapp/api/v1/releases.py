@@ -19,6 +19,7 @@ from indexapp.api.v1.files import FileSerializer
 from indexapp.api.v1.readers import SignedInOrPublic
 from indexapp.models import File, Release
 from indexapp.services import releases
+from indexapp.services.policies import sight
 
 
 class ReleaseSerializer(serializers.ModelSerializer[Release]):
@@ -59,6 +60,8 @@ class WholeReleaseSerializer(ReleaseSerializer):
     def get_files(self, release: Release) -> Any:
         """The files, by name."""
         rows = File.objects.shown().filter(release=release).select_related("index", "project", "release")
+        if hidden := sight.of_project(self.context["view"].kwargs["index"], release.project).hidden_files:
+            rows = rows.exclude(filename__in=hidden)
         return FileSerializer(rows, many=True, context=self.context).data
 
 
@@ -86,6 +89,8 @@ class ReleaseViewSet(Resource):
         """The visible releases of the project in the address."""
         project = access.project_to_read(self.actor, self.kwargs["index"], self.kwargs["project"])
         rows = Release.objects.visible_to(self.actor).filter(project=project)
+        if hidden := sight.of_project(self.kwargs["index"], project).hidden_versions:
+            rows = rows.exclude(version__in=hidden)
         return rows.select_related("project__index").defer("metadata")
 
     @extend_schema(summary="List releases")

@@ -10,6 +10,7 @@ from indexapp.api.v1.copy_plans import CopyPlanViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
 from indexapp.api.v1.merges import MergeViewSet
+from indexapp.api.v1.policies import PolicyExceptionViewSet, PolicyHoldViewSet, PolicyRuleViewSet
 from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
@@ -92,6 +93,22 @@ urlpatterns = [
     path("rights/", RightsViewSet.at(get="retrieve"), name="rights"),
     path("prefixes/", PrefixViewSet.at(**_ROWS), name="prefixes"),
     path("prefixes/<int:id>/", PrefixViewSet.at(**_ROW), name="prefix"),
+    path("policy-rules/", PolicyRuleViewSet.at(**_ROWS), name="policy-rules"),
+    path("policy-rules/dry-run/", PolicyRuleViewSet.at(post="dry_run"), name="policy-rules-dry-run"),
+    path("policy-rules/<int:id>/", PolicyRuleViewSet.at(**_ROW, patch="partial_update"), name="policy-rule"),
+    path("policy-rules/<int:id>/move/", PolicyRuleViewSet.at(post="move"), name="policy-rule-move"),
+    path("policy-exceptions/", PolicyExceptionViewSet.at(**_ROWS), name="policy-exceptions"),
+    path("policy-exceptions/break-glass/", PolicyExceptionViewSet.at(post="break_glass"), name="policy-break-glass"),
+    path("policy-exceptions/<int:id>/", PolicyExceptionViewSet.at(get="retrieve"), name="policy-exception"),
+    path(
+        "policy-exceptions/<int:id>/revoke/", PolicyExceptionViewSet.at(post="revoke"), name="policy-exception-revoke"
+    ),
+    path("policy-holds/", PolicyHoldViewSet.at(**_LIST), name="policy-holds"),
+    path("policy-holds/<int:id>/", PolicyHoldViewSet.at(get="retrieve"), name="policy-hold"),
+    *(
+        path(f"policy-holds/<int:id>/{action}/", PolicyHoldViewSet.at(post=action), name=f"policy-hold-{action}")
+        for action in ("approve", "reject")
+    ),
     path("backups/", BackupViewSet.at(**_ROWS), name="backups"),
     path("drills/", DrillViewSet.at(**_LIST), name="drills"),
     path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),

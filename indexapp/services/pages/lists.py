@@ -16,8 +16,10 @@ from accounts.domain.actors import Actor
 from indexapp.domain.names import normalize_name
 from indexapp.models import Index, Project, Release
 from indexapp.services import search, summaries
+from indexapp.services.policies import hiding, sight
 from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.watermarks import Watermark
 
 PAGE_SIZE = 50
 RESULTS_SIZE = 25
@@ -44,12 +46,14 @@ class KeyPage:
     next: str = ""
 
 
-def projects_of(index: ServedIndex, actor: Actor) -> QuerySet[Project]:
-    """The projects that ``index`` resolves names to, as far as ``actor`` may see them.
+def projects_of(index: ServedIndex, actor: Actor, watermark: Watermark | None = None) -> QuerySet[Project]:
+    """The projects that ``index`` resolves names to, as far as ``actor`` may see them and the policy does not hide them.
 
     In a group the first member that has a name decides about it, even where the actor may not see that member's.
     """
     rows = ownership.decided(Project.objects.visible_to(actor), index)
+    if hidden := hiding.hidden_in(index, watermark or watermarks.read()).ids:
+        rows = rows.exclude(pk__in=hidden)
     members = [member.pk for member in index.members]
     if len(members) == 1:
         return rows.filter(index_id=members[0])
@@ -62,7 +66,8 @@ def projects_of(index: ServedIndex, actor: Actor) -> QuerySet[Project]:
 
 def page_of_index(index: ServedIndex, actor: Actor, *, prefix: str = "", after: str = "", before: str = "") -> KeyPage:
     """One page of the index's projects by name, those that begin with ``prefix``."""
-    rows = projects_of(index, actor).select_related("index")
+    watermark = watermarks.read()
+    rows = projects_of(index, actor, watermark).select_related("index")
     if prefix := normalize_name(prefix[:MAX_QUERY]):
         rows = rows.filter(normalized_name__gte=prefix, normalized_name__startswith=prefix)
     backwards = bool(before) and not after
@@ -76,7 +81,7 @@ def page_of_index(index: ServedIndex, actor: Actor, *, prefix: str = "", after: 
         found.reverse()
     has_previous, has_next = (has_more, True) if backwards else (bool(after), has_more)
     return KeyPage(
-        _with_versions(found),
+        _with_versions(found, index, watermark),
         found[0].normalized_name if found and has_previous else "",
         found[-1].normalized_name if found and has_next else "",
     )
@@ -84,7 +89,8 @@ def page_of_index(index: ServedIndex, actor: Actor, *, prefix: str = "", after: 
 
 def results(actor: Actor, text: str, index: ServedIndex | None = None, *, after: str = "") -> KeyPage:
     """One page of the search's results: the project of that very name, names that begin so, then the others by name."""
-    visible = _everywhere(actor) if index is None else projects_of(index, actor)
+    watermark = watermarks.read()
+    visible = _everywhere(actor) if index is None else projects_of(index, actor, watermark)
     name = normalize_name(text.strip())
     rank = Case(
         When(normalized_name=name, then=Value(0)),
@@ -98,7 +104,12 @@ def results(actor: Actor, text: str, index: ServedIndex | None = None, *, after:
     found: list[Any] = list(rows.order_by("rank", "normalized_name", "pk")[: RESULTS_SIZE + 1])
     last = found[RESULTS_SIZE - 1] if len(found) > RESULTS_SIZE else None
     cursor = f"{last.rank}:{last.pk}:{last.normalized_name}" if last else ""
-    return KeyPage(_with_versions(found[:RESULTS_SIZE]), next=cursor)
+    shown = found[:RESULTS_SIZE]
+    if index is None:
+        places = [(row.pk, row.index_id, row.normalized_name) for row in shown]
+        hidden = hiding.hidden_among(None, places, watermark)
+        shown = [row for row in shown if row.pk not in hidden]
+    return KeyPage(_with_versions(shown, index, watermark), next=cursor)
 
 
 def _everywhere(actor: Actor) -> QuerySet[Project]:
@@ -123,14 +134,19 @@ def _beyond(rank: int, pk: int, name: str) -> Q:
     return Q(rank__gt=rank) | same & (Q(normalized_name__gt=name) | Q(normalized_name=name, pk__gt=pk))
 
 
-def _with_versions(projects: list[Project]) -> list[Row]:
-    """The rows with their latest versions: one query for all of them."""
+def _with_versions(projects: list[Project], index: ServedIndex | None, watermark: Watermark) -> list[Row]:
+    """The rows with their latest versions: one query for all of them, and some for each of which a rule may hide files."""
     latest = Release.objects.shown().filter(project=OuterRef("pk")).order_by(*summaries.LATEST_FIRST)
     versions = dict(
         Project.objects.filter(pk__in=[project.pk for project in projects])
         .annotate(latest=Subquery(latest.values("version")[:1]))
         .values_list("pk", "latest")
     )
+    for project in projects if watermark.policy else ():
+        hidden = sight.of_project(index.name if index else project.index.name, project, watermark).hidden_versions
+        if versions.get(project.pk) in hidden:
+            shown = summaries.latest_release(project, hidden)
+            versions[project.pk] = shown.version if shown else ""
     return [Row(project, versions.get(project.pk) or "") for project in projects]
 
 
@@ -139,7 +155,14 @@ def recent_releases(actor: Actor) -> list[Release]:
     since = timezone.now() - timedelta(days=RECENT_DAYS)
     rows = Release.objects.visible_to(actor).filter(created_at__gte=since, project__index__kind=Index.Kind.HOSTED)
     rows = rows.exclude(project__status=Project.Status.QUARANTINED).select_related("project__index")
-    return list(rows.only(*_SHOWN_OF_RELEASE).order_by("-created_at")[:_RECENT])
+    found = rows.only(*_SHOWN_OF_RELEASE).order_by("-created_at")[:_RECENT]
+    watermark = watermarks.read()
+    return [release for release in found if not _is_hidden(release, watermark)]
+
+
+def _is_hidden(release: Release, watermark: Watermark) -> bool:
+    project = release.project
+    return release.version in sight.of_project(project.index.name, project, watermark).hidden_versions
 
 
 _SHOWN_OF_RELEASE = (
@@ -150,5 +173,6 @@ _SHOWN_OF_RELEASE = (
     "is_prerelease",
     "project__name",
     "project__normalized_name",
+    "project__index_id",
     "project__index__name",
 )

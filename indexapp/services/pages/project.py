@@ -16,6 +16,7 @@ from indexapp import permissions
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.license_words import license_words
 from indexapp.domain.metadata import CoreMetadata
+from indexapp.domain.policy.rules import Rule
 from indexapp.domain.requirement_groups import RequirementGroup, group_requirements
 from indexapp.domain.tag_words import describe_file
 from indexapp.domain.versions import canonical_version
@@ -26,6 +27,8 @@ from indexapp.services.pages import mirrored
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
 from indexapp.services.pages.mirrored import Mirrored
+from indexapp.services.policies import sight
+from indexapp.services.policies.sight import Sight
 from indexapp.services.serving import gate
 from indexapp.services.vulnerabilities import exposure, matching
 from indexapp.services.vulnerabilities.matching import KnownAdvisory
@@ -43,13 +46,17 @@ _MOST_ROLES = 200
 
 @dataclass(frozen=True)
 class ShownFile:
-    """A file of the release; ``words`` say where it installs, ``path`` is that below the index's files root."""
+    """A file of the release; ``words`` say where it installs, ``path`` is that below the index's files root.
+
+    ``rule`` is the policy's that keeps it back or has its use noted.
+    """
 
     row: File
     words: str
     path: str
     is_yanked: bool
     yank_reason: str
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True)
@@ -96,23 +103,24 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
     project = Project.objects.select_related("index").filter(pk=opened.page.pk).first()
     if project is None:
         raise NotFound("It was deleted in the meantime.")
-    release = _release(project, version)
+    seen = sight.of(opened.page.screening, project.pk, project.normalized_name, opened.page.serial)
+    release = _release(project, version, seen)
     metadata = CoreMetadata.from_json(release.metadata) if release else CoreMetadata()
     requirements = group_requirements(_first(metadata.requires_dist), metadata.provides_extra)
-    files, files_cut = _cut(_files(release), FILES_SHOWN, whole=whole)
-    releases, releases_cut = _cut(_releases(project), RELEASES_SHOWN, whole=whole)
+    files, files_cut = _cut(_files(release, seen), FILES_SHOWN, whole=whole)
+    releases, releases_cut = _cut(_releases(project, seen), RELEASES_SHOWN, whole=whole)
     known = matching.advisories_for(project.normalized_name)
     return ProjectView(
         project=project,
         release=release,
-        newer=_newer(project, release) if version is not None else "",
+        newer=_newer(project, release, seen) if version is not None else "",
         metadata=metadata,
         license=license_words(metadata),
         description=_description(release),
         links=web_links(metadata.project_urls, metadata.home_page, metadata.download_url),
         requirements=requirements,
         linked=_linked(opened, actor, requirements),
-        files=[_shown(file, release) for file in files],
+        files=[_shown(file, release, seen) for file in files],
         files_cut=files_cut,
         releases=releases,
         releases_cut=releases_cut,
@@ -130,10 +138,10 @@ def _first(requirements: Sequence[str]) -> list[str]:
     return [line for line, end in zip(requirements, ends, strict=False) if end <= _REQUIREMENTS_LENGTH]
 
 
-def _release(project: Project, version: str | None) -> Release | None:
+def _release(project: Project, version: str | None, seen: Sight) -> Release | None:
     rows = Release.objects.shown().filter(project=project).select_related("description")
     if version is None:
-        return rows.order_by(*summaries.LATEST_FIRST).first()
+        return _not_hidden(rows, seen).order_by(*summaries.LATEST_FIRST).first()
     try:
         canonical = canonical_version(version)
     except Invalid:
@@ -141,11 +149,17 @@ def _release(project: Project, version: str | None) -> Release | None:
     found = rows.filter(canonical_version=canonical).first()
     if found is None:
         raise NotFound("The project has no such version; choose one from its release history.")
+    if found.version in seen.hidden_versions:
+        seen.require(found.version)
     return found
 
 
-def _newer(project: Project, release: Release | None) -> str:
-    shown = Release.objects.shown().filter(project=project)
+def _not_hidden(releases: QuerySet[Release], seen: Sight) -> QuerySet[Release]:
+    return releases.exclude(version__in=seen.hidden_versions) if seen.hidden_versions else releases
+
+
+def _newer(project: Project, release: Release | None, seen: Sight) -> str:
+    shown = _not_hidden(Release.objects.shown().filter(project=project), seen)
     latest = shown.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
     return latest[1] if latest and release and latest[0] != release.pk else ""
 
@@ -161,23 +175,27 @@ def _cut(rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
     return found[:limit], len(found) > limit
 
 
-def _releases(project: Project) -> QuerySet[Release]:
-    rows = Release.objects.shown().filter(project=project).order_by("-sort_key")
+def _releases(project: Project, seen: Sight) -> QuerySet[Release]:
+    rows = _not_hidden(Release.objects.shown().filter(project=project), seen).order_by("-sort_key")
     return rows.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
 
 
-def _files(release: Release | None) -> QuerySet[File]:
+def _files(release: Release | None, seen: Sight) -> QuerySet[File]:
     """Source distributions first, then wheels by name."""
     if release is None:
         return File.objects.none()
     files = File.objects.shown().filter(release=release)
-    return files.defer("attestations", "comment").order_by("-kind", "filename")
+    rows = files.defer("attestations", "comment").order_by("-kind", "filename")
+    return rows.exclude(filename__in=seen.hidden_files) if seen.hidden_files else rows
 
 
-def _shown(file: File, release: Release | None) -> ShownFile:
+def _shown(file: File, release: Release | None, seen: Sight) -> ShownFile:
     is_yanked = file.is_yanked or bool(release and release.is_yanked)
     reason = file.yank_reason or (release.yank_reason if release else "")
-    return ShownFile(file, describe_file(file.filename), file_path(file.sha256, file.filename), is_yanked, reason)
+    path, rule = file_path(file.sha256, file.filename), seen.rules.get(file.filename)
+    return ShownFile(
+        file, describe_file(file.filename), path, is_yanked, reason, rule if rule and not rule.allows else None
+    )
 
 
 def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -> frozenset[str]:
@@ -185,7 +203,7 @@ def _linked(opened: OpenProject, actor: Actor, groups: list[RequirementGroup]) -
     names = {one.project for group in groups for one in group.requirements if one.project}
     if not names:
         return frozenset()
-    rows = projects_of(opened.index, actor).filter(normalized_name__in=names)
+    rows = projects_of(opened.index, actor, opened.watermark).filter(normalized_name__in=names)
     return frozenset(rows.order_by().values_list("normalized_name", flat=True))
 
 

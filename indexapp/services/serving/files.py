@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
@@ -9,9 +10,14 @@ from threading import Lock
 from django.db.models import Q
 
 from indexapp.domain.file_paths import file_path
+from indexapp.domain.timestamps import iso_utc
 from indexapp.models import Blob, File, Project
-from indexapp.services.serving import project_pages
+from indexapp.services.policies import books, gate
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import FREE, Ruling
+from indexapp.services.serving import page_rows, project_pages
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.page_rows import ReleaseFiles
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import StoredBlob
 from tpi_site.kit.key_ring import key_id_of, key_ring
@@ -35,6 +41,8 @@ class ServedFile:
     sha256: str
     checked_at: int
     resolution: int
+    policy: int = 0
+    ruling: Ruling = FREE
     is_damaged: bool = False
     is_metadata: bool = False
 
@@ -62,8 +70,7 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
     """
     key = (index.pk, path)
     served = _files.get(key)
-    is_true = served is not None and (served.checked_at, served.resolution) == (watermark.serial, index.resolution)
-    if served is not None and is_true and _has_key(served.stored):
+    if served is not None and _is_true(served, index, watermark) and _stands(served):
         return served
     served = _look_up(index, path, watermark)
     with _lock:
@@ -74,6 +81,16 @@ def find(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile | No
             while len(_files) > _MOST:
                 _files.popitem(last=False)
     return served
+
+
+def _is_true(served: ServedFile, index: ServedIndex, watermark: Watermark) -> bool:
+    now = (watermark.serial, index.resolution, watermark.policy)
+    return (served.checked_at, served.resolution, served.policy) == now
+
+
+def _stands(served: ServedFile) -> bool:
+    """Whether time alone has changed nothing: what the policy says of the file, and what opens its bytes."""
+    return served.ruling.until > time.time() and _has_key(served.stored)
 
 
 def _has_key(stored: StoredBlob | None) -> bool:
@@ -130,6 +147,8 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         blob.sha256 if blob else "",
         watermark.serial,
         resolution=index.resolution,
+        policy=watermark.policy,
+        ruling=_ruling(index, member, row, watermark),
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
     )
@@ -143,16 +162,39 @@ def _is_to_be_had(row: File, blob: Blob | None, *, wants_metadata: bool) -> bool
     return beside is not None and (not wants_metadata or beside.metadata_digests is not None)
 
 
+def _ruling(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:
+    """What the policy says of the file; its project's other files are read only to name one that is allowed."""
+    screening = books.screening(index, member, row.project.normalized_name, watermark)
+    if screening is None:
+        return FREE
+    name, release = row.project.normalized_name, row.release
+    is_yanked = row.is_yanked or release.is_yanked
+    line = gate.file_row(
+        row.filename,
+        size=row.size or None,
+        upload_time=iso_utc(row.uploaded_at),
+        yanked_reason=(row.yank_reason or release.yank_reason) if is_yanked else None,
+        sha256=row.sha256,
+    )
+    return gate.ruling(
+        screening,
+        name,
+        ReleaseFiles(release.sort_key, release.version, [line]),
+        HostedDetails(row.project_id, name),
+        lambda: page_rows.read_all(row.project_id, watermark.serial),
+    )
+
+
 def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:
     """The row of the first member that has this file; several may have the same.
 
     A mirror's file keeps the address under which it was listed before its digest was known.
     """
     places = {member.pk: place for place, member in enumerate(index.members)}
-    files = File.objects.select_related("project", "blob", "metadata_blob")
+    files = File.objects.select_related("project", "release", "blob", "metadata_blob")
     wanted = Q(sha256=sha256)
     if index.mirrors:
-        files = files.select_related("project", "blob", "metadata_blob", "mirrored")
+        files = files.select_related("project", "release", "blob", "metadata_blob", "mirrored")
         wanted |= Q(mirrored__address_digest=sha256)
     rows = files.filter(wanted, index_id__in=list(places), filename=filename)
     return min(rows, key=lambda row: places[row.index_id], default=None)

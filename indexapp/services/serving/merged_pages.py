@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from indexapp.services.serving import page_rows
 from indexapp.services.serving.page_rows import ReleaseFiles
 
 
-def read(ours: int, theirs: int | None, serial: int, attested: str) -> list[ReleaseFiles]:
-    """The releases of both projects in order; where both have a file of a name, it is ours.
-
-    ``attested`` is where the provenance objects of the name are.
-    """
-    own = page_rows.read_all(ours, serial, attested)
-    return own if theirs is None else merge(own, page_rows.read_all(theirs, serial, attested))
-
-
 def merge(ours: Iterable[ReleaseFiles], theirs: Iterable[ReleaseFiles]) -> list[ReleaseFiles]:
-    """As :func:`read`; of two spellings of a version it is ours too."""
+    """The releases of both projects in order; where both have a file of a name, or two spellings of a version, it is ours."""
     releases = {release.sort_key: release for release in ours}
     taken = {file[0] for release in releases.values() for file in release.files}
     for release in theirs:

@@ -19,6 +19,8 @@ from indexapp.domain.versions import canonical_version, parse_version
 from indexapp.models import Description, File, Project, Release
 from indexapp.models.querysets import FileQuerySet
 from indexapp.services import summaries
+from indexapp.services.policies import sight
+from indexapp.services.policies.sight import Sight
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.vulnerabilities import matching
 from tpi_site.kit.errors import Invalid
@@ -51,16 +53,26 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    found = Release.objects.shown().filter(project__in=projects_of(page))
+    sights = _sights(page)
+    found = Release.objects.shown().filter(project__in=list(sights))
+    for pk, seen in sights.items():
+        if seen.hidden_versions:
+            found = found.exclude(project_id=pk, version__in=seen.hidden_versions)
     latest = found.order_by(*summaries.LATEST_FIRST).first()
-    if row is None or latest is None:
+    if row is None:
+        return None
+    if latest is None:
+        for seen in sights.values():
+            for version in seen.refusals:
+                seen.require(version)
         return None
     info = _info(row, latest, addresses)
     releases: dict[str, list[ReleaseFile]] = {}
     for version in found.order_by("sort_key").values_list("version", flat=True):
         releases[version] = []
-    for file in _files(page, File.objects.filter(project__in=projects_of(page))):
-        releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
+    for file in _files(page, File.objects.filter(project__in=list(sights))):
+        if file.filename not in sights[file.project_id].hidden_files:
+            releases.setdefault(file.release.version, []).append(_file(file, addresses.file))
     return render_project(
         info,
         releases,
@@ -71,7 +83,7 @@ def project(page: ServedProject, addresses: Addresses) -> bytes | None:
 
 
 def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | None:
-    """The document of one release; None when there is no such version."""
+    """The document of one release; None when there is no such version, a refusal when the policy keeps all of it back."""
     try:
         canonical = canonical_version(parse_version(version))
     except Invalid:
@@ -80,8 +92,14 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     rows = sorted(found.filter(project__in=projects_of(page)), key=lambda release: release.project_id != page.pk)
     if not rows:
         return None
-    row = rows[0]
-    files = (_file(file, addresses.file) for file in _files(page, File.objects.filter(release__in=rows)))
+    row, sights = rows[0], _sights(page)
+    sights[row.project_id].require(row.version)
+    shown = (
+        file
+        for file in _files(page, File.objects.filter(release__in=rows))
+        if file.filename not in sights[file.project_id].hidden_files
+    )
+    files = (_file(file, addresses.file) for file in shown)
     info = _info(row.project, row, addresses)
     return render_release(
         info,
@@ -114,6 +132,14 @@ def projects_of(page: ServedProject) -> list[int]:
     if page.beside is None or page.beside.place.status == Project.Status.QUARANTINED:
         return [page.pk]
     return [page.pk, page.beside.place.pk]
+
+
+def _sights(page: ServedProject) -> dict[int, Sight]:
+    """What the policy lets through of each of the page's projects, by id."""
+    found = {page.pk: sight.of(page.screening, page.pk, page.normalized_name, page.serial)}
+    for pk in projects_of(page)[1:]:
+        found[pk] = sight.of(page.screening_beside, pk, page.normalized_name, page.serial)
+    return found
 
 
 def _files(page: ServedProject, files: FileQuerySet) -> Iterable[File]:

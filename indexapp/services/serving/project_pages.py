@@ -5,6 +5,7 @@ After a change of a long page only what the change log names is read, rendered a
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,9 +18,14 @@ from django.conf import settings
 from indexapp.domain.change_kinds import OF_A_RELEASE
 from indexapp.domain.content_encoding import ContentCoding
 from indexapp.domain.etags import etag_in_coding
+from indexapp.domain.policy.batch import FOREVER
+from indexapp.domain.policy.rules import Screening
 from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, PageForm, ProjectPage
 from indexapp.domain.versions import parse_version, version_sort_key
 from indexapp.models import Project
+from indexapp.services.policies import books
+from indexapp.services.policies.facts import HostedDetails
+from indexapp.services.policies.gate import Screen
 from indexapp.services.serving import merged_pages, ownership, page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import Place
@@ -53,11 +59,16 @@ class ServedProject:
     serial: int
     status: str
     checked_at: int
-    """The watermark's serial at which this was last found true."""
+    """The watermark's serial at which this was last found true; ``policy`` is its number of that name."""
     resolution: int
     """That of the index, likewise."""
+    policy: int = 0
+    screening: Screening | None = None
     beside: Found | None = None
-    """The mirror's project whose files the page has too, because somebody said so."""
+    """The mirror's project whose files the page has too, because somebody said so; ``screening_beside`` is for those."""
+    screening_beside: Screening | None = None
+    valid_until: float = FOREVER
+    """When the page may change by time alone: a file is old enough, or an exception ends."""
     texts: dict[DocumentKind, PageText] = field(default_factory=dict)
     """Perhaps of an earlier serial, to make those of this one from."""
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
@@ -98,26 +109,31 @@ def find(
     """
     key = (index.pk, normalized_name, is_alone)
     page = _pages.get(key)
-    if page is not None and (page.checked_at, page.resolution) == (watermark.serial, index.resolution):
+    if page is not None and _is_true(page, index, watermark):
         page.was_asked = True
         return page
     if page is None and _missing.get(key) == (watermark, index.resolution):
         return None
     found = _found(index, normalized_name)
     beside = _beside(index, normalized_name, found) if found and not is_alone else None
+    new = _served(index, normalized_name, found[0], beside, watermark) if found else None
     with _lock:
-        if not found:
+        if new is None:
             _drop_locked(key)
             _note_missing_locked(key, watermark, index)
             return None
         _missing.pop(key, None)
-        new = _served(normalized_name, found[0], beside, watermark, index)
         page = _pages.get(key)
-        if page is not None and _state(page) == _state(new):
-            page.checked_at, page.resolution = watermark.serial, index.resolution
+        if page is not None and _state(page) == _state(new) and page.valid_until > time.time():
+            page.checked_at, page.resolution, page.policy = new.checked_at, new.resolution, new.policy
             page.was_asked = True
             return page
         return _replace_locked(key, new)
+
+
+def _is_true(page: ServedProject, index: ServedIndex, watermark: Watermark) -> bool:
+    now = (watermark.serial, index.resolution, watermark.policy)
+    return (page.checked_at, page.resolution, page.policy) == now and page.valid_until > time.time()
 
 
 def _note_missing_locked(key: _Key, watermark: Watermark, index: ServedIndex) -> None:
@@ -149,31 +165,43 @@ def _beside(index: ServedIndex, normalized_name: str, found: list[Found]) -> Fou
     return next((one for one in found if one.member.is_mirror), None)
 
 
-def _served(name: str, first: Found, beside: Found | None, watermark: Watermark, index: ServedIndex) -> ServedProject:
+def _served(index: ServedIndex, name: str, first: Found, beside: Found | None, watermark: Watermark) -> ServedProject:
     place, member = first
-    serial = max(place.serial, beside.place.serial) if beside else place.serial
     return ServedProject(
-        place.pk, name, member, serial, place.status, watermark.serial, index.resolution, beside=beside
+        place.pk,
+        name,
+        member,
+        max(place.serial, beside.place.serial) if beside else place.serial,
+        place.status,
+        watermark.serial,
+        index.resolution,
+        watermark.policy,
+        books.screening(index, member, name, watermark),
+        beside,
+        books.screening(index, beside.member, name, watermark) if beside else None,
     )
 
 
 def _state(page: ServedProject) -> tuple[object, ...]:
-    return (page.pk, page.serial, page.member, page.beside and page.beside.place)
+    place = page.beside.place if page.beside else None
+    return (page.pk, page.serial, page.member, place, page.screening, page.screening_beside)
 
 
 def _replace_locked(key: _Key, page: ServedProject) -> ServedProject:
     before = _pages.get(key)
     _drop_locked(key)
-    if before is not None and _is_of_same_projects(before, page):
-        page.texts = dict(before.texts)
+    if before is not None and _is_of_same_projects(before, page) and before.valid_until > time.time():
+        page.texts, page.valid_until = dict(before.texts), before.valid_until
     _pages[key] = page
     _weigh_locked(page)
     return page
 
 
 def _is_of_same_projects(one: ServedProject, other: ServedProject) -> bool:
+    """Whether the texts of one are a beginning for those of the other: of the same projects, held against the same rules."""
     beside = (one.beside.place.pk if one.beside else None) == (other.beside.place.pk if other.beside else None)
-    return beside and (one.pk, one.member) == (other.pk, other.member)
+    rules = (one.screening, one.screening_beside) == (other.screening, other.screening_beside)
+    return beside and rules and (one.pk, one.member) == (other.pk, other.member)
 
 
 def document(page: ServedProject, *, kind: DocumentKind, coding: ContentCoding, files_base: str) -> Rendered:
@@ -221,11 +249,28 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     attested = _attested_below(files_base, page.normalized_name)
     if page.beside is not None:
         theirs = page.beside.place.pk if beside and beside.status != Project.Status.QUARANTINED else None
-        return maker.make(merged_pages.read(page.pk, theirs, serial, attested))
+        return _merged(page, maker, theirs, serial, attested)
     keys = _changed_releases(page, old, project.serial) if old is not None and len(old.pieces) > 1 else None
+    screen = Screen(page.screening, HostedDetails(page.pk, page.normalized_name))
     if old is None or keys is None:
-        return maker.make(page_rows.read_all(page.pk, project.serial, attested))
-    return maker.remake(old, keys, partial(page_rows.read_stretch, page.pk, project.serial, attested=attested))
+        text = maker.make(screen.shown(page_rows.read_all(page.pk, project.serial, attested)))
+    else:
+        read = partial(page_rows.read_stretch, page.pk, project.serial, attested=attested)
+        text = maker.remake(old, keys, lambda after, upto: screen.shown(read(after, upto)))
+    page.valid_until = min(page.valid_until, screen.until)
+    return text
+
+
+def _merged(page: ServedProject, maker: PageMaker, theirs: int | None, serial: int, attested: str) -> PageText:
+    """The files of both projects, each held against the rules that concern it."""
+    screen = Screen(page.screening, HostedDetails(page.pk, page.normalized_name))
+    own = screen.shown(page_rows.read_all(page.pk, serial, attested))
+    if theirs is not None:
+        other = Screen(page.screening_beside, HostedDetails(theirs, page.normalized_name))
+        own = merged_pages.merge(own, other.shown(page_rows.read_all(theirs, serial, attested)))
+        page.valid_until = min(page.valid_until, other.until)
+    page.valid_until = min(page.valid_until, screen.until)
+    return maker.make(own)
 
 
 def _attested_below(files_base: str, name: str) -> str:

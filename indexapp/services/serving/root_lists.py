@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -11,13 +12,18 @@ from django.db.models import Max, OuterRef, Subquery
 from accounts.domain.actors import Actor
 from indexapp.domain.content_encoding import ContentCoding, encode
 from indexapp.domain.etags import etag_in_coding, make_etag
+from indexapp.domain.policy.batch import FOREVER
 from indexapp.domain.simple_root import ProjectRow, render_html, render_json
 from indexapp.models import Change, Index, Project
 from indexapp.models.querysets import ProjectQuerySet
+from indexapp.services.policies import hiding
 from indexapp.services.serving import ownership, replica
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import DocumentKind, Rendered
 from indexapp.services.serving.watermarks import Watermark
+
+ListedProject = tuple[str, str, int, int, int]
+"""Name, normalised name, last serial, the index that holds it, and id."""
 
 
 @dataclass(slots=True)
@@ -27,6 +33,9 @@ class ServedList:
     serial: int
     checked_at: int
     access: int
+    policy: int = 0
+    valid_until: float = FOREVER
+    """When a file may be hidden no longer, or an exception ends."""
     documents: dict[tuple[DocumentKind, ContentCoding], Rendered] = field(default_factory=dict)
     making: Lock = field(default_factory=Lock)
     """Held while a document is made: of many who ask at once for a changed list one makes it."""
@@ -39,13 +48,18 @@ _lock = Lock()
 def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
     """The list for readers of the whole index; one query when something was published anywhere."""
     served = _lists.get(index.pk)
-    if served is not None and (served.access, served.checked_at) == watermark:
-        return served
+    if served is not None and served.valid_until > time.time() and served.policy == watermark.policy:
+        if (served.access, served.checked_at) == watermark[:2]:
+            return served
+    else:
+        served = None
     serial = _serial_of(index)
     with _lock:
         served = _lists.get(index.pk)
-        if served is None or (served.serial, served.access) != (serial, watermark.access):
-            served = _lists[index.pk] = ServedList(serial, watermark.serial, watermark.access)
+        stands = served is not None and served.policy == watermark.policy and served.valid_until > time.time()
+        if served is None or not stands or (served.serial, served.access) != (serial, watermark.access):
+            served = ServedList(serial, watermark.serial, watermark.access, watermark.policy)
+            _lists[index.pk] = served
         served.checked_at = watermark.serial
         return served
 
@@ -69,16 +83,26 @@ def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, codi
         return rendered
     with served.making:
         if (kind, coding) not in served.documents:
-            plain = served.documents.get((kind, "identity")) or render(_whole(index, served), kind, served.serial)
+            plain = served.documents.get((kind, "identity")) or _make(index, served, kind)
             served.documents[kind, "identity"] = plain
             served.documents[kind, coding] = in_coding(plain, coding)
         return served.documents[kind, coding]
 
 
-def visible(index: ServedIndex, actor: Actor, *, kind: DocumentKind, coding: ContentCoding) -> tuple[int, Rendered]:
+def _make(index: ServedIndex, served: ServedList, kind: DocumentKind) -> Rendered:
+    rows = replica.read(served.serial, lambda alias: _rows(index, None, alias))
+    hidden = hiding.hidden_in(index, Watermark(served.access, served.checked_at, served.policy))
+    served.valid_until = min(served.valid_until, hidden.until)
+    return render([row[:3] for row in rows if row[4] not in hidden.ids], kind, served.serial)
+
+
+def visible(
+    index: ServedIndex, actor: Actor, watermark: Watermark, *, kind: DocumentKind, coding: ContentCoding
+) -> tuple[int, Rendered]:
     """The serial and the list of what ``actor`` may see, made for this one reader."""
-    rows = _rows(index, actor)
-    serial = max((row[2] for row in rows), default=0)
+    found, hidden = _rows(index, actor), hiding.hidden_in(index, watermark).ids
+    serial = max((row[2] for row in found), default=0)
+    rows = [row[:3] for row in found if row[4] not in hidden]
     return serial, in_coding(render(rows, kind, serial), coding)
 
 
@@ -95,12 +119,8 @@ def in_coding(plain: Rendered, coding: ContentCoding) -> Rendered:
     return Rendered(etag_in_coding(plain.etag, coding), encode(plain.body, coding))
 
 
-def _whole(index: ServedIndex, served: ServedList) -> list[ProjectRow]:
-    return replica.read(served.serial, lambda alias: _rows(index, None, alias))
-
-
-def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS) -> list[ProjectRow]:
-    """Name, normalised name and serial of each project, of the first member that has it; None is for all of them.
+def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS) -> list[ListedProject]:
+    """Name, normalised name, serial, index and id of each project, of the first member that has it; None is for all of them.
 
     Quarantined projects stay off the list, as on PyPI; their pages remain.
     """
@@ -112,11 +132,11 @@ def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS
         listed = ownership.decided(listed, index, by_prefix=False)
     owners = _owners(projects, places) if len(places) > 1 else None
     rows = listed.exclude(status=Project.Status.QUARANTINED).values_list(
-        "name", "normalized_name", "last_serial", "index_id"
+        "name", "normalized_name", "last_serial", "index_id", "pk"
     )
     found = [row for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
     terms = {mirror.pk: mirror.terms for mirror in index.mirrors if mirror.terms}
-    return [row[:3] for row in found if row[3] not in terms or not _is_left_out(index, terms[row[3]], row[1])]
+    return [row for row in found if row[3] not in terms or not _is_left_out(index, terms[row[3]], row[1])]
 
 
 def _is_left_out(index: ServedIndex, terms: MirrorTerms, name: str) -> bool:

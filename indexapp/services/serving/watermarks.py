@@ -1,4 +1,4 @@
-"""The two numbers that tell whether anything remembered is still true."""
+"""The three numbers that tell whether anything remembered is still true."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from tpi_site.kit.one_row import one_row
 
 _SQL = (
     "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
-    " COALESCE((SELECT MAX(serial) FROM indexapp_change), 0)"
+    " COALESCE((SELECT MAX(serial) FROM indexapp_change), 0),"
+    " COALESCE((SELECT value FROM accounts_generation WHERE name = 'policy'), 0)"
 )
 
 
 class Watermark(NamedTuple):
-    """``access`` rises with people, tokens, rights and index settings; ``serial`` with what is published."""
+    """``access`` rises with people, tokens, rights and index settings; ``serial`` with what is published.
+
+    ``policy`` rises with rules on what is let through, and with what they are held against.
+    """
 
     access: int
     serial: int
+    policy: int = 0
 
 
 class FileWatch:
@@ -80,7 +85,7 @@ def read() -> Watermark:
     watch = _file_watch()
     if watch is not None:
         return watch.read()
-    return Watermark(*(one_row(_SQL, []) or (0, 0)))
+    return Watermark(*(one_row(_SQL, []) or (0, 0, 0)))
 
 
 def forget_all() -> None:

@@ -18,6 +18,7 @@ from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.mirrors.metadata import answering
+from indexapp.services.policies import holds
 from indexapp.services.serving import files, gate
 from indexapp.services.serving.files import ServedFile
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
@@ -52,7 +53,9 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
         )
-    # The policy gate says no here: before an upstream hears of the question, and of what is kept as well.
+    # Before an upstream hears of the question, and of what is kept as well.
+    if served.ruling.rule is not None:
+        holds.obey(served.ruling, actor, served.member, served.project[1], path)
     note = partial(_note, question, actor, index.name, served.project[1], path)
     if served.member.is_mirror:
         return _of_mirror(question, served, note)

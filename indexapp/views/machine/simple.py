@@ -104,7 +104,7 @@ def root(question: Question, index_name: str | None) -> Reply:
         served = root_lists.whole(index, watermark)
         rendered = root_lists.document(served, index, kind=kind.kind, coding=coding)
         return _answer(question, rendered, kind, served.serial, is_public=_is_public(index))
-    serial, rendered = root_lists.visible(index, actor, kind=kind.kind, coding=coding)
+    serial, rendered = root_lists.visible(index, actor, watermark, kind=kind.kind, coding=coding)
     if not serial:
         gate.refuse(actor, index.name)
     return _answer(question, rendered, kind, serial, is_public=False)

@@ -10,12 +10,14 @@ from tests.access.matrix.console import CONSOLE, CONSOLE_OWN, SUFFIXES
 from tests.access.matrix.directories import directories
 from tests.access.matrix.installers import machine
 from tests.access.matrix.pages import PAGE_KWARGS, PAGES, POSTED_PAGES
+from tests.access.matrix.policies import policies
 from tests.access.matrix.rest import rest
 from tests.access.matrix.who import EVERYBODY, NOBODY, WATCHERS, Row, Who, reads
 
 MACHINE = (
     rest()
     | directories()
+    | policies()
     | machine()
     | {
         "livez": reads(EVERYBODY),

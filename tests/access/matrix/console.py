@@ -182,6 +182,16 @@ CONSOLE = {
     ),
     "indexapp_merge": Screen(INSIDE, OF_INDEX, adds=SECURES, actions={"delete": SECURES}),
     "indexapp_mirroredfile": Screen(INSIDE, OF_INDEX, actions={"keep-ours": ADMINS | SECURES, "take-theirs": SECURES}),
+    "indexapp_policyrule": Screen(
+        INSIDE,
+        OF_INDEX,
+        adds=ADMINS | SECURES,
+        changes=ADMINS | SECURES,
+        actions=dict.fromkeys(("move", "delete"), ADMINS | SECURES),
+        more={"dryrun": OF_INDEX},
+    ),
+    "indexapp_policyexception": Screen(INSIDE, OF_INDEX, adds=ADMINS | SECURES, actions={"revoke": ADMINS | SECURES}),
+    "indexapp_policyhold": Screen(INSIDE, OF_INDEX, actions=dict.fromkeys(("approve", "reject"), ADMINS | SECURES)),
     "indexapp_quota": Screen(INSIDE, OF_INDEX | OPERATES, adds=OPERATES, changes=OPERATES, has_history=False),
     "indexapp_prefetchjob": Screen(
         INSIDE, ADMINS | WATCHERS, actions={"cancel": ADMINS}, here={"begin": ADMINS}, has_history=False

@@ -89,4 +89,5 @@ def test_the_stored_kinds_never_change() -> None:
         "installation-restored",
         "project-mirrored",
         "file-mirrored",
+        "policy-changed",
     }

@@ -1,4 +1,4 @@
-"""The two numbers that make memories void, and how they are read."""
+"""The three numbers that make memories void, and how they are read."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def test_publishing_raises_the_serial_and_access_the_generation(cast: Cast) -> N
     assert (after.access, after.serial) == (before.access, Change.objects.latest("serial").serial)
     generations.bump_access()
     assert watermarks.read() == Watermark(after.access + 1, after.serial)
+    generations.bump_policy()
+    assert watermarks.read() == Watermark(after.access + 1, after.serial, 1)
 
 
 def test_what_others_commit_is_seen_and_what_they_do_not_commit_is_not(cast: Cast) -> None:

@@ -21,14 +21,14 @@ from tests.unit.indexapp.views.browse.conftest import As
 
 pytestmark = pytest.mark.django_db
 WARM = {
-    "/": 9,
+    "/": 10,
     "/search/?q=acme": 11,
-    "/search/?q=acme&index=main": 12,
-    "/main/": 10,
-    "/group/": 11,
-    "/main/project/acme-tool/": 12,
-    "/main/project/acme-tool/1.0/": 13,
-    "/group/project/acme-tool/": 12,
+    "/search/?q=acme&index=main": 13,
+    "/main/": 11,
+    "/group/": 12,
+    "/main/project/acme-tool/": 11,
+    "/main/project/acme-tool/1.0/": 12,
+    "/group/project/acme-tool/": 11,
     "/help/clients/": 8,
     "/account/tokens/": 7,
     "/account/tokens/new/": 8,

@@ -1,0 +1,110 @@
+"""The policy by the REST API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from indexapp.models import Index, PolicyHold, PolicyRule
+from tests.api.conftest import AsPerson
+from tests.factories.policies import make_exception, make_policy, make_rule
+from tests.factories.publishing import make_index
+
+pytestmark = pytest.mark.django_db
+RULE = {"name": "young", "effect": "hide", "conditions": {"younger_than_days": 7}}
+
+
+def test_a_rule_is_added_read_changed_moved_and_removed(rest: AsPerson, acme: Index) -> None:
+    officer = rest("security_officer")
+    made = officer.post("policy-rules/", RULE)
+    assert made.status == 201
+    row = made.json
+    assert (row["index"], row["position"], row["on_missing"], row["is_enabled"]) == (None, 1, "match", True)
+    assert row["summary"].startswith("Hide and block files uploaded less than 7 days ago")
+    address = f"policy-rules/{row['id']}/"
+    assert made.headers["Location"].endswith(f"/api/v1/{address}")
+    assert officer.get(address).json == row
+    changed = officer.patch(address, {"effect": "block", "conditions": {"kind": "sdist"}}).json
+    assert (changed["effect"], changed["conditions"]) == ("block", {"kind": "sdist"})
+    make_rule(None, name="second")
+    assert officer.post(f"{address}move/", {"position": 2}).json["position"] == 2
+    assert officer.delete(address).status == 204
+    assert officer.get(address).status == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {**RULE, "effect": "no"},
+        {**RULE, "conditions": {"age": 7}},
+        {**RULE, "conditions": [1]},
+        {**RULE, "position": 1},
+        {**RULE, "index": "nowhere"},
+        {**RULE, "is_enabled": "yes"},
+    ],
+)
+def test_what_is_no_rule_is_refused(rest: AsPerson, acme: Index, body: dict[str, Any]) -> None:
+    assert rest("security_officer").post("policy-rules/", body).status == 400
+    assert not PolicyRule.objects.exists()
+
+
+def test_lists_are_filtered(rest: AsPerson, acme: Index) -> None:
+    officer = rest("security_officer")
+    own, exception, _ = make_policy(acme)
+    make_rule(None, "hide", name="all", is_enabled=False)
+    make_exception("other")
+
+    def names(path: str) -> list[str]:
+        return [row["name"] for row in officer.get(path).json["results"]]
+
+    assert names("policy-rules/?index=main") == names("policy-rules/?effect=hold") == [own.name]
+    assert names("policy-rules/?of_all=true") == names("policy-rules/?enabled=false") == ["all"]
+    assert names("policy-exceptions/?index=main") == ["unrelated"]
+    assert names("policy-exceptions/?project=other") == ["other"]
+    assert names("policy-exceptions/?in_force=true&break_glass=false") == ["other", "unrelated"]
+    assert officer.post(f"policy-exceptions/{exception.pk}/revoke/", {}).json["is_in_force"] is False
+    assert names("policy-exceptions/?in_force=false") == ["unrelated"]
+    assert names("policy-holds/?state=pending") == ["unrelated 1.0"]
+    assert names("policy-holds/?state=approved") == names("policy-holds/?project=x") == []
+    assert officer.get("policy-rules/?name=x").status == 400
+
+
+def test_who_administers_an_index_sees_its_part(rest: AsPerson, acme: Index) -> None:
+    own, *_ = make_policy(acme)
+    other, *_ = make_policy(make_index("other"))
+    make_rule(None, name="all")
+    admin = rest("team_admin")
+    assert [row["name"] for row in admin.get("policy-rules/").json["results"]] == [own.name, "all"]
+    assert len(admin.get("policy-holds/").json["results"]) == 1
+    assert admin.get(f"policy-rules/{other.pk}/").status == 404
+    assert rest("reader").get("policy-rules/").json["results"] == []
+    assert rest("auditor").get(f"policy-rules/{other.pk}/").status == 200
+
+
+def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None:
+    report = rest("team_admin").post("policy-rules/dry-run/", {**RULE, "index": "main"}).json
+    assert (report["files"], report["looked_at"], report["is_cut"], report["by_team"]) == (3, 1, False, {"": 3})
+    [touched] = report["projects"]
+    assert (touched["project"], touched["versions"]) == ("acme-tool", ["1.0", "1.1"])
+    assert not PolicyRule.objects.exists()
+    wrong = {**RULE, "index": "main", "conditions": {"age": 7}}
+    assert rest("team_admin").post("policy-rules/dry-run/", wrong).code == "conditions-invalid"
+
+
+def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:
+    rule, _, hold = make_policy(acme)
+    admin, end = rest("team_admin"), (timezone.now() + timedelta(hours=1)).isoformat()
+    given = {"project": "Acme.Tool", "reason": "needed", "rule": rule.pk, "expires_at": end, "index": "main"}
+    made = admin.post("policy-exceptions/", given)
+    assert (made.status, made.json["project"], made.json["rule"]) == (201, "acme-tool", rule.pk)
+    assert admin.post("policy-exceptions/", {**given, "rule": 10**9}).status == 404
+    glass = admin.post("policy-exceptions/break-glass/", {"project": "x", "reason": "now", "index": "main"})
+    assert (glass.status, glass.json["is_break_glass"]) == (201, True)
+    assert admin.post(f"policy-holds/{hold.pk}/approve/", {"reason": "read"}).json["state"] == "approved"
+    assert admin.post(f"policy-holds/{hold.pk}/approve/", {}).status == 409
+    assert admin.post(f"policy-holds/{hold.pk}/reject/", {}).json["state"] == "rejected"
+    assert PolicyHold.objects.get().decided_by == "team_admin"
