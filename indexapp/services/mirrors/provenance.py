@@ -17,16 +17,18 @@ from tpi_site.kit.errors import Invalid, NotFound, Unavailable
 _MOST = 4 * 1024 * 1024
 
 
-def find(project_ids: Sequence[int], version: str, filename: str) -> int | None:
-    """The id of the file of which the upstream told a provenance; of two of one name that of the first project counts."""
+def find(project_ids: Sequence[int], version: str, filename: str) -> File | None:
+    """The file, if its upstream told a provenance of it; of two of one name that of the first project counts."""
     try:
         canonical = canonical_version(parse_version(version))
     except (Invalid, ValueError):
         return None
     rows = File.objects.filter(project__in=project_ids, filename=filename, is_hidden=False).order_by()
-    found = rows.filter(release__canonical_version=canonical).only("pk", "project_id", "has_provenance")
+    found = rows.filter(release__canonical_version=canonical).only(
+        "pk", "project_id", "has_provenance", "sha256", "filename"
+    )
     file = min(found, key=lambda row: project_ids.index(row.project_id), default=None)
-    return file.pk if file is not None and file.has_provenance else None
+    return file if file is not None and file.has_provenance else None
 
 
 def kept(row: int) -> bytes | None:

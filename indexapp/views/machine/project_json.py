@@ -10,9 +10,11 @@ from django.http.request import split_domain_port, validate_host
 from indexapp.domain.cache_control import page_cache_control, page_vary
 from indexapp.domain.content_encoding import choose_encoding, encode
 from indexapp.domain.etags import if_none_match, make_etag
+from indexapp.domain.file_paths import file_path
 from indexapp.domain.names import normalize_name
 from indexapp.services.mirrors import provenance as attested
-from indexapp.services.serving import project_documents
+from indexapp.services.policies import holds
+from indexapp.services.serving import files, gate, project_documents, watermarks
 from indexapp.services.serving.project_documents import Addresses
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.views.machine.messages import Later, Question, Reply
@@ -85,12 +87,17 @@ def provenance(question: Question, index_name: str | None, name: str, version: s
     """PEP 740 provenance, as a mirror's upstream serves it; that nothing is attested the standard says as 404."""
     actor, index, watermark = reader(question, index_name)
     page = visible_project(actor, index, name, watermark)
-    # The policy gate says no here too.
-    row = attested.find(project_documents.projects_of(page), version, filename)
-    if row is None or page.status == "quarantined":
+    file = attested.find(project_documents.projects_of(page), version, filename)
+    served = files.find(index, file_path(file.sha256, file.filename), watermarks.read()) if file else None
+    if file is None or served is None or served.is_quarantined:
         raise attested.none_of(f"{filename} of {name} {version}")
-    if (body := attested.kept(row)) is not None:
+    if not gate.may_read(actor, served.member, served.project, watermark):
+        gate.refuse(actor, index.name)
+    if served.ruling.rule is not None:
+        holds.obey(served.ruling, actor, served.member, served.project[1], filename)
+    if (body := attested.kept(file.pk)) is not None:
         return _provenance(question, page, body)
+    row = file.pk
     return AwaitedSmall(attested.fetch(row), lambda: _provenance(question, page, attested.kept(row) or b"{}"))
 
 

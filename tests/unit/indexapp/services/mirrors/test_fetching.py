@@ -20,6 +20,7 @@ from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 from tests.factories.people import SYSTEM
+from tests.factories.policies import make_rule
 from tests.factories.publishing import make_group, make_index, make_project
 from tests.plugins import process_memory
 from tests.servers.ports import wait_until
@@ -383,3 +384,15 @@ def test_what_nobody_waits_for_is_given_up_and_begun_again_when_asked_for(
     monkeypatch.setattr(downloads, "_LONELY_SECONDS", 60.0)
     upstream.behaviour = Behaviour()
     assert machine.get(path).body == large.content
+
+
+def test_a_blocked_file_is_refused_before_the_upstream_hears_of_it(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built
+) -> None:
+    path = address(machine, large.filename)
+    make_rule(mirror, "block", name="nothing from there", projects=["acme-tool"])
+    process_memory.forget()
+    for each in (machine.get(path), machine.get(path, Range="bytes=0-9"), machine.get(f"{path}.metadata")):
+        assert (each.status, each.code) == (403, "policy-blocked")
+    assert machine.head(path).status == 403
+    assert not any(large.filename in asked.path for asked in upstream.requests)

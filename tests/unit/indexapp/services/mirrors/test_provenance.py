@@ -10,6 +10,7 @@ import pytest
 
 from indexapp.models import Index
 from tests.builders.wheels import build_wheel
+from tests.factories.policies import make_rule
 from tests.plugins import process_memory
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import WsgiClient
@@ -81,3 +82,14 @@ def test_a_failure_is_not_for_ever(machine: WsgiClient, upstream: StaticIndex, m
     assert machine.get(attested).status == 503
     process_memory.forget()
     assert machine.get(attested).status == 200
+
+
+def test_a_blocked_file_has_none_and_the_upstream_is_not_asked(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, attested: str
+) -> None:
+    file(machine)
+    make_rule(mirror, "block", name="nothing from there", projects=["acme-tool"])
+    process_memory.forget()
+    answer = machine.get(attested)
+    assert (answer.status, answer.code) == (403, "policy-blocked")
+    assert not any("provenance" in asked.path for asked in upstream.requests)
