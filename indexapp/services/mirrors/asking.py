@@ -203,6 +203,8 @@ def _is_answered(row: MirroredProject, began: datetime) -> bool:
     now = timezone.now()
     if row.failed_at is not None and row.failure:
         return row.failed_at > min(began, now - timedelta(seconds=PAUSE_SECONDS))
+    if row.checked_at is not None and row.checked_at > began:
+        return True  # fresh no more perhaps, where pages count as such for no time at all
     return row.fresh_until is not None and row.fresh_until > now
 
 

@@ -62,6 +62,14 @@ def test_a_page_is_asked_for_once_and_keeps_every_field(
     assert upstream.count("/acme-tool/") == 1
 
 
+def test_a_page_that_is_never_fresh_is_served_all_the_same(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    Upstream.objects.update(page_seconds=0, missing_seconds=0)
+    generations.bump_access()
+    assert len(names(asked(machine))) == 2
+
+
 def test_a_name_that_is_not_there_is_remembered_for_a_while(
     machine: WsgiClient, upstream: StaticIndex, mirror: Index, cast: Cast
 ) -> None:
