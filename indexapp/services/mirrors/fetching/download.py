@@ -173,8 +173,8 @@ class Download:
                 if self.leader is not None:
                     keeping.keep(self.wanted.row, spool, self._proof.ours)
         except Mismatch as error:
-            keeping.note_conflict(self.wanted.row, str(error))
             self._fail(_mismatch(self.wanted, error))
+            self._note_conflict(error)
         except UpstreamFailed as error:
             log.warning("The upstream of %s failed for %s: %s", self.wanted.index, self.wanted.filename, error)
             self._fail(_refusal(self.wanted, error))
@@ -218,15 +218,24 @@ class Download:
                 self.failure = refusal
                 self.forget_at = time.monotonic() + PAUSE.get(refusal.code, 0.0)
 
+    def _note_conflict(self, error: Mismatch) -> None:
+        try:
+            keeping.note_conflict(self.wanted.row, str(error))
+        except Exception:  # the database is away, or nothing may be written: who waits is told all the same
+            log.exception("The conflict at %s could not be noted: %s", self.wanted.filename, error)
+
     def _end(self) -> None:
         if self.leader is not None:
-            self.leader.close()
             try:
+                self.leader.close()
                 leases.give_back(self.wanted.row)
             except Exception:
                 log.exception("The lease of %s could not be given back; it ends by itself.", self.wanted.filename)
         with self.changed:
             self.is_over = True
+            if not self.is_proved and self.failure is None:  # else what came would be taken for the whole
+                self.failure = _trouble(self.wanted, None)
+                self.forget_at = time.monotonic()
             if self.failure is None:
                 self.forget_at = 0.0
             self._tell()
@@ -294,7 +303,7 @@ def _refusal(wanted: Wanted, error: UpstreamFailed) -> Refusal:
     )
 
 
-def _trouble(wanted: Wanted, error: BaseException) -> Refusal:
+def _trouble(wanted: Wanted, error: BaseException | None) -> Refusal:
     what = "there is no room for it" if isinstance(error, OSError) else "the storage failed"
     return Unavailable(
         f"'{wanted.filename}' could not be fetched here: {what}; ask the operators.",

@@ -48,19 +48,23 @@ def _current(row: int) -> Download | None:
 
 def _begun(download: Download) -> Download:
     """``download`` itself, or the one that somebody else has begun a moment ago."""
-    global _threads  # noqa: PLW0603  counted under the lock
     with _lock:
         found = _downloads.setdefault(download.wanted.row, download)
         if found is not download:
             return found
         _waiting.append(download)
-        if _threads < _AT_ONCE:
-            _threads += 1
-            # A daemon: a process that is told to end does not wait for an upstream.
-            Thread(target=_work, daemon=True, name="mirror-download").start()
+        _start_locked()
         if len(_downloads) > _MOST_FAILED:
             _forget_failed_locked()
     return download
+
+
+def _start_locked() -> None:
+    global _threads  # noqa: PLW0603  counted under the lock
+    if _threads < _AT_ONCE:
+        # A daemon: a process that is told to end does not wait for an upstream.
+        Thread(target=_work, daemon=True, name="mirror-download").start()
+        _threads += 1
 
 
 def _forget_failed_locked() -> None:
@@ -70,18 +74,25 @@ def _forget_failed_locked() -> None:
 
 
 def _work() -> None:
+    """Fetch what waits, one after the other; whatever ends this thread, its place is another's then."""
     global _threads  # noqa: PLW0603  as above
-    while True:
+    try:
+        while (download := _next()) is not None:
+            try:
+                download.run()
+            finally:
+                _forget(download)
+                connections.close_all()
+    finally:
         with _lock:
-            if not _waiting:
-                _threads -= 1
-                return
-            download = _waiting.popleft()
-        try:
-            download.run()
-        finally:
-            _forget(download)
-            connections.close_all()
+            _threads -= 1
+            if _waiting:  # it came after the last look, or something ended this thread early
+                _start_locked()
+
+
+def _next() -> Download | None:
+    with _lock:
+        return _waiting.popleft() if _waiting else None
 
 
 def _forget(download: Download) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import DatabaseError
 
 from accounts.models import Alarm
 from indexapp.models import Blob, File, Index, MirroredFile
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.mirrors.fetching import download as downloads
-from indexapp.services.mirrors.fetching import receiving, running
+from indexapp.services.mirrors.fetching import keeping, receiving, running
 from indexapp.services.mirrors.fetching.download import BrokenOff
 from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
@@ -123,6 +124,43 @@ def test_a_small_wrong_file_is_a_refusal(machine: WsgiClient, upstream: StaticIn
     answer = machine.get(path)
     assert (answer.status, answer.code) == (503, "upstream-mismatch")
     assert kept(built.filename).blob is None
+
+
+def test_a_conflict_that_cannot_be_noted_is_told_and_costs_no_place(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwritable(*_: Any, **__: Any) -> None:
+        raise DatabaseError("the server has gone away")
+
+    monkeypatch.setattr(keeping.audit, "record", unwritable)
+    upstream.publish(StaticFile(LARGE.filename, LARGE.content, digests={"sha256": "0" * 64}))
+    with pytest.raises(BrokenOff, match="other bytes"):
+        fetched(machine, LARGE)
+    settled()
+    refused = fetched(machine, LARGE)
+    assert (refused.status, refused.code) == (503, "upstream-mismatch")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whatever_ends_a_thread_its_place_is_free_again(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = address(machine, large.filename)
+    row = File.objects.get(filename=large.filename).pk
+
+    def ended(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(downloads.receiving, "receive", ended)
+        download = running.follow(row)
+        assert download is not None
+        settled()
+    assert download.failure is not None
+    with pytest.raises(BrokenOff):
+        download.read(0)
+    download.leave()
+    assert machine.get(path).body == large.content
 
 
 def test_a_size_that_was_a_lie_is_a_conflict(
