@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from indexapp.models import File
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import answering
 from tpi_site.kit.errors import Unavailable
@@ -31,8 +32,12 @@ def fetch(file_id: int) -> None:
 def fetch_metadata(file_id: int) -> None:
     """The same of what its upstream serves beside it; nothing where that is here."""
     try:
-        answering.fetch(file_id).result(_METADATA_PATIENCE)
+        answering.fetch(file_id, _mirror(file_id), lambda: None).result(_METADATA_PATIENCE)
     except TimeoutError:
         raise Unavailable(
             "Its metadata takes too long to come; it is tried again.", code="upstream-unavailable"
         ) from None
+
+
+def _mirror(file_id: int) -> str:
+    return File.objects.filter(pk=file_id).values_list("index__name", flat=True).first() or ""

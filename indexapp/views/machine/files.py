@@ -76,7 +76,8 @@ def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], N
             if refusal.code not in _HEALED:
                 raise
     if reply is None and served.is_metadata:
-        return mirror_files.AwaitedSmall(answering.fetch(served.row), partial(_fresh, question, served))
+        fresh = partial(_fresh, question, served)
+        return mirror_files.AwaitedSmall(answering.fetch(served.row, served.member.name, fresh))
     if reply is None and (later := mirror_files.fetched(question, served, _headers(served, ""), note)) is not None:
         return later
     if reply is None:
@@ -189,12 +190,15 @@ def _part(question: Question, served: ServedFile, headers: list[tuple[str, str]]
         return Reply(206, headers, b"" if question.is_head else _body(served, span))
     frame = byte_ranges.multipart_byteranges(spans, secrets.token_hex(16), _TYPE, served.size)
     headers += [("Content-Type", frame.content_type), ("Content-Length", str(frame.content_length))]
-    return Reply(206, headers, b"" if question.is_head else _framed(served, frame))
+    if question.is_head:
+        return Reply(206, headers, b"")
+    framed = _framed(served, frame)
+    return Reply(206, headers, b"".join(framed) if served.is_metadata else framed)
 
 
 def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]:
     try:
-        if span.length <= _SMALL:
+        if span.length <= _SMALL or served.is_metadata:  # some MiB at most
             return b"".join(_pieces(served, span))
         path = default_storage().plain_path(served.bytes_at)
         if path is not None and path.exists():

@@ -122,15 +122,15 @@ class Awaited:
 
 
 class AwaitedSmall:
-    """The answer about something small that is being fetched; ``answer`` makes it when it is there."""
+    """The answer about something small that is being fetched; its body is bytes, and it costs no query to take it."""
 
-    def __init__(self, fetched: Future[None], answer: Callable[[], Reply]) -> None:
-        self._fetched, self._answer = fetched, answer
+    def __init__(self, answer: Future[Reply]) -> None:
+        self._answer = answer
         self._until = time.monotonic() + _PATIENCE
 
     def listen(self, wake: Callable[[], None]) -> None:
         """See the protocol."""
-        self._fetched.add_done_callback(lambda _: wake())
+        self._answer.add_done_callback(lambda _: wake())
 
     def close(self) -> None:
         """See the protocol."""
@@ -138,17 +138,16 @@ class AwaitedSmall:
     def wait(self) -> Reply:
         """See the protocol."""
         while (reply := self.reply()) is None:
-            futures.wait([self._fetched], 1.0)
+            futures.wait([self._answer], 1.0)
         return reply
 
     def reply(self) -> Reply | None:
         """See the protocol."""
-        if not self._fetched.done():
+        if not self._answer.done():
             if time.monotonic() > self._until:
                 raise Unavailable("The upstream takes too long; ask again.", retry_after=5, code="upstream-unavailable")
             return None
-        self._fetched.result()
-        return self._answer()
+        return self._answer.result()
 
 
 def fetched(

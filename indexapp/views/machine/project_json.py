@@ -98,7 +98,9 @@ def provenance(question: Question, index_name: str | None, name: str, version: s
     if (body := attested.kept(file.pk)) is not None:
         return _provenance(question, page, body)
     row = file.pk
-    return AwaitedSmall(attested.fetch(row), lambda: _provenance(question, page, attested.kept(row) or b"{}"))
+    return AwaitedSmall(
+        attested.fetch(row, served.member.name, lambda: _provenance(question, page, attested.kept(row) or b"{}"))
+    )
 
 
 def _provenance(question: Question, page: ServedProject, body: bytes) -> Reply:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.db import Error, connection
@@ -26,6 +26,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 _REASONS = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 304: "Not Modified", **edge.TITLES}
 _READS = Counter("tpi_machine_reads", "Reads of pages and files by installers.", ["status"])
 _PIECE = 1024 * 1024
+_Read = TypeVar("_Read")
 
 
 class MachineReads:
@@ -81,7 +82,7 @@ class Waiting:
     def _run(self, make: Callable[[], Reply | None]) -> Reply | None:
         token = request_context.current.set(self._context)
         try:
-            reply = make()
+            reply = _by_a_living_connection(make)
         except Exception as error:  # noqa: BLE001  the edge, as below
             reply = _refused(self._question, error)
         finally:
@@ -155,19 +156,23 @@ def _refused(question: Question, error: Exception) -> Reply:
 
 
 def _answer(question: Question) -> Reply | Later | None:
-    """As the routes do, by a new connection to the database where the old one turns out to be dead.
+    return _by_a_living_connection(lambda: routes.answer(question))
+
+
+def _by_a_living_connection(read: Callable[[], _Read]) -> _Read:
+    """As ``read`` does, by a new connection to the database where the old one turns out to be dead.
 
     A read may be done twice; and asking first whether the connection lives, as is done for what goes on to Django, would cost
     every page a query.
     """
     try:
-        return routes.answer(question)
+        return read()
     except Error:
         connection.close_if_unusable_or_obsolete()
         if connection.connection is not None:
             raise
     try:
-        return routes.answer(question)
+        return read()
     except Error:
         connection.close_if_unusable_or_obsolete()
         raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from indexapp.models import Change, File, Index, MirroredFile, Project, Release
 from indexapp.services.mirrors import asking
@@ -13,6 +16,7 @@ from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import completing, ranged, wheels
 from indexapp.services.mirrors.metadata.wheels import MetadataFailed
 from indexapp.storage import default_storage
+from indexapp.views.machine.wsgi import Waiting
 from tests.builders.wheels import build_wheel
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
@@ -49,6 +53,52 @@ def test_what_the_upstream_serves_is_kept(machine: WsgiClient, upstream: StaticI
         upstream.behaviour = Behaviour(status=500)
     assert upstream.count(".metadata") == 1
     assert upstream.count(".whl") == 0
+
+
+class Handed(Exception):
+    """What a read that comes later hands to the poller."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        super().__init__()
+        self.waiting = waiting
+
+
+def polled(machine: WsgiClient, url: str, **headers: str) -> tuple[str, bytes]:
+    """The answer as the server's poller takes it: by bytes, and without a question to the database."""
+
+    def hand_over(waiting: Waiting) -> None:
+        raise Handed(waiting)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        return machine.application(environ | {"tpi.hand_over": hand_over}, start_response)
+
+    with pytest.raises(Handed) as handed:
+        WsgiClient(application).get(url, **headers)
+    with CaptureQueriesContext(connection) as asked:
+        while (answer := handed.value.waiting.poll()) is None:
+            time.sleep(0.01)
+    assert not asked.captured_queries
+    status, told, body = answer
+    assert isinstance(body, bytes)
+    assert dict(told)["Content-Length"] == str(len(body))
+    return status, body
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+@pytest.mark.parametrize("ranges", ["", "bytes=0-99,300000-300099"])
+def test_large_metadata_is_all_there_at_the_first_try(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, settings: Any, ranges: str, *, is_sealed: bool
+) -> None:
+    settings.TPI_ENCRYPT = is_sealed
+    metadata = metadata_in(upstream) + b"\n" + b"It does a lot. " * 27_000
+    upstream.publish(StaticFile(NAME, upstream.files[NAME].content, metadata=metadata))
+    url = page(machine)[NAME]["url"] + ".metadata"
+    status, body = polled(machine, url, **({"Range": ranges} if ranges else {}))
+    if ranges:
+        assert status == "206 Partial Content"
+        assert metadata[300_000:300_100] in body
+    else:
+        assert (status, body) == ("200 OK", metadata)
 
 
 def test_what_is_lost_is_fetched_again(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:

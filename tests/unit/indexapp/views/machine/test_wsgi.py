@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import DatabaseError, OperationalError, connection
 
-from indexapp.views.machine.wsgi import MachineReads
+from indexapp.views.machine.messages import Question, Reply
+from indexapp.views.machine.wsgi import MachineReads, Waiting
 from tests.factories.cast import Cast
 from tests.factories.publishing import published
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit.request_context import RequestContext
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -116,6 +120,35 @@ def test_a_database_that_is_away_is_said_to_come_back(cast: Cast, machine: WsgiC
         answer = asker.get("/simple/acme-tool/")
     assert (answer.status, answer.code) == (503, "unavailable")
     assert "gone" not in answer.json["detail"]
+
+
+class Late:
+    """An answer that a thread asks the database for whose connection has died meanwhile."""
+
+    def __init__(self) -> None:
+        self.replies: Iterator[Reply | OperationalError] = iter([OperationalError("gone"), Reply(200, [], b"here")])
+
+    def reply(self) -> Reply:
+        found = next(self.replies)
+        if isinstance(found, OperationalError):
+            raise found
+        return found
+
+    wait = reply
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_late_answer_comes_by_a_new_connection(machine: WsgiClient) -> None:
+    waiting = Waiting(Question("/late"), Late(), RequestContext())
+    with ThreadPoolExecutor(1) as other:
+        polled = other.submit(waiting.poll).result()
+    assert polled is not None
+    assert (polled[0], polled[2]) == ("200 OK", b"here")
 
 
 def test_any_other_fault_of_the_database_is_ours(cast: Cast, machine: WsgiClient) -> None:
