@@ -26,7 +26,11 @@ _MANY = 4
 """Followers; see :meth:`.FollowedSpool.expect_many`."""
 _LONELY_SECONDS = 15.0
 _WORTH_IT = 0.25
-"""From this part of a file on it is fetched to its end though nobody waits any more."""
+"""From this part of a file on it is fetched to its end though nobody waits any more, if it comes within some time."""
+_LONELY_MOST = 600.0
+_WINDOW = 60.0
+_LEAST_RATE = 16 * 1024
+"""Bytes a second, on the average of each window; slower ones are given up, as they would keep a place from others."""
 
 
 class BrokenOff(Exception):
@@ -56,6 +60,7 @@ class Download:
         self.forget_at = float("inf")
         self.followers = 0
         self._lonely_since = time.monotonic()
+        self._window = time.monotonic(), 0
         self._renewed_at = 0.0
         self._listeners: set[Callable[[], None]] = set()
         self._spool: FollowedSpool | None = None
@@ -130,6 +135,7 @@ class Download:
         """See :class:`.receiving.Receiver`."""
         if total is not None and total > self.wanted.most:
             raise UpstreamFailed(f"The file has {total} bytes.", Failure.TOO_LARGE)
+        self._window = time.monotonic(), self.size
         with self.changed:
             self.total = total
             self._tell()
@@ -153,9 +159,19 @@ class Download:
             self._renewed_at = now
             if self.leader is not None:
                 leases.take(self.wanted.row)
-        is_lonely = not self.followers and now - self._lonely_since > _LONELY_SECONDS
-        if is_lonely and self.size < (self.total or 0) * _WORTH_IT:
+        lonely = 0.0 if self.followers else now - self._lonely_since
+        is_worth_it = self.size >= (self.total or 0) * _WORTH_IT
+        if lonely > (_LONELY_MOST if is_worth_it else _LONELY_SECONDS):
             raise Abandoned
+        self._require_rate(now)
+
+    def _require_rate(self, now: float) -> None:
+        began, size = self._window
+        if now - began < _WINDOW:
+            return
+        if self.size - size < _LEAST_RATE * (now - began):
+            raise _too_slow(self.wanted)
+        self._window = now, self.size
 
     # What fetches it.
 
@@ -217,6 +233,10 @@ class Download:
             if not self.is_proved:
                 self.failure = refusal
                 self.forget_at = time.monotonic() + PAUSE.get(refusal.code, 0.0)
+
+    def give_up(self) -> None:
+        """It will not be run."""
+        self._end()
 
     def _note_conflict(self, error: Mismatch) -> None:
         try:
@@ -303,8 +323,19 @@ def _refusal(wanted: Wanted, error: UpstreamFailed) -> Refusal:
     )
 
 
+def _too_slow(wanted: Wanted) -> Refusal:
+    return Unavailable(
+        f"The upstream of the index '{wanted.index}' sends '{wanted.filename}' with less than {_LEAST_RATE} bytes a second; "
+        "it was given up. Try again later.",
+        retry_after=10,
+        code="upstream-unavailable",
+    )
+
+
 def _trouble(wanted: Wanted, error: BaseException | None) -> Refusal:
     what = "there is no room for it" if isinstance(error, OSError) else "the storage failed"
+    if error is None:
+        what = "it was broken off"
     return Unavailable(
         f"'{wanted.filename}' could not be fetched here: {what}; ask the operators.",
         retry_after=10,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from threading import Lock, Thread
 
 from django.db import connections
 
 from indexapp.services.mirrors.fetching import wanted
 from indexapp.services.mirrors.fetching.download import Download
+from indexapp.services.mirrors.places import Places
 
 _AT_ONCE = 48
-"""Downloads that a process has under way; others wait for their turn."""
+"""Downloads that a process has under way, half of them of one mirror at most; others wait for their turn."""
 _MOST_FAILED = 1000
 _downloads: dict[int, Download] = {}
-_waiting: deque[Download] = deque()
-_threads = 0
+_places: Places[Download] = Places(_AT_ONCE)
 _lock = Lock()
 
 
@@ -52,7 +51,7 @@ def _begun(download: Download) -> Download:
         found = _downloads.setdefault(download.wanted.row, download)
         if found is not download:
             return found
-        _waiting.append(download)
+        _places.add(download.wanted.index, download)
         _start_locked()
         if len(_downloads) > _MOST_FAILED:
             _forget_failed_locked()
@@ -60,11 +59,15 @@ def _begun(download: Download) -> Download:
 
 
 def _start_locked() -> None:
-    global _threads  # noqa: PLW0603  counted under the lock
-    if _threads < _AT_ONCE:
-        # A daemon: a process that is told to end does not wait for an upstream.
-        Thread(target=_work, daemon=True, name="mirror-download").start()
-        _threads += 1
+    while (taken := _places.take()) is not None:
+        try:
+            # A daemon: a process that is told to end does not wait for an upstream.
+            Thread(target=_work, args=taken, daemon=True, name="mirror-download").start()
+        except RuntimeError:  # no threads are to be had
+            mirror, download = taken
+            _places.leave(mirror)
+            download.give_up()
+            return
 
 
 def _forget_failed_locked() -> None:
@@ -73,26 +76,18 @@ def _forget_failed_locked() -> None:
             del _downloads[row]
 
 
-def _work() -> None:
-    """Fetch what waits, one after the other; whatever ends this thread, its place is another's then."""
-    global _threads  # noqa: PLW0603  as above
+def _work(mirror: str, download: Download) -> None:
+    """Fetch it; whatever ends this thread, its place is another's then."""
     try:
-        while (download := _next()) is not None:
-            try:
-                download.run()
-            finally:
-                _forget(download)
-                connections.close_all()
+        download.run()
     finally:
-        with _lock:
-            _threads -= 1
-            if _waiting:  # it came after the last look, or something ended this thread early
+        try:
+            _forget(download)
+            connections.close_all()
+        finally:
+            with _lock:
+                _places.leave(mirror)
                 _start_locked()
-
-
-def _next() -> Download | None:
-    with _lock:
-        return _waiting.popleft() if _waiting else None
 
 
 def _forget(download: Download) -> None:
@@ -104,7 +99,7 @@ def _forget(download: Download) -> None:
 def under_way() -> int:
     """How many downloads have not ended yet."""
     with _lock:
-        return sum(not download.is_over for download in _downloads.values()) + _threads
+        return sum(not download.is_over for download in _downloads.values()) + _places.taken
 
 
 def forget_all() -> None:

@@ -17,12 +17,13 @@ from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.mirrors.fetching import download as downloads
 from indexapp.services.mirrors.fetching import keeping, receiving, running
 from indexapp.services.mirrors.fetching.download import BrokenOff
+from indexapp.services.mirrors.places import Places
 from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_rule
-from tests.factories.publishing import make_group, make_index, make_project
+from tests.factories.publishing import make_group, make_index, make_mirror, make_project
 from tests.plugins import process_memory
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
@@ -422,6 +423,59 @@ def test_what_nobody_waits_for_is_given_up_and_begun_again_when_asked_for(
     monkeypatch.setattr(downloads, "_LONELY_SECONDS", 60.0)
     upstream.behaviour = Behaviour()
     assert machine.get(path).body == large.content
+
+
+def test_what_nobody_waits_for_ends_though_most_of_it_came(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_LONELY_MOST", 0.0)
+    monkeypatch.setattr(downloads, "_WORTH_IT", 0.0)
+    address(machine, large.filename)
+    upstream.behaviour = Behaviour(pause_after=500_000, on="file")
+    download = running.follow(File.objects.get(filename=large.filename).pk)
+    assert download is not None
+    wait_until(lambda: download.released > 0, 20, lambda: "nothing comes")
+    download.leave()
+    upstream.resume.set()
+    settled()
+    assert download.failure is not None
+    assert kept(large.filename).blob is None
+
+
+def test_an_upstream_that_drips_is_given_up(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_WINDOW", 0.5)
+    path = address(machine, large.filename)
+    upstream.behaviour = Behaviour(fault="drip", on="file")
+    with pytest.raises(BrokenOff, match="bytes a second"):  # the first few had been sent on
+        machine.get(path)
+    assert kept(large.filename).blob is None
+
+
+def test_one_mirror_leaves_the_others_room(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_places", Places(2))
+    make_mirror("other", upstream.url, anonymous_read=True)
+    slow, also_slow = (build_wheel("acme-tool", version) for version in ("8.0", "8.1"))
+    upstream.publish(slow)
+    upstream.publish(also_slow)
+    path = address(machine, large.filename)
+    other = machine.get("/other/simple/acme-tool/", Accept=JSON).json["files"]
+    ours = next(urlsplit(file["url"]).path for file in other if file["filename"] == large.filename)
+    upstream.behaviour = Behaviour(pause_after=10, on="file")
+    rows = File.objects.filter(index=mirror, filename__in=[slow.filename, also_slow.filename])
+    waiting = [running.follow(file.pk) for file in rows]
+    wait_until(lambda: upstream.count(".whl") == 1, 20, lambda: "nobody asks the upstream")
+    upstream.behaviour = Behaviour()
+    assert machine.get(ours).body == large.content
+    assert upstream.count(slow.filename) + upstream.count(also_slow.filename) == 1
+    upstream.resume.set()
+    assert machine.get(path).body == large.content
+    for download in waiting:
+        assert download is not None
+        download.leave()
 
 
 def test_a_blocked_file_is_refused_before_the_upstream_hears_of_it(
