@@ -42,13 +42,20 @@ def note(row: int) -> None:
 
 
 def write() -> int:
-    """Write what was noted; returns how many files that were."""
+    """Write what was noted; returns how many files that were.  What cannot be written stays noted."""
     with _lock:
         rows = list(_due)
         _due.clear()
-    for start in range(0, len(rows), _BATCH):
-        MirroredFile.objects.filter(pk__in=rows[start : start + _BATCH]).update(last_used_at=timezone.now())
-    return len(rows)
+    written = 0
+    try:
+        while written < len(rows):
+            batch = rows[written : written + _BATCH]
+            MirroredFile.objects.filter(pk__in=batch).update(last_used_at=timezone.now())
+            written += len(batch)
+    finally:
+        with _lock:
+            _due.update(rows[written:])
+    return written
 
 
 def forget_all() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import AuditEntry
@@ -73,6 +74,30 @@ def test_metadata_stays_when_the_file_goes(mirror: Index) -> None:
     File.objects.update(metadata_blob=Blob.objects.first(), metadata_sha256="0" * 64)
     assert eviction.run(actor=SYSTEM) == 1
     assert File.objects.filter(metadata_blob__isnull=False).count() == len(files)
+
+
+def test_a_use_that_could_not_be_written_is_written_the_next_time(
+    mirror: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [fetched(mirror, 9) for _ in range(3)]
+    for file in files:
+        uses.note(file.pk)
+    monkeypatch.setattr(uses, "_BATCH", 1)
+    real, calls = uses.timezone.now, []
+
+    def away() -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OperationalError("gone")
+        return real()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(uses.timezone, "now", away)
+        with pytest.raises(OperationalError):
+            uses.write()
+    assert uses.write() == len(files) - 1
+    since = timezone.now() - timedelta(hours=1)
+    assert MirroredFile.objects.filter(last_used_at__gt=since).count() == len(files)
 
 
 def test_a_use_is_written_once_an_hour(mirror: Index) -> None:
