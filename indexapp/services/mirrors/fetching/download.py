@@ -183,10 +183,10 @@ class Download:
                     self._spool = FollowedSpool(spool)
                     if self.followers >= _MANY:
                         self._spool.expect_many()
-                self._receive()
+                is_new = self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
-                if self.leader is not None:
+                if is_new and self.leader is not None:
                     keeping.keep(self.wanted.row, spool, self._proof.ours)
         except Mismatch as error:
             self._fail(_mismatch(self.wanted, error))
@@ -204,23 +204,25 @@ class Download:
         finally:
             self._end()
 
-    def _receive(self) -> None:
-        """From the process of this node that fetches it already, or from the upstream; as often as the former dies."""
+    def _receive(self) -> bool:
+        """From the process of this node that fetches it already, or from the upstream; as often as the former dies.
+
+        False where it was in the store by then.
+        """
         while True:
             found = lead_or_follow(self)
             if isinstance(found, Leader):
                 self.leader = found
                 if leases.wait(self.wanted.row):
                     receiving.receive(self.wanted, self)
-                    return
-                raise Unavailable(
-                    "Another node has just fetched this file; ask again.", retry_after=1, code="fetched-elsewhere"
-                )
+                    return True
+                receiving.receive_kept(self.wanted, self)
+                return False
             try:
                 found.receive(self)
             except LeaderGone:
                 continue
-            return
+            return False
 
     def _prove(self) -> None:
         with self.changed:

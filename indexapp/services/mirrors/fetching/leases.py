@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from indexapp.models import File, MirroredFile
+from indexapp.services.mirrors.fetching.wanted import needs_healing
 from tpi_site.kit import clock
 
 SECONDS = 30.0
@@ -48,13 +49,21 @@ def give_back(row: int) -> None:
 def wait(row: int) -> bool:
     """Take the lease, or wait for who has it; False when there is nothing to fetch any more.
 
+    That is looked at with the lease in hand, too: who had it before may have come to the end a moment ago.
+
     When the other node takes too long, this one goes on without the lease.
     """
     end = time.monotonic() + PATIENCE
     while not take(row):
         time.sleep(_LOOK_AGAIN)
-        if not File.objects.filter(pk=row, blob=None).exists():
+        if not _is_lacking(row):
             return False
         if time.monotonic() > end:
             break
-    return True
+    return _is_lacking(row)
+
+
+def _is_lacking(row: int) -> bool:
+    """Whether the file is there and its bytes are not, or not whole."""
+    file = File.objects.select_related("blob").filter(pk=row).first()
+    return file is not None and (file.blob is None or needs_healing(file.blob))

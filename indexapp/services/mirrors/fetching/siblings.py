@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import struct
+import time
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024
 _SILENCE = 90.0
 """Seconds without a byte after which the other process is taken for dead; longer than an upstream may be silent."""
+_TRIES, _PAUSE = 20, 0.05
+"""How often the name or a connection is tried for, and the seconds between."""
 _AHEAD = struct.Struct(">qq")
 _LENGTH = struct.Struct(">I")
 _UNKNOWN = -1
@@ -38,10 +41,11 @@ class LeaderGone(Exception):
 def lead_or_follow(download: Download) -> Leader | Follower:
     """Be the process that fetches the file, or be given the bytes by the one that does."""
     name = _name(download.wanted.row)
-    while True:
+    for _ in range(_TRIES):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listener.bind(name)
+            listener.listen(64)  # at once: who finds the name taken connects
         except OSError:
             listener.close()
         else:
@@ -50,13 +54,15 @@ def lead_or_follow(download: Download) -> Leader | Follower:
         connection.settimeout(_SILENCE)
         try:
             connection.connect(name)
-        except OSError:  # it ended a moment ago
+        except OSError:  # it ended a moment ago, or does not listen
             connection.close()
+            time.sleep(_PAUSE)
             continue
         if not _is_ours(connection):
             connection.close()
-            return Leader(None, download)  # somebody else's process sits on the name: fetch for this one alone
+            break
         return Follower(connection)
+    return Leader(None, download)  # somebody else's process sits on the name: fetch for this one alone
 
 
 def _name(row: int) -> bytes:
@@ -74,7 +80,6 @@ class Leader:
     def __init__(self, listener: socket.socket | None, download: Download) -> None:
         self._listener, self._download = listener, download
         if listener is not None:
-            listener.listen(64)
             Thread(target=self._accept, args=(listener,), daemon=True, name="mirror-leader").start()
 
     def close(self) -> None:

@@ -15,8 +15,8 @@ from indexapp.models import Blob, File, Index, MirroredFile
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
 from indexapp.services.mirrors.fetching import download as downloads
-from indexapp.services.mirrors.fetching import keeping, receiving, running
-from indexapp.services.mirrors.fetching.download import BrokenOff
+from indexapp.services.mirrors.fetching import keeping, receiving, running, wanted
+from indexapp.services.mirrors.fetching.download import BrokenOff, Download
 from indexapp.services.mirrors.places import Places
 from indexapp.storage import default_storage
 from tests.builders.core_metadata import Built
@@ -476,6 +476,23 @@ def test_one_mirror_leaves_the_others_room(
     for download in waiting:
         assert download is not None
         download.leave()
+
+
+def test_what_another_process_has_put_into_the_store_meanwhile_comes_from_there(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built
+) -> None:
+    assert fetched(machine, large).body == large.content
+    file = kept(large.filename)
+    blob = file.blob
+    File.objects.filter(pk=file.pk).update(blob=None)
+    found = wanted.load(file.pk)  # as a process does that looks before the other one has come to its end
+    assert found is not None
+    File.objects.filter(pk=file.pk).update(blob=blob)
+    download = Download(found)
+    assert download.join()
+    download.run()
+    assert b"".join(downloads.pieces(download, 0, None)) == large.content
+    assert upstream.count(large.filename) == 1
 
 
 def test_a_blocked_file_is_refused_before_the_upstream_hears_of_it(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 from datetime import timedelta
 from threading import Thread
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from indexapp.models import Blob, File, Index, MirroredFile
-from indexapp.services.mirrors.fetching import leases
+from indexapp.services import blobs
+from indexapp.services.mirrors.fetching import leases, siblings, wanted
+from indexapp.services.mirrors.fetching.download import Download
+from indexapp.storage import default_storage
 from tests.factories.publishing import make_file, make_mirror, make_project, make_release
 from tpi_site.kit import clock
 
@@ -28,6 +33,16 @@ def file(mirror: Index) -> File:
     MirroredFile.objects.create(file=file)
     File.objects.update(blob=None)
     return File.objects.get(pk=file.pk)
+
+
+def stored() -> Blob:
+    """The file's, with bytes in the store."""
+    content = b"the bytes"
+    with default_storage().spool() as spool:
+        spool.file.write(content)
+        kept = blobs.store(hashlib.sha256(content).hexdigest(), spool)
+    with transaction.atomic():
+        return Blob.objects.get(pk=blobs.claim(kept)[kept.sha256])
 
 
 def taken_by_another(file: File, seconds: float) -> None:
@@ -53,7 +68,7 @@ def test_that_of_another_node_holds_until_it_is_over(file: File) -> None:
 
 def test_what_the_other_node_has_fetched_is_not_fetched_again(file: File) -> None:
     taken_by_another(file, 60)
-    blob = Blob.objects.get()
+    blob = stored()
 
     def fetch() -> None:
         File.objects.filter(pk=file.pk).update(blob=blob)
@@ -63,6 +78,25 @@ def test_what_the_other_node_has_fetched_is_not_fetched_again(file: File) -> Non
     other.start()
     assert not leases.wait(file.pk)
     other.join()
+
+
+def test_what_was_fetched_before_the_lease_was_taken_is_not_fetched_again(file: File) -> None:
+    blob = stored()
+    File.objects.filter(pk=file.pk).update(blob=blob)
+    assert not leases.wait(file.pk)
+    blob.damaged_at = clock.now()
+    blob.save(update_fields=["damaged_at"])
+    assert leases.wait(file.pk)
+
+
+def test_who_sits_on_the_name_and_does_not_listen_stops_nobody(file: File) -> None:
+    found = wanted.load(file.pk)
+    assert found is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(siblings._name(file.pk))
+        leader = siblings.lead_or_follow(Download(found))
+        assert isinstance(leader, siblings.Leader)
+        leader.close()
 
 
 def test_nobody_waits_for_ever(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
