@@ -33,31 +33,39 @@ def used(index_id: int) -> int:
 
 
 def _make_room(actor: Actor, upstream: Upstream) -> int:
-    evicted = 0
-    while number := _one_batch(actor, upstream):
-        evicted += number
+    """What there is, is summed up once: that reads every file of the mirror."""
+    evicted, excess = 0, used(upstream.pk) - (upstream.room or 0)
+    while excess > 0 and (rows := _candidates(upstream, excess)):
+        gone, freed = _give_up(actor, upstream, rows)
+        evicted, excess = evicted + gone, excess - freed
+        if not gone:  # somebody else makes room, or they were all used meanwhile: the next run looks again
+            break
     return evicted
 
 
-def _one_batch(actor: Actor, upstream: Upstream) -> int:
-    """Give up as many files as needed, up to a batch; two at once do not do it twice."""
+def _candidates(upstream: Upstream, excess: int) -> list[int]:
+    """As many files as are needed, up to a batch."""
+    rows, freed = [], 0
+    for row, size in _dispensable(upstream).values_list("pk", "size")[:_BATCH]:
+        rows.append(row)
+        freed += size
+        if freed >= excess:
+            break
+    return rows
+
+
+def _give_up(actor: Actor, upstream: Upstream, rows: list[int]) -> tuple[int, int]:
+    """Those that may still go; how many that are, and their bytes.  Two at once do not give up the same twice."""
     with transaction.atomic():
         locking.hold(f"evict:{upstream.pk}")
-        excess = used(upstream.pk) - (upstream.room or 0)
-        if excess <= 0:
-            return 0
-        rows, freed = [], 0
-        for row, size in _dispensable(upstream).values_list("pk", "size")[:_BATCH]:
-            rows.append(row)
-            freed += size
-            if freed >= excess:
-                break
-        if not rows:
-            return 0
-        File.objects.filter(pk__in=rows).update(blob=None)
-        MirroredFile.objects.filter(pk__in=rows).update(fetched_at=None)
-        audit.record(actor=actor, action="mirror.evict", subject=upstream.index, files=len(rows), bytes=freed)
-    return len(rows)
+        sizes = dict(_dispensable(upstream).filter(pk__in=rows).values_list("pk", "size"))
+        if not sizes:
+            return 0, 0
+        File.objects.filter(pk__in=list(sizes)).update(blob=None)
+        MirroredFile.objects.filter(pk__in=list(sizes)).update(fetched_at=None)
+        freed = sum(sizes.values())
+        audit.record(actor=actor, action="mirror.evict", subject=upstream.index, files=len(sizes), bytes=freed)
+    return len(sizes), freed
 
 
 def _dispensable(upstream: Upstream) -> QuerySet[File]:

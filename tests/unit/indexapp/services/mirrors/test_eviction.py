@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AuditEntry
@@ -67,6 +68,28 @@ def test_mirrors_without_limit_and_offline_ones_keep_all(upstream: dict[str, Any
     file = fetched(make_mirror("outside", upstream=upstream), 9)
     assert eviction.run(actor=SYSTEM) == 0
     assert here(file) == [True]
+
+
+def test_what_there_is_is_summed_up_once(mirror: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eviction, "_BATCH", 1)
+    files = [fetched(mirror, days) for days in (3, 9, 5, 7, 8)]
+    with CaptureQueriesContext(connection) as asked:
+        assert eviction.run(actor=SYSTEM) == len(files) - 2
+    assert here(*files) == [True, False, True, False, False]
+    assert sum("SUM(" in each["sql"] for each in asked.captured_queries) == 1
+
+
+def test_what_was_used_after_it_was_chosen_stays(mirror: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [fetched(mirror, days) for days in (3, 9, 5, 7)]
+    real = eviction.locking.hold
+
+    def used_meanwhile(name: str) -> None:
+        MirroredFile.objects.filter(pk=files[1].pk).update(last_used_at=timezone.now())
+        real(name)
+
+    monkeypatch.setattr(eviction.locking, "hold", used_meanwhile)
+    assert eviction.run(actor=SYSTEM) == 2
+    assert here(*files) == [True, True, False, False]
 
 
 def test_metadata_stays_when_the_file_goes(mirror: Index) -> None:
