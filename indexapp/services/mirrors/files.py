@@ -5,6 +5,7 @@ from __future__ import annotations
 from indexapp.models import File
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import answering
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 _PATIENCE = 600.0
@@ -14,6 +15,7 @@ _METADATA_PATIENCE = 90.0
 
 def fetch(file_id: int) -> None:
     """Make sure that they are in the store; raises a :class:`tpi_site.kit.errors.Refusal` where that cannot be."""
+    read_only.require_off()
     download = running.follow(file_id)
     if download is None:
         return

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from django.db import connections
 
 from indexapp.services.mirrors.places import Places
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Refusal
+from tpi_site.kit.read_only import ReadOnly
 
 _THREADS = 8
 _PAUSE = 20.0
@@ -72,7 +74,10 @@ class Once:
 
     def _done(self, row: int) -> BaseException | None:
         try:
+            read_only.require_off()  # what is fetched is kept
             self._work(row)
+        except ReadOnly as refusal:  # which may end before any pause
+            return refusal
         except Refusal as refusal:
             with self._lock:
                 if len(self._refused) >= _MOST:

@@ -10,6 +10,7 @@ from threading import Lock
 from django.utils import timezone
 
 from indexapp.models import MirroredFile
+from tpi_site.kit import read_only
 
 _ONCE_IN = 3600.0
 """Seconds for which a further use of the same file is not written."""
@@ -43,6 +44,8 @@ def note(row: int) -> None:
 
 def write() -> int:
     """Write what was noted; returns how many files that were.  What cannot be written stays noted."""
+    if read_only.why() is not None:
+        return 0
     with _lock:
         rows = list(_due)
         _due.clear()

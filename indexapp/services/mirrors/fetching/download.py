@@ -16,6 +16,7 @@ from indexapp.services.mirrors.fetching.siblings import Leader, LeaderGone, lead
 from indexapp.services.mirrors.fetching.wanted import Wanted
 from indexapp.storage import StorageUnavailable, default_storage
 from indexapp.storage.following import FollowedSpool
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Gone, Refusal, Unavailable
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class Download:
                 is_new = self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
-                if is_new and self.leader is not None:
+                if is_new and self.leader is not None and read_only.why() is None:
                     keeping.keep(self.wanted.row, spool, self._proof.ours)
         except Mismatch as error:
             self._fail(_mismatch(self.wanted, error))

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from indexapp.models import File, MirroredFile
 from indexapp.services.mirrors.fetching.wanted import needs_healing
-from tpi_site.kit import clock
+from tpi_site.kit import clock, read_only
 
 SECONDS = 30.0
 """For how long a lease holds that nobody renews."""
@@ -34,7 +34,9 @@ def node() -> str:
 
 
 def take(row: int) -> bool:
-    """Whether this node may fetch the file now; also renews."""
+    """Whether this node may fetch the file now; also renews.  In read-only mode nothing is written, and each may."""
+    if read_only.why() is not None:
+        return True
     now = clock.now()
     free = Q(fetching_until=None) | Q(fetching_until__lt=now) | Q(fetching_by=node())
     until = now + timedelta(seconds=SECONDS)
@@ -42,7 +44,9 @@ def take(row: int) -> bool:
 
 
 def give_back(row: int) -> None:
-    """Let another node fetch it."""
+    """Let another node fetch it; in read-only mode the lease ends by itself."""
+    if read_only.why() is not None:
+        return
     MirroredFile.objects.filter(pk=row, fetching_by=node()).update(fetching_until=None, fetching_by="")
 
 

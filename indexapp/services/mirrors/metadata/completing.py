@@ -19,6 +19,7 @@ from indexapp.models import File
 from indexapp.services.mirrors.metadata import keeping, obtaining
 from indexapp.services.mirrors.metadata.obtaining import Asked, Obtained
 from indexapp.services.mirrors.metadata.wheels import MetadataFailed
+from tpi_site.kit import read_only
 
 log = logging.getLogger(__name__)
 NEWEST = 8
@@ -38,8 +39,10 @@ _lock = Lock()
 def complete(index_id: int, normalized_name: str) -> None:
     """Look for what the project's page lacks; the newest now, for a few seconds, and the rest in a thread of its own.
 
-    Nothing that goes wrong with it keeps the page from its readers.
+    Nothing that goes wrong with it keeps the page from its readers.  In read-only mode the page is as it is.
     """
+    if read_only.why() is not None:
+        return
     lacking = list(_lacking(index_id, normalized_name)[: NEWEST + _BEHIND])
     if not lacking:
         return

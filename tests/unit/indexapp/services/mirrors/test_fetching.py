@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import DatabaseError
 
-from accounts.models import Alarm
-from indexapp.models import Blob, File, Index, MirroredFile
+from accounts.models import Alarm, AuditEntry
+from indexapp.models import Blob, Change, File, Index, MirroredFile
 from indexapp.services.integrity import checking
 from indexapp.services.integrity.checking import Summary, Wish
+from indexapp.services.mirrors import files, uses
 from indexapp.services.mirrors.fetching import download as downloads
 from indexapp.services.mirrors.fetching import keeping, receiving, running, wanted
 from indexapp.services.mirrors.fetching.download import BrokenOff, Download
@@ -28,6 +29,7 @@ from tests.plugins import process_memory
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import Answer, WsgiClient
+from tpi_site.kit.read_only import ReadOnly
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -493,6 +495,31 @@ def test_what_another_process_has_put_into_the_store_meanwhile_comes_from_there(
     download.run()
     assert b"".join(downloads.pieces(download, 0, None)) == large.content
     assert upstream.count(large.filename) == 1
+
+
+def test_in_read_only_mode_files_pass_through_and_nothing_is_written(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, large: Built, settings: Any
+) -> None:
+    path = address(machine, large.filename)
+    settled()
+
+    def rows() -> list[Any]:
+        return [list(table.objects.order_by("pk").values()) for table in (File, MirroredFile, Blob, AuditEntry, Change)]
+
+    before = rows()
+    settings.TPI_READ_ONLY = True
+    assert machine.get(path).body == large.content
+    settled()
+    metadata = machine.get(f"{path}.metadata")
+    assert (metadata.status, metadata.code) == (503, "read-only")
+    assert uses.write() == 0
+    with pytest.raises(ReadOnly):
+        files.fetch(File.objects.get(filename=large.filename).pk)
+    assert rows() == before
+    settings.TPI_READ_ONLY = False
+    assert machine.get(f"{path}.metadata").status == 200  # at once
+    assert machine.get(path).body == large.content
+    assert kept(large.filename).blob is not None
 
 
 def test_a_blocked_file_is_refused_before_the_upstream_hears_of_it(
