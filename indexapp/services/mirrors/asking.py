@@ -246,27 +246,39 @@ def _refresh(mirror: int, name: str) -> None:
 def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
     """Ask the upstream for the page and record what it says; who calls has the lease, which ends with this.
 
-    A failure is recorded too, and changes nothing of what is known.
+    A failure is recorded too, and changes nothing of what is known.  When what is asked, or of whom, was changed meanwhile,
+    it is asked once more; who changes it again just then leaves the row due.
     """
+    try:
+        if not _is_told(mirror, name, row):
+            row.refresh_from_db()
+            _is_told(mirror, name, row)
+    finally:
+        MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+
+
+def _is_told(mirror: int, name: str, row: MirroredProject) -> bool:
+    """Ask; whether the answer could be used, or there was none."""
     index = Index.objects.select_related("upstream").get(pk=mirror)
     try:
         # Not the validators of a page whose rows are gone: the upstream would say that nothing has changed.
         etag, modified = (row.etag, row.last_modified) if row.project_id else ("", "")
         answer = fetch_page(addresses.of(index), name, etag=etag, last_modified=modified)
+        is_taken = True
         if isinstance(answer, Page):
-            recording.take_page(index, row, answer)
+            is_taken = recording.take_page(index, row, answer)
             completing.complete(index.pk, name)
         elif isinstance(answer, Missing):
-            recording.take_absence(index, row)
+            is_taken = recording.take_absence(index, row)
         elif isinstance(answer, NotModified):
-            recording.note_fresh(row, index.upstream.page_seconds)
+            is_taken = recording.note_fresh(row, index.upstream.page_seconds)
         standing.note_answer(index, _OUTCOMES[type(answer)])
     except UpstreamFailed as error:
         recording.note_failure(row, str(error))
         standing.note_failure(index, error)
         log.warning("The upstream of %s failed for %s: %s", index.name, name, error)
-    finally:
-        MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+        return True
+    return is_taken
 
 
 def ask_again(mirror: int, name: str) -> MirroredProject:
