@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
@@ -21,8 +22,8 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
-from indexapp.models import Index, MirroredProject
-from indexapp.services.mirrors import addresses, recording, standing
+from indexapp.models import Index, MirroredProject, Upstream
+from indexapp.services.mirrors import addresses, recording, standing, waiting
 from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
@@ -33,7 +34,7 @@ from tpi_site.kit.errors import Unavailable
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 45.0
 """For how long one process may ask for a page before another one takes over; longer than the client's own time-out."""
-PAUSE_SECONDS = 10.0
+PAUSE_SECONDS = waiting.PAUSE_SECONDS
 """For how long an upstream that failed is not asked for the same page again."""
 _LOOK_AGAIN = 0.05  # seconds
 _MOST = 50_000
@@ -115,8 +116,7 @@ def _learn(mirror: ServedIndex, terms: MirrorTerms, name: str, watermark: Waterm
     if not terms.is_asked:
         _remember(mirror, name, watermark, _NEVER, exists=False)
         return False
-    with _alone_here(mirror.pk, name):
-        row = _wait_or_ask(mirror, name)
+    row = waiting.answer((mirror.pk, name), partial(_answered, mirror, name))
     if row.project_id is None and row.failure:
         raise Unavailable(
             f"The upstream of the index '{mirror.name}' did not say whether it has '{name}': {row.failure} Try again later.",
@@ -173,6 +173,15 @@ class _alone_here:  # noqa: N801  used as a statement
         with _lock:
             if not self._one.locked():
                 _asking.pop(self._key, None)
+
+
+def _answered(mirror: ServedIndex, name: str) -> MirroredProject:
+    """The row as the upstream's answer left it, or the lack of one, after which the upstream is left alone a while."""
+    with _alone_here(mirror.pk, name):
+        row = _wait_or_ask(mirror, name)
+    is_failing = bool(row.failure) and Upstream.objects.filter(pk=mirror.pk, failing_since__isnull=False).exists()
+    waiting.note(mirror.pk, is_failing=is_failing)
+    return row
 
 
 def _wait_or_ask(mirror: ServedIndex, name: str) -> MirroredProject:
@@ -234,13 +243,25 @@ def _refresh(mirror: int, name: str) -> None:
         row = MirroredProject.objects.filter(index_id=mirror, normalized_name=name).first()
         if row is not None and not _is_answered(row, timezone.now()) and _take_lease(row):
             ask_now(mirror, name, row)
+            row.refresh_from_db()
+        _look_again_at(mirror, name, row)
     except Exception:
         log.exception("The page of %s could not be asked for.", name)
     finally:
         with _lock:
             _refreshing.discard((mirror, name))
-            _known.pop((mirror, name), None)
         connections.close_all()
+
+
+def _look_again_at(mirror: int, name: str, row: MirroredProject | None) -> None:
+    """Let the row be read anew, but where the upstream failed or is being asked by others, not before the pause is over."""
+    with _lock:
+        known = _known.get((mirror, name))
+        if row is None or (not row.failure and row.asked_until is None):
+            _known.pop((mirror, name), None)
+        elif known is not None and row.failure and row.failed_at is not None:
+            left = _seconds_until(row.failed_at) + PAUSE_SECONDS
+            _known[mirror, name] = known._replace(until=time.monotonic() + left)
 
 
 def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
@@ -305,3 +326,4 @@ def forget_all() -> None:
     """Empty this process's memory of what is fresh."""
     with _lock:
         _known.clear()
+    waiting.forget_all()
