@@ -30,6 +30,8 @@ ACTOR = internal("mirror")
 CONFLICT = "mirror-conflict"
 _BATCH = 1000
 _FAILURE_LENGTH = 300
+_BEFORE_OUR_LOOK = timedelta(days=1)
+"""The caches in front of an upstream, and its clock, may be so much behind."""
 _REASON_LENGTH = 2000
 _TERMS = ("url", "on_removal", "on_yank", "on_quarantine")
 """Settings with which the answer to the same page would be another."""
@@ -52,7 +54,7 @@ def take_page(index: Index, row: MirroredProject, page: Page) -> bool:
         if not _is_asked_as_now(index):
             return False
         project, is_new = _project(index, row, page)
-        taking = _Taking(index.upstream, project, now)
+        taking = _Taking(index.upstream, project, now, None if is_new else row.checked_at)
         differs = taking.run(page.files) or is_new
         status = not row.is_held and _take_status(index.upstream, project, page)
         if differs or status:
@@ -170,6 +172,8 @@ class _Taking:
     upstream: Upstream
     project: Project
     now: datetime
+    checked_at: datetime | None
+    """When the page was looked at last; None for the first page of a project."""
     new_files: list[File] = field(default_factory=list)
     new_beside: list[MirroredFile] = field(default_factory=list)
     changed: list[File] = field(default_factory=list)
@@ -220,7 +224,7 @@ class _Taking:
             is_unhashed=not sha256,
             blake2b_256="",
             md5="",
-            uploaded_at=said.upload_time or self.now,
+            uploaded_at=self._uploaded_at(said),
             uploaded_by="upstream",
         )
         beside = MirroredFile(file=file, address_digest="" if sha256 else address)
@@ -239,9 +243,17 @@ class _Taking:
                 sort_key=version_sort_key(named.version),
                 is_prerelease=named.version.is_prerelease,
                 requires_python=said.requires_python or "",
-                created_at=said.upload_time or self.now,
+                created_at=self._uploaded_at(said),
             )
         return release
+
+    def _uploaded_at(self, said: UpstreamFile) -> datetime:
+        """When it was uploaded; what was not on the page when we looked cannot be much older, whatever is said of it.
+
+        Else who takes an upstream over could give a new file an old date, and it would have no cool-down.
+        """
+        moment = said.upload_time or self.now
+        return moment if self.checked_at is None else max(moment, self.checked_at - _BEFORE_OUR_LOOK)
 
     def _compare(self, file: File, said: UpstreamFile) -> None:
         beside = file.mirrored
