@@ -29,6 +29,7 @@ from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.serving.watermarks import Watermark
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ def _learn(mirror: ServedIndex, terms: MirrorTerms, name: str, watermark: Waterm
     if not terms.is_asked:
         _remember(mirror, name, watermark, _NEVER, exists=False)
         return False
+    read_only.require_off()
     row = waiting.answer((mirror.pk, name), partial(_answered, mirror, name))
     if row.project_id is None and row.failure:
         raise Unavailable(
@@ -196,7 +198,7 @@ def _wait_or_ask(mirror: ServedIndex, name: str) -> MirroredProject:
             ask_now(mirror.pk, name, row)
         else:
             time.sleep(_LOOK_AGAIN)
-        row.refresh_from_db()
+        row = _made(mirror, name)  # a name that was not there may have been forgotten meanwhile
     raise Unavailable(
         f"The upstream of the index '{mirror.name}' takes too long to answer for '{name}'; try again.",
         code="upstream-unavailable",
@@ -227,7 +229,7 @@ def _take_lease(row: MirroredProject) -> bool:
 def _refresh_behind(mirror: ServedIndex, name: str) -> None:
     """Ask for a known page while its readers are served what there is."""
     global _pool  # noqa: PLW0603  one per process, made when first needed, after the server forked
-    if mirror.terms is None or not mirror.terms.is_asked:
+    if mirror.terms is None or not mirror.terms.is_asked or read_only.why() is not None:
         return
     key = (mirror.pk, name)
     with _lock:

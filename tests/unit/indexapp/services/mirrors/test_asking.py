@@ -22,6 +22,7 @@ from tests.plugins import process_memory
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import Answer, WsgiClient
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 pytestmark = pytest.mark.database
@@ -296,3 +297,19 @@ def test_while_an_upstream_fails_its_known_pages_cost_no_question_each(
         assert names(asked(machine)) == old
     assert [query["sql"] for query in queries if "mirroredproject" in query["sql"]] == []
     assert not asking._refreshing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_read_only_mode_known_pages_are_served_and_nothing_is_asked(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    old = names(asked(machine))
+    grow_stale()
+    before = len(upstream.requests), list(MirroredProject.objects.values())
+    read_only.remember("a move", float("inf"))
+    assert names(asked(machine)) == old
+    answer = asked(machine, "/outside/simple/acme-other/")
+    assert (answer.status, answer.code) == (503, "read-only")
+    assert answer.headers["Retry-After"]
+    wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+    assert (len(upstream.requests), list(MirroredProject.objects.values())) == before
