@@ -87,15 +87,16 @@ def answer(key: Key, ask: Callable[[], MirroredProject]) -> MirroredProject:
     """What ``ask`` returns for a mirror's id and a name; may raise :class:`Unavailable` or :class:`MustWait`."""
     if (question := (_told.get() or {}).get(key)) is not None:
         return question.result()
-    mirror, _ = key
-    _require_answers(key)
     mode = _mode.get()
-    if mode is _Mode.HERE or connection.in_atomic_block:  # another thread would not see what was written there
+    if mode is _Mode.HERE:  # a job counts how often it was refused
+        return ask()
+    _require_answers(key)
+    if connection.in_atomic_block:  # another thread would not see what was written there
         return ask()
     question = _asked(key, ask)
     if mode is _Mode.ELSEWHERE:
         raise MustWait(key, question)
-    return _waited(mirror, question)
+    return _waited(key[0], question)
 
 
 def make_later(make: Callable[[], None]) -> None:

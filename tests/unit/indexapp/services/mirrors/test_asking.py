@@ -255,6 +255,8 @@ def test_an_upstream_that_gives_no_answer_is_asked_by_one_for_all(
     answer = asked(machine, "/outside/simple/acme-other/")
     assert (answer.status, answer.code, int(answer.headers["Retry-After"]) > 0) == (503, "upstream-unavailable", True)
     assert len(upstream.requests) == before
+    asked_key, row = (mirror.pk, "acme-other"), MirroredProject(failure="asked")
+    assert waiting.answer(asked_key, lambda: row) is row, "a job is refused nothing: it counts refusals"
     waiting._failing[mirror.pk] = 0.0  # the pause is over
     assert asked(machine, "/outside/simple/acme-nothing/").status == 404
     MirroredProject.objects.update(failed_at=None, failure="")
