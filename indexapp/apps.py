@@ -38,6 +38,7 @@ class IndexConfig(AppConfig):
         schedules.declare("watch disks", "indexapp.tasks.watch_disks", every_minutes=5)
         schedules.declare("scrub blobs", "indexapp.tasks.scrub_blobs", every_minutes=5)
         schedules.declare("make room in mirrors", "indexapp.tasks.make_room_in_mirrors", every_minutes=15)
+        schedules.declare("forget missing names", "indexapp.tasks.forget_missing_names", every_minutes=60)
         uses.on_note(companions.declare("uses of mirrors", uses.write, pause=5.0, idle=60.0))
         schedules.declare("purge trash", "indexapp.tasks.purge_trash", every_minutes=60)
         schedules.declare("resume prefetches", "indexapp.tasks.resume_prefetches", every_minutes=1)

@@ -11,7 +11,7 @@ from accounts.domain.actors import internal
 from indexapp.services import disk_room, garbage, resealing
 from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
-from indexapp.services.mirrors import copying, eviction
+from indexapp.services.mirrors import copying, eviction, forgetting
 from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
@@ -71,6 +71,12 @@ def scrub_blobs() -> str:
 def make_room_in_mirrors() -> int:
     """Give up files of mirrors that were used longest ago, where a mirror has more than its room; returns how many."""
     return eviction.run(actor=internal("mirror"))
+
+
+@pauses
+def forget_missing_names() -> int:
+    """Drop what is known of names that no upstream has and nobody asked for lately; returns how many."""
+    return forgetting.run()
 
 
 @pauses

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -24,6 +24,7 @@ from tpi_site.kit.outbound import OutboundFailed, Target
 MOST_URL = 4096
 """Characters; the addresses of signed downloads are long."""
 
+_CLOCKS_DIFFER = timedelta(days=1)
 _MOST_WORDS = 1000  # characters of a reason
 _MOST_SPECIFIER = 500
 _DIGESTS = {
@@ -205,8 +206,9 @@ def _time(text: str) -> datetime | None:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    """A time without a zone is UTC, as PEP 700 has it."""
+    """A time without a zone is UTC, as PEP 700 has it; one that is still to come is none."""
     try:
-        return None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        found = None if moment is None else (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError:
         return None
+    return found if found is not None and found <= datetime.now(UTC) + _CLOCKS_DIFFER else None

@@ -21,7 +21,7 @@ from accounts.domain.actors import internal
 from accounts.models import AuditSink, Token, TokenKind, User
 from accounts.services import audit, audit_keys, audit_verification, sessions
 from accounts.services.directories import removal
-from indexapp.models import Blob, File, MirroredFile, Trashed
+from indexapp.models import Blob, File, MirroredFile, MirroredProject, Trashed
 from indexapp.services import projects
 from indexapp.services.mirrors import plans
 from indexapp.services.prefetch import asking as prefetching
@@ -75,6 +75,8 @@ def _something_for_each_job() -> None:
     mirror = make_mirror("outside", upstream={"room": 0})
     fetched, release = published(cast.index, build_wheel("elsewhere")), make_release(make_project(mirror))
     File.objects.filter(pk=fetched.pk).update(index=mirror, project=release.project, release=release)
+    for name in ("acme-missing", "acme-mistyped", "acme-misread", "acme-mislaid"):
+        MirroredProject.objects.create(index=mirror, normalized_name=name, checked_at=past, fresh_until=past)
     MirroredFile.objects.create(file=fetched, fetched_at=past, last_used_at=past)
 
 

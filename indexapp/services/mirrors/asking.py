@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
@@ -21,19 +22,20 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
-from indexapp.models import Index, MirroredProject
-from indexapp.services.mirrors import addresses, recording, standing
+from indexapp.models import Index, MirroredProject, Upstream
+from indexapp.services.mirrors import addresses, recording, standing, waiting
 from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 from indexapp.services.serving.watermarks import Watermark
+from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
 LEASE_SECONDS = 45.0
 """For how long one process may ask for a page before another one takes over; longer than the client's own time-out."""
-PAUSE_SECONDS = 10.0
+PAUSE_SECONDS = waiting.PAUSE_SECONDS
 """For how long an upstream that failed is not asked for the same page again."""
 _LOOK_AGAIN = 0.05  # seconds
 _MOST = 50_000
@@ -115,8 +117,8 @@ def _learn(mirror: ServedIndex, terms: MirrorTerms, name: str, watermark: Waterm
     if not terms.is_asked:
         _remember(mirror, name, watermark, _NEVER, exists=False)
         return False
-    with _alone_here(mirror.pk, name):
-        row = _wait_or_ask(mirror, name)
+    read_only.require_off()
+    row = waiting.answer((mirror.pk, name), partial(_answered, mirror, name))
     if row.project_id is None and row.failure:
         raise Unavailable(
             f"The upstream of the index '{mirror.name}' did not say whether it has '{name}': {row.failure} Try again later.",
@@ -175,6 +177,15 @@ class _alone_here:  # noqa: N801  used as a statement
                 _asking.pop(self._key, None)
 
 
+def _answered(mirror: ServedIndex, name: str) -> MirroredProject:
+    """The row as the upstream's answer left it, or the lack of one, after which the upstream is left alone a while."""
+    with _alone_here(mirror.pk, name):
+        row = _wait_or_ask(mirror, name)
+    is_failing = bool(row.failure) and Upstream.objects.filter(pk=mirror.pk, failing_since__isnull=False).exists()
+    waiting.note(mirror.pk, is_failing=is_failing)
+    return row
+
+
 def _wait_or_ask(mirror: ServedIndex, name: str) -> MirroredProject:
     """Ask the upstream, or wait for who is asking; returns the row as that left it."""
     began = timezone.now()
@@ -187,7 +198,7 @@ def _wait_or_ask(mirror: ServedIndex, name: str) -> MirroredProject:
             ask_now(mirror.pk, name, row)
         else:
             time.sleep(_LOOK_AGAIN)
-        row.refresh_from_db()
+        row = _made(mirror, name)  # a name that was not there may have been forgotten meanwhile
     raise Unavailable(
         f"The upstream of the index '{mirror.name}' takes too long to answer for '{name}'; try again.",
         code="upstream-unavailable",
@@ -218,7 +229,7 @@ def _take_lease(row: MirroredProject) -> bool:
 def _refresh_behind(mirror: ServedIndex, name: str) -> None:
     """Ask for a known page while its readers are served what there is."""
     global _pool  # noqa: PLW0603  one per process, made when first needed, after the server forked
-    if mirror.terms is None or not mirror.terms.is_asked:
+    if mirror.terms is None or not mirror.terms.is_asked or read_only.why() is not None:
         return
     key = (mirror.pk, name)
     with _lock:
@@ -234,39 +245,63 @@ def _refresh(mirror: int, name: str) -> None:
         row = MirroredProject.objects.filter(index_id=mirror, normalized_name=name).first()
         if row is not None and not _is_answered(row, timezone.now()) and _take_lease(row):
             ask_now(mirror, name, row)
+            row.refresh_from_db()
+        _look_again_at(mirror, name, row)
     except Exception:
         log.exception("The page of %s could not be asked for.", name)
     finally:
         with _lock:
             _refreshing.discard((mirror, name))
-            _known.pop((mirror, name), None)
         connections.close_all()
+
+
+def _look_again_at(mirror: int, name: str, row: MirroredProject | None) -> None:
+    """Let the row be read anew, but where the upstream failed or is being asked by others, not before the pause is over."""
+    with _lock:
+        known = _known.get((mirror, name))
+        if row is None or (not row.failure and row.asked_until is None):
+            _known.pop((mirror, name), None)
+        elif known is not None and row.failure and row.failed_at is not None:
+            left = _seconds_until(row.failed_at) + PAUSE_SECONDS
+            _known[mirror, name] = known._replace(until=time.monotonic() + left)
 
 
 def ask_now(mirror: int, name: str, row: MirroredProject) -> None:
     """Ask the upstream for the page and record what it says; who calls has the lease, which ends with this.
 
-    A failure is recorded too, and changes nothing of what is known.
+    A failure is recorded too, and changes nothing of what is known.  When what is asked, or of whom, was changed meanwhile,
+    it is asked once more; who changes it again just then leaves the row due.
     """
+    try:
+        if not _is_told(mirror, name, row):
+            row.refresh_from_db()
+            _is_told(mirror, name, row)
+    finally:
+        MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+
+
+def _is_told(mirror: int, name: str, row: MirroredProject) -> bool:
+    """Ask; whether the answer could be used, or there was none."""
     index = Index.objects.select_related("upstream").get(pk=mirror)
     try:
         # Not the validators of a page whose rows are gone: the upstream would say that nothing has changed.
         etag, modified = (row.etag, row.last_modified) if row.project_id else ("", "")
         answer = fetch_page(addresses.of(index), name, etag=etag, last_modified=modified)
+        is_taken = True
         if isinstance(answer, Page):
-            recording.take_page(index, row, answer)
+            is_taken = recording.take_page(index, row, answer)
             completing.complete(index.pk, name)
         elif isinstance(answer, Missing):
-            recording.take_absence(index, row)
+            is_taken = recording.take_absence(index, row)
         elif isinstance(answer, NotModified):
-            recording.note_fresh(row, index.upstream.page_seconds)
+            is_taken = recording.note_fresh(row, index.upstream.page_seconds)
         standing.note_answer(index, _OUTCOMES[type(answer)])
     except UpstreamFailed as error:
         recording.note_failure(row, str(error))
         standing.note_failure(index, error)
         log.warning("The upstream of %s failed for %s: %s", index.name, name, error)
-    finally:
-        MirroredProject.objects.filter(pk=row.pk).exclude(asked_until=None).update(asked_until=None)
+        return True
+    return is_taken
 
 
 def ask_again(mirror: int, name: str) -> MirroredProject:
@@ -293,3 +328,4 @@ def forget_all() -> None:
     """Empty this process's memory of what is fresh."""
     with _lock:
         _known.clear()
+    waiting.forget_all()

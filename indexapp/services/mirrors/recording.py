@@ -30,18 +30,31 @@ ACTOR = internal("mirror")
 CONFLICT = "mirror-conflict"
 _BATCH = 1000
 _FAILURE_LENGTH = 300
+_BEFORE_OUR_LOOK = timedelta(days=1)
+"""The caches in front of an upstream, and its clock, may be so much behind."""
 _REASON_LENGTH = 2000
+_TERMS = ("url", "on_removal", "on_yank", "on_quarantine")
+"""Settings with which the answer to the same page would be another."""
+_SETTLED = (
+    *("project", "etag", "last_modified", "upstream_serial", "is_gone"),
+    *("checked_at", "fresh_until", "failed_at", "failure"),
+)
 _FOLLOWED = ("size", "requires_python", "metadata_sha256", "is_yanked", "yank_reason", "is_hidden", "has_provenance")
 _BESIDE = ("url", "digests", "metadata_digests", "provenance_url", "removed_at", "conflict", "conflict_at")
 
 
-def take_page(index: Index, row: MirroredProject, page: Page) -> None:
-    """Make the project's rows what the page says; one change when anything differs."""
+def take_page(index: Index, row: MirroredProject, page: Page) -> bool:
+    """Make the project's rows what the page says; one change when anything differs.
+
+    Whether it was taken: what was asked for under other settings is no answer.
+    """
     now = timezone.now()
     with transaction.atomic():
         row = MirroredProject.objects.select_for_update().get(pk=row.pk)
+        if not _is_asked_as_now(index):
+            return False
         project, is_new = _project(index, row, page)
-        taking = _Taking(index.upstream, project, now)
+        taking = _Taking(index.upstream, project, now, None if is_new else row.checked_at)
         differs = taking.run(page.files) or is_new
         status = not row.is_held and _take_status(index.upstream, project, page)
         if differs or status:
@@ -60,6 +73,7 @@ def take_page(index: Index, row: MirroredProject, page: Page) -> None:
         _settle(row, index.upstream.page_seconds)
     for filename in taking.conflicts:
         ring_for_conflict(index, filename)
+    return True
 
 
 def ring_for_conflict(index: Index, filename: str) -> None:
@@ -73,10 +87,12 @@ def ring_for_conflict(index: Index, filename: str) -> None:
     )
 
 
-def take_absence(index: Index, row: MirroredProject) -> None:
-    """Note that the upstream has no such project, or has it no more."""
+def take_absence(index: Index, row: MirroredProject) -> bool:
+    """Note that the upstream has no such project, or has it no more; whether it was taken, as of a page."""
     with transaction.atomic():
         row = MirroredProject.objects.select_for_update().get(pk=row.pk)
+        if not _is_asked_as_now(index):
+            return False
         if row.project is not None and not row.is_gone:
             row.is_gone = True
             if index.upstream.on_removal == Upstream.Follow.HIDE:
@@ -86,24 +102,40 @@ def take_absence(index: Index, row: MirroredProject) -> None:
                 )
         row.etag = row.last_modified = ""
         _settle(row, index.upstream.missing_seconds)
+    return True
 
 
-def note_fresh(row: MirroredProject, seconds: int) -> None:
-    """The upstream says that nothing has changed."""
-    _settle(row, seconds)
+def _is_asked_as_now(index: Index) -> bool:
+    """Whether the settings are those under which the upstream was asked.
+
+    Asked with the project's row locked: who changes them writes to all those rows, so either we see it here, or they do.
+    """
+    now = Upstream.objects.get(pk=index.pk)
+    return all(getattr(now, name) == getattr(index.upstream, name) for name in _TERMS)
+
+
+def note_fresh(row: MirroredProject, seconds: int) -> bool:
+    """The upstream says that nothing has changed since the validators of ``row``; whether they are still ours.
+
+    The row may be another than it was when the upstream was asked: only what the answer is about is written.
+    """
+    now = timezone.now()
+    asked = MirroredProject.objects.filter(pk=row.pk, etag=row.etag, last_modified=row.last_modified)
+    until = now + timedelta(seconds=seconds)
+    return bool(asked.update(checked_at=now, fresh_until=until, failed_at=None, failure=""))
 
 
 def note_failure(row: MirroredProject, sentence: str) -> None:
-    """The upstream did not answer; what is known stays."""
-    row.failed_at, row.failure = timezone.now(), sentence[:_FAILURE_LENGTH]
-    row.save(update_fields=["failed_at", "failure"])
+    """The upstream did not answer; what is known stays, and so does what somebody has learnt meanwhile."""
+    asked = MirroredProject.objects.filter(pk=row.pk, checked_at=row.checked_at)
+    asked.update(failed_at=timezone.now(), failure=sentence[:_FAILURE_LENGTH])
 
 
 def _settle(row: MirroredProject, seconds: int) -> None:
     row.checked_at = timezone.now()
     row.fresh_until = row.checked_at + timedelta(seconds=seconds)
     row.failed_at, row.failure = None, ""
-    row.save()
+    row.save(update_fields=_SETTLED)
 
 
 def _project(index: Index, row: MirroredProject, page: Page) -> tuple[Project, bool]:
@@ -140,6 +172,8 @@ class _Taking:
     upstream: Upstream
     project: Project
     now: datetime
+    checked_at: datetime | None
+    """When the page was looked at last; None for the first page of a project."""
     new_files: list[File] = field(default_factory=list)
     new_beside: list[MirroredFile] = field(default_factory=list)
     changed: list[File] = field(default_factory=list)
@@ -190,7 +224,7 @@ class _Taking:
             is_unhashed=not sha256,
             blake2b_256="",
             md5="",
-            uploaded_at=said.upload_time or self.now,
+            uploaded_at=self._uploaded_at(said),
             uploaded_by="upstream",
         )
         beside = MirroredFile(file=file, address_digest="" if sha256 else address)
@@ -209,9 +243,17 @@ class _Taking:
                 sort_key=version_sort_key(named.version),
                 is_prerelease=named.version.is_prerelease,
                 requires_python=said.requires_python or "",
-                created_at=said.upload_time or self.now,
+                created_at=self._uploaded_at(said),
             )
         return release
+
+    def _uploaded_at(self, said: UpstreamFile) -> datetime:
+        """When it was uploaded; what was not on the page when we looked cannot be much older, whatever is said of it.
+
+        Else who takes an upstream over could give a new file an old date, and it would have no cool-down.
+        """
+        moment = said.upload_time or self.now
+        return moment if self.checked_at is None else max(moment, self.checked_at - _BEFORE_OUR_LOOK)
 
     def _compare(self, file: File, said: UpstreamFile) -> None:
         beside = file.mirrored

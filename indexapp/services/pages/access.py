@@ -9,6 +9,7 @@ from accounts.services.scope_indexes import ScopeIndex
 from indexapp.domain.names import is_valid_name, normalize_name
 from indexapp.models import Index
 from indexapp.services.mirrors import pages as mirrors
+from indexapp.services.mirrors import waiting
 from indexapp.services.serving import gate, index_map, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
@@ -76,7 +77,8 @@ def open_project(actor: Actor, index_name: str, name: str) -> OpenProject:
         gate.refuse(actor, index_name)
     if index is not None:
         if is_valid_name(name):
-            page, watermark = mirrors.find_page(gate.through(actor, index), index, normalized, watermark)
+            with waiting.as_page():
+                page, watermark = mirrors.find_page(gate.through(actor, index), index, normalized, watermark)
         if page is not None and gate.may_read(
             gate.through(actor, index), page.member, (page.pk, normalized), watermark
         ):

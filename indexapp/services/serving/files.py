@@ -45,6 +45,8 @@ class ServedFile:
     ruling: Ruling = FREE
     is_damaged: bool = False
     is_metadata: bool = False
+    is_hidden: bool = False
+    """Its upstream took it back, and the mirror follows."""
 
     @property
     def bytes_at(self) -> StoredBlob:
@@ -151,6 +153,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         ruling=ruling_of(index, member, row, watermark),
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
+        is_hidden=row.is_hidden,
     )
 
 

@@ -27,7 +27,7 @@ from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
 from tpi_site.kit.edge import problem_answer
-from tpi_site.kit.errors import Forbidden, NotFound, Unavailable
+from tpi_site.kit.errors import Forbidden, Gone, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 _TYPE = "application/octet-stream"
@@ -52,6 +52,12 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
         raise Forbidden(
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
             code="project-quarantined",
+        )
+    if served.is_hidden:
+        filename = path.rpartition("/")[2]
+        raise Gone(
+            f"The upstream of the index '{served.member.name}' took '{filename}' back, and the index follows it.",
+            code="upstream-gone",
         )
     # Before an upstream hears of the question, and of what is kept as well.
     if served.ruling.rule is not None:

@@ -13,7 +13,9 @@ from django.conf import settings
 from django.db import Error, connection
 from prometheus_client import Counter
 
+from indexapp.services.mirrors import waiting
 from indexapp.views.machine import routes
+from indexapp.views.machine.cold_pages import AwaitedPage
 from indexapp.views.machine.messages import Feed, Later, LocalFile, Question, Reply
 from tpi_site.kit import edge, request_context
 from tpi_site.kit.request_context import RequestContext
@@ -137,7 +139,10 @@ def question_of(environ: Environ) -> Question:
 def answer(question: Question) -> Reply | Later | None:
     """The reply, refusals and faults included; None when the address is no machine read."""
     try:
-        return _answer(question)
+        with waiting.elsewhere():
+            return _answer(question)
+    except waiting.MustWait as must:
+        return AwaitedPage(must, lambda: routes.answer(question))
     except Exception as error:  # noqa: BLE001  the edge: whatever happens becomes an answer
         return _refused(question, error)
 

@@ -8,11 +8,13 @@ from threading import Thread
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.services import generations
 from indexapp.models import Change, Index, MirroredProject, Upstream
-from indexapp.services.mirrors import asking
+from indexapp.services.mirrors import asking, waiting
+from indexapp.services.pages import access
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.publishing import make_group, make_mirror, make_project
@@ -20,6 +22,8 @@ from tests.plugins import process_memory
 from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import Answer, WsgiClient
+from tpi_site.kit import read_only
+from tpi_site.kit.errors import Unavailable
 
 pytestmark = pytest.mark.database
 PAGE = "/outside/simple/acme-tool/"
@@ -94,6 +98,7 @@ def test_of_an_unknown_name_a_failing_upstream_makes_no_missing_one(
     assert asked(machine).status == 503
     assert len(upstream.requests) == before, "an upstream that fails is left in peace for a while"
     MirroredProject.objects.update(failed_at=timezone.now() - timedelta(minutes=1))
+    process_memory.forget()
     upstream.behaviour = Behaviour()
     assert len(names(asked(machine))) == 2
 
@@ -237,3 +242,76 @@ def test_the_first_mirror_that_has_a_name_decides(
         upstream.behaviour = replace(upstream.behaviour, status=503)
         second.publish(build_wheel("acme-third", "1.0"))
         assert asked(machine, "/all/simple/acme-third/").status == 503, "the second must not speak for the first"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upstream_that_gives_no_answer_is_asked_by_one_for_all(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    upstream.behaviour = Behaviour(fault="reset")
+    assert asked(machine).status == 503
+    before = len(upstream.requests)
+    upstream.behaviour = Behaviour()
+    answer = asked(machine, "/outside/simple/acme-other/")
+    assert (answer.status, answer.code, int(answer.headers["Retry-After"]) > 0) == (503, "upstream-unavailable", True)
+    assert len(upstream.requests) == before
+    asked_key, row = (mirror.pk, "acme-other"), MirroredProject(failure="asked")
+    assert waiting.answer(asked_key, lambda: row) is row, "a job is refused nothing: it counts refusals"
+    waiting._failing[mirror.pk] = 0.0  # the pause is over
+    assert asked(machine, "/outside/simple/acme-nothing/").status == 404
+    MirroredProject.objects.update(failed_at=None, failure="")
+    assert len(names(asked(machine))) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mirrors_of_a_group_are_asked_one_after_the_other(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    with StaticIndex() as second:
+        second.publish(build_wheel("acme-other", "3.0"))
+        make_group("all", mirror, make_mirror("beyond", second.url, anonymous_read=True))
+        assert names(asked(machine, "/all/simple/acme-other/")) == {"acme_other-3.0-py3-none-any.whl"}
+        assert (upstream.count("/acme-other/"), second.count("/acme-other/")) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_threads_that_make_pages_only_some_wait(upstream: StaticIndex, mirror: Index, cast: Cast) -> None:
+    actor = cast.actor("administrator")
+    assert access.open_project(actor, "outside", "acme-tool").page is not None
+    turns = waiting._mirror_turns[mirror.pk]
+    while turns.acquire(blocking=False):
+        pass
+    with pytest.raises(Unavailable):
+        access.open_project(actor, "outside", "acme-other")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_an_upstream_fails_its_known_pages_cost_no_question_each(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    old = names(asked(machine))
+    grow_stale()
+    upstream.behaviour = Behaviour(status=500)
+    assert names(asked(machine)) == old
+    wait_until(lambda: bool(MirroredProject.objects.get().failure), 20, lambda: "nobody asked")
+    wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+    with CaptureQueriesContext(connection) as queries:
+        assert names(asked(machine)) == old
+    assert [query["sql"] for query in queries if "mirroredproject" in query["sql"]] == []
+    assert not asking._refreshing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_read_only_mode_known_pages_are_served_and_nothing_is_asked(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index
+) -> None:
+    old = names(asked(machine))
+    grow_stale()
+    before = len(upstream.requests), list(MirroredProject.objects.values())
+    read_only.remember("a move", float("inf"))
+    assert names(asked(machine)) == old
+    answer = asked(machine, "/outside/simple/acme-other/")
+    assert (answer.status, answer.code) == (503, "read-only")
+    assert answer.headers["Retry-After"]
+    wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+    assert (len(upstream.requests), list(MirroredProject.objects.values())) == before

@@ -10,9 +10,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Alarm
+from accounts.services import generations
 from indexapp.models import Change, File, Index, MirroredFile, MirroredProject, Project, Release, Upstream
 from indexapp.services.mirrors import asking
 from tests.builders.wheels import build_wheel
+from tests.factories.cast import Cast
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import WsgiClient
 
@@ -183,3 +185,55 @@ def test_a_failure_changes_nothing_but_says_why(upstream: StaticIndex, mirror: I
     assert row.failed_at is not None
     assert row.failed_at > timezone.now() - timedelta(minutes=1)
     assert row.asked_until is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("suffix", ["", ".metadata"])
+def test_what_the_upstream_took_back_is_not_served_by_its_address_either(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, cast: Cast, suffix: str
+) -> None:
+    follow(on_removal="hide")
+    original = upstream.files[FIRST]
+    ask(mirror)
+    path = shown(machine)[FIRST]["url"] + suffix
+    assert machine.get(path).status == 200
+    upstream.remove(FIRST)
+    ask(mirror)
+    answer = machine.get(path)
+    assert (answer.status, answer.code) == (410, "upstream-gone")
+    Index.objects.update(anonymous_read=False)
+    generations.bump_access()
+    assert machine.get(path).status == 401
+    assert machine.get(path, **cast.bearer("outsider")).status == 403
+    upstream.publish(original)
+    ask(mirror)
+    assert machine.get(path, **cast.bearer("administrator")).status == 200
+
+
+def test_a_file_that_is_new_on_a_known_page_is_no_older_than_our_look_at_it(
+    upstream: StaticIndex, mirror: Index
+) -> None:
+    ask(mirror)
+    upstream.publish(StaticFile(*build_wheel(NAME, "1.2"), upload_time="2020-01-01T00:00:00Z"))
+    ask(mirror)
+    uploaded = dict(File.objects.values_list("filename", "uploaded_at"))
+    assert uploaded[FIRST].year == 2024
+    assert uploaded["acme_tool-1.2-py3-none-any.whl"] > timezone.now() - timedelta(days=1, minutes=5)
+
+
+def test_the_first_page_of_a_project_that_was_missing_is_believed(upstream: StaticIndex, mirror: Index) -> None:
+    ask(mirror, "acme-late")
+    upstream.publish(StaticFile(*build_wheel("acme-late", "1.0"), upload_time="2020-01-01T00:00:00Z"))
+    ask(mirror, "acme-late")
+    assert File.objects.get(project__normalized_name="acme-late").uploaded_at.year == 2020
+
+
+@pytest.mark.parametrize("forms", [("json",), ("html",)])
+def test_an_upload_time_of_the_future_is_none(
+    machine: WsgiClient, upstream: StaticIndex, mirror: Index, forms: tuple[Any, ...]
+) -> None:
+    upstream.behaviour = Behaviour(forms=forms)
+    upstream.publish(StaticFile(*build_wheel(NAME, "1.2"), upload_time="9999-12-31T23:59:59Z"))
+    ask(mirror)
+    assert File.objects.get(filename="acme_tool-1.2-py3-none-any.whl").uploaded_at < timezone.now()
+    assert len(shown(machine)) == 3

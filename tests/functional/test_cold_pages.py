@@ -1,0 +1,78 @@
+"""Names of which a mirror knows nothing, from an installation with two threads and an upstream that is slow or silent."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from tests.builders.wheels import build_wheel
+from tests.servers import inside
+from tests.servers.ports import LOOPBACK, wait_until
+from tests.servers.raw import head
+from tests.servers.static_index import Behaviour, StaticIndex
+from tests.servers.tpi import TpiServer
+from tests.servers.wire import Session
+
+pytestmark = pytest.mark.functional
+THREADS = 2
+READERS = 24
+_PATIENCE = 60.0
+_JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[StaticIndex]:
+    with StaticIndex() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tpi(upstream: StaticIndex) -> Iterator[TpiServer]:
+    settings = {"TPI_WORKERS": "1", "TPI_THREADS": str(THREADS), "TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
+    with TpiServer(settings=settings) as server:
+        server.inside(inside.mirror, name="outside", url=upstream.url)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _sound(upstream: StaticIndex) -> None:
+    upstream.behaviour = Behaviour()
+    upstream.requests.clear()
+
+
+def status(tpi: TpiServer, name: str) -> int:
+    with Session(tpi.url, {}, timeout=_PATIENCE) as session:
+        return session.get(f"/outside/simple/{name}/", _JSON).status
+
+
+def test_many_names_at_once_are_all_answered(tpi: TpiServer, upstream: StaticIndex) -> None:
+    names = [f"acme-{number}" for number in range(READERS)]
+    for name in names[1:]:
+        upstream.publish(build_wheel(name))
+    upstream.behaviour = Behaviour(delay=0.2)
+    with ThreadPoolExecutor(READERS) as pool:
+        assert list(pool.map(lambda name: status(tpi, name), names)) == [404, *[200] * (READERS - 1)]
+        assert set(pool.map(lambda name: status(tpi, name), names[1:])) == {200}
+    assert len(upstream.requests) == READERS
+
+
+def test_an_upstream_that_is_silent_takes_no_thread(tpi: TpiServer, upstream: StaticIndex) -> None:
+    upstream.behaviour = Behaviour(delay=20.0)
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection((LOOPBACK, tpi.port), _PATIENCE)) for _ in range(READERS)
+        ]
+        for number, each in enumerate(waiting):
+            each.sendall(head("GET", f"/outside/simple/acme-cold-{number}/", {}))
+        wait_until(lambda: upstream.count("/acme-cold-0/") == 1, 30, lambda: "nobody asks the upstream")
+        with Session(tpi.url, {}, timeout=10.0) as other:
+            assert [other.get("/livez").status for _ in range(20)] == [200] * 20
+        for each in (waiting[0], waiting[-1]):
+            answer = each.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 503")
+            assert b"upstream-unavailable" in answer
+            assert b"Retry-After" in answer
