@@ -45,7 +45,8 @@ def ours(mirror: ServedIndex, *, by_prefix: bool = True) -> Q:
     Who reads all names asks :func:`is_reserved` of each instead of letting the database compare them ``by_prefix``.
     """
     owners = list(mirror.terms.owners) if mirror.terms else []
-    prefixes = ReservedPrefix.objects.filter(Q(index=None) | Q(index_id__in=[mirror.pk, *owners]))
+    groups = list(mirror.terms.groups) if mirror.terms else []
+    prefixes = ReservedPrefix.objects.filter(Q(index=None) | Q(index_id__in=[mirror.pk, *groups, *owners]))
     name: Any = OuterRef("normalized_name")
     sought = ExpressionWrapper(name, output_field=CharField())
     below = prefixes.annotate(sought=sought).filter(

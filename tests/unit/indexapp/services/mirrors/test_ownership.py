@@ -153,15 +153,16 @@ def test_a_deleted_project_stays_ours(
     assert upstream.requests == []
 
 
-@pytest.mark.parametrize("place", ["main", "outside", ""])
+@pytest.mark.parametrize("place", ["main", "outside", "everything", "outer", ""])
 def test_a_reserved_prefix_is_ours(
     main: Index, mirror: Index, group: Index, upstream: StaticIndex, reading: WsgiClient, place: str
 ) -> None:
+    make_group("outer", group)
     assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-9.0-py3-none-any.whl"]
     asked = len(upstream.requests)
     index = Index.objects.filter(name=place).first()
     row = roles.reserve_prefix(actor=SYSTEM, team=make_team("red"), prefix="acme", index=index)
-    for through in ("everything", "outside"):
+    for through in ("everything", "outside", "outer"):
         assert _addresses(reading, through, "acme-tool") == []
         assert _addresses(reading, through, "acme") == []
         root = reading.get(f"/{through}/simple/", accept=JSON)
