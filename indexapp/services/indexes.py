@@ -16,7 +16,7 @@ from accounts.services import audit, generations
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index, Quota
-from indexapp.services import changes
+from indexapp.services import changes, composing
 from indexapp.services.mirrors import emptying
 from indexapp.services.mirrors import settings as upstreams
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
@@ -96,7 +96,7 @@ def change(*, actor: Actor, index: Index, **values: Any) -> Index:
         if values:
             index.save(update_fields=list(values))
         if members is not None:
-            _require_may_compose(actor, members)
+            composing.require_may_compose(actor, index, members)
             before["members"] = member_names(index)
             _set_members(index, members)
             values["members"] = list(members)
@@ -190,12 +190,6 @@ def _below(index: Index) -> set[int]:
         found |= level
         level = set(GroupMember.objects.filter(group__in=level).values_list("member_id", flat=True)) - found
     return found
-
-
-def _require_may_compose(actor: Actor, names: Sequence[str]) -> None:
-    """A group shows its members' content under its own rules, so who composes it must administer them."""
-    for index in Index.objects.filter(name__in=list(names)):
-        permissions.require(actor, Verb.ADMINISTER, index)
 
 
 def _require_editable(values: dict[str, Any]) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from accounts.domain.verbs import ALL_VERBS, Verb
 from indexapp.models import Index, RetiredFilename
-from indexapp.services import indexes, projects
+from indexapp.services import indexes, projects, roles
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.publishing import give, make_group, make_index, make_project, published
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project, published
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -127,6 +127,57 @@ def test_who_composes_a_group_administers_its_members(cast: Cast) -> None:
     indexes.change(actor=actor, index=group, members=["main"])
     with refused("right-missing"):
         indexes.change(actor=actor, index=group, members=["main", secret.name])
+
+
+def test_who_takes_a_member_out_of_a_group_administers_it_too(cast: Cast) -> None:
+    group = make_group("group", cast.index, make_index("secret"))
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    with refused("right-missing"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=["main"])
+    assert indexes.member_names(group) == ["main", "secret"]
+
+
+@pytest.mark.parametrize("parted", [["outside"], ["main"], []])
+def test_only_security_officers_part_names_of_ours_from_a_mirror(cast: Cast, parted: list[str]) -> None:
+    mirror = make_mirror("outside", "https://upstream.example/simple/")
+    inner = make_group("inner", cast.index)
+    group = make_group("group", inner, mirror)
+    for index in (group, inner, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    members = ["inner" if name == "main" else name for name in parted]
+    indexes.change(actor=cast.actor("team_admin"), index=inner, members=[])  # nothing was ever there
+    indexes.change(actor=cast.actor("team_admin"), index=inner, members=["main"])
+    project = make_project(cast.index, "acme-tool")
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=members)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=inner, members=[])
+    projects.delete(actor=cast.actor("administrator"), project=project)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=members)
+    indexes.change(actor=cast.actor("administrator"), index=group, members=members)
+    assert indexes.member_names(group) == members
+
+
+def test_a_group_with_a_prefix_keeps_its_mirror(cast: Cast) -> None:
+    mirror = make_mirror("outside", "https://upstream.example/simple/")
+    group = make_group("group", mirror)
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=group)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=[])
+
+
+def test_only_security_officers_give_a_group_a_mirror(cast: Cast) -> None:
+    mirror, group = make_mirror("outside", "https://upstream.example/simple/"), make_group("group", cast.index)
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=["main", "outside"])
+    indexes.change(actor=cast.actor("administrator"), index=group, members=["main", "outside"])
+    indexes.change(actor=cast.actor("team_admin"), index=group, members=["outside", "main"])
+    assert indexes.member_names(group) == ["outside", "main"]
 
 
 def test_there_is_one_default_index(cast: Cast) -> None:
