@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from indexapp import permissions
+from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index, Project, ReservedPrefix
 from tpi_site.kit.errors import Forbidden
 
@@ -77,7 +78,7 @@ def _with_names(indexes: Iterable[int]) -> str:
     for mark in (
         Project.objects.filter(index=OuterRef("pk")),
         ReservedPrefix.objects.filter(index=OuterRef("pk")),
-        Change.objects.filter(index_name=OuterRef("name")).exclude(project=""),
+        Change.objects.filter(index_name=OuterRef("name"), kind=ChangeKind.FILE_ADDED.value),
     ):
         if found := rows.filter(Exists(mark)).first():
             return found.name

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
+from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, MirroredProject, Project, ReservedPrefix, Upstream
 from indexapp.models.querysets import ProjectQuerySet
 from indexapp.services.serving import page_rows
@@ -56,7 +57,8 @@ def ours(mirror: ServedIndex, *, by_prefix: bool = True) -> Q:
     if owners:
         names = Index.objects.filter(pk__in=owners).values("name")
         kept |= Q(Exists(Project.objects.filter(index_id__in=owners, normalized_name=name)))
-        kept |= Q(Exists(Change.objects.filter(index_name__in=names, project=name)))
+        added = Change.objects.filter(index_name__in=names, project=name, kind=ChangeKind.FILE_ADDED.value)
+        kept |= Q(Exists(added))
     return Q(index_id=mirror.pk) & kept
 
 

@@ -147,7 +147,7 @@ def test_only_security_officers_part_names_of_ours_from_a_mirror(cast: Cast, par
     members = ["inner" if name == "main" else name for name in parted]
     indexes.change(actor=cast.actor("team_admin"), index=inner, members=[])  # nothing was ever there
     indexes.change(actor=cast.actor("team_admin"), index=inner, members=["main"])
-    project = make_project(cast.index, "acme-tool")
+    project = published(cast.index).project
     with refused("security-officer-needed"):
         indexes.change(actor=cast.actor("team_admin"), index=group, members=members)
     with refused("security-officer-needed"):

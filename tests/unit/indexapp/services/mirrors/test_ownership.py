@@ -153,6 +153,19 @@ def test_a_deleted_project_stays_ours(
     assert upstream.requests == []
 
 
+def test_an_empty_project_that_was_a_mistake_gives_the_name_back(
+    main: Index, group: Index, upstream: StaticIndex, reading: WsgiClient
+) -> None:
+    project = projects.create(actor=SYSTEM, index=main, name="acme-tool")
+    assert _addresses(reading, "everything", "acme-tool") == []
+    projects.delete(actor=SYSTEM, project=project)
+    for entry in main.trash.all():
+        purging.purge(actor=SYSTEM, entry=entry, typed=str(entry))
+    for through in ("everything", "outside"):
+        assert _addresses(reading, through, "acme-tool") == ["acme_tool-9.0-py3-none-any.whl"]
+    assert [row.project.name for row in lists.results(SYSTEM, "acme").rows] == ["acme-tool"]
+
+
 @pytest.mark.parametrize("place", ["main", "outside", "everything", "outer", ""])
 def test_a_reserved_prefix_is_ours(
     main: Index, mirror: Index, group: Index, upstream: StaticIndex, reading: WsgiClient, place: str
