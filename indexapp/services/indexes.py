@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.services import audit, generations
+from accounts.services import audit, generations, nodes
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index, Quota
@@ -51,6 +51,8 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     _require_editable(values)
     index = Index(name=name, kind=kind, is_default=is_default, **values)
     _check(index)
+    if kind == Index.Kind.MIRROR:
+        nodes.require_all_know("indexapp", "0013_mirrors")
     with transaction.atomic():
         if Index.objects.filter(name=name).exists():
             raise Conflict(f"There is an index named '{name}' already.", code="index-exists")

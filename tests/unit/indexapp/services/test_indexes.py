@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.domain.verbs import ALL_VERBS, Verb
+from accounts.models import Node
 from indexapp.models import Index, RetiredFilename
 from indexapp.services import indexes, projects, roles
+from indexapp.services.mirrors import merges
+from indexapp.services.policies import rules
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
@@ -232,3 +237,24 @@ def test_the_name_of_a_deleted_index_is_free_again_unless_files_were_published_t
     with refused("index-name-retired"):
         indexes.create(actor=actor, name="used")
     assert not Index.objects.filter(name="used").exists()
+
+
+def test_nothing_is_made_that_an_older_node_would_not_keep_to(cast: Cast) -> None:
+    actor = cast.actor("administrator")
+    group = make_group("group", make_mirror("outside", "https://upstream.example/simple/"))
+    now = timezone.now()
+    known = {"indexapp": "0012_backups"}
+    old = Node.objects.create(name="old", release="0.1.0", migrations=known, started_at=now, seen_at=now)
+
+    acts: list[Callable[[], object]] = [
+        lambda: indexes.create(actor=actor, name="more", kind="mirror"),
+        lambda: merges.create(actor=actor, group=group, name="acme-tool", reason="ours is a fork"),
+        lambda: rules.create(actor=actor, index=None, name="no sdists", effect="block", conditions={"kind": "sdist"}),
+    ]
+    for act in acts:
+        with refused("nodes-behind"):
+            act()
+    indexes.create(actor=actor, name="hosted")
+    Node.objects.filter(pk=old.pk).update(left_at=now)
+    for act in acts:
+        act()
