@@ -201,6 +201,21 @@ def test_a_group_within_a_group_owns_too(main: Index, upstream: StaticIndex, mir
     assert upstream.requests == []
 
 
+@pytest.mark.parametrize("kept", ["is_offline", "is_frozen"])
+def test_who_gets_nothing_reads_that_the_upstream_was_not_asked(
+    group: Index, mirror: Index, upstream: StaticIndex, reading: WsgiClient, machine: WsgiClient, kept: str
+) -> None:
+    assert b"offline" not in reading.get("/everything/simple/nothing/").body
+    settings.change(actor=SYSTEM, index=mirror, **{kept: True})
+    for through in ("everything", "outside"):
+        answer = reading.get(f"/{through}/simple/theirs/")
+        assert answer.status == 404
+        assert b"'outside' is offline or frozen" in answer.body
+    person = make_user("ann")
+    give(person, [Verb.READ], group)
+    assert b"offline" not in machine.signed(bearer(make_token(person)[1])).get("/everything/simple/theirs/").body
+
+
 def test_only_who_reads_the_mirror_makes_it_ask(
     main: Index, group: Index, upstream: StaticIndex, machine: WsgiClient
 ) -> None:
