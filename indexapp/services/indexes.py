@@ -141,13 +141,19 @@ def delete(*, actor: Actor, index: Index, typed: str = "") -> None:
         try:
             index.delete()
         except ProtectedError:
-            raise Conflict(
-                f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
-                "release it first." + (_NAME_IT if ghost.kind == Index.Kind.MIRROR else ""),
-                code="index-in-use",
-            ) from None
+            raise Conflict(_why_in_use(ghost), code="index-in-use") from None
         generations.bump_access()
         changes.record(actor=actor, kind=ChangeKind.INDEX_DELETED, index=ghost)
+
+
+def _why_in_use(index: Index) -> str:
+    groups = ", ".join(
+        f"'{name}'" for name in index.member_of.order_by("group__name").values_list("group__name", flat=True)
+    )
+    if groups:
+        return f"The index '{index.name}' is a member of {groups}; take it out there first."
+    held = "still holds projects" if index.projects.exists() else "has something in its trash"
+    return f"The index '{index.name}' {held}; empty it first." + (_NAME_IT if index.kind == Index.Kind.MIRROR else "")
 
 
 def member_names(index: Index) -> list[str]:

@@ -16,6 +16,7 @@ from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
 from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project, published
+from tpi_site.kit.errors import Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -208,9 +209,10 @@ def test_an_index_in_use_is_not_deleted(cast: Cast) -> None:
     make_project(full, "acme")
     member = make_index("member")
     make_group("group", member)
-    for index in (full, member):
-        with refused("index-in-use"):
+    for index, why in ((full, "still holds projects"), (member, "is a member of 'group'")):
+        with pytest.raises(Refusal, match=why) as caught:
             indexes.delete(actor=actor, index=index)
+        assert caught.value.code == "index-in-use"
 
 
 def test_an_empty_index_goes_with_its_roles_and_leaves_its_history(cast: Cast) -> None:
