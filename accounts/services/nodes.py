@@ -21,7 +21,7 @@ from packaging.version import Version
 
 from accounts.models import Node
 from tpi_site.kit import leaving
-from tpi_site.kit.errors import Unavailable
+from tpi_site.kit.errors import Conflict, Unavailable
 from tpi_site.kit.key_ring import key_ring
 from tpi_site.kit.release import RELEASE
 
@@ -105,6 +105,22 @@ def is_living(node: Node) -> bool:
 def knows(node: Node, migration: Migration) -> bool:
     """Whether the node's code has the migration; their names begin with their numbers."""
     return bool(node.migrations.get(migration.app_label, "") >= migration.name)
+
+
+def require_all_know(app: str, migration: str) -> None:
+    """Refuse what other serving nodes would not respect, because their code is from before ``migration`` of ``app``.
+
+    Such a node of the release before looks at the same database: it takes a mirror for an index of a kind that it does not
+    know, and gives out what a rule blocks.
+    """
+    behind = [node for node in others() if node.migrations.get(app, "") < migration]
+    if behind:
+        named = ", ".join(f"{node.name} ({node.release})" for node in behind)
+        raise Conflict(
+            f"These nodes are of a release that knows nothing of it, and would not keep to it: {named}. Upgrade or stop them "
+            f"first; one that was killed counts for {SILENT.seconds} seconds more.",
+            code="nodes-behind",
+        )
 
 
 def others() -> list[Node]:

@@ -12,11 +12,11 @@ from django.db.models import ProtectedError
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.services import audit, generations
+from accounts.services import audit, generations, nodes
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, GroupMember, Index, Quota
-from indexapp.services import changes
+from indexapp.services import changes, composing
 from indexapp.services.mirrors import emptying
 from indexapp.services.mirrors import settings as upstreams
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
@@ -51,6 +51,8 @@ def create(*, actor: Actor, name: str, kind: str = Index.Kind.HOSTED, **values: 
     _require_editable(values)
     index = Index(name=name, kind=kind, is_default=is_default, **values)
     _check(index)
+    if kind == Index.Kind.MIRROR:
+        nodes.require_all_know("indexapp", "0013_mirrors")
     with transaction.atomic():
         if Index.objects.filter(name=name).exists():
             raise Conflict(f"There is an index named '{name}' already.", code="index-exists")
@@ -96,7 +98,7 @@ def change(*, actor: Actor, index: Index, **values: Any) -> Index:
         if values:
             index.save(update_fields=list(values))
         if members is not None:
-            _require_may_compose(actor, members)
+            composing.require_may_compose(actor, index, members)
             before["members"] = member_names(index)
             _set_members(index, members)
             values["members"] = list(members)
@@ -139,13 +141,19 @@ def delete(*, actor: Actor, index: Index, typed: str = "") -> None:
         try:
             index.delete()
         except ProtectedError:
-            raise Conflict(
-                f"The index '{ghost.name}' still holds projects, perhaps in its trash, or is a member of a group; empty and "
-                "release it first." + (_NAME_IT if ghost.kind == Index.Kind.MIRROR else ""),
-                code="index-in-use",
-            ) from None
+            raise Conflict(_why_in_use(ghost), code="index-in-use") from None
         generations.bump_access()
         changes.record(actor=actor, kind=ChangeKind.INDEX_DELETED, index=ghost)
+
+
+def _why_in_use(index: Index) -> str:
+    groups = ", ".join(
+        f"'{name}'" for name in index.member_of.order_by("group__name").values_list("group__name", flat=True)
+    )
+    if groups:
+        return f"The index '{index.name}' is a member of {groups}; take it out there first."
+    held = "still holds projects" if index.projects.exists() else "has something in its trash"
+    return f"The index '{index.name}' {held}; empty it first." + (_NAME_IT if index.kind == Index.Kind.MIRROR else "")
 
 
 def member_names(index: Index) -> list[str]:
@@ -190,12 +198,6 @@ def _below(index: Index) -> set[int]:
         found |= level
         level = set(GroupMember.objects.filter(group__in=level).values_list("member_id", flat=True)) - found
     return found
-
-
-def _require_may_compose(actor: Actor, names: Sequence[str]) -> None:
-    """A group shows its members' content under its own rules, so who composes it must administer them."""
-    for index in Index.objects.filter(name__in=list(names)):
-        permissions.require(actor, Verb.ADMINISTER, index)
 
 
 def _require_editable(values: dict[str, Any]) -> None:

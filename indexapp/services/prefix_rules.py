@@ -13,6 +13,7 @@ from accounts.permissions import holds_place
 from indexapp import permissions
 from indexapp.domain import names
 from indexapp.models import Index, Project, ReservedPrefix, Role
+from indexapp.services import public_names
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid
 
 SHORTEST = 3
@@ -36,6 +37,7 @@ def require_may_reserve(actor: Actor, team: Team, index: Index | None, normalize
         raise Invalid(f"A team reserves prefixes of at least {SHORTEST} characters.", code="prefix-short")
     _require_free_of_projects(team, index, normalized)
     _require_free_of_prefixes(team, index, normalized)
+    public_names.require_may_fence(actor, index, normalized)
 
 
 def may_release(actor: Actor, reserved: ReservedPrefix) -> bool:

@@ -14,7 +14,7 @@ from indexapp.domain import names
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Index, MirroredProject, Project, ReservedPrefix, RetiredFilename, Role
-from indexapp.services import changes, quotas, search
+from indexapp.services import changes, public_names, quotas, search
 from indexapp.services.trash import taking
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, Forbidden, Invalid, NotFound
@@ -54,6 +54,7 @@ def check_new_name(actor: Actor, index: Index, name: str) -> None:
     _check_not_confusable(index, name)
     taking.require_name_free(index, name)
     _check_prefix(actor, index, name)
+    public_names.require_may_take(actor, index, names.normalize_name(name))
 
 
 def _check_not_confusable(index: Index, name: str) -> None:

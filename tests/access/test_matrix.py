@@ -36,7 +36,7 @@ from accounts.models import (
     Token,
     User,
 )
-from accounts.services import alarms, service_accounts
+from accounts.services import alarms, nodes, service_accounts
 from indexapp.models import (
     Advisory,
     AdvisoryImport,
@@ -335,7 +335,11 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "accounts_directorysync": DirectorySync.objects.get(),
         "accounts_readonlyperiod": ReadOnlyPeriod.objects.get(),
         "accounts_node": Node.objects.create(
-            name="node0", release="1.0", started_at=timezone.now(), seen_at=timezone.now()
+            name="node0",
+            release="1.0",
+            migrations=nodes.our_migrations(),
+            started_at=timezone.now(),
+            seen_at=timezone.now(),
         ),
         "accounts_alarm": Alarm.objects.get(),
         "indexapp_index": cast.index,

@@ -227,12 +227,17 @@ class TestPages:
 
 
 def test_the_command_says_whether_an_upstream_can_be_used(
-    mirror: Index, upstream: StaticIndex, capsys: pytest.CaptureFixture[str]
+    mirror: Index, upstream: StaticIndex, capsys: pytest.CaptureFixture[str], settings: Any
 ) -> None:
     call_command("test_upstream", "outside")
     assert "It answers in JSON" in capsys.readouterr().out
     upstream.behaviour = Behaviour(status=500)
     with pytest.raises(CommandError):
         call_command("test_upstream", "outside")
+    assert "answered in" in capsys.readouterr().out
+    settings.TPI_OUTBOUND_NETWORKS = []
+    with pytest.raises(CommandError):
+        call_command("test_upstream", "outside")
+    assert capsys.readouterr().out == ""
     with pytest.raises(CommandError, match="outside"):
         call_command("test_upstream", "other")

@@ -7,9 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
+from indexapp.clients.failures import Failure
 from indexapp.models import Index
 from indexapp.services.mirrors import addresses, settings
 from tpi_site.kit.errors import Refusal
+
+_SILENT = frozenset({Failure.UNREACHABLE.value, Failure.TOO_SLOW.value})
 
 
 class Command(BaseCommand):
@@ -30,6 +33,8 @@ class Command(BaseCommand):
             trial = settings.try_out(actor=internal("test_upstream"), index=index)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
+        if trial.code in _SILENT:
+            raise CommandError(trial.sentence)
         secured = f"over {trial.tls}" if trial.tls else "without encryption"
         self.stdout.write(f"{addresses.in_words(index.upstream)} answered in {trial.seconds:.2f} s, {secured}.")
         if not trial.is_usable:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.services import audit, generations
+from accounts.services import audit, generations, nodes
 from indexapp.domain import names
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.reasons import clean_reason
@@ -30,6 +30,7 @@ def create(*, actor: Actor, group: Index, name: str, reason: str) -> Merge:
     if not reason:
         raise Invalid("Say why the name is merged; people look for it later.", code="reason-missing")
     _require_mirrors(group)
+    nodes.require_all_know("indexapp", "0013_mirrors")
     with transaction.atomic():
         if Merge.objects.filter(group=group, normalized_name=normalized, revoked_at=None).exists():
             raise Conflict(f"The group '{group.name}' merges '{normalized}' already.", code="merge-exists")

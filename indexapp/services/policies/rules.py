@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
-from accounts.services import audit
+from accounts.services import audit, nodes
 from indexapp.domain.policy import effects, written
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import Index, PolicyRule
@@ -38,6 +38,7 @@ def create(
     _set(rule, values)
     _require_may_set(actor, index, effect)
     _check(rule)
+    nodes.require_all_know("indexapp", "0014_policies")
     with transaction.atomic():
         _alone()
         _require_name_free(rule)

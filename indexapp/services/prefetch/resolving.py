@@ -19,6 +19,8 @@ from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.project_pages import ServedProject
 
 ACTOR = internal("prefetch")
+_OURS = "The name is ours, and no upstream is asked for it."
+"""The same wherever it is ours: who prefetches through a mirror need not read the index that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, w
     if page is None:
         return _nothing(served, wanted)
     if not page.member.is_mirror and page.beside is None:
-        return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
+        return Resolution(PrefetchItem.State.OURS, _OURS)
     mirror = page.beside.member if page.beside else page.member
     if Project.Status.QUARANTINED in (page.status, page.beside and page.beside.place.status):
         return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{mirror.name}'.")
@@ -50,7 +52,7 @@ def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, w
 
 def _nothing(served: ServedIndex, wanted: Wanted) -> Resolution:
     if any(mirror.terms and ownership.is_ours(mirror.terms, wanted.name) for mirror in served.mirrors):
-        return Resolution(PrefetchItem.State.OURS, "The name is ours, and no upstream is asked for it.")
+        return Resolution(PrefetchItem.State.OURS, _OURS)
     return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
 
 
@@ -68,7 +70,7 @@ def _choose(
         return Resolution(PrefetchItem.State.FAILED if choice.is_needed else PrefetchItem.State.SKIPPED, choice.reason)
     files = [rows[file.key] for file in choice.files if _is_mirrored(rows[file.key])]
     if not files:
-        return Resolution(PrefetchItem.State.OURS, f"It is published in '{page.member.name}'.")
+        return Resolution(PrefetchItem.State.OURS, _OURS)
     return Resolution(PrefetchItem.State.QUEUED, files=files)
 
 

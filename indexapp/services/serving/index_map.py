@@ -14,13 +14,15 @@ class MirrorTerms:
     """How a mirror's upstream is asked, and for which names it never is: those of ours.
 
     Ours are the names that a hosted index has, or ever had, which stands beside the mirror in a group (``owners`` are the ids
-    of those), and the names under a ``reserved`` prefix of those indexes, of the mirror, or of all.
+    of those), and the names under a ``reserved`` prefix of those indexes, of the ``groups`` that the mirror is in at any
+    depth, of the mirror, or of all.
     """
 
     is_asked: bool
     page_seconds: int
     missing_seconds: int
     owners: tuple[int, ...] = ()
+    groups: tuple[int, ...] = ()
     reserved: frozenset[str] = frozenset()
 
 
@@ -123,26 +125,27 @@ def _with_terms(leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> 
     """The same, where each mirror knows its terms."""
     prefixes = list(ReservedPrefix.objects.values_list("index_id", "prefix"))
     upstreams = {row.pk: row for row in Upstream.objects.all()}
-    found = dict(leaves)
+    mirrors = dict(leaves)
     for pk, leaf in leaves.items():
         if leaf.is_mirror:
-            owners = _owners(pk, leaves, below)
-            reserved = frozenset(prefix for index_id, prefix in prefixes if index_id in {None, pk, *owners})
-            found[pk] = replace(leaf, terms=_terms(upstreams.get(pk), owners, reserved))
-    return found
+            groups = tuple(sorted(group for group, found in below.items() if leaves[group].is_group and pk in found))
+            owners = _owners(groups, leaves, below)
+            reserved = frozenset(prefix for index_id, prefix in prefixes if index_id in {None, pk, *groups, *owners})
+            terms = replace(_terms(upstreams.get(pk)), owners=owners, groups=groups, reserved=reserved)
+            mirrors[pk] = replace(leaf, terms=terms)
+    return mirrors
 
 
-def _owners(mirror: int, leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> tuple[int, ...]:
-    """The hosted indexes that are found through the same group as the mirror."""
-    beside = {pk for group, found in below.items() if leaves[group].is_group and mirror in found for pk in found}
+def _owners(groups: tuple[int, ...], leaves: dict[int, ServedIndex], below: dict[int, list[int]]) -> tuple[int, ...]:
+    """The hosted indexes that are found through these groups of a mirror."""
+    beside = {pk for group in groups for pk in below[group]}
     return tuple(sorted(pk for pk in beside if not leaves[pk].is_mirror))
 
 
-def _terms(row: Upstream | None, owners: tuple[int, ...], reserved: frozenset[str]) -> MirrorTerms:
+def _terms(row: Upstream | None) -> MirrorTerms:
     if row is None:
-        return MirrorTerms(is_asked=False, page_seconds=0, missing_seconds=0, owners=owners, reserved=reserved)
-    is_asked = not (row.is_offline or row.is_frozen)
-    return MirrorTerms(is_asked, row.page_seconds, row.missing_seconds, owners, reserved)
+        return MirrorTerms(is_asked=False, page_seconds=0, missing_seconds=0)
+    return MirrorTerms(not (row.is_offline or row.is_frozen), row.page_seconds, row.missing_seconds)
 
 
 def _collect(

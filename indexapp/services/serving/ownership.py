@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import CharField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 
+from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, MirroredProject, Project, ReservedPrefix, Upstream
 from indexapp.models.querysets import ProjectQuerySet
 from indexapp.services.serving import page_rows
@@ -45,7 +46,8 @@ def ours(mirror: ServedIndex, *, by_prefix: bool = True) -> Q:
     Who reads all names asks :func:`is_reserved` of each instead of letting the database compare them ``by_prefix``.
     """
     owners = list(mirror.terms.owners) if mirror.terms else []
-    prefixes = ReservedPrefix.objects.filter(Q(index=None) | Q(index_id__in=[mirror.pk, *owners]))
+    groups = list(mirror.terms.groups) if mirror.terms else []
+    prefixes = ReservedPrefix.objects.filter(Q(index=None) | Q(index_id__in=[mirror.pk, *groups, *owners]))
     name: Any = OuterRef("normalized_name")
     sought = ExpressionWrapper(name, output_field=CharField())
     below = prefixes.annotate(sought=sought).filter(
@@ -55,7 +57,8 @@ def ours(mirror: ServedIndex, *, by_prefix: bool = True) -> Q:
     if owners:
         names = Index.objects.filter(pk__in=owners).values("name")
         kept |= Q(Exists(Project.objects.filter(index_id__in=owners, normalized_name=name)))
-        kept |= Q(Exists(Change.objects.filter(index_name__in=names, project=name)))
+        added = Change.objects.filter(index_name__in=names, project=name, kind=ChangeKind.FILE_ADDED.value)
+        kept |= Q(Exists(added))
     return Q(index_id=mirror.pk) & kept
 
 

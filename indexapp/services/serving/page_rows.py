@@ -47,9 +47,11 @@ _PLACES = (
 )
 _EVER = """
     SELECT -1, i.id, 0, '' FROM indexapp_index i
-     WHERE i.id IN ({}) AND EXISTS (SELECT 1 FROM indexapp_change c WHERE c.index_name = i.name AND c.project = %s)
+     WHERE i.id IN ({}) AND EXISTS (SELECT 1 FROM indexapp_change c WHERE c.index_name = i.name AND c.project = %s
+                                                AND c.kind = 'file-added')
 """
-"""The change log outlives what it speaks of, so a name that it knows was in the index once."""
+"""The change log outlives what it speaks of, so a name of which it knows a file was in the index once; a project that never
+had one was a mistake."""
 _STATE = "SELECT status, status_reason, last_serial FROM indexapp_project WHERE id = %s"
 _CHANGES = """
     SELECT serial, kind, version FROM indexapp_change

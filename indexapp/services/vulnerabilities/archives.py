@@ -46,7 +46,11 @@ def members(path: Path) -> Iterator[Member]:
     except ArchiveInvalid:
         raise
     except Invalid as refusal:
-        raise ArchiveInvalid(refusal.detail, code=refusal.code) from None
+        fault = refusal.detail.partition(";")[0].rstrip(".")  # what follows is told to who uploads a distribution
+        raise ArchiveInvalid(
+            f"{path.name} is no archive of OSV records that can be read: {fault}. Fetch it anew, whole, and import that.",
+            code=refusal.code,
+        ) from None
     except OSError as error:
         raise ArchiveInvalid(f"{path.name} cannot be read: {error.strerror or error}.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:

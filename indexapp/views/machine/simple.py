@@ -87,8 +87,19 @@ def visible_project(actor: Actor, index: ServedIndex, name: str, watermark: Wate
     if page is not None and gate.may_read(actor, page.member, (page.pk, normalized), watermark):
         return page
     if page is None and gate.reads_everything(actor, index, watermark):
-        raise NotFound(NO_PROJECT)
+        raise NotFound(_nothing(index))
     return gate.refuse(actor, index.name)
+
+
+def _nothing(index: ServedIndex) -> str:
+    """The sentence for who may read all of the index; the same for every name, so that it tells nothing of ours."""
+    silent = [mirror.name for mirror in index.mirrors if mirror.terms is not None and not mirror.terms.is_asked]
+    if not silent:
+        return NO_PROJECT
+    return (
+        f"The index has no project of this name; check the spelling. Its mirror '{silent[0]}' is offline or frozen and learns "
+        "of no new names: ask who runs it."
+    )
 
 
 def root(question: Question, index_name: str | None) -> Reply:

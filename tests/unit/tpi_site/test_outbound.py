@@ -14,7 +14,7 @@ from tpi_site.kit.outbound import OutboundFailed
     "address",
     ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "fe80::1%eth0", "fd00::1", "0.0.0.0", "224.0.0.1",
      "::ffff:127.0.0.1", "::ffff:10.0.0.1", "100.64.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe",
-     "2002:a00:1::1"],
+     "2002:a00:1::1", "fec0::1", "feff::1", "::10.0.0.1", "::8.8.8.8"],
 )  # fmt: skip
 def test_the_neighbourhood_is_closed(settings: Any, address: str) -> None:
     settings.TPI_OUTBOUND_NETWORKS = []

@@ -14,6 +14,8 @@ from tpi_site.kit.request_context import is_within
 TIMEOUT = 10.0
 """Seconds for connecting and for each step after that; for :func:`tpi_site.kit.outbound.post`, for all of it."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_RETIRED = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("::/96"))
+"""Site-local and IPv4-compatible addresses: no standard routes them any more, but some kernel may."""
 
 
 def connect(host: str, port: int, *, timeout: float = TIMEOUT) -> socket.socket:
@@ -58,7 +60,7 @@ def allowed_of(host: str, addresses: list[str]) -> list[str]:
 def is_allowed(address: str) -> bool:
     """Whether a connection to ``address`` may be made."""
     parsed = _inner(ipaddress.ip_address(address.partition("%")[0]))
-    is_public = parsed.is_global and not parsed.is_multicast
+    is_public = parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in _RETIRED)
     return is_public or is_within(str(parsed), settings.TPI_OUTBOUND_NETWORKS)
 
 

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.domain.verbs import ALL_VERBS, Verb
+from accounts.models import Node
 from indexapp.models import Index, RetiredFilename
-from indexapp.services import indexes, projects
+from indexapp.services import indexes, projects, roles
+from indexapp.services.mirrors import merges
+from indexapp.services.policies import rules
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
-from tests.factories.publishing import give, make_group, make_index, make_project, published
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project, published
+from tpi_site.kit.errors import Refusal
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -129,6 +135,57 @@ def test_who_composes_a_group_administers_its_members(cast: Cast) -> None:
         indexes.change(actor=actor, index=group, members=["main", secret.name])
 
 
+def test_who_takes_a_member_out_of_a_group_administers_it_too(cast: Cast) -> None:
+    group = make_group("group", cast.index, make_index("secret"))
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    with refused("right-missing"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=["main"])
+    assert indexes.member_names(group) == ["main", "secret"]
+
+
+@pytest.mark.parametrize("parted", [["outside"], ["main"], []])
+def test_only_security_officers_part_names_of_ours_from_a_mirror(cast: Cast, parted: list[str]) -> None:
+    mirror = make_mirror("outside", "https://upstream.example/simple/")
+    inner = make_group("inner", cast.index)
+    group = make_group("group", inner, mirror)
+    for index in (group, inner, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    members = ["inner" if name == "main" else name for name in parted]
+    indexes.change(actor=cast.actor("team_admin"), index=inner, members=[])  # nothing was ever there
+    indexes.change(actor=cast.actor("team_admin"), index=inner, members=["main"])
+    project = published(cast.index).project
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=members)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=inner, members=[])
+    projects.delete(actor=cast.actor("administrator"), project=project)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=members)
+    indexes.change(actor=cast.actor("administrator"), index=group, members=members)
+    assert indexes.member_names(group) == members
+
+
+def test_a_group_with_a_prefix_keeps_its_mirror(cast: Cast) -> None:
+    mirror = make_mirror("outside", "https://upstream.example/simple/")
+    group = make_group("group", mirror)
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    roles.reserve_prefix(actor=cast.actor("administrator"), team=cast.team, prefix="acme", index=group)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=[])
+
+
+def test_only_security_officers_give_a_group_a_mirror(cast: Cast) -> None:
+    mirror, group = make_mirror("outside", "https://upstream.example/simple/"), make_group("group", cast.index)
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.ADMINISTER], index)
+    with refused("security-officer-needed"):
+        indexes.change(actor=cast.actor("team_admin"), index=group, members=["main", "outside"])
+    indexes.change(actor=cast.actor("administrator"), index=group, members=["main", "outside"])
+    indexes.change(actor=cast.actor("team_admin"), index=group, members=["outside", "main"])
+    assert indexes.member_names(group) == ["outside", "main"]
+
+
 def test_there_is_one_default_index(cast: Cast) -> None:
     other = make_index("other")
     indexes.make_default(actor=cast.actor("administrator"), index=other)
@@ -152,9 +209,10 @@ def test_an_index_in_use_is_not_deleted(cast: Cast) -> None:
     make_project(full, "acme")
     member = make_index("member")
     make_group("group", member)
-    for index in (full, member):
-        with refused("index-in-use"):
+    for index, why in ((full, "still holds projects"), (member, "is a member of 'group'")):
+        with pytest.raises(Refusal, match=why) as caught:
             indexes.delete(actor=actor, index=index)
+        assert caught.value.code == "index-in-use"
 
 
 def test_an_empty_index_goes_with_its_roles_and_leaves_its_history(cast: Cast) -> None:
@@ -181,3 +239,24 @@ def test_the_name_of_a_deleted_index_is_free_again_unless_files_were_published_t
     with refused("index-name-retired"):
         indexes.create(actor=actor, name="used")
     assert not Index.objects.filter(name="used").exists()
+
+
+def test_nothing_is_made_that_an_older_node_would_not_keep_to(cast: Cast) -> None:
+    actor = cast.actor("administrator")
+    group = make_group("group", make_mirror("outside", "https://upstream.example/simple/"))
+    now = timezone.now()
+    known = {"indexapp": "0012_backups"}
+    old = Node.objects.create(name="old", release="0.1.0", migrations=known, started_at=now, seen_at=now)
+
+    acts: list[Callable[[], object]] = [
+        lambda: indexes.create(actor=actor, name="more", kind="mirror"),
+        lambda: merges.create(actor=actor, group=group, name="acme-tool", reason="ours is a fork"),
+        lambda: rules.create(actor=actor, index=None, name="no sdists", effect="block", conditions={"kind": "sdist"}),
+    ]
+    for act in acts:
+        with refused("nodes-behind"):
+            act()
+    indexes.create(actor=actor, name="hosted")
+    Node.objects.filter(pk=old.pk).update(left_at=now)
+    for act in acts:
+        act()

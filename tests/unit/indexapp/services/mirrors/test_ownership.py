@@ -153,15 +153,29 @@ def test_a_deleted_project_stays_ours(
     assert upstream.requests == []
 
 
-@pytest.mark.parametrize("place", ["main", "outside", ""])
+def test_an_empty_project_that_was_a_mistake_gives_the_name_back(
+    main: Index, group: Index, upstream: StaticIndex, reading: WsgiClient
+) -> None:
+    project = projects.create(actor=SYSTEM, index=main, name="acme-tool")
+    assert _addresses(reading, "everything", "acme-tool") == []
+    projects.delete(actor=SYSTEM, project=project)
+    for entry in main.trash.all():
+        purging.purge(actor=SYSTEM, entry=entry, typed=str(entry))
+    for through in ("everything", "outside"):
+        assert _addresses(reading, through, "acme-tool") == ["acme_tool-9.0-py3-none-any.whl"]
+    assert [row.project.name for row in lists.results(SYSTEM, "acme").rows] == ["acme-tool"]
+
+
+@pytest.mark.parametrize("place", ["main", "outside", "everything", "outer", ""])
 def test_a_reserved_prefix_is_ours(
     main: Index, mirror: Index, group: Index, upstream: StaticIndex, reading: WsgiClient, place: str
 ) -> None:
+    make_group("outer", group)
     assert _addresses(reading, "everything", "acme-tool") == ["acme_tool-9.0-py3-none-any.whl"]
     asked = len(upstream.requests)
     index = Index.objects.filter(name=place).first()
     row = roles.reserve_prefix(actor=SYSTEM, team=make_team("red"), prefix="acme", index=index)
-    for through in ("everything", "outside"):
+    for through in ("everything", "outside", "outer"):
         assert _addresses(reading, through, "acme-tool") == []
         assert _addresses(reading, through, "acme") == []
         root = reading.get(f"/{through}/simple/", accept=JSON)
@@ -185,6 +199,21 @@ def test_a_group_within_a_group_owns_too(main: Index, upstream: StaticIndex, mir
     projects.create(actor=SYSTEM, index=main, name="acme-tool")
     assert page_of(mirror, "acme-tool") is None
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("kept", ["is_offline", "is_frozen"])
+def test_who_gets_nothing_reads_that_the_upstream_was_not_asked(
+    group: Index, mirror: Index, upstream: StaticIndex, reading: WsgiClient, machine: WsgiClient, kept: str
+) -> None:
+    assert b"offline" not in reading.get("/everything/simple/nothing/").body
+    settings.change(actor=SYSTEM, index=mirror, **{kept: True})
+    for through in ("everything", "outside"):
+        answer = reading.get(f"/{through}/simple/theirs/")
+        assert answer.status == 404
+        assert b"'outside' is offline or frozen" in answer.body
+    person = make_user("ann")
+    give(person, [Verb.READ], group)
+    assert b"offline" not in machine.signed(bearer(make_token(person)[1])).get("/everything/simple/theirs/").body
 
 
 def test_only_who_reads_the_mirror_makes_it_ask(

@@ -114,6 +114,7 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
     job = _prefetch(group)
     assert _items(job) == {"acme_tool-1.0-py3-none-any.whl": "done", "acme-fast": "ours"}
     assert job.state == "done"
+    assert job.items.get(project="acme-fast").reason == "The name is ours, and no upstream is asked for it."
     assert upstream.count("/simple/acme-fast/") == 0
 
 
@@ -124,6 +125,7 @@ def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -
     merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
     job = _prefetch(group, "acme-tool==2.0\nacme-tool==1.0\n")
     assert _items(job) == {"acme_tool-2.0-py3-none-any.whl": "done", "acme-tool": "ours"}
+    assert "'" not in job.items.get(state="ours").reason  # which index has it, who prefetches need not know
     assert upstream.count("acme_tool-1.0-py3-none-any.whl") == 0
 
 

@@ -155,8 +155,9 @@ def test_a_record_twice_in_an_archive_counts_by_the_newer(tmp_path: Path) -> Non
 def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "all.zip"
     path.write_bytes(content)
-    with pytest.raises(archives.ArchiveInvalid):
+    with pytest.raises(archives.ArchiveInvalid, match=r"^all\.zip is no archive.* Fetch it anew") as caught:
         importing.import_archive(actor=SYSTEM, path=path)
+    assert "build tool" not in caught.value.detail
     assert AdvisoryImport.objects.get().state == "failed"
 
 
