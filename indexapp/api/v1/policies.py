@@ -102,7 +102,7 @@ class DryRunSerializer(serializers.Serializer[Any]):
     files = serializers.IntegerField()
     downloads = serializers.IntegerField()
     by_team = serializers.DictField(child=serializers.IntegerField())
-    projects = TouchedSerializer(many=True)
+    projects = TouchedSerializer(many=True, help_text="Those that you may read; the numbers count the others too.")
 
 
 class RuleFilter(Filters):
@@ -211,7 +211,7 @@ class PolicyRuleViewSet(_OfPolicy):
         index = _place(self, given.pop("index"), "try rules for all indexes")
         row = PolicyRule(index=index, on_missing=given.pop("on_missing", rules.on_missing_of(given["effect"])), **given)
         written.read(row.conditions)
-        return Response(DryRunSerializer(dry_runs.dry_run(row)).data)
+        return Response(DryRunSerializer(dry_runs.dry_run(row, self.actor)).data)
 
     def _rule(self, pk: int) -> PolicyRule:
         found: PolicyRule = self.one_to_change(pk, lambda row: row.index)

@@ -53,7 +53,7 @@ def grant(
     with transaction.atomic():
         row.save()
         audit.record(actor=actor, action="policy-exception.grant", subject=row, **_told(row))
-        conclude(actor, index, project_name=row.project, deed="exception")
+        conclude(actor, index, deed="exception")
     return row
 
 
@@ -84,7 +84,7 @@ def break_glass(
         row.save()
         audit.record(actor=actor, action="policy-exception.break-glass", subject=row, **_told(row))
         alarms.ring(ALARM, sentence, subject=row.project, actor=actor)
-        conclude(actor, index, project_name=row.project, deed="break-glass")
+        conclude(actor, index, deed="break-glass")
     return row
 
 
@@ -98,7 +98,7 @@ def revoke(*, actor: Actor, exception: PolicyException) -> PolicyException:
             raise Conflict("The exception has ended already.", code="exception-ended")
         exception.revoked_at, exception.revoked_by = now, actor.display_name
         audit.record(actor=actor, action="policy-exception.revoke", subject=exception, **_told(exception))
-        conclude(actor, exception.index, project_name=exception.project, deed="revoke")
+        conclude(actor, exception.index, deed="revoke")
     return exception
 
 

@@ -117,7 +117,7 @@ def decide(*, actor: Actor, hold: PolicyHold, approve: bool, reason: str = "") -
             before=before,
             reason=hold.reason,
         )
-        conclude(actor, hold.index, project_name=hold.project, deed=str(state))
+        conclude(actor, hold.index, deed=str(state))
     return hold
 
 

@@ -138,6 +138,8 @@ def test_exceptions_are_granted_by_who_guards_the_rule(cast: Cast) -> None:
     with refused("rule-elsewhere"):
         make_exception("x", index=other, rule=own)
     exceptions.revoke(actor=admin, exception=row)
+    details = Change.objects.filter(kind="policy-changed").values_list("detail", flat=True)
+    assert all(set(detail) <= {"rule", "deed"} for detail in details)  # readers of the index see them
     assert not PolicyException.objects.get(pk=row.pk).is_in_force
     with refused("exception-ended"):
         exceptions.revoke(actor=admin, exception=row)
