@@ -67,6 +67,8 @@ def change(*, actor: Actor, rule: PolicyRule, **values: Any) -> PolicyRule:
         before, effect = _told(rule), rule.effect
         _set(rule, values)
         _require_may_set(actor, rule.index, effect, rule.effect)
+        if values.keys() & _HOLDS_ANEW:
+            _require_may_open(actor, rule)
         _check(rule)
         _require_name_free(rule)
         if values.keys() & _HOLDS_ANEW:
@@ -111,6 +113,8 @@ def remove(*, actor: Actor, rule: PolicyRule) -> None:
     with transaction.atomic():
         _alone()
         rule = _fresh(rule)
+        if rule.effect != Effect.ALLOW:  # without that one the index is narrower
+            _require_may_open(actor, rule)
         audit.record(actor=actor, action="policy-rule.remove", subject=rule, **_told(rule))
         index, name = rule.index, rule.name
         rule.delete()
@@ -140,6 +144,17 @@ def _require_may_set(actor: Actor, index: Index | None, *effects: str) -> None:
     rights.require_decides(actor, index, "set rules that hold on all indexes")
     if index is not None and Effect.ALLOW in effects:
         rights.require_officer(actor, "set rules of an index that allow, because they go before those of all indexes")
+
+
+def _require_may_open(actor: Actor, rule: PolicyRule) -> None:
+    """Refuse who would have a rule that allows, and was set for what is left by those before it, let more through."""
+    if (
+        rule.index is not None
+        and PolicyRule.objects.filter(index=rule.index, effect=Effect.ALLOW, is_enabled=True)
+        .exclude(pk=rule.pk)
+        .exists()
+    ):
+        rights.require_officer(actor, "change or remove rules of an index that has one which allows")
 
 
 def _check(rule: PolicyRule) -> None:

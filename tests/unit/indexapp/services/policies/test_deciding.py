@@ -62,6 +62,15 @@ def test_an_index_narrows_itself_and_undoes_no_rule_of_the_company(cast: Cast) -
         rules.change(actor=admin, rule=lax, conditions={})
     with refused("security-officer-needed"):
         rules.move(actor=admin, rule=row, position=2)
+    for values in ({"is_enabled": False}, {"conditions": {"projects": ["nothing"]}}, {"effect": "warn"}):
+        with refused("security-officer-needed"):
+            rules.change(actor=admin, rule=row, **values)
+    with refused("security-officer-needed"):
+        rules.remove(actor=admin, rule=row)
+    rules.change(actor=admin, rule=row, reason="told better")
+    rules.change(actor=cast.actor("security_officer"), rule=lax, is_enabled=False)
+    rules.change(actor=admin, rule=row, is_enabled=False)
+    rules.change(actor=cast.actor("security_officer"), rule=lax, is_enabled=True)
     rules.remove(actor=admin, rule=lax)
     rules.move(actor=admin, rule=row, position=1)
 
@@ -167,12 +176,18 @@ def test_breaking_the_glass_is_short_and_loud(cast: Cast) -> None:
         actor=cast.actor("team_admin"), index=cast.index, project="acme-tool", versions="2.0", reason="release night"
     )
     assert timezone.now() + timedelta(hours=23) < row.expires_at <= timezone.now() + timedelta(hours=24)
+    again = {"index": cast.index, "project": "Acme_Tool", "reason": "still"}
+    with refused("security-officer-needed"):
+        exceptions.break_glass(actor=cast.actor("team_admin"), **again)
     alarm = Alarm.objects.get(code="policy-break-glass")
     assert "'team_admin' broke the glass" in alarm.sentence
     assert "release night" in alarm.sentence
     assert AuditEntry.objects.filter(action="policy-exception.break-glass", actor_name="team_admin").count() == 1
     with refused("expiry-invalid"):
         exceptions.break_glass(actor=SYSTEM, index=None, project="x", reason="r", hours=25)
+    exceptions.break_glass(actor=cast.actor("security_officer"), **again)
+    PolicyException.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    exceptions.break_glass(actor=cast.actor("team_admin"), **again)
     with refused("security-officer-needed"):
         exceptions.break_glass(actor=cast.actor("team_admin"), index=None, project="x", reason="r")
 
