@@ -106,5 +106,6 @@ def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:
     assert (glass.status, glass.json["is_break_glass"]) == (201, True)
     assert admin.post(f"policy-holds/{hold.pk}/approve/", {"reason": "read"}).json["state"] == "approved"
     assert admin.post(f"policy-holds/{hold.pk}/approve/", {}).status == 409
-    assert admin.post(f"policy-holds/{hold.pk}/reject/", {}).json["state"] == "rejected"
+    assert admin.post(f"policy-holds/{hold.pk}/reject/", {}).code == "reason-needed"
+    assert admin.post(f"policy-holds/{hold.pk}/reject/", {"reason": "read"}).json["state"] == "rejected"
     assert PolicyHold.objects.get().decided_by == "team_admin"

@@ -139,6 +139,11 @@ class Batch:
         names = self.details.attested()
         return None if names is None else self.where(lambda file: file[_FILENAME] in names)
 
+    def come_by(self, file_id: int) -> int:
+        """The files that were there when the file of this number was the last."""
+        names = self.details.since(file_id)
+        return self.all & ~self.where(lambda file: file[_FILENAME] in names) if names else self.all
+
     def groups(self, name: str, values: Callable[[], Mapping[str, T]]) -> Groups:
         """The distinct values of releases with the files of those that have it, and the files of releases without one."""
         found = self._grouped.get(name)

@@ -71,6 +71,11 @@ class HostedDetails:
         """As they were imported."""
         return self._advisories
 
+    def since(self, file_id: int) -> frozenset[str]:
+        """By the order in which files were uploaded, or listed first."""
+        rows = File.objects.filter(project_id=self.project_id, pk__gt=file_id).order_by()
+        return frozenset(rows.values_list("filename", flat=True))
+
     def _metadata(self, *keys: str) -> list[tuple[str, Any, Any]]:
         rows = Release.objects.filter(project_id=self.project_id)
         if self.version:

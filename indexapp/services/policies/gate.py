@@ -110,8 +110,8 @@ def ruling(
     releases = others()
     judged_all = judge(screening, releases, details)
     nearest = sentences.nearest_allowed(releases, judged_all, file.version)
-    is_rejected = (rule.pk, file.version) in screening.rejected
-    sentence = sentences.refusal(rule, project, file.version, nearest=nearest, is_rejected=is_rejected)
+    rejection = screening.rejection(rule, file.version)
+    sentence = sentences.refusal(rule, project, file.version, nearest=nearest, rejection=rejection)
     return Ruling(rule, sentence, min(judged.until, judged_all.until), file.version)
 
 

@@ -196,7 +196,7 @@ def test_an_exception_from_every_rule_of_an_index_is_from_no_other_indexs() -> N
 
 def test_what_was_approved_passes_the_rule_that_held_it_and_no_other() -> None:
     hold, block = rule("hold"), rule("block", kind="sdist")
-    assert effects([hold, block], TWO, approved=((hold.pk, "1.0"),)) == ".blhoho"
+    assert effects([hold, block], TWO, approved=((hold.pk, "1.0", None),)) == ".blhoho"
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,12 @@ def test_what_a_rule_of_all_holds_back_is_not_the_indexs_to_decide(cast: Cast) -
     assert (decided.state, decided.decided_by, decided.reason) == ("approved", "team_admin", "fine")
     with refused("hold-decided"):
         holds.decide(actor=admin, hold=mine, approve=True)
-    assert holds.decide(actor=admin, hold=mine, approve=False).state == "rejected"
+    with refused("reason-needed"):
+        holds.decide(actor=admin, hold=mine, approve=False, reason=" ")
+    assert holds.decide(actor=admin, hold=mine, approve=False, reason="bad").state == "rejected"
+    PolicyHold.objects.all().delete()
+    with refused("hold-gone"):
+        holds.decide(actor=admin, hold=mine, approve=True)
 
 
 def test_a_rule_goes_with_its_exceptions_and_holds(cast: Cast) -> None:

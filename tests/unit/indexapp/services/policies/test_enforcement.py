@@ -232,7 +232,28 @@ def test_what_is_held_waits_for_a_review(files: dict[str, File], reader: WsgiCli
     holds.decide(actor=SYSTEM, hold=hold, approve=True, reason="looked at")
     assert reader.get(address(files["2.0"])).status == 200
     holds.decide(actor=SYSTEM, hold=hold, approve=False, reason="found something")
-    assert "after a review" in json.loads(reader.get(address(files["2.0"])).body)["detail"]
+    told = json.loads(reader.get(address(files["2.0"])).body)["detail"]
+    assert "blocks, after a review, acme-tool 2.0" in told
+    assert ": found something. Allowed: acme-tool 1.1." in told
+
+
+def test_a_file_that_comes_after_the_review_is_held_anew(
+    cast: Cast, files: dict[str, File], reader: WsgiClient
+) -> None:
+    make_rule(None, "hold", versions="2.0")
+    reader.get(address(files["2.0"]))
+    holds.write()
+    hold = holds.decide(actor=SYSTEM, hold=PolicyHold.objects.get(), approve=True)
+    late = published(cast.index, wheel("2.0", build="7"))
+    assert reader.get(address(late)).code == "policy-blocked"
+    assert reader.get(address(files["2.0"])).status == 200
+    assert (holds.write(), holds.write()) == (1, 0)
+    hold.refresh_from_db()
+    assert hold.state == "pending", "somebody has to look again"
+    rules.change(actor=SYSTEM, rule=make_rule(None, projects=["unrelated"]), is_enabled=False)
+    assert reader.get(address(files["2.0"])).status == 200, "what was looked at stays"
+    holds.decide(actor=SYSTEM, hold=hold, approve=True)
+    assert reader.get(address(late)).status == 200
 
 
 def test_a_warning_is_in_the_log_and_stops_nothing(
