@@ -15,7 +15,8 @@ from tests.evidence import refused
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_exception, make_rule
-from tests.factories.publishing import make_index
+from tests.factories.publishing import make_group, make_index
+from tpi_site.kit.errors import Invalid
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 SOON = timedelta(hours=1)
@@ -120,6 +121,27 @@ def test_a_rule_that_makes_no_sense_is_refused(cast: Cast, values: dict[str, obj
         rules.create(actor=SYSTEM, index=cast.index, **given)  # type: ignore[arg-type]
     with refused(code):
         rules.change(actor=SYSTEM, rule=row, **values)
+
+
+def test_a_source_is_an_index_that_the_rule_can_be_about(cast: Cast) -> None:
+    other = make_index("other")
+    group = make_group("group", cast.index, other)
+    make_rule(None, sources=["other", "kind:mirror"])
+    make_rule(group, sources=["main", "other"])
+    row = make_rule(cast.index, sources=["main"])
+    for index, name, told in (
+        (None, "mian", "main, other"),
+        (None, "group", "main, other"),
+        (cast.index, "other", "main"),
+    ):
+        with pytest.raises(Invalid) as error:
+            make_rule(index, sources=[name])
+        assert (error.value.code, error.value.detail) == (
+            "source-unknown",
+            f"No source is called '{name}' here; there are: {told}.",
+        )
+    with refused("source-unknown"):
+        rules.change(actor=SYSTEM, rule=row, conditions={"sources": ["kind:hosted", "other"]})
 
 
 def test_a_change_is_told_to_every_index_that_it_concerns_and_to_every_process(cast: Cast) -> None:
