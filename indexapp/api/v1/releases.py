@@ -103,6 +103,8 @@ class ReleaseViewSet(Resource):
         """One release; any spelling of its version will do."""
         home = access.project_to_read(self.actor, index, project)
         release = access.release_to_read(self.actor, home, version)
+        if release.version in sight.of_project(index, home).hidden_versions:
+            raise access.none_of(home, version)
         return Response(WholeReleaseSerializer(release, context=self.get_serializer_context()).data)
 
     @extend_schema(summary="Delete a release", responses={204: None})

@@ -167,6 +167,12 @@ def test_rest_lists_leave_out_what_is_hidden(files: dict[str, File], reader: Wsg
 
     assert names("projects/acme-tool/releases/") == ["1.1", "1.0"]
     assert len(names("projects/acme-tool/files/")) == 2
+    for version, status in (("1.1", 200), ("2.0", 404)):
+        release = f"/api/v1/indexes/main/projects/acme-tool/releases/{version}/"
+        filename = files[version].filename
+        file = f"/api/v1/indexes/main/projects/acme-tool/files/{filename}/"
+        for address_ in (release, file, f"{release}files/{filename}/"):
+            assert reader.get(address_).status == status, address_
     assert json.loads(reader.get("/api/v1/indexes/main/projects/acme-tool/").body)["latest_version"] == "1.1"
     listed = json.loads(reader.get("/api/v1/indexes/main/projects/").body)["results"]
     assert [row["latest_version"] for row in listed] == ["1.1"]
