@@ -15,13 +15,13 @@ from rest_framework.response import Response
 
 from accounts.api.bodies import FlagField, NoBodySerializer, NumberField, ReasonSerializer, StrictSerializer, TextField
 from accounts.api.filtering import Filters, FlagFilter
-from accounts.api.resources import Resource, gone
+from accounts.api.resources import Resource, gone, made
 from indexapp.api.v1 import access
 from indexapp.domain.policy import written
 from indexapp.domain.policy.effects import Effect
 from indexapp.models import Index, PolicyException, PolicyHold, PolicyRule
 from indexapp.permissions import policy_exceptions_visible_to, policy_holds_visible_to, policy_rules_visible_to
-from indexapp.services.policies import dry_runs, exceptions, holds, rights, rules
+from indexapp.services.policies import dry_runs, exceptions, holds, left_refused, rights, rules
 from tpi_site.kit.errors import Invalid, Refusal, Unseen
 
 _INDEX_HELP = "The index's name; null for all indexes."
@@ -227,11 +227,25 @@ class ExceptionSerializer(serializers.ModelSerializer[PolicyException]):
 
     class Meta:
         model = PolicyException
-        fields = (
+        fields: tuple[str, ...] = (
             *("id", "name", "index", "project", "versions", "rule", "reason", "expires_at", "is_break_glass"),
             *("is_in_force", "created_at", "created_by", "revoked_at", "revoked_by"),
         )
         read_only_fields = fields
+
+
+class GrantedSerializer(ExceptionSerializer):
+    """An exception as it was made; `still_refused` names the rules that keep files of it back all the same."""
+
+    still_refused = serializers.SerializerMethodField()
+
+    class Meta(ExceptionSerializer.Meta):
+        fields = (*ExceptionSerializer.Meta.fields, "still_refused")
+        read_only_fields = fields
+
+    def get_still_refused(self, row: PolicyException) -> list[str]:
+        """As in "'cool-down' of the index 'outside'"."""
+        return left_refused.still_refused(row)
 
 
 class _Exempted(StrictSerializer):
@@ -287,15 +301,18 @@ class PolicyExceptionViewSet(_OfPolicy):
         return self.listed()
 
     @extend_schema(
-        summary="Grant a policy exception", request=NewExceptionSerializer, responses={201: ExceptionSerializer}
+        summary="Grant a policy exception", request=NewExceptionSerializer, responses={201: GrantedSerializer}
     )
     def create(self, request: Request) -> Response:
         """From rules of an index by who administers it; from those of all, and from every rule, by security officers."""
         given = self.body(NewExceptionSerializer)
         index = _place(self, given.pop("index"), "grant exceptions on all indexes")
         rule = self._rule(given.pop("rule"))
-        row = exceptions.grant(actor=self.actor, index=index, rule=rule, **given)
-        return self.created(row, reverse("api:policy-exception", args=[row.pk]))
+        return self._granted(exceptions.grant(actor=self.actor, index=index, rule=rule, **given))
+
+    def _granted(self, row: PolicyException) -> Response:
+        data = GrantedSerializer(row, context=self.get_serializer_context()).data
+        return made(data, self.request._request, reverse("api:policy-exception", args=[row.pk]))
 
     def _rule(self, pk: int | None) -> PolicyRule | None:
         if pk is None:
@@ -305,13 +322,12 @@ class PolicyExceptionViewSet(_OfPolicy):
             raise Unseen("There is no such rule that you may see.", code="policy-unknown")
         return found
 
-    @extend_schema(summary="Break the glass", request=BreakGlassSerializer, responses={201: ExceptionSerializer})
+    @extend_schema(summary="Break the glass", request=BreakGlassSerializer, responses={201: GrantedSerializer})
     def break_glass(self, request: Request) -> Response:
         """Let something through for up to 24 hours whatever the rules say; an alarm rings."""
         given = self.body(BreakGlassSerializer)
         index = _place(self, given.pop("index"), "break the glass on all indexes")
-        row = exceptions.break_glass(actor=self.actor, index=index, **given)
-        return self.created(row, reverse("api:policy-exception", args=[row.pk]))
+        return self._granted(exceptions.break_glass(actor=self.actor, index=index, **given))
 
     @extend_schema(summary="Read a policy exception")
     def retrieve(self, request: Request, id: int) -> Response:  # noqa: A002  as above

@@ -73,7 +73,12 @@ class Screen:
 
 def judge(screening: Screening, releases: Sequence[ReleaseFiles], details: Details) -> Judgement:
     """Hold the rules against all files of ``releases``."""
-    return screening.judge(Batch(releases, details, timezone.now()))
+    return screening.judge(batch_of(releases, details))
+
+
+def batch_of(releases: Sequence[ReleaseFiles], details: Details) -> Batch:
+    """The files at this moment."""
+    return Batch(releases, details, timezone.now())
 
 
 def without(releases: Sequence[ReleaseFiles], mask: int) -> list[ReleaseFiles]:

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from indexapp.models import File, Index, PolicyHold
-from indexapp.services.policies import exceptions, holds, rules
+from indexapp.services.policies import exceptions, hiding, holds, rules
 from indexapp.services.serving import project_pages
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
@@ -142,6 +142,28 @@ def test_a_project_that_is_hidden_as_a_whole_leaves_lists_and_searches(
     assert "acme-tool" not in reader.get("/search/?q=acme", Accept="text/html").body.decode()
     rules.change(actor=SYSTEM, rule=rule, conditions={"projects": ["acme-tool"], "versions": "<2"})
     assert projects(reader) == ["acme-other", "acme-tool"]
+
+
+def test_a_change_of_one_project_has_the_files_of_no_other_read_for_a_list(
+    files: dict[str, File], reader: WsgiClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(cast.index, wheel("1.0", "acme-other"))
+    make_rule(None, "hide", projects=["acme-*"], versions="<2")
+    read: list[str] = []
+    really = hiding.hides
+
+    def hides(screening: Any, project_id: int, name: str, serial: int) -> tuple[bool, float]:
+        read.append(name)
+        return really(screening, project_id, name, serial)
+
+    monkeypatch.setattr(hiding, "hides", hides)
+    assert projects(reader) == ["acme-tool"]
+    assert sorted(read) == ["acme-other", "acme-tool"]
+    published(cast.index, wheel("2.0", "acme-other"))
+    assert projects(reader) == ["acme-other", "acme-tool"]
+    assert read[2:] == ["acme-other"]
+    make_rule(None, "hide", projects=["acme-*"])
+    assert projects(reader) == []
 
 
 def test_the_json_api_leaves_out_what_is_hidden_and_refuses_what_is_blocked(
