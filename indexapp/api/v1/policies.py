@@ -127,8 +127,7 @@ def _place(resource: Resource, name: str | None, deed: str) -> Index | None:
         rights.require_officer(resource.actor, deed)
         return None
     if resource.actor.may_secure:
-        found = Index.objects.filter(name=name).first()
-        if found is None:
+        if (found := Index.objects.filter(name=name).first()) is None:
             raise Invalid(f"There is no index named '{name[:64]}'.", code="index-unknown")
         access.require_token_where_needed(resource.actor, found)
         return found
@@ -140,16 +139,14 @@ class _OfPolicy(Resource):
 
     def one(self, pk: int) -> Any:
         """The row, if the actor may see it."""
-        found = self.rows().filter(pk=pk).first() if pk < _LARGEST else None
-        if found is None:
+        if pk >= _LARGEST or (found := self.rows().filter(pk=pk).first()) is None:
             raise Unseen("There is no such thing of the policy that you may see.", code="policy-unknown")
         return found
 
     def one_to_change(self, pk: int, index_of: Any) -> Any:
         """As :meth:`one`, by a token where its index takes nothing else."""
         found = self.one(pk)
-        index: Index | None = index_of(found)
-        if index is not None:
+        if (index := index_of(found)) is not None:
             access.require_token_where_needed(self.actor, index)
         return found
 
@@ -189,8 +186,7 @@ class PolicyRuleViewSet(_OfPolicy):
     @extend_schema(summary="Change a policy rule", request=RuleChangeSerializer, responses=RuleSerializer)
     def partial_update(self, request: Request, id: int) -> Response:  # noqa: A002  as above
         """With what it asks or does changed, it holds since now."""
-        row = self._rule(id)
-        return self.shown(rules.change(actor=self.actor, rule=row, **self.body(RuleChangeSerializer)))
+        return self.shown(rules.change(actor=self.actor, rule=self._rule(id), **self.body(RuleChangeSerializer)))
 
     @extend_schema(summary="Remove a policy rule", responses={204: None})
     def destroy(self, request: Request, id: int) -> Response:  # noqa: A002  as above
@@ -241,7 +237,6 @@ class GrantedSerializer(ExceptionSerializer):
 
     class Meta(ExceptionSerializer.Meta):
         fields = (*ExceptionSerializer.Meta.fields, "still_refused")
-        read_only_fields = fields
 
     def get_still_refused(self, row: PolicyException) -> list[str]:
         """As in "'cool-down' of the index 'outside'"."""
@@ -307,12 +302,12 @@ class PolicyExceptionViewSet(_OfPolicy):
         """From rules of an index by who administers it; from those of all, and from every rule, by security officers."""
         given = self.body(NewExceptionSerializer)
         index = _place(self, given.pop("index"), "grant exceptions on all indexes")
-        rule = self._rule(given.pop("rule"))
-        return self._granted(exceptions.grant(actor=self.actor, index=index, rule=rule, **given))
+        given["rule"] = self._rule(given["rule"])
+        return self._granted(exceptions.grant(actor=self.actor, index=index, **given))
 
     def _granted(self, row: PolicyException) -> Response:
-        data = GrantedSerializer(row, context=self.get_serializer_context()).data
-        return made(data, self.request._request, reverse("api:policy-exception", args=[row.pk]))
+        address = reverse("api:policy-exception", args=[row.pk])
+        return made(GrantedSerializer(row).data, self.request._request, address)
 
     def _rule(self, pk: int | None) -> PolicyRule | None:
         if pk is None:
