@@ -15,7 +15,7 @@ from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.fetching.download import Download
 from indexapp.services.serving import files
 from indexapp.services.serving.files import ServedFile
-from indexapp.views.machine.messages import Later, Question, Reply
+from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
 from tpi_site.kit.errors import Unavailable
 
 _TYPE = "application/octet-stream"
@@ -153,6 +153,36 @@ class AwaitedSmall:
         return self._answer()
 
 
+class Pieces:
+    """A body that is all here, for who polls."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def piece(self) -> bytes:
+        """See the protocol."""
+        return next(self._pieces, b"")
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See the protocol; there is nothing to wait for."""
+
+    def close(self) -> None:
+        """See the protocol."""
+        getattr(self._pieces, "close", lambda: None)()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """See the protocol."""
+        return self._pieces
+
+
+def _for_pollers(reply: Reply) -> Reply:
+    if isinstance(reply.body, LocalFile):
+        reply.body = Pieces(reply.body.pieces())
+    elif not isinstance(reply.body, bytes) and not hasattr(reply.body, "piece"):
+        reply.body = Pieces(iter(reply.body))
+    return reply
+
+
 class AwaitedFirst:
     """The answer for which something small is fetched first, for some seconds; ``then`` goes on, whatever has come."""
 
@@ -187,7 +217,7 @@ class AwaitedFirst:
                 return None
             found = self._then()
             if isinstance(found, Reply):
-                return found
+                return _for_pollers(found)
             self._next = found
             found.listen(self._wake)
         return self._next.reply()

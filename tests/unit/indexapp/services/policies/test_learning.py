@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ from indexapp.models import Change, Index
 from indexapp.services.mirrors import bringing
 from indexapp.services.policies import proofs
 from indexapp.services.serving import index_map, watermarks
+from indexapp.views.machine import files
+from indexapp.views.machine.messages import Question
+from indexapp.views.machine.mirror_files import AwaitedFirst, Pieces
 from tests.builders.wheels import build_wheel
 from tests.factories.policies import make_rule
 from tests.factories.publishing import make_mirror
@@ -109,6 +113,25 @@ def test_a_provenance_that_is_not_given_is_none(machine: WsgiClient, upstream: S
     found = addresses(machine)
     make_rule(None, without_attestation=True)
     assert machine.get(found[FREE.filename]).code == "policy-blocked"
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_file_that_is_here_is_given_to_who_polls(machine: WsgiClient, upstream: StaticIndex) -> None:
+    noise = {"acme_tool/noise.bin": bytes(range(256)) * 4000}
+    large = build_wheel("acme-tool", "3.0", headers=[("License-Expression", "MIT")], files=noise, compression=0)
+    upstream.publish(StaticFile(*large))
+    path = addresses(machine)[large.filename]
+    assert machine.get(path).body == large.content
+    make_rule(None, licenses_allowed=["MIT"])
+    later = files.file(Question(path), "outside", path.removeprefix("/outside/files/"))
+    assert isinstance(later, AwaitedFirst)
+    woken = Event()
+    later.listen(woken.set)
+    assert woken.wait(10)
+    reply = later.reply()
+    assert reply is not None
+    assert isinstance(reply.body, Pieces)
+    assert b"".join(iter(reply.body.piece, b"")) == large.content
 
 
 def test_a_prefetch_learns_as_well(machine: WsgiClient, mirror: Index) -> None:
