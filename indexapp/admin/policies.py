@@ -170,7 +170,7 @@ class PolicyRuleScreen(PolicyScreen):
             "row": row,
             "sentence": _sentence(row),
             "is_in_force": others,
-            "report": dry_runs.dry_run(row),
+            "report": dry_runs.dry_run(row, actor_of(request)),
             "most": dry_runs.MOST_PROJECTS,
             "days": dry_runs.RECENT_DAYS,
             "back_url": self._row_url(object_id),

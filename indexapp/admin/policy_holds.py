@@ -36,7 +36,6 @@ class PolicyHoldScreen(PolicyScreen):
     """What waits for a review, and what came of reviews."""
 
     section, place = "Publishing", 54
-    needs_fresh_sign_in = False
     empty_text = "Nothing was held back for a review."
     list_display = ("name", "index", "of_rule", "verdict", "held", "asked_by", "decided_by")
     list_filter = (IndexFilter, choice_filter("state", "state", "state", PolicyHold.State.choices))
@@ -56,6 +55,7 @@ class PolicyHoldScreen(PolicyScreen):
             question="The rule lets the release through from now on; other rules are asked all the same.",
             perform=_decision(approve=True),
             form=Reason,
+            needs_fresh_sign_in=True,
             offered=lambda actor, row: row.state != PolicyHold.State.APPROVED and holds.may_decide(actor, row),
         ),
         ConfirmedAction(

@@ -97,7 +97,11 @@ class PolicyException(models.Model):
 
 
 class PolicyHold(models.Model):
-    """A release that a rule holds back for review since somebody asked for a file of it; ``index`` is where it lies."""
+    """A release that a rule holds back for review since somebody asked for a file of it; ``index`` is where it lies.
+
+    What was approved are the files that there were then: ``filename`` keeps the number of the last one.  A row that waits and
+    has one was approved before a further file came.
+    """
 
     class State(models.TextChoices):
         """What was decided."""
@@ -130,3 +134,8 @@ class PolicyHold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project} {self.version}"
+
+    @property
+    def looked_at_upto(self) -> int | None:
+        """The number of the last file that was approved; None where an earlier release approved all that may come."""
+        return int(self.filename) if self.filename.isascii() and self.filename.isdigit() else None

@@ -11,7 +11,7 @@ from django.utils import timezone
 from indexapp.models import Index, PolicyHold, PolicyRule
 from tests.api.conftest import AsPerson
 from tests.factories.policies import make_exception, make_policy, make_rule
-from tests.factories.publishing import make_index
+from tests.factories.publishing import make_group, make_index
 
 pytestmark = pytest.mark.django_db
 RULE = {"name": "young", "effect": "hide", "conditions": {"younger_than_days": 7}}
@@ -104,7 +104,25 @@ def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:
     assert admin.post("policy-exceptions/", {**given, "rule": 10**9}).status == 404
     glass = admin.post("policy-exceptions/break-glass/", {"project": "x", "reason": "now", "index": "main"})
     assert (glass.status, glass.json["is_break_glass"]) == (201, True)
+    assert glass.json["still_refused"] == []
     assert admin.post(f"policy-holds/{hold.pk}/approve/", {"reason": "read"}).json["state"] == "approved"
     assert admin.post(f"policy-holds/{hold.pk}/approve/", {}).status == 409
-    assert admin.post(f"policy-holds/{hold.pk}/reject/", {}).json["state"] == "rejected"
+    assert admin.post(f"policy-holds/{hold.pk}/reject/", {}).code == "reason-needed"
+    assert admin.post(f"policy-holds/{hold.pk}/reject/", {"reason": "read"}).json["state"] == "rejected"
     assert PolicyHold.objects.get().decided_by == "team_admin"
+
+
+def test_an_exception_on_a_group_says_what_it_does_not_lift(rest: AsPerson, acme: Index) -> None:
+    group = make_group("group", acme)
+    of_group = make_rule(group, name="ours", versions="1.0")
+    make_rule(acme, name="theirs", versions="1.0")
+    officer = rest("security_officer")
+    given = {"project": "acme-tool", "reason": "now", "index": "group"}
+    broken = officer.post("policy-exceptions/break-glass/", given).json
+    assert broken["still_refused"] == ["'theirs' of the index 'main'"]
+    end = (timezone.now() + timedelta(hours=1)).isoformat()
+    other = officer.post("policy-exceptions/", {**given, "versions": "1.1", "expires_at": end}).json
+    assert (other["still_refused"], other["rule"]) == ([], None)
+    one = officer.post("policy-exceptions/", {**given, "index": "main", "rule": None, "expires_at": end}).json
+    assert one["still_refused"] == []
+    assert of_group.index == group

@@ -136,7 +136,7 @@ def test_a_list_costs_the_same_for_one_row_and_for_fifty(
     [
         ("indexes/main/", 8),
         ("indexes/main/projects/acme-tool/", 5),
-        (f"{PROJECT}files/acme_tool-1.0.tar.gz/", 4),
+        (f"{PROJECT}files/acme_tool-1.0.tar.gz/", 5),  # the fifth: whether there is a policy
     ],
 )
 def test_a_small_question_costs_little(rest: AsPerson, acme: Index, path: str, queries: int):

@@ -16,7 +16,7 @@ def forget() -> None:
     from indexapp.services.mirrors import asking, provenance, uses
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
-    from indexapp.services.policies import books, hiding, holds
+    from indexapp.services.policies import books, hiding, holds, learning, proofs
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
@@ -41,8 +41,10 @@ def forget() -> None:
         hiding,
         holds,
         index_map,
+        learning,
         matching,
         project_pages,
+        proofs,
         recent_lines,
         root_lists,
         running,

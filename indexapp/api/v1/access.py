@@ -155,8 +155,13 @@ def _canonical(version: str) -> str:
 def _one(rows: QuerySet[Row], project: Project, name: str) -> Row:
     found = rows.first()
     if found is None:
-        raise NotFound(f"The project '{project.normalized_name}' has no '{name}'.", code="not-found")
+        raise none_of(project, name)
     return found
+
+
+def none_of(project: Project, name: str) -> NotFound:
+    """What is said of a release or file that there is not, or that the policy hides."""
+    return NotFound(f"The project '{project.normalized_name}' has no '{name}'.", code="not-found")
 
 
 def require_token_where_needed(actor: Actor, index: Index | ServedIndex) -> None:

@@ -102,7 +102,10 @@ class FileViewSet(Resource):
     ) -> Response:
         """What is known of the file; its bytes are at `url`."""
         home = access.project_to_read(self.actor, index, project)
-        return self.shown(access.file_to_read(self.actor, home, filename, version))
+        file = access.file_to_read(self.actor, home, filename, version)
+        if file.filename in sight.of_project(index, home).hidden_files:
+            raise access.none_of(home, filename)
+        return self.shown(file)
 
     @extend_schema(summary="Delete a file", responses={204: None})
     def destroy(

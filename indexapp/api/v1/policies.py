@@ -15,13 +15,13 @@ from rest_framework.response import Response
 
 from accounts.api.bodies import FlagField, NoBodySerializer, NumberField, ReasonSerializer, StrictSerializer, TextField
 from accounts.api.filtering import Filters, FlagFilter
-from accounts.api.resources import Resource, gone
+from accounts.api.resources import Resource, gone, made
 from indexapp.api.v1 import access
 from indexapp.domain.policy import written
 from indexapp.domain.policy.effects import Effect
 from indexapp.models import Index, PolicyException, PolicyHold, PolicyRule
 from indexapp.permissions import policy_exceptions_visible_to, policy_holds_visible_to, policy_rules_visible_to
-from indexapp.services.policies import dry_runs, exceptions, holds, rights, rules
+from indexapp.services.policies import dry_runs, exceptions, holds, left_refused, rights, rules
 from tpi_site.kit.errors import Invalid, Refusal, Unseen
 
 _INDEX_HELP = "The index's name; null for all indexes."
@@ -102,7 +102,7 @@ class DryRunSerializer(serializers.Serializer[Any]):
     files = serializers.IntegerField()
     downloads = serializers.IntegerField()
     by_team = serializers.DictField(child=serializers.IntegerField())
-    projects = TouchedSerializer(many=True)
+    projects = TouchedSerializer(many=True, help_text="Those that you may read; the numbers count the others too.")
 
 
 class RuleFilter(Filters):
@@ -127,8 +127,7 @@ def _place(resource: Resource, name: str | None, deed: str) -> Index | None:
         rights.require_officer(resource.actor, deed)
         return None
     if resource.actor.may_secure:
-        found = Index.objects.filter(name=name).first()
-        if found is None:
+        if (found := Index.objects.filter(name=name).first()) is None:
             raise Invalid(f"There is no index named '{name[:64]}'.", code="index-unknown")
         access.require_token_where_needed(resource.actor, found)
         return found
@@ -140,16 +139,14 @@ class _OfPolicy(Resource):
 
     def one(self, pk: int) -> Any:
         """The row, if the actor may see it."""
-        found = self.rows().filter(pk=pk).first() if pk < _LARGEST else None
-        if found is None:
+        if pk >= _LARGEST or (found := self.rows().filter(pk=pk).first()) is None:
             raise Unseen("There is no such thing of the policy that you may see.", code="policy-unknown")
         return found
 
     def one_to_change(self, pk: int, index_of: Any) -> Any:
         """As :meth:`one`, by a token where its index takes nothing else."""
         found = self.one(pk)
-        index: Index | None = index_of(found)
-        if index is not None:
+        if (index := index_of(found)) is not None:
             access.require_token_where_needed(self.actor, index)
         return found
 
@@ -189,8 +186,7 @@ class PolicyRuleViewSet(_OfPolicy):
     @extend_schema(summary="Change a policy rule", request=RuleChangeSerializer, responses=RuleSerializer)
     def partial_update(self, request: Request, id: int) -> Response:  # noqa: A002  as above
         """With what it asks or does changed, it holds since now."""
-        row = self._rule(id)
-        return self.shown(rules.change(actor=self.actor, rule=row, **self.body(RuleChangeSerializer)))
+        return self.shown(rules.change(actor=self.actor, rule=self._rule(id), **self.body(RuleChangeSerializer)))
 
     @extend_schema(summary="Remove a policy rule", responses={204: None})
     def destroy(self, request: Request, id: int) -> Response:  # noqa: A002  as above
@@ -211,7 +207,7 @@ class PolicyRuleViewSet(_OfPolicy):
         index = _place(self, given.pop("index"), "try rules for all indexes")
         row = PolicyRule(index=index, on_missing=given.pop("on_missing", rules.on_missing_of(given["effect"])), **given)
         written.read(row.conditions)
-        return Response(DryRunSerializer(dry_runs.dry_run(row)).data)
+        return Response(DryRunSerializer(dry_runs.dry_run(row, self.actor)).data)
 
     def _rule(self, pk: int) -> PolicyRule:
         found: PolicyRule = self.one_to_change(pk, lambda row: row.index)
@@ -227,11 +223,24 @@ class ExceptionSerializer(serializers.ModelSerializer[PolicyException]):
 
     class Meta:
         model = PolicyException
-        fields = (
+        fields: tuple[str, ...] = (
             *("id", "name", "index", "project", "versions", "rule", "reason", "expires_at", "is_break_glass"),
             *("is_in_force", "created_at", "created_by", "revoked_at", "revoked_by"),
         )
         read_only_fields = fields
+
+
+class GrantedSerializer(ExceptionSerializer):
+    """An exception as it was made; `still_refused` names the rules that keep files of it back all the same."""
+
+    still_refused = serializers.SerializerMethodField()
+
+    class Meta(ExceptionSerializer.Meta):
+        fields = (*ExceptionSerializer.Meta.fields, "still_refused")
+
+    def get_still_refused(self, row: PolicyException) -> list[str]:
+        """As in "'cool-down' of the index 'outside'"."""
+        return left_refused.still_refused(row)
 
 
 class _Exempted(StrictSerializer):
@@ -287,15 +296,18 @@ class PolicyExceptionViewSet(_OfPolicy):
         return self.listed()
 
     @extend_schema(
-        summary="Grant a policy exception", request=NewExceptionSerializer, responses={201: ExceptionSerializer}
+        summary="Grant a policy exception", request=NewExceptionSerializer, responses={201: GrantedSerializer}
     )
     def create(self, request: Request) -> Response:
         """From rules of an index by who administers it; from those of all, and from every rule, by security officers."""
         given = self.body(NewExceptionSerializer)
         index = _place(self, given.pop("index"), "grant exceptions on all indexes")
-        rule = self._rule(given.pop("rule"))
-        row = exceptions.grant(actor=self.actor, index=index, rule=rule, **given)
-        return self.created(row, reverse("api:policy-exception", args=[row.pk]))
+        given["rule"] = self._rule(given["rule"])
+        return self._granted(exceptions.grant(actor=self.actor, index=index, **given))
+
+    def _granted(self, row: PolicyException) -> Response:
+        address = reverse("api:policy-exception", args=[row.pk])
+        return made(GrantedSerializer(row).data, self.request._request, address)
 
     def _rule(self, pk: int | None) -> PolicyRule | None:
         if pk is None:
@@ -305,13 +317,12 @@ class PolicyExceptionViewSet(_OfPolicy):
             raise Unseen("There is no such rule that you may see.", code="policy-unknown")
         return found
 
-    @extend_schema(summary="Break the glass", request=BreakGlassSerializer, responses={201: ExceptionSerializer})
+    @extend_schema(summary="Break the glass", request=BreakGlassSerializer, responses={201: GrantedSerializer})
     def break_glass(self, request: Request) -> Response:
         """Let something through for up to 24 hours whatever the rules say; an alarm rings."""
         given = self.body(BreakGlassSerializer)
         index = _place(self, given.pop("index"), "break the glass on all indexes")
-        row = exceptions.break_glass(actor=self.actor, index=index, **given)
-        return self.created(row, reverse("api:policy-exception", args=[row.pk]))
+        return self._granted(exceptions.break_glass(actor=self.actor, index=index, **given))
 
     @extend_schema(summary="Read a policy exception")
     def retrieve(self, request: Request, id: int) -> Response:  # noqa: A002  as above

@@ -60,7 +60,7 @@ class WholeReleaseSerializer(ReleaseSerializer):
     def get_files(self, release: Release) -> Any:
         """The files, by name."""
         rows = File.objects.shown().filter(release=release).select_related("index", "project", "release")
-        if hidden := sight.of_project(self.context["view"].kwargs["index"], release.project).hidden_files:
+        if hidden := self.context["hidden"]:
             rows = rows.exclude(filename__in=hidden)
         return FileSerializer(rows, many=True, context=self.context).data
 
@@ -103,7 +103,11 @@ class ReleaseViewSet(Resource):
         """One release; any spelling of its version will do."""
         home = access.project_to_read(self.actor, index, project)
         release = access.release_to_read(self.actor, home, version)
-        return Response(WholeReleaseSerializer(release, context=self.get_serializer_context()).data)
+        seen = sight.of_project(index, home)
+        if release.version in seen.hidden_versions:
+            raise access.none_of(home, version)
+        context = {**self.get_serializer_context(), "hidden": seen.hidden_files}
+        return Response(WholeReleaseSerializer(release, context=context).data)
 
     @extend_schema(summary="Delete a release", responses={204: None})
     def destroy(self, request: Request, index: str, project: str, version: str) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -110,8 +110,8 @@ class Batch:
         age, ranking = timedelta(days=days), self._ranking(_TIME)
         first = ranking.first_above(iso_utc(self.now - age))
         if first is not None:
-            moment = datetime.fromisoformat(str(first)).astimezone(UTC) + age
-            self.until = min(self.until, moment.timestamp())
+            uploaded = datetime.fromisoformat(str(first)).timestamp()  # a sum of dates has an end that a file may be at
+            self.until = min(self.until, uploaded + age.total_seconds())
         return ranking.above(iso_utc(self.now - age))
 
     def undated(self) -> int:
@@ -138,6 +138,11 @@ class Batch:
         """The files with an attestation; None where nobody knows."""
         names = self.details.attested()
         return None if names is None else self.where(lambda file: file[_FILENAME] in names)
+
+    def come_by(self, file_id: int) -> int:
+        """The files that were there when the file of this number was the last."""
+        names = self.details.since(file_id)
+        return self.all & ~self.where(lambda file: file[_FILENAME] in names) if names else self.all
 
     def groups(self, name: str, values: Callable[[], Mapping[str, T]]) -> Groups:
         """The distinct values of releases with the files of those that have it, and the files of releases without one."""

@@ -51,6 +51,9 @@ class Details(Protocol):
     def vulnerabilities(self) -> Vulnerabilities | None:
         """Advisories by canonical version; None where there is no data at all."""
 
+    def since(self, file_id: int) -> frozenset[str]:
+        """Names of the project's files that came after the file of this number."""
+
 
 class Unknown:
     """Details of which nothing is known."""
@@ -70,3 +73,7 @@ class Unknown:
     def vulnerabilities(self) -> Vulnerabilities | None:
         """No data."""
         return None
+
+    def since(self, file_id: int) -> frozenset[str]:
+        """None."""
+        return frozenset()

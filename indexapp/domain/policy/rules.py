@@ -110,13 +110,14 @@ class Screening:
     """The rules that concern one project as one index serves it.
 
     Each of ``chains`` is asked in order, and the strictest answer holds: a group's own rules narrow what its members allow.
-    ``approved`` names, by rule and version, what was held and looked at.
+    ``approved`` names, by rule and version, what was held and looked at, with the number of the last file that there was then
+    (None: whatever comes); ``rejected`` has the reason beside them.
     """
 
     chains: tuple[tuple[Rule, ...], ...]
     exemptions: tuple[Exemption, ...] = ()
-    approved: tuple[tuple[int, str], ...] = ()
-    rejected: tuple[tuple[int, str], ...] = field(default=())
+    approved: tuple[tuple[int, str, int | None], ...] = ()
+    rejected: tuple[tuple[int, str, str], ...] = field(default=())
 
     def judge(self, batch: Batch) -> Judgement:
         """Hold the rules against the files."""
@@ -128,6 +129,10 @@ class Screening:
                 hidden |= mask if rule.effect is Effect.HIDE else 0
                 refused |= mask if rule.effect.refuses else 0
         return Judgement(chains, hidden, refused, batch.until)
+
+    def rejection(self, rule: Rule, version: str) -> str | None:
+        """Why the version was rejected that the rule holds back; None where it was not."""
+        return next((why for pk, rejected, why in self.rejected if (pk, rejected) == (rule.pk, version)), None)
 
     @property
     def may_hide(self) -> bool:
@@ -148,7 +153,9 @@ class Screening:
             if one.expires_at > batch.now:
                 batch.until = min(batch.until, one.expires_at.timestamp())
                 found.append((one, batch.within(one.versions)))
-        found.extend((rule_pk, batch.of_version(version)) for rule_pk, version in self.approved)
+        for rule_pk, version, upto in self.approved:
+            mask = batch.of_version(version)
+            found.append((rule_pk, mask & batch.come_by(upto) if mask and upto is not None else mask))
         return found
 
 

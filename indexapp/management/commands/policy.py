@@ -54,7 +54,7 @@ class Command(BaseCommand):
         read = written.read(row.conditions)
         matches = row.on_missing == PolicyRule.OnMissing.MATCH
         self.stdout.write(written.summary(rules.effect_of(row), read, matches_missing=matches))
-        report = dry_runs.dry_run(row)
+        report = dry_runs.dry_run(row, None)
         for one in report.projects:
             team = f" ({one.team})" if one.team else ""
             versions = ", ".join(one.versions[:10]) + (" and more" if len(one.versions) > 10 else "")  # noqa: PLR2004  a line

@@ -10,6 +10,7 @@ from django.db import connections
 
 from indexapp.models import File
 from indexapp.services.mirrors import files
+from indexapp.services.policies import learning
 from indexapp.services.serving import files as serving
 from indexapp.services.serving import watermarks
 from indexapp.services.serving.index_map import ServedIndex
@@ -29,7 +30,12 @@ def bring(through: ServedIndex, file_id: int) -> int:
     """
     before = _row(file_id)
     member = next(member for member in through.members if member.pk == before.index_id)
-    serving.ruling_of(through, member, before, watermarks.read()).require()
+    watermark = watermarks.read()
+    ruling = serving.ruling_of(through, member, before, watermark)
+    if learning.learn(serving.wants_of(through, member, before, ruling, watermark)):
+        before = _row(file_id)
+        ruling = serving.ruling_of(through, member, before, watermarks.read())
+    ruling.require()
     files.fetch(file_id)
     row = _row(file_id)
     if row.blob_id is None:

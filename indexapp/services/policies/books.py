@@ -20,7 +20,8 @@ from tpi_site.kit.errors import Invalid
 
 log = logging.getLogger(__name__)
 _MOST = 50_000  # projects of which it is remembered which rules concern them
-_Decided = tuple[int, str]
+_Rejected = tuple[int, str, str]
+_Approved = tuple[int, str, int | None]
 
 
 @dataclass
@@ -33,8 +34,8 @@ class Book:
     whole: dict[int | None, Chain] = field(default_factory=dict)
     """For what an index holds: its own rules, and then those of all."""
     exemptions: dict[str, list[Exemption]] = field(default_factory=lambda: defaultdict(list))
-    approved: dict[tuple[int, str], list[_Decided]] = field(default_factory=lambda: defaultdict(list))
-    rejected: dict[tuple[int, str], list[_Decided]] = field(default_factory=lambda: defaultdict(list))
+    approved: dict[tuple[int, str], list[_Approved]] = field(default_factory=lambda: defaultdict(list))
+    rejected: dict[tuple[int, str], list[_Rejected]] = field(default_factory=lambda: defaultdict(list))
     may_hide: bool = False
     memory: dict[tuple[int, int, str], Screening | None] = field(default_factory=dict)
 
@@ -112,12 +113,13 @@ def _load_exemptions(book: Book) -> None:
 
 
 def _load_holds(book: Book) -> None:
-    rows = PolicyHold.objects.exclude(state=PolicyHold.State.PENDING).order_by("pk")
-    for index_id, project, version, rule_id, state in rows.values_list(
-        "index_id", "project", "version", "rule_id", "state"
-    ):
-        place = book.approved if state == PolicyHold.State.APPROVED else book.rejected
-        place[index_id, project].append((rule_id, version))
+    rows = PolicyHold.objects.exclude(state=PolicyHold.State.PENDING, filename="").order_by("pk")
+    for row in rows:
+        place = row.index_id, row.project
+        if row.state == PolicyHold.State.REJECTED:
+            book.rejected[place].append((row.rule_id, row.version, row.reason))
+        else:
+            book.approved[place].append((row.rule_id, row.version, row.looked_at_upto))
 
 
 def compile_rule(row: PolicyRule) -> Rule | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from accounts.domain.actors import Actor
 from indexapp.domain.policy.effects import Effect
 from indexapp.domain.policy.facts import Source
 from indexapp.domain.policy.rules import Chain, Exemption, Rule, Screening
@@ -44,28 +45,39 @@ class Report:
     looked_at: int = 0
     is_cut: bool = False
     projects: list[Touched] = field(default_factory=list)
+    """Those that who asks may read."""
+    unnamed: list[Touched] = field(default_factory=list)
+    """The others, which are only counted."""
 
     @property
     def files(self) -> int:
         """Files that would be kept back, or noted, or let through, as the rule's effect is."""
-        return sum(one.files for one in self.projects)
+        return sum(one.files for one in (*self.projects, *self.unnamed))
+
+    @property
+    def touched(self) -> int:
+        """Projects of which it is about files."""
+        return len(self.projects) + len(self.unnamed)
 
     @property
     def downloads(self) -> int:
         """How often they were had lately."""
-        return sum(one.downloads for one in self.projects)
+        return sum(one.downloads for one in (*self.projects, *self.unnamed))
 
     @property
     def by_team(self) -> dict[str, int]:
-        """Files by the team that the project counts for; empty for none."""
+        """Files of the named projects by the team that each counts for; empty for none."""
         found: Counter[str] = Counter()
         for one in self.projects:
             found[one.team] += one.files
         return dict(found.most_common())
 
 
-def dry_run(row: PolicyRule) -> Report:
-    """What the rule, saved or not, would change of what is let through, asked where it stands or else as the last one."""
+def dry_run(row: PolicyRule, actor: Actor | None) -> Report:
+    """What the rule, saved or not, would change of what is let through, asked where it stands or else as the last one.
+
+    Projects are named that the actor may read; who runs a command (None) may read all.
+    """
     rule, watermark = books.compile_rule(row), watermarks.read()
     report = Report()
     if rule is None:
@@ -75,7 +87,7 @@ def dry_run(row: PolicyRule) -> Report:
     targets = _targets(indexes.by_pk.get(row.index_id) if row.index_id else None)
     rows = Project.objects.filter(index__in=targets).select_related("team").order_by("pk")
     recent = _recent_downloads() if downloads.folder().exists() else Counter()
-    finder = Chain([rule])
+    finder, found = Chain([rule]), {}
     for project in rows.iterator(chunk_size=500):
         member = indexes.by_pk.get(project.index_id)
         if member is None or not finder.concerning(project.normalized_name, _source(member)):
@@ -87,11 +99,21 @@ def dry_run(row: PolicyRule) -> Report:
         before = books.screening(member, member, project.normalized_name, watermark)
         touched = _touched(project, member, before, rule, row)
         if touched is not None:
-            touched.downloads = sum(recent[member.name, name] for name in touched.names)
+            touched.downloads = sum(recent[touched.project, name] for name in touched.names)
             del touched.names[_MOST_FILES:]
-            report.projects.append(touched)
-    report.projects.sort(key=lambda one: (-one.downloads, -one.files, one.project))
+            found[project.pk] = touched
+    _sort_out(report, found, actor)
     return report
+
+
+def _sort_out(report: Report, found: dict[int, Touched], actor: Actor | None) -> None:
+    """A group's members may hold what who administers the group may not read."""
+    named = set(found)
+    if actor is not None:
+        named = set(Project.objects.visible_to(actor).filter(pk__in=named).values_list("pk", flat=True))
+    for pk, touched in found.items():
+        (report.projects if pk in named else report.unnamed).append(touched)
+    report.projects.sort(key=lambda one: (-one.downloads, -one.files, one.project))
 
 
 def _targets(index: ServedIndex | None) -> list[int]:
@@ -147,9 +169,9 @@ def _with(before: Screening | None, rule: Rule, row: PolicyRule) -> Screening:
 
 
 def _recent_downloads() -> Counter[tuple[str, str]]:
-    """How often each file of each index was had in the last days, by the log of downloads."""
+    """How often each file of each project was had in the last days, of whichever index, by the log of downloads."""
     found: Counter[tuple[str, str]] = Counter()
     since: datetime = timezone.now() - timedelta(days=RECENT_DAYS)
     for line in downloads.recent(since):
-        found[line["index"], line["filename"]] += 1
+        found[line.get("project", ""), line["filename"]] += 1
     return found

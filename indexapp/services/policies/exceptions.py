@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
@@ -16,6 +17,7 @@ from indexapp.domain.reasons import clean_reason
 from indexapp.models import Index, PolicyException, PolicyRule
 from indexapp.services.policies import rights
 from indexapp.services.policies.recording import conclude
+from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, Invalid
 
 MAX_DAYS = 366
@@ -53,7 +55,7 @@ def grant(
     with transaction.atomic():
         row.save()
         audit.record(actor=actor, action="policy-exception.grant", subject=row, **_told(row))
-        conclude(actor, index, project_name=row.project, deed="exception")
+        conclude(actor, index, deed="exception")
     return row
 
 
@@ -68,7 +70,8 @@ def break_glass(
 ) -> PolicyException:
     """Let versions of a project through at once and for some hours, whatever rule holds; an alarm rings.
 
-    On an index who administers it may, in spite of rules of all indexes too; on all indexes security officers.
+    On an index who administers it may, in spite of rules of all indexes too; on all indexes security officers, and a second
+    time within a day as well: what goes on for longer is an exception, that somebody else has looked at.
     """
     rights.require_decides(actor, index, "break the glass on all indexes")
     row = _made(actor, index, project, reason, versions)
@@ -81,11 +84,21 @@ def break_glass(
         f"{row.expires_at:%Y-%m-%d %H:%M} UTC: {row.reason}"
     )
     with transaction.atomic():
+        locking.hold("policy")
+        if _was_broken(actor, row):
+            rights.require_officer(actor, f"break the glass for one project twice within {BREAK_GLASS_HOURS} hours")
         row.save()
         audit.record(actor=actor, action="policy-exception.break-glass", subject=row, **_told(row))
         alarms.ring(ALARM, sentence, subject=row.project, actor=actor)
-        conclude(actor, index, project_name=row.project, deed="break-glass")
+        conclude(actor, index, deed="break-glass")
     return row
+
+
+def _was_broken(actor: Actor, row: PolicyException) -> bool:
+    """Whether it was broken lately for the project, on that index or by the same person."""
+    since = timezone.now() - timedelta(hours=BREAK_GLASS_HOURS)
+    lately = PolicyException.objects.filter(project=row.project, is_break_glass=True, created_at__gt=since)
+    return lately.filter(Q(index=row.index) | Q(created_by=actor.display_name)).exists()
 
 
 def revoke(*, actor: Actor, exception: PolicyException) -> PolicyException:
@@ -98,7 +111,7 @@ def revoke(*, actor: Actor, exception: PolicyException) -> PolicyException:
             raise Conflict("The exception has ended already.", code="exception-ended")
         exception.revoked_at, exception.revoked_by = now, actor.display_name
         audit.record(actor=actor, action="policy-exception.revoke", subject=exception, **_told(exception))
-        conclude(actor, exception.index, project_name=exception.project, deed="revoke")
+        conclude(actor, exception.index, deed="revoke")
     return exception
 
 

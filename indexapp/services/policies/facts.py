@@ -10,6 +10,7 @@ from typing import Any
 from indexapp.domain.policy.facts import Vulnerabilities, VulnerabilityFact
 from indexapp.domain.policy.licenses import known_expression
 from indexapp.models import File, Release
+from indexapp.services.policies import proofs
 from indexapp.services.vulnerabilities import matching
 
 
@@ -56,9 +57,10 @@ class HostedDetails:
         return found
 
     def attested(self) -> frozenset[str] | None:
-        """Files with attestations beside them, or of which the upstream serves provenance."""
-        rows = File.objects.filter(project_id=self.project_id).exclude(attestations=[], has_provenance=False)
-        return frozenset(rows.values_list("filename", flat=True))
+        """Files with attestations beside them; of a mirror those whose provenance is here and speaks of their bytes."""
+        rows = File.objects.filter(project_id=self.project_id).order_by()
+        own = rows.exclude(attestations=[]).values_list("filename", flat=True)
+        return frozenset(own) | proofs.proved(rows)
 
     @cached_property
     def _advisories(self) -> Vulnerabilities | None:
@@ -68,6 +70,11 @@ class HostedDetails:
     def vulnerabilities(self) -> Vulnerabilities | None:
         """As they were imported."""
         return self._advisories
+
+    def since(self, file_id: int) -> frozenset[str]:
+        """By the order in which files were uploaded, or listed first."""
+        rows = File.objects.filter(project_id=self.project_id, pk__gt=file_id).order_by()
+        return frozenset(rows.values_list("filename", flat=True))
 
     def _metadata(self, *keys: str) -> list[tuple[str, Any, Any]]:
         rows = Release.objects.filter(project_id=self.project_id)

@@ -12,11 +12,8 @@ from indexapp.domain.policy.effects import Effect
 from indexapp.domain.policy.facts import Details
 from indexapp.domain.policy.rules import Judgement, Rule, Screening
 from indexapp.domain.simple_page import FileRow
-from indexapp.domain.versions import parse_version, version_sort_key
-from indexapp.services.policies import books, sentences
-from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.policies import sentences
 from indexapp.services.serving.page_rows import ReleaseFiles
-from indexapp.services.serving.watermarks import Watermark
 from tpi_site.kit.errors import Forbidden
 
 
@@ -76,7 +73,12 @@ class Screen:
 
 def judge(screening: Screening, releases: Sequence[ReleaseFiles], details: Details) -> Judgement:
     """Hold the rules against all files of ``releases``."""
-    return screening.judge(Batch(releases, details, timezone.now()))
+    return screening.judge(batch_of(releases, details))
+
+
+def batch_of(releases: Sequence[ReleaseFiles], details: Details) -> Batch:
+    """The files at this moment."""
+    return Batch(releases, details, timezone.now())
 
 
 def without(releases: Sequence[ReleaseFiles], mask: int) -> list[ReleaseFiles]:
@@ -110,31 +112,9 @@ def ruling(
     releases = others()
     judged_all = judge(screening, releases, details)
     nearest = sentences.nearest_allowed(releases, judged_all, file.version)
-    is_rejected = (rule.pk, file.version) in screening.rejected
-    sentence = sentences.refusal(rule, project, file.version, nearest=nearest, is_rejected=is_rejected)
+    rejection = screening.rejection(rule, file.version)
+    sentence = sentences.refusal(rule, project, file.version, nearest=nearest, rejection=rejection)
     return Ruling(rule, sentence, min(judged.until, judged_all.until), file.version)
-
-
-def require(
-    index: ServedIndex,
-    member: ServedIndex,
-    project: str,
-    file: ReleaseFiles,
-    *,
-    details: Details,
-    watermark: Watermark,
-    others: Sequence[ReleaseFiles] = (),
-) -> None:
-    """Refuse a file that is about to be fetched for ``project`` of ``member``, asked through ``index``.
-
-    ``file`` is a release with the one file, as :func:`alone` makes it.  Call it before anything is asked of an upstream.
-    """
-    ruling(books.screening(index, member, project, watermark), project, file, details, lambda: others).require()
-
-
-def alone(version: str, file: FileRow) -> ReleaseFiles:
-    """A release with one file, for who has no rows of releases; ``version`` must be one."""
-    return ReleaseFiles(version_sort_key(parse_version(version)), version, [file])
 
 
 def file_row(

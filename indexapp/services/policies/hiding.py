@@ -31,8 +31,19 @@ class Hidden(NamedTuple):
     until: float = FOREVER
 
 
+class _Answer(NamedTuple):
+    """Whether a project was hidden as it was at ``serial``, by the policy of this generation, until ``until``."""
+
+    serial: int
+    policy: int
+    is_hidden: bool
+    until: float
+
+
 _NOTHING = Hidden(frozenset())
 _known: dict[int, tuple[Watermark, Hidden]] = {}
+_answers: dict[int, dict[int, _Answer]] = {}
+"""By index and project; who publishes one project has not the files of all others read again."""
 _lock = Lock()
 
 
@@ -57,17 +68,23 @@ def _find(index: ServedIndex, watermark: Watermark) -> Hidden:
     members = {member.pk: member for member in index.members}
     rows = Project.objects.filter(_candidates(index, watermark), index__in=list(members)).order_by()
     ids, until, left = set(), FOREVER, _MOST_READ
-    for pk, index_id, name in rows.values_list("pk", "index_id", "normalized_name"):
+    before, answers = _answers.get(index.pk, {}), {}
+    for pk, index_id, name, serial in rows.values_list("pk", "index_id", "normalized_name", "last_serial"):
         screening = books.screening(index, members[index_id], name, watermark)
         answer = screening.hides_all() if screening is not None else False
         if screening is not None and answer is None:
             answer = False
             if left and _is_named(screening):
                 left -= 1
-                answer, end = hides(screening, pk, name, watermark.serial)
-                until = min(until, end)
+                known = before.get(pk)
+                if known is None or known[:2] != (serial, watermark.policy) or known.until <= time.time():
+                    known = _Answer(serial, watermark.policy, *hides(screening, pk, name, watermark.serial))
+                answers[pk] = known
+                answer, until = known.is_hidden, min(until, known.until)
         if answer:
             ids.add(pk)
+    with _lock:
+        _answers[index.pk] = answers
     return Hidden(frozenset(ids), until)
 
 
@@ -106,6 +123,7 @@ def forget_all() -> None:
     """Empty this process's memory of hidden projects."""
     with _lock:
         _known.clear()
+        _answers.clear()
 
 
 def hidden_among(index: ServedIndex | None, projects: Iterable[tuple[int, int, str]], watermark: Watermark) -> set[int]:

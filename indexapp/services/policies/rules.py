@@ -15,6 +15,7 @@ from indexapp.domain.reasons import clean_reason
 from indexapp.models import Index, PolicyRule
 from indexapp.services.policies import rights
 from indexapp.services.policies.recording import conclude
+from indexapp.services.serving import index_map, watermarks
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Conflict, Invalid, NotFound
 
@@ -22,6 +23,7 @@ EDITABLE = frozenset({"name", "effect", "conditions", "on_missing", "reason", "c
 _HOLDS_ANEW = frozenset({"effect", "conditions", "on_missing", "is_enabled"})
 """What makes it another rule, that holds since then."""
 _MOST_REASON = 500
+_MOST_TOLD = 30  # names in a refusal
 Effect, OnMissing = PolicyRule.Effect, PolicyRule.OnMissing
 
 
@@ -39,6 +41,7 @@ def create(
     _require_may_set(actor, index, effect)
     _check(rule)
     nodes.require_all_know("indexapp", "0014_policies")
+    _check_sources(actor, rule)
     with transaction.atomic():
         _alone()
         _require_name_free(rule)
@@ -68,7 +71,11 @@ def change(*, actor: Actor, rule: PolicyRule, **values: Any) -> PolicyRule:
         before, effect = _told(rule), rule.effect
         _set(rule, values)
         _require_may_set(actor, rule.index, effect, rule.effect)
+        if values.keys() & _HOLDS_ANEW:
+            _require_may_open(actor, rule)
         _check(rule)
+        if "conditions" in values:  # an index may have been renamed since it was named
+            _check_sources(actor, rule)
         _require_name_free(rule)
         if values.keys() & _HOLDS_ANEW:
             rule.since = timezone.now()
@@ -112,6 +119,8 @@ def remove(*, actor: Actor, rule: PolicyRule) -> None:
     with transaction.atomic():
         _alone()
         rule = _fresh(rule)
+        if rule.effect != Effect.ALLOW:  # without that one the index is narrower
+            _require_may_open(actor, rule)
         audit.record(actor=actor, action="policy-rule.remove", subject=rule, **_told(rule))
         index, name = rule.index, rule.name
         rule.delete()
@@ -143,6 +152,17 @@ def _require_may_set(actor: Actor, index: Index | None, *effects: str) -> None:
         rights.require_officer(actor, "set rules of an index that allow, because they go before those of all indexes")
 
 
+def _require_may_open(actor: Actor, rule: PolicyRule) -> None:
+    """Refuse who would have a rule that allows, and was set for what is left by those before it, let more through."""
+    if (
+        rule.index is not None
+        and PolicyRule.objects.filter(index=rule.index, effect=Effect.ALLOW, is_enabled=True)
+        .exclude(pk=rule.pk)
+        .exists()
+    ):
+        rights.require_officer(actor, "change or remove rules of an index that has one which allows")
+
+
 def _check(rule: PolicyRule) -> None:
     """Bring it into the form in which it is kept, or refuse it."""
     rule.name = " ".join(rule.name.split())
@@ -156,6 +176,22 @@ def _check(rule: PolicyRule) -> None:
     rule.reason, rule.contact = clean_reason(rule.reason), clean_reason(rule.contact)
     if len(rule.reason) > _MOST_REASON or len(rule.contact) > 200:  # noqa: PLR2004  as the columns
         raise Invalid("A rule's reason has at most 500 characters, its contact 200.", code="reason-too-long")
+
+
+def _check_sources(actor: Actor, rule: PolicyRule) -> None:
+    """Refuse a source that there is not, or that the rule's index does not serve: the rule would hold for nothing."""
+    named = {one for one in written.read(rule.conditions).sources if not one.startswith("kind:")}
+    if not named:
+        return
+    if rule.index is None:
+        known = set(Index.objects.exclude(kind=Index.Kind.GROUP).values_list("name", flat=True))
+        told = set(Index.objects.visible_to(actor).values_list("name", flat=True)) & known
+    else:
+        served = index_map.load(watermarks.read().access).by_pk.get(rule.index.pk)
+        told = known = {member.name for member in served.members} if served else set()
+    if missing := sorted(named - known):
+        names = ", ".join(sorted(told)[:_MOST_TOLD]) or "none"
+        raise Invalid(f"No source is called '{missing[0][:64]}' here; there are: {names}.", code="source-unknown")
 
 
 def _require_name_free(rule: PolicyRule) -> None:

@@ -19,13 +19,17 @@ _REASON = 160  # characters of a rule's reason that are told
 _SHOWN = {Effect.HOLD: "holds back", Effect.BLOCK: "blocks", Effect.HIDE: "blocks"}
 
 
-def refusal(rule: Rule, project: str, version: str, *, nearest: str, is_rejected: bool = False) -> str:
-    """The sentence; ``nearest`` is the version to take instead, empty where none is allowed."""
+def refusal(rule: Rule, project: str, version: str, *, nearest: str, rejection: str | None = None) -> str:
+    """The sentence; ``nearest`` is the version to take instead, empty where none is allowed.
+
+    ``rejection`` is why a review rejected the release; None where none did.
+    """
+    is_rejected = rejection is not None
     deed = "blocks, after a review," if is_rejected else _SHOWN[rule.effect]
     waits = " until somebody has reviewed it" if rule.effect is Effect.HOLD and not is_rejected else ""
     since = f"{rule.since:%Y-%m-%d}"
     begin = f"The policy rule '{rule.name}' {deed} {project} {version}{waits} (since {since})"
-    reason = rule.reason.rstrip(".")
+    reason = (rejection or rule.reason).rstrip(".")
     why = f": {reason[:_REASON]}{'...' if len(reason) > _REASON else ''}." if reason else "."
     instead = f" Allowed: {project} {nearest}." if nearest else " No version of it is allowed."
     return f"{begin}{why}{instead} Exceptions: {rule.contact or _contact(rule)}."

@@ -52,9 +52,9 @@ def of(screening: Screening | None, project_id: int, name: str, serial: int = 0)
         if judged.refused & mask == mask:
             rule = rules[release.files[0][0]]
             nearest = sentences.nearest_allowed(releases, judged, release.version)
-            is_rejected = (rule.pk, release.version) in screening.rejected
+            rejection = screening.rejection(rule, release.version)
             refusals[release.version] = sentences.refusal(
-                rule, name, release.version, nearest=nearest, is_rejected=is_rejected
+                rule, name, release.version, nearest=nearest, rejection=rejection
             )
         place += len(release.files)
     return Sight(frozenset(hidden_files), frozenset(hidden_versions), rules, refusals, judged.until)

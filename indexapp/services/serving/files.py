@@ -12,7 +12,7 @@ from django.db.models import Q
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.timestamps import iso_utc
 from indexapp.models import Blob, File, Project
-from indexapp.services.policies import books, gate
+from indexapp.services.policies import books, gate, learning
 from indexapp.services.policies.facts import HostedDetails
 from indexapp.services.policies.gate import FREE, Ruling
 from indexapp.services.serving import page_rows, project_pages
@@ -47,6 +47,8 @@ class ServedFile:
     is_metadata: bool = False
     is_hidden: bool = False
     """Its upstream took it back, and the mirror follows."""
+    wants: tuple[learning.Want, ...] = ()
+    """What is learned of a mirror's file before the ruling counts."""
 
     @property
     def bytes_at(self) -> StoredBlob:
@@ -140,6 +142,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
     member = next(member for member in index.members if member.pk == row.index_id)
     if not _is_to_be_had(row, blob, wants_metadata=wants_metadata) or not _decides(index, row, watermark):
         return None
+    ruling = ruling_of(index, member, row, watermark)
     return ServedFile(
         row.pk,
         (row.project_id, row.project.normalized_name),
@@ -150,10 +153,11 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         watermark.serial,
         resolution=index.resolution,
         policy=watermark.policy,
-        ruling=ruling_of(index, member, row, watermark),
+        ruling=ruling,
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
         is_hidden=row.is_hidden,
+        wants=wants_of(index, member, row, ruling, watermark) if member.is_mirror else (),
     )
 
 
@@ -189,6 +193,14 @@ def ruling_of(index: ServedIndex, member: ServedIndex, row: File, watermark: Wat
         HostedDetails(row.project_id, name),
         lambda: page_rows.read_all(row.project_id, watermark.serial),
     )
+
+
+def wants_of(
+    index: ServedIndex, member: ServedIndex, row: File, found: Ruling, watermark: Watermark
+) -> tuple[learning.Want, ...]:
+    """What is to be learned of a mirror's file, read with its release and what is beside it, before the ruling counts."""
+    screening = books.screening(index, member, row.project.normalized_name, watermark)
+    return learning.wanted(screening, found, row, member.name)
 
 
 def _row(index: ServedIndex, filename: str, sha256: str) -> File | None:

@@ -18,9 +18,10 @@ from indexapp.domain.etags import if_none_match
 from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.mirrors.metadata import answering
-from indexapp.services.policies import holds
-from indexapp.services.serving import files, gate
+from indexapp.services.policies import holds, learning
+from indexapp.services.serving import files, gate, watermarks
 from indexapp.services.serving.files import ServedFile
+from indexapp.services.serving.index_map import ServedIndex
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
 from indexapp.views.machine import mirror_files
 from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
@@ -59,6 +60,21 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
             f"The upstream of the index '{served.member.name}' took '{filename}' back, and the index follows it.",
             code="upstream-gone",
         )
+    if served.wants:
+        judged = partial(_judged_anew, question, actor, index, path)
+        return mirror_files.AwaitedFirst(learning.fetch(served.wants), judged)
+    return _judged(question, actor, index, path, served)
+
+
+def _judged_anew(question: Question, actor: Actor, index: ServedIndex, path: str) -> Reply | Later:
+    """With what was learned of the file; what did not come is missing."""
+    served = files.find(index, path, watermarks.read())
+    if served is None or served.is_quarantined or served.is_hidden:
+        raise NotFound("The index has no such file any more. Ask for the project's page again.")
+    return _judged(question, actor, index, path, served)
+
+
+def _judged(question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile) -> Reply | Later:
     # Before an upstream hears of the question, and of what is kept as well.
     if served.ruling.rule is not None:
         holds.obey(served.ruling, actor, served.member, served.project[1], path)

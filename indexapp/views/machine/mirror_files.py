@@ -15,12 +15,14 @@ from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.fetching.download import Download
 from indexapp.services.serving import files
 from indexapp.services.serving.files import ServedFile
-from indexapp.views.machine.messages import Question, Reply
+from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
 from tpi_site.kit.errors import Unavailable
 
 _TYPE = "application/octet-stream"
 _PATIENCE = 14.0
 """Seconds until the upstream's first byte; clients wait 15 for ours."""
+_PATIENCE_FIRST = 6.0
+"""Seconds of those for what the policy has to know."""
 
 
 class Following:
@@ -148,6 +150,76 @@ class AwaitedSmall:
                 raise Unavailable("The upstream takes too long; ask again.", retry_after=5, code="upstream-unavailable")
             return None
         return self._answer.result()
+
+
+class Pieces:
+    """A body that is all here, for who polls."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def piece(self) -> bytes:
+        """See the protocol."""
+        return next(self._pieces, b"")
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See the protocol; there is nothing to wait for."""
+
+    def close(self) -> None:
+        """See the protocol."""
+        getattr(self._pieces, "close", lambda: None)()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """See the protocol."""
+        return self._pieces
+
+
+def _for_pollers(reply: Reply) -> Reply:
+    if isinstance(reply.body, LocalFile):
+        reply.body = Pieces(reply.body.pieces())
+    elif not isinstance(reply.body, bytes) and not hasattr(reply.body, "piece"):
+        reply.body = Pieces(iter(reply.body))
+    return reply
+
+
+class AwaitedFirst:
+    """The answer for which something small is fetched first, for some seconds; ``then`` goes on, whatever has come."""
+
+    def __init__(self, first: list[Future[None]], then: Callable[[], Reply | Later]) -> None:
+        self._first, self._then = first, then
+        self._until = time.monotonic() + _PATIENCE_FIRST
+        self._wake: Callable[[], None] = lambda: None
+        self._next: Later | None = None
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """See the protocol."""
+        self._wake = wake
+        for one in self._first:
+            one.add_done_callback(lambda _: wake())
+
+    def close(self) -> None:
+        """See the protocol."""
+        if self._next is not None:
+            self._next.close()
+
+    def wait(self) -> Reply:
+        """See the protocol."""
+        futures.wait(self._first, max(0.0, self._until - time.monotonic()))
+        self._until = 0.0
+        reply = self.reply()
+        return reply if reply is not None or self._next is None else self._next.wait()  # type: ignore[return-value]
+
+    def reply(self) -> Reply | None:
+        """See the protocol."""
+        if self._next is None:
+            if time.monotonic() < self._until and not all(one.done() for one in self._first):
+                return None
+            found = self._then()
+            if isinstance(found, Reply):
+                return _for_pollers(found)
+            self._next = found
+            found.listen(self._wake)
+        return self._next.reply()
 
 
 def fetched(

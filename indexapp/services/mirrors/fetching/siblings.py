@@ -16,6 +16,9 @@ import time
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+
 from indexapp.services.mirrors.fetching.leases import node
 from tpi_site.kit.errors import Gone, Unavailable
 
@@ -66,7 +69,11 @@ def lead_or_follow(download: Download) -> Leader | Follower:
 
 
 def _name(row: int) -> bytes:
-    return b"\0tpi-mirror-" + hashlib.sha256(f"{node()} {row}".encode()).hexdigest()[:40].encode()
+    """Of the file in this installation: another one on the same machine numbers its files likewise."""
+    database = settings.DATABASES[DEFAULT_DB_ALIAS]
+    place = [str(database.get(part, "")) for part in ("HOST", "PORT", "NAME")]
+    told = "\0".join([node(), settings.SECRET_KEY, *place, str(row)])
+    return b"\0tpi-mirror-" + hashlib.sha256(told.encode()).hexdigest()[:40].encode()
 
 
 def _is_ours(connection: socket.socket) -> bool:

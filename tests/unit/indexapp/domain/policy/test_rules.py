@@ -166,6 +166,15 @@ def test_it_holds_until_the_first_file_is_old_enough() -> None:
     assert _until(rules, releases[2:]) == FOREVER
 
 
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z"])
+def test_whatever_time_a_file_says_it_is_judged(time: str) -> None:
+    key, version, files = release("1")
+    said = [(key, version, [(*file[:4], time, *file[5:]) for file in files])]
+    is_young = time > "2026"
+    assert effects([rule("block", younger_than_days=3650)], said) == ("blbl" if is_young else "..")
+    assert (_until([rule("block", younger_than_days=3650)], said) > NOW.timestamp()) is True
+
+
 def _exemption(versions: str, rule_pk: int | None, *, index_pk: int | None = None, hours: float = 1) -> Exemption:
     return Exemption(next(_numbers), index_pk, "x", parse_range(versions), rule_pk, NOW + timedelta(hours=hours))
 
@@ -187,7 +196,7 @@ def test_an_exception_from_every_rule_of_an_index_is_from_no_other_indexs() -> N
 
 def test_what_was_approved_passes_the_rule_that_held_it_and_no_other() -> None:
     hold, block = rule("hold"), rule("block", kind="sdist")
-    assert effects([hold, block], TWO, approved=((hold.pk, "1.0"),)) == ".blhoho"
+    assert effects([hold, block], TWO, approved=((hold.pk, "1.0", None),)) == ".blhoho"
 
 
 @pytest.mark.parametrize(

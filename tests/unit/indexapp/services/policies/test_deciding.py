@@ -15,7 +15,8 @@ from tests.evidence import refused
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_exception, make_rule
-from tests.factories.publishing import make_index
+from tests.factories.publishing import make_group, make_index
+from tpi_site.kit.errors import Invalid
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 SOON = timedelta(hours=1)
@@ -62,6 +63,15 @@ def test_an_index_narrows_itself_and_undoes_no_rule_of_the_company(cast: Cast) -
         rules.change(actor=admin, rule=lax, conditions={})
     with refused("security-officer-needed"):
         rules.move(actor=admin, rule=row, position=2)
+    for values in ({"is_enabled": False}, {"conditions": {"projects": ["nothing"]}}, {"effect": "warn"}):
+        with refused("security-officer-needed"):
+            rules.change(actor=admin, rule=row, **values)
+    with refused("security-officer-needed"):
+        rules.remove(actor=admin, rule=row)
+    rules.change(actor=admin, rule=row, reason="told better")
+    rules.change(actor=cast.actor("security_officer"), rule=lax, is_enabled=False)
+    rules.change(actor=admin, rule=row, is_enabled=False)
+    rules.change(actor=cast.actor("security_officer"), rule=lax, is_enabled=True)
     rules.remove(actor=admin, rule=lax)
     rules.move(actor=admin, rule=row, position=1)
 
@@ -113,6 +123,27 @@ def test_a_rule_that_makes_no_sense_is_refused(cast: Cast, values: dict[str, obj
         rules.change(actor=SYSTEM, rule=row, **values)
 
 
+def test_a_source_is_an_index_that_the_rule_can_be_about(cast: Cast) -> None:
+    other = make_index("other")
+    group = make_group("group", cast.index, other)
+    make_rule(None, sources=["other", "kind:mirror"])
+    make_rule(group, sources=["main", "other"])
+    row = make_rule(cast.index, sources=["main"])
+    for index, name, told in (
+        (None, "mian", "main, other"),
+        (None, "group", "main, other"),
+        (cast.index, "other", "main"),
+    ):
+        with pytest.raises(Invalid) as error:
+            make_rule(index, sources=[name])
+        assert (error.value.code, error.value.detail) == (
+            "source-unknown",
+            f"No source is called '{name}' here; there are: {told}.",
+        )
+    with refused("source-unknown"):
+        rules.change(actor=SYSTEM, rule=row, conditions={"sources": ["kind:hosted", "other"]})
+
+
 def test_a_change_is_told_to_every_index_that_it_concerns_and_to_every_process(cast: Cast) -> None:
     other, before = make_index("other"), watermarks.read()
     make_rule(cast.index)
@@ -138,6 +169,8 @@ def test_exceptions_are_granted_by_who_guards_the_rule(cast: Cast) -> None:
     with refused("rule-elsewhere"):
         make_exception("x", index=other, rule=own)
     exceptions.revoke(actor=admin, exception=row)
+    details = Change.objects.filter(kind="policy-changed").values_list("detail", flat=True)
+    assert all(set(detail) <= {"rule", "deed"} for detail in details)  # readers of the index see them
     assert not PolicyException.objects.get(pk=row.pk).is_in_force
     with refused("exception-ended"):
         exceptions.revoke(actor=admin, exception=row)
@@ -165,12 +198,18 @@ def test_breaking_the_glass_is_short_and_loud(cast: Cast) -> None:
         actor=cast.actor("team_admin"), index=cast.index, project="acme-tool", versions="2.0", reason="release night"
     )
     assert timezone.now() + timedelta(hours=23) < row.expires_at <= timezone.now() + timedelta(hours=24)
+    again = {"index": cast.index, "project": "Acme_Tool", "reason": "still"}
+    with refused("security-officer-needed"):
+        exceptions.break_glass(actor=cast.actor("team_admin"), **again)
     alarm = Alarm.objects.get(code="policy-break-glass")
     assert "'team_admin' broke the glass" in alarm.sentence
     assert "release night" in alarm.sentence
     assert AuditEntry.objects.filter(action="policy-exception.break-glass", actor_name="team_admin").count() == 1
     with refused("expiry-invalid"):
         exceptions.break_glass(actor=SYSTEM, index=None, project="x", reason="r", hours=25)
+    exceptions.break_glass(actor=cast.actor("security_officer"), **again)
+    PolicyException.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    exceptions.break_glass(actor=cast.actor("team_admin"), **again)
     with refused("security-officer-needed"):
         exceptions.break_glass(actor=cast.actor("team_admin"), index=None, project="x", reason="r")
 
@@ -187,7 +226,12 @@ def test_what_a_rule_of_all_holds_back_is_not_the_indexs_to_decide(cast: Cast) -
     assert (decided.state, decided.decided_by, decided.reason) == ("approved", "team_admin", "fine")
     with refused("hold-decided"):
         holds.decide(actor=admin, hold=mine, approve=True)
-    assert holds.decide(actor=admin, hold=mine, approve=False).state == "rejected"
+    with refused("reason-needed"):
+        holds.decide(actor=admin, hold=mine, approve=False, reason=" ")
+    assert holds.decide(actor=admin, hold=mine, approve=False, reason="bad").state == "rejected"
+    PolicyHold.objects.all().delete()
+    with refused("hold-gone"):
+        holds.decide(actor=admin, hold=mine, approve=True)
 
 
 def test_a_rule_goes_with_its_exceptions_and_holds(cast: Cast) -> None:

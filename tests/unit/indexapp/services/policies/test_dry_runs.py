@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from indexapp.models import PolicyRule
+from indexapp.models import Index, PolicyRule
 from indexapp.services import downloads, quota_settings
 from indexapp.services.policies import dry_runs
 from tests import evidence
@@ -13,7 +13,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_exception, make_rule
-from tests.factories.publishing import make_index, published
+from tests.factories.publishing import make_group, make_index, published
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -30,7 +30,7 @@ def _published(cast: Cast, settings: Any, tmp_path: Any) -> None:
 
 def run(index: Any = None, effect: str = "block", **conditions: Any) -> dry_runs.Report:
     return dry_runs.dry_run(
-        PolicyRule(index=index, name="new", effect=effect, on_missing="match", conditions=conditions)
+        PolicyRule(index=index, name="new", effect=effect, on_missing="match", conditions=conditions), None
     )
 
 
@@ -54,7 +54,7 @@ def test_it_tells_how_often_the_files_were_had(cast: Cast) -> None:
         for _ in range(times):
             downloads.note(
                 actor=SYSTEM,
-                index="main",
+                index="group",
                 project="acme-tool",
                 filename=f"acme_tool-{version}-py3-none-any.whl",
                 status=200,
@@ -65,6 +65,16 @@ def test_it_tells_how_often_the_files_were_had(cast: Cast) -> None:
     (downloads.folder() / "99991231-1-0.jsonl").write_text('{"at": "9999-12-31T00:00:00.0Z", "dropped": 1}\n{"cut')
     report = run(cast.index, projects=["acme-*"], versions=">=2")
     assert ([one.downloads for one in report.projects], report.downloads) == ([3], 3)
+
+
+@pytest.mark.usefixtures("_published")
+def test_projects_that_one_may_not_read_are_counted_and_not_named(cast: Cast) -> None:
+    group = make_group("group", cast.index, Index.objects.get(name="other"))
+    new = PolicyRule(index=group, name="new", effect="block", on_missing="match", conditions={})
+    report = dry_runs.dry_run(new, cast.actor("team_admin"))
+    assert touched(report) == {"main/acme-tool": ["1.0", "2.0"], "main/unrelated": ["1.0"]}
+    assert (report.touched, report.files, report.by_team) == (3, 4, {"tools": 2, "": 1})
+    assert len(dry_runs.dry_run(new, SYSTEM).projects) == 3
 
 
 @pytest.mark.usefixtures("_published")
@@ -80,7 +90,7 @@ def test_a_rule_that_is_there_is_tried_in_its_place(cast: Cast) -> None:
     row = make_rule(cast.index, projects=["acme-tool"], versions="2.0")
     make_rule(cast.index, projects=["acme-tool"])
     row.effect, row.conditions = "allow", {"projects": ["acme-tool"]}
-    assert touched(dry_runs.dry_run(row)) == {"main/acme-tool": ["1.0", "2.0"]}
+    assert touched(dry_runs.dry_run(row, SYSTEM)) == {"main/acme-tool": ["1.0", "2.0"]}
 
 
 @pytest.mark.usefixtures("_published")

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from indexapp.models import File, Index, PolicyHold
-from indexapp.services.policies import exceptions, holds, rules
+from indexapp.services.policies import exceptions, hiding, holds, rules
 from indexapp.services.serving import project_pages
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
@@ -144,6 +144,28 @@ def test_a_project_that_is_hidden_as_a_whole_leaves_lists_and_searches(
     assert projects(reader) == ["acme-other", "acme-tool"]
 
 
+def test_a_change_of_one_project_has_the_files_of_no_other_read_for_a_list(
+    files: dict[str, File], reader: WsgiClient, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(cast.index, wheel("1.0", "acme-other"))
+    make_rule(None, "hide", projects=["acme-*"], versions="<2")
+    read: list[str] = []
+    really = hiding.hides
+
+    def hides(screening: Any, project_id: int, name: str, serial: int) -> tuple[bool, float]:
+        read.append(name)
+        return really(screening, project_id, name, serial)
+
+    monkeypatch.setattr(hiding, "hides", hides)
+    assert projects(reader) == ["acme-tool"]
+    assert sorted(read) == ["acme-other", "acme-tool"]
+    published(cast.index, wheel("2.0", "acme-other"))
+    assert projects(reader) == ["acme-other", "acme-tool"]
+    assert read[2:] == ["acme-other"]
+    make_rule(None, "hide", projects=["acme-*"])
+    assert projects(reader) == []
+
+
 def test_the_json_api_leaves_out_what_is_hidden_and_refuses_what_is_blocked(
     files: dict[str, File], reader: WsgiClient
 ) -> None:
@@ -167,6 +189,12 @@ def test_rest_lists_leave_out_what_is_hidden(files: dict[str, File], reader: Wsg
 
     assert names("projects/acme-tool/releases/") == ["1.1", "1.0"]
     assert len(names("projects/acme-tool/files/")) == 2
+    for version, status in (("1.1", 200), ("2.0", 404)):
+        release = f"/api/v1/indexes/main/projects/acme-tool/releases/{version}/"
+        filename = files[version].filename
+        file = f"/api/v1/indexes/main/projects/acme-tool/files/{filename}/"
+        for address_ in (release, file, f"{release}files/{filename}/"):
+            assert reader.get(address_).status == status, address_
     assert json.loads(reader.get("/api/v1/indexes/main/projects/acme-tool/").body)["latest_version"] == "1.1"
     listed = json.loads(reader.get("/api/v1/indexes/main/projects/").body)["results"]
     assert [row["latest_version"] for row in listed] == ["1.1"]
@@ -232,7 +260,28 @@ def test_what_is_held_waits_for_a_review(files: dict[str, File], reader: WsgiCli
     holds.decide(actor=SYSTEM, hold=hold, approve=True, reason="looked at")
     assert reader.get(address(files["2.0"])).status == 200
     holds.decide(actor=SYSTEM, hold=hold, approve=False, reason="found something")
-    assert "after a review" in json.loads(reader.get(address(files["2.0"])).body)["detail"]
+    told = json.loads(reader.get(address(files["2.0"])).body)["detail"]
+    assert "blocks, after a review, acme-tool 2.0" in told
+    assert ": found something. Allowed: acme-tool 1.1." in told
+
+
+def test_a_file_that_comes_after_the_review_is_held_anew(
+    cast: Cast, files: dict[str, File], reader: WsgiClient
+) -> None:
+    make_rule(None, "hold", versions="2.0")
+    reader.get(address(files["2.0"]))
+    holds.write()
+    hold = holds.decide(actor=SYSTEM, hold=PolicyHold.objects.get(), approve=True)
+    late = published(cast.index, wheel("2.0", build="7"))
+    assert reader.get(address(late)).code == "policy-blocked"
+    assert reader.get(address(files["2.0"])).status == 200
+    assert (holds.write(), holds.write()) == (1, 0)
+    hold.refresh_from_db()
+    assert hold.state == "pending", "somebody has to look again"
+    rules.change(actor=SYSTEM, rule=make_rule(None, projects=["unrelated"]), is_enabled=False)
+    assert reader.get(address(files["2.0"])).status == 200, "what was looked at stays"
+    holds.decide(actor=SYSTEM, hold=hold, approve=True)
+    assert reader.get(address(late)).status == 200
 
 
 def test_a_warning_is_in_the_log_and_stops_nothing(

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from indexapp.domain.policy.facts import Unknown, VulnerabilityFact
-from indexapp.domain.timestamps import iso_utc
+from indexapp.domain.policy.facts import VulnerabilityFact
 from indexapp.models import File, Index, Release
-from indexapp.services.policies import checking, facts, gate
+from indexapp.services.policies import checking, facts
 from indexapp.services.policies.facts import HostedDetails
-from indexapp.services.serving import index_map, watermarks
+from indexapp.services.serving import files, index_map, watermarks
 from tests.builders.wheels import build_wheel
 from tests.factories.policies import make_exception, make_rule
 from tests.factories.publishing import make_file, make_project, make_release, published
@@ -80,24 +79,23 @@ def test_rules_about_vulnerabilities_where_there_is_data(monkeypatch: pytest.Mon
 
 
 def test_who_fetches_a_file_asks_before_it_is_fetched(main: Index) -> None:
-    published(main, build_wheel("acme-tool", "1.0"))
+    published(main, build_wheel("acme-tool", "2.0"))
     make_rule(main, name="cool-down", projects=["acme-*"], younger_than_days=7)
 
-    def fetch(version: str, *, days: int) -> None:
+    def fetch(*, days: int) -> None:
+        File.objects.update(uploaded_at=timezone.now() - timedelta(days=days))
         watermark = watermarks.read()
         index = index_map.read(watermark).by_name["main"]
-        time = iso_utc(timezone.now() - timedelta(days=days))
-        name = f"acme_tool-{version}.tar.gz"
-        file = gate.alone(version, gate.file_row(name, size=10, upload_time=time))
-        gate.require(index, index, "acme-tool", file, details=Unknown(), watermark=watermark)
+        row = File.objects.select_related("project", "release").get()
+        files.ruling_of(index, index, row, watermark).require()
 
-    fetch("2.0", days=8)
+    fetch(days=8)
     with pytest.raises(Forbidden) as refused:
-        fetch("2.0", days=6)
+        fetch(days=6)
     assert refused.value.code == "policy-blocked"
     assert "'cool-down' blocks acme-tool 2.0" in refused.value.detail
     make_exception("acme-tool", "2.*")
-    fetch("2.0", days=6)
+    fetch(days=6)
 
 
 def test_a_rule_that_cannot_be_read_holds_for_all_files_if_it_refuses(
