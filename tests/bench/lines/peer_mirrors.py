@@ -30,6 +30,8 @@ _PROJECT = "wide"
 _FILES = 2000
 _JSON = "application/vnd.pypi.simple.v1+json"
 _PASSWORD = "bench-password"
+_LIST_JSON = json.dumps({"meta": {"api-version": "1.4"}, "projects": [{"name": _PROJECT}]})
+_LIST_HTML = f'<!DOCTYPE html><html><body><a href="/simple/{_PROJECT}/">{_PROJECT}</a></body></html>'
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,11 @@ def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
 
 def _measure_ours(folder: Path, url: str, effort: Effort) -> Run:
     index = Installation(folder, "mirror", TPI_OUTBOUND_NETWORKS="127.0.0.0/8")
-    arguments = {"name": "outside", "kind": "mirror", "upstream": {"url": url}}
+    arguments = {"name": "outside", "kind": "mirror", "upstream": {"url": url}, "anonymous_read": True}
     index.inside("tests.servers.inside", "index", json.dumps(arguments))
     with index.server:
         path = f"/outside/simple/{_PROJECT}/"
-        return drive(
-            index.server, [get(path, authorization=index.authorization, accept=_JSON)], seconds=2 * effort.seconds
-        )
+        return drive(index.server, [get(path, accept=_JSON)], seconds=2 * effort.seconds)
 
 
 def _beside(table: Table, ours: Run, rival: Rival, effort: Effort) -> None:
@@ -118,9 +118,12 @@ def upstream() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             as_json = _JSON in self.headers.get("Accept", "")
-            body = (_as_json if as_json else _as_html)(digests).encode()
-            is_page = self.path == f"/simple/{_PROJECT}/"
-            self.send_response(http.client.OK if is_page else http.client.NOT_FOUND)
+            is_list, is_page = self.path == "/simple/", self.path == f"/simple/{_PROJECT}/"
+            if is_list:
+                body = (_LIST_JSON if as_json else _LIST_HTML).encode()
+            else:
+                body = (_as_json if as_json else _as_html)(digests).encode()
+            self.send_response(http.client.OK if is_page or is_list else http.client.NOT_FOUND)
             self.send_header("Content-Type", _JSON if as_json else "text/html")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
