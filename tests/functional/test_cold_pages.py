@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from secrets import token_hex
 
 import pytest
 
@@ -25,49 +26,51 @@ _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[StaticIndex]:
-    with StaticIndex() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def tpi(upstream: StaticIndex) -> Iterator[TpiServer]:
+def tpi() -> Iterator[TpiServer]:
     settings = {"TPI_WORKERS": "1", "TPI_THREADS": str(THREADS), "TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
     with TpiServer(settings=settings) as server:
-        server.inside(inside.mirror, name="outside", url=upstream.url)
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _sound(upstream: StaticIndex) -> None:
-    upstream.behaviour = Behaviour()
-    upstream.requests.clear()
+class Mirrored(StaticIndex):
+    """An upstream of a mirror that no other test asks, since one that fails is left alone for a while."""
+
+    def __init__(self, mirror: str) -> None:
+        super().__init__()
+        self.mirror = mirror
 
 
-def status(tpi: TpiServer, name: str) -> int:
+@pytest.fixture
+def upstream(tpi: TpiServer) -> Iterator[Mirrored]:
+    with Mirrored(f"outside-{token_hex(4)}") as server:
+        tpi.inside(inside.mirror, name=server.mirror, url=server.url)
+        yield server
+
+
+def status(tpi: TpiServer, upstream: Mirrored, name: str) -> int:
     with Session(tpi.url, {}, timeout=_PATIENCE) as session:
-        return session.get(f"/outside/simple/{name}/", _JSON).status
+        return session.get(f"/{upstream.mirror}/simple/{name}/", _JSON).status
 
 
-def test_many_names_at_once_are_all_answered(tpi: TpiServer, upstream: StaticIndex) -> None:
+def test_many_names_at_once_are_all_answered(tpi: TpiServer, upstream: Mirrored) -> None:
     names = [f"acme-{number}" for number in range(READERS)]
     for name in names[1:]:
         upstream.publish(build_wheel(name))
     upstream.behaviour = Behaviour(delay=0.2)
     with ThreadPoolExecutor(READERS) as pool:
-        assert list(pool.map(lambda name: status(tpi, name), names)) == [404, *[200] * (READERS - 1)]
-        assert set(pool.map(lambda name: status(tpi, name), names[1:])) == {200}
+        assert list(pool.map(lambda name: status(tpi, upstream, name), names)) == [404, *[200] * (READERS - 1)]
+        assert set(pool.map(lambda name: status(tpi, upstream, name), names[1:])) == {200}
     assert len(upstream.requests) == READERS
 
 
-def test_an_upstream_that_is_silent_takes_no_thread(tpi: TpiServer, upstream: StaticIndex) -> None:
+def test_an_upstream_that_is_silent_takes_no_thread(tpi: TpiServer, upstream: Mirrored) -> None:
     upstream.behaviour = Behaviour(delay=20.0)
     with ExitStack() as stack:
         waiting = [
             stack.enter_context(socket.create_connection((LOOPBACK, tpi.port), _PATIENCE)) for _ in range(READERS)
         ]
         for number, each in enumerate(waiting):
-            each.sendall(head("GET", f"/outside/simple/acme-cold-{number}/", {}))
+            each.sendall(head("GET", f"/{upstream.mirror}/simple/acme-cold-{number}/", {}))
         wait_until(lambda: upstream.count("/acme-cold-0/") == 1, 30, lambda: "nobody asks the upstream")
         with Session(tpi.url, {}, timeout=10.0) as other:
             assert [other.get("/livez").status for _ in range(20)] == [200] * 20

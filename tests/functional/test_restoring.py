@@ -223,24 +223,18 @@ def _sign(one: Installation, to: Path) -> None:
     rewrite(to, lambda found: found.update(mac=mac))
 
 
-def killed(target: Installation, *command: str, when: Callable[[], bool]) -> None:
-    """Begin a command and ``kill -9`` it as soon as ``when`` says so."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", *command],
+def killed(target: Installation, *command: str, copies: int) -> None:
+    """Run a command that dies as by ``kill -9`` when it has copied so many contents and comes to the next one."""
+    at = ["indexapp.services.backups.copying:copy", str(copies + 1)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.servers.dying", *at, *command],
         cwd=ROOT,
         env=target.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    until = time.monotonic() + 60
-    try:
-        while not when():
-            assert process.poll() is None, "it was faster"
-            assert time.monotonic() < until
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == -signal.SIGKILL, "it was faster"
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
 
 
 def files_in(folder: Path) -> int:
@@ -250,19 +244,19 @@ def files_in(folder: Path) -> int:
 def test_what_is_killed_goes_on(tmp_path: Path) -> None:
     one, to = made(tmp_path / "one"), tmp_path / "backups"
     files = one.told(inside.publish, numbers=[*range(30)])
-    killed(one, "backup", str(to), when=lambda: files_in(to / "blobs") > 10)
-    copied = files_in(to / "blobs")
-    assert copied < 60
+    killed(one, "backup", str(to), copies=11)
+    assert files_in(to / "blobs") == 11
     assert files_in(to / "manifests") == 0
     done = one.require("backup", str(to))
-    assert (done["contents"], done["copied"]) == (60, 60 - copied)
+    assert (done["contents"], done["copied"]) == (60, 49)
     two = one.heir(tmp_path / "two")
-    killed(two, "restore", str(to), when=lambda: files_in(two.data / "files/blobs") > 10)
+    killed(two, "restore", str(to), copies=11)
+    assert files_in(two.data / "files/blobs") == 11
     assert not (two.data / "tpi.sqlite3").exists()
     started = two.manage("prepare")
     assert "run the same 'manage.py restore' again" in started.stderr
     done = two.require("restore", str(to))
-    assert done["copied"] < 50
+    assert done["copied"] == 49
     assert done["faults"] == []
     assert two.told(inside.kept) == files
 

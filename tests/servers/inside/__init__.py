@@ -1,0 +1,95 @@
+"""What tests need done inside an installation that runs in other processes, by the product's own services.
+
+``python -m tests.servers.inside <function> <json arguments>`` prints the result as JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.servers.inside.contents import current_key, opening_blobs, plain_blobs, sealed_blobs, wrapped_with
+from tests.servers.inside.indexes import counts, index, kept, mirror, mirrored, publish, set_status, yank
+from tests.servers.inside.operating import (
+    audit_entries,
+    audit_sink,
+    deliver_audit,
+    drills,
+    enqueue_a_job,
+    enqueue_a_slow_job,
+    enqueue_jobs,
+    job_has_run,
+    read_only,
+    schedule_at_once,
+)
+from tests.servers.inside.people import (
+    disable,
+    grant,
+    issue_to,
+    map_group,
+    map_groups,
+    requests_of,
+    revoke,
+    set_password,
+    sync_directories,
+    team,
+    token,
+    user,
+)
+
+__all__ = [
+    "audit_entries",
+    "audit_sink",
+    "cast",
+    "counts",
+    "current_key",
+    "deliver_audit",
+    "disable",
+    "drills",
+    "enqueue_a_job",
+    "enqueue_a_slow_job",
+    "enqueue_jobs",
+    "grant",
+    "index",
+    "issue_to",
+    "job_has_run",
+    "kept",
+    "map_group",
+    "map_groups",
+    "mirror",
+    "mirrored",
+    "opening_blobs",
+    "plain_blobs",
+    "publish",
+    "read_only",
+    "requests_of",
+    "revoke",
+    "schedule_at_once",
+    "sealed_blobs",
+    "set_password",
+    "set_status",
+    "several",
+    "sync_directories",
+    "team",
+    "token",
+    "user",
+    "wrapped_with",
+    "yank",
+]
+
+
+def several(works: list[tuple[str, dict[str, Any]]]) -> None:
+    """Some of these functions one after the other, in one process."""
+    for name, arguments in works:
+        globals()[name](**arguments)
+
+
+def cast() -> dict[str, str]:
+    """Tokens of those who appear in the functional tests, and the indexes they use: ``second``, and ``both`` as a group."""
+    index("second")
+    index("both", kind="group", members=["main", "second"])
+    user("outsider", "a long enough password")
+    return {
+        "owner": token(),
+        "reader": token(verbs=["read"]),
+        "outsider": token("outsider"),
+    }
