@@ -1,6 +1,7 @@
 """A warm page of 2,000 files of a mirror, beside devpi-server's and proxpi's mirrors of the same upstream.
 
 The upstream is local, and gives the page to each of the three once or twice; then all of them answer from what they keep.
+All are asked as pip and uv ask, which take a compressed page; beside it stands the page as it is, for who takes no other.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _PROGRAMS = ROOT / ".venv-peers" / "bin"
 _PROJECT = "wide"
 _FILES = 2000
 _JSON = "application/vnd.pypi.simple.v1+json"
+_ACCEPT = f"{_JSON}, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
+_CODINGS = {"gzip, deflate": "as pip asks", "identity": "not compressed"}
 _PASSWORD = "bench-password"
 _LIST_JSON = json.dumps({"meta": {"api-version": "1.4"}, "projects": [{"name": _PROJECT}]})
 _LIST_HTML = f'<!DOCTYPE html><html><body><a href="/simple/{_PROJECT}/">{_PROJECT}</a></body></html>'
@@ -49,7 +52,8 @@ def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with upstream() as url:
         ours = _measure_ours(folder, url, effort)
-        table.add(Line(f"mirror: page of {_FILES:,} files", _told(ours)))
+        for coding, run in ours.items():
+            table.add(Line(f"mirror: page of {_FILES:,} files, {_CODINGS[coding]}", _told(run)))
         for name, start in (("devpi-server", _devpi), ("proxpi", _proxpi)):
             own = folder / name
             own.mkdir()
@@ -59,23 +63,33 @@ def measure_mirrors(table: Table, effort: Effort, folder: Path) -> None:
                 table.add(Line(name, f"not measured: {str(error).splitlines()[0][:100]}"))
 
 
-def _measure_ours(folder: Path, url: str, effort: Effort) -> Run:
+def _measure_ours(folder: Path, url: str, effort: Effort) -> dict[str, Run]:
     index = Installation(folder, "mirror", TPI_OUTBOUND_NETWORKS="127.0.0.0/8")
     arguments = {"name": "outside", "kind": "mirror", "upstream": {"url": url}, "anonymous_read": True}
     index.inside("tests.servers.inside", "index", json.dumps(arguments))
     with index.server:
-        path = f"/outside/simple/{_PROJECT}/"
-        return drive(index.server, [get(path, accept=_JSON)], seconds=2 * effort.seconds)
+        return _runs(index.server, f"/outside/simple/{_PROJECT}/", seconds=2 * effort.seconds)
 
 
-def _beside(table: Table, ours: Run, rival: Rival, effort: Effort) -> None:
+def _runs(server: Server, page: str, *, seconds: float, connections: int = 16) -> dict[str, Run]:
+    """How the page is given in each coding."""
+    requests = {coding: get(page, accept=_ACCEPT, coding=coding) for coding in _CODINGS}
+    for request in requests.values():
+        drive(server, [request], connections=1)
+    return {
+        coding: drive(server, [request], seconds=seconds, connections=connections)
+        for coding, request in requests.items()
+    }
+
+
+def _beside(table: Table, ours: dict[str, Run], rival: Rival, effort: Effort) -> None:
     with rival.server:
         rival.prepare()
-        request = get(rival.page, accept=f"{_JSON}, text/html;q=0.5")
-        drive(rival.server, [request], connections=1)
-        run = drive(rival.server, [request], seconds=4 * effort.seconds, connections=4)
-    name = f"mirror: page of {_FILES:,} files, beside {rival.server.name}"
-    table.add(Line(name, _told(ours), _told(run), ours.rate / run.rate, Target(rival.least)))
+        runs = _runs(rival.server, rival.page, seconds=4 * effort.seconds, connections=4)
+    for coding, run in runs.items():
+        name = f"mirror: page of {_FILES:,} files, {_CODINGS[coding]}, beside {rival.server.name}"
+        target = Target(rival.least) if coding != "identity" else Target()
+        table.add(Line(name, _told(ours[coding]), _told(run), ours[coding].rate / run.rate, target))
 
 
 def _told(run: Run) -> str:
