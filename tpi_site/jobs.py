@@ -3,6 +3,9 @@
 The cluster is five processes.  Killed one by one they would leave orphans that go on taking jobs, and a worker that
 dies by a signal while it waits takes the lock of the cluster's queue with it, after which no other worker gets a job.
 So each process is tied to its parent, and a violent death inside ends the cluster; the supervisor starts it afresh.
+
+django-q stops the cluster in the signal's handler, with locks that are no use there: a second signal that comes at the same
+moment, or one in the middle of the start, would wait for ever for what it interrupted.  Here a signal is only noted.
 """
 
 from __future__ import annotations
@@ -12,20 +15,21 @@ import os
 import signal
 import sys
 import time
+from types import FrameType
 
 from tpi_site.kit.lifeline import Lineage
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0  # seconds
+_TICK = 0.2  # seconds
 
 
 def main() -> None:
-    """Run the cluster until SIGTERM, as ``manage.py qcluster`` does."""
+    """Run the cluster until SIGTERM or SIGINT."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tpi_site.settings.base")
     import django
 
     django.setup()
-    from django.core.management import call_command
     from django_q import cluster
 
     class FragileSentinel(cluster.Sentinel):  # type: ignore[misc]  # django-q is untyped
@@ -40,12 +44,28 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             super().reincarnate(process)
 
+    class CalmCluster(cluster.Cluster):  # type: ignore[misc]  # as above
+        """Runs until a signal asks it to stop, or until it has nobody left who works."""
+
+        is_told = False
+
+        def sig_handler(self, signum: int, frame: FrameType | None) -> None:
+            """Note it; :meth:`run` looks."""
+            self.is_told = True
+
+        def run(self) -> None:
+            """Start, work, and stop with what is under way done."""
+            self.start()
+            while not self.is_told and self.sentinel.is_alive():
+                time.sleep(_TICK)
+            self.stop()
+
     Lineage(signal.SIGKILL).begin()
     cluster.Sentinel = FragileSentinel
     _require_settings()
     _wait_for_migrations()
     _require_shared_secrets()
-    call_command("qcluster")
+    CalmCluster().run()
 
 
 def _require_settings() -> None:

@@ -101,6 +101,16 @@ def test_jobs_run_after_a_process_of_the_cluster_was_killed(running: TpiServer) 
     )
 
 
+def test_a_job_cluster_that_is_told_to_stop_again_and_again_ends_all_the_same(running: TpiServer) -> None:
+    """Whether it works or is starting; a signal in the handler of another one must wait for nothing that one holds."""
+    for _ in range(3):
+        cluster = running.wait_for("jobs")
+        for _ in range(20):
+            processes.kill(cluster.pid, signal.SIGTERM)
+        wait_until(lambda: not processes.is_running(cluster.pid), 60, lambda: f"it goes on:\n{running.log[-3000:]}")
+    running.wait_until_whole()
+
+
 def test_uploads_survive_kills_at_random_moments() -> None:
     assert kills.run(kills=10, clients=3, seed=int(time.time())) == []
 

@@ -141,6 +141,8 @@ class TpiServer:
         processes.kill(self._process.pid, signal.SIGTERM)
         try:
             return self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"TPI does not end; {self.members()} are left:\n{self.log[-4000:]}") from None
         finally:
             self._caretaker.forget(self._process.pid)
 
@@ -150,14 +152,20 @@ class TpiServer:
 
     def kill(self, role: str) -> Member:
         """``kill -9`` of the first process that plays this part; a killed supervisor is reaped."""
-        wait_until(
-            lambda: any(member.role == role for member in self.members()),
-            _START_SECONDS,
-            lambda: f"There is no {role}:\n{self.log[-4000:]}",
-        )
-        victim = next(member for member in self.members() if member.role == role)
+        victim = self.wait_for(role)
         self.kill_member(victim)
         return victim
+
+    def wait_for(self, role: str) -> Member:
+        """The first process that plays this part, as soon as there is one."""
+        found: list[Member] = []
+
+        def is_there() -> bool:
+            found.extend(member for member in self.members() if member.role == role)
+            return bool(found)
+
+        wait_until(is_there, _START_SECONDS, lambda: f"There is no {role}:\n{self.log[-4000:]}")
+        return found[0]
 
     def kill_member(self, victim: Member) -> None:
         """``kill -9`` of one process."""
