@@ -295,6 +295,7 @@ def _is_told(mirror: int, name: str, row: MirroredProject) -> bool:
             is_taken = recording.take_absence(index, row)
         elif isinstance(answer, NotModified):
             is_taken = recording.note_fresh(row, index.upstream.page_seconds)
+            completing.complete(index.pk, name)  # what could not be had, or was left by a process that ended
         standing.note_answer(index, _OUTCOMES[type(answer)])
     except UpstreamFailed as error:
         recording.note_failure(row, str(error))

@@ -107,7 +107,8 @@ def _behind(project_id: int, late: list[Asked], futures: set[Future[Obtained | N
         _keep(late, futures)
         for start in range(0, len(rest), _BATCH):
             batch = rest[start : start + _BATCH]
-            began = {_pool().submit(_obtained, one, may_fetch_whole=False) for one in batch}
+            if (began := _begun(batch)) is None:
+                return
             wait(began)
             _keep(batch, began)
     except Exception:
@@ -116,6 +117,15 @@ def _behind(project_id: int, late: list[Asked], futures: set[Future[Obtained | N
         with _lock:
             _at_work.discard(project_id)
         connections.close_all()
+
+
+def _begun(batch: Sequence[Asked]) -> set[Future[Obtained | None]] | None:
+    """The questions, or None where this process ends: who asks for the page next has the rest looked for."""
+    try:
+        return {_pool().submit(_obtained, one, may_fetch_whole=False) for one in batch}
+    except RuntimeError as error:
+        log.info("The metadata of %s files is left for later: %s", len(batch), error)
+        return None
 
 
 def settle(seconds: float) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from indexapp.models import Change, File, Index, MirroredFile, Project, Release
+from indexapp.models import Change, File, Index, MirroredFile, MirroredProject, Project, Release
 from indexapp.services.mirrors import asking
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import completing, ranged, wheels
@@ -154,6 +156,42 @@ def test_the_others_follow_in_batches(
     assert sum(bool(file["core-metadata"]) for file in first.values()) == completing.NEWEST
     assert all(file["core-metadata"] for file in page(machine).values())
     assert Change.objects.filter(kind="project-mirrored").count() == 3  # the page, the newest, the others
+
+
+class Ending(ThreadPoolExecutor):
+    """A pool of a process that ends when the newest have been asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self._asked = count(1)
+
+    def submit(self, *arguments: Any, **named: Any) -> Any:
+        future = super().submit(*arguments, **named)
+        if next(self._asked) == completing.NEWEST:
+            self.shutdown(wait=False)
+        return future
+
+
+def test_what_a_process_leaves_that_ends_follows_when_the_page_is_asked_for_again(
+    machine: WsgiClient,
+    upstream: StaticIndex,
+    mirror: Index,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number in range(20):
+        upstream.publish(build_wheel("acme-tool", f"7.{number}"))
+    upstream.behaviour = Behaviour(has_metadata=False)
+    with monkeypatch.context() as ending:
+        pool = Ending()
+        ending.setattr(completing, "_pool", lambda: pool)
+        page(machine)
+        assert sum(bool(file["core-metadata"]) for file in page(machine).values()) == completing.NEWEST
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    MirroredProject.objects.update(fresh_until=None)
+    asking.forget_all()
+    page(machine)
+    wait_until(lambda: all(file["core-metadata"] for file in page(machine).values()), 30, lambda: "it does not follow")
 
 
 def test_metadata_of_something_else_is_not_served(machine: WsgiClient, upstream: StaticIndex, mirror: Index) -> None:
