@@ -176,6 +176,14 @@ def test_exceptions_are_granted_by_who_guards_the_rule(cast: Cast) -> None:
         exceptions.revoke(actor=admin, exception=row)
 
 
+def test_an_exception_from_what_is_allowed_is_not_revoked_by_whom_it_narrows(cast: Cast) -> None:
+    allow = make_rule(cast.index, "allow")
+    row = make_exception("x", rule=allow)
+    with refused("security-officer-needed"):
+        exceptions.revoke(actor=cast.actor("team_admin"), exception=row)
+    exceptions.revoke(actor=cast.actor("security_officer"), exception=row)
+
+
 @pytest.mark.parametrize(
     ("values", "code"),
     [
