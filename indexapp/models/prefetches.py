@@ -71,7 +71,8 @@ class PrefetchJob(models.Model):
 class PrefetchItem(models.Model):
     """One requirement of a prefetch, and once it is known which files meet it, a row for each of them in its place.
 
-    ``wanted`` is the requirement (:class:`indexapp.domain.locks.wanted.Wanted`), empty for a file.
+    ``wanted`` is the requirement (:class:`indexapp.domain.locks.wanted.Wanted`) with whether who asked may
+    learn that its name is ours; empty for a file.
     """
 
     class State(models.TextChoices):

@@ -135,7 +135,8 @@ class _Work:
     def _resolve(self, item: PrefetchItem) -> None:
         served = index_map.read(watermarks.read()).by_pk[self._index]
         wanted = Wanted.from_json(item.wanted)
-        found = resolving.resolve(served, wanted, self._targets, with_sdists=self._with_sdists)
+        may_know = bool(item.wanted.get(asking.MAY_KNOW))
+        found = resolving.resolve(served, wanted, self._targets, may_know=may_know, with_sdists=self._with_sdists)
         if not found.files:
             _settle(item, found.state, found.reason)
             return

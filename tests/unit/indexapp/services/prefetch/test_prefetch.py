@@ -118,6 +118,29 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
     assert upstream.count("/simple/acme-fast/") == 0
 
 
+def test_a_name_of_ours_is_told_to_who_may_read_it_alone(upstream: StaticIndex, cast: Cast) -> None:
+    """To others it is like a name that is nowhere; the guess of one costs nothing, and tells nothing."""
+    secret, mirror = make_index("secret"), make_mirror("outside", upstream.url)
+    published(secret, build_wheel("acme-secret", "1.0"))
+    published(secret, build_wheel("acme-told", "1.0"))
+    published(secret, build_wheel("acme-tool", "3.0"))
+    group = make_group("all", secret, mirror)
+    merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.READ, Verb.ADMINISTER], index)
+    give(cast.team_admin, [Verb.READ], secret, secret.projects.get(normalized_name="acme-told"))
+    asked = _request("acme-secret\nacme-told\nno-such-thing\nacme-tool==3.0\nacme-tool\n")
+    for index in (group, mirror):
+        job = _run(asking.begin(actor=cast.actor("team_admin"), index=index, request=asked))
+        found = {item.wanted["name"] + item.wanted["specifier"]: item for item in job.items.exclude(wanted={})}
+        assert found["acme-told"].state == "ours"
+        assert {found[name].state for name in ("acme-secret", "no-such-thing")} == {"failed"}
+        assert found["acme-secret"].reason == found["no-such-thing"].reason.replace("no-such-thing", "acme-secret")
+        assert found.get("acme-tool==3.0", found["acme-secret"]).state == "failed"
+    assert _items(_prefetch(group, "acme-secret\nacme-tool==3.0\n")) == {"acme-secret": "ours", "acme-tool": "ours"}
+    assert upstream.count("/simple/acme-secret/") == 0
+
+
 def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -> None:
     ours = make_index("ours")
     published(ours, build_wheel("acme-tool", "1.0"))
