@@ -30,6 +30,8 @@ from tpi_site.kit.errors import Refusal
 
 _TONES = {"allow": "good", "warn": "warn", "hold": "warn", "block": "bad", "hide": "bad"}
 
+LEFT = "What is let through here may be kept back by these rules all the same."
+
 
 class PolicyScreen(Screen):
     """What all screens of the policy share: security officers act here, and do not only look."""

@@ -93,6 +93,12 @@ def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None
     assert not PolicyRule.objects.exists()
     wrong = {**RULE, "index": "main", "conditions": {"age": 7}}
     assert rest("team_admin").post("policy-rules/dry-run/", wrong).code == "conditions-invalid"
+    make_index("other")
+    for address in ("policy-rules/dry-run/", "policy-rules/"):
+        for source in ("other", "nowhere"):
+            refusal = rest("team_admin").post(address, {**RULE, "index": "main", "conditions": {"sources": [source]}})
+            assert (refusal.code, "there are: main." in refusal.json["detail"]) == ("source-unknown", True)
+        assert rest("team_admin").post(address, {**RULE, "index": "main", "name": ""}).status == 400
 
 
 def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:

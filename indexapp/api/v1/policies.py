@@ -206,7 +206,7 @@ class PolicyRuleViewSet(_OfPolicy):
         given = self.body(NewRuleSerializer)
         index = _place(self, given.pop("index"), "try rules for all indexes")
         row = PolicyRule(index=index, on_missing=given.pop("on_missing", rules.on_missing_of(given["effect"])), **given)
-        written.read(row.conditions)
+        rules.require_sound(actor=self.actor, rule=row)
         return Response(DryRunSerializer(dry_runs.dry_run(row, self.actor)).data)
 
     def _rule(self, pk: int) -> PolicyRule:

@@ -39,9 +39,8 @@ def create(
     rule.on_missing = values.pop("on_missing", None) or on_missing_of(effect)
     _set(rule, values)
     _require_may_set(actor, index, effect)
-    _check(rule)
     nodes.require_all_know("indexapp", "0014_policies")
-    _check_sources(actor, rule)
+    require_sound(actor=actor, rule=rule)
     with transaction.atomic():
         _alone()
         _require_name_free(rule)
@@ -51,6 +50,12 @@ def create(
         audit.record(actor=actor, action="policy-rule.create", subject=rule, **_told(rule))
         conclude(actor, index, rule=rule.name, deed="create")
     return rule
+
+
+def require_sound(*, actor: Actor, rule: PolicyRule) -> None:
+    """Refuse a rule that could not be saved for what it says, as :func:`create` would; for who only tries it."""
+    _check(rule)
+    _check_sources(actor, rule)
 
 
 def on_missing_of(effect: str) -> str:
