@@ -1,4 +1,4 @@
-"""The number of the last file that was approved has a column of its own."""
+"""Columns for the number of the last file that was approved, and for the records that an import could not use."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
     dependencies = [("indexapp", "0018_prefetch")]
 
     operations = [
+        migrations.AddField("advisoryimport", "unusable", models.JSONField(blank=True, db_default=[], default=list)),
         migrations.AddField("policyhold", "approved_upto", models.BigIntegerField(blank=True, null=True)),
         migrations.RunPython(carry_over, migrations.RunPython.noop),
     ]
