@@ -1,4 +1,4 @@
-"""Columns for the number of the last file that was approved, and for the records that an import could not use."""
+"""Columns: the number of the last file that was approved, records that an import could not use, and whether a prefetch pins."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("advisoryimport", "unusable", models.JSONField(blank=True, db_default=[], default=list)),
+        migrations.AddField(
+            "prefetchjob", "is_pinning", models.BooleanField(db_default=False, default=False, verbose_name="pins")
+        ),
         migrations.AddField("policyhold", "approved_upto", models.BigIntegerField(blank=True, null=True)),
         migrations.RunPython(carry_over, migrations.RunPython.noop),
     ]

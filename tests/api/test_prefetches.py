@@ -41,10 +41,10 @@ def test_one_is_begun_and_read(rest: AsPerson, mirror: Index) -> None:
 
 def test_its_kind_and_targets_may_be_said(rest: AsPerson, mirror: Index) -> None:
     body = {"filename": "mine", "kind": "requirements.txt", "content": "acme", "pythons": ["3.12"]}
-    answer = rest("team_admin").post(AT, {**body, "platforms": list(PLATFORMS), "with_sdists": True})
+    answer = rest("team_admin").post(AT, {**body, "platforms": list(PLATFORMS), "with_sdists": True, "pin": True})
     assert answer.status == 201, answer.body
     assert len(answer.json["targets"]) == len(PLATFORMS)
-    assert answer.json["with_sdists"] is True
+    assert (answer.json["with_sdists"], answer.json["pin"]) == (True, True)
 
 
 def test_a_large_list_is_taken_and_a_larger_one_refused(rest: AsPerson, mirror: Index) -> None:

@@ -28,12 +28,13 @@ class PrefetchSerializer(serializers.ModelSerializer[PrefetchJob]):
 
     index = serializers.CharField(source="index.name", read_only=True)
     targets = serializers.SerializerMethodField(help_text="For each a version of Python and a platform.")
+    pin = serializers.BooleanField(source="is_pinning", read_only=True, help_text="Whether what it brings is pinned.")
     notes = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What was left out and why.")
 
     class Meta:
         model = PrefetchJob
         fields = (
-            *("id", "index", "name", "kind", "targets", "with_sdists", "state", "total", "done", "failed"),
+            *("id", "index", "name", "kind", "targets", "with_sdists", "pin", "state", "total", "done", "failed"),
             *("fetched_bytes", "message", "notes", "created_by", "created_at", "started_at", "ended_at"),
         )
         read_only_fields = fields
@@ -64,6 +65,9 @@ class NewPrefetchSerializer(StrictSerializer):
         child=serializers.ChoiceField(choices=list(PLATFORMS)), default=list(asking.DEFAULT_PLATFORMS)
     )
     with_sdists = serializers.BooleanField(default=False, help_text="Source distributions too, where wheels fit.")
+    pin = serializers.BooleanField(
+        default=False, help_text="Keep what is brought when the mirror has no room any more."
+    )
 
 
 class PrefetchFilter(Filters):
@@ -143,6 +147,7 @@ class PrefetchViewSet(_OfPrefetches):
             platforms=given["platforms"],
             with_sdists=given["with_sdists"],
             kind=kind,
+            pins=given["pin"],
         )
         job = asking.begin(actor=self.actor, index=row, request=asked)
         return self.created(job, reverse("api:prefetch", args=[index, job.pk]))

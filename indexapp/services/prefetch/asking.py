@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.services import audit
+from accounts.services import audit, nodes
 from indexapp import permissions
 from indexapp.domain.locks import reading
 from indexapp.domain.locks.reading import SourceKind
@@ -41,7 +41,7 @@ _MOST_NOTES = 200
 class Request:
     """A list by its file's name and text, and the machines that it is for.
 
-    ``kind`` is needed where the name does not say it.
+    ``kind`` is needed where the name does not say it.  ``pins`` keeps what is brought when a mirror has no room any more.
     """
 
     filename: str
@@ -50,6 +50,7 @@ class Request:
     platforms: Sequence[str] = DEFAULT_PLATFORMS
     with_sdists: bool = False
     kind: SourceKind | None = None
+    pins: bool = False
 
     def read(self) -> tuple[SourceKind, Reading]:
         """What the list asks for; raises :class:`Invalid`."""
@@ -95,6 +96,8 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
     kind, read = request.read()
     targets = request.targets()
     told = _told(actor, served, read)
+    if request.pins:
+        nodes.require_all_know("indexapp", "0019_hold_cursor")
     with transaction.atomic():
         _require_room(index)
         job = PrefetchJob.objects.create(
@@ -103,6 +106,7 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
             name=_name(request.filename or kind.value),
             targets=[[target.python, target.platform] for target in targets],
             with_sdists=request.with_sdists,
+            is_pinning=request.pins,
             notes=[note[:_LONGEST_NOTE] for note in read.notes[:_MOST_NOTES]],
             total=len(read.wanted),
             created_by=actor.display_name[:150],
@@ -122,6 +126,7 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
             kind=kind.value,
             name=job.name,
             wanted=len(read.wanted),
+            pins=request.pins,
             targets=[str(target) for target in targets],
         )
         queue.enqueue(JOB, job.pk, name="prefetch")

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry
-from indexapp.models import File, Index, MirroredProject, PrefetchItem, PrefetchJob
-from indexapp.services.mirrors import merges
+from indexapp.models import File, Index, MirroredFile, MirroredProject, PrefetchItem, PrefetchJob, Upstream
+from indexapp.services.mirrors import eviction, merges, pinning
 from indexapp.services.prefetch import asking, running
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
@@ -249,6 +249,21 @@ def test_who_may_begin_one(upstream: StaticIndex, cast: Cast) -> None:
 def test_an_index_without_upstream_is_refused(cast: Cast) -> None:
     with pytest.raises(Invalid, match="fetches from no upstream"):
         asking.begin(actor=SYSTEM, index=cast.index, request=_request())
+
+
+def test_what_is_pinned_stays_when_there_is_no_room(upstream: StaticIndex) -> None:
+    mirror = make_mirror("outside", upstream.url)
+    Upstream.objects.update(room=1, keep_hours=0)
+    _prefetch(mirror, "acme-tool==1.0\nacme-fast\n")
+    kept = _prefetch(mirror, "acme-tool==1.0\n", pins=True)
+    assert AuditEntry.objects.filter(action="prefetch.begin").order_by("-pk")[0].detail["pins"] is True
+    MirroredFile.objects.update(last_used_at=timezone.now() - timedelta(hours=1))
+    here = File.objects.filter(blob__isnull=False).values_list("filename", flat=True)
+    assert eviction.run(actor=SYSTEM) == 1
+    assert set(here.all()) == set(_items(kept))
+    assert pinning.unpin_all(actor=SYSTEM, index=mirror) == 1
+    assert eviction.run(actor=SYSTEM) == 1
+    assert not here.all()
 
 
 def test_too_many_at_once_are_refused(upstream: StaticIndex) -> None:
