@@ -14,7 +14,7 @@ from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, W
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
 from indexapp.api.v1 import access
-from indexapp.api.v1.list_bodies import ListParser
+from indexapp.api.v1.list_bodies import ListFormParser, ListParser
 from indexapp.domain.locks.reading import SourceKind
 from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.domain.locks.wanted import MOST_BYTES
@@ -70,6 +70,15 @@ class NewPrefetchSerializer(StrictSerializer):
     )
 
 
+class PrefetchFormSerializer(NewPrefetchSerializer):
+    """The same as a form; `filename` is the file's unless it is given."""
+
+    content = None  # type: ignore[assignment]  # DRF's way to leave a field out
+    filename = TextField(max_length=300, required=False)
+    kind = TextField(max_length=20, required=False, help_text="As in JSON.")  # type: ignore[assignment]  # the same words, looked at later
+    file = serializers.FileField(help_text="The list.")
+
+
 class PrefetchFilter(Filters):
     """Filters of the list of prefetches."""
 
@@ -118,7 +127,7 @@ class PrefetchViewSet(_OfPrefetches):
     ordering = "-pk"
     serializer_class = PrefetchSerializer
     filterset_class = PrefetchFilter
-    parser_classes = (ListParser,)
+    parser_classes = (ListParser, ListFormParser)
 
     def rows(self) -> QuerySet[PrefetchJob]:
         """As :meth:`jobs`."""
@@ -131,7 +140,7 @@ class PrefetchViewSet(_OfPrefetches):
 
     @extend_schema(
         summary="Prefetch a list",
-        request=NewPrefetchSerializer,
+        request={"application/json": NewPrefetchSerializer, "multipart/form-data": PrefetchFormSerializer},
         responses={201: PrefetchSerializer},
         examples=[_EXAMPLE],
     )
