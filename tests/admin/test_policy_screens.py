@@ -59,6 +59,16 @@ def test_a_rule_is_changed_in_what_differs(officer: Client) -> None:
     assert (rule.contact, rule.since) == ("us", since)
 
 
+def test_who_saves_a_rule_that_hides_for_ever_is_warned(officer: Client) -> None:
+    given = {**FORM, "licenses_denied": "mit"}
+    assert "nobody asks for what is hidden" in " ".join(messages(officer.post(ADD, given, follow=True)))
+    rule = PolicyRule.objects.get()
+    assert "nobody asks" not in " ".join(
+        messages(officer.post(address(rule), {**given, "effect": "block"}, follow=True))
+    )
+    assert "nobody asks" in " ".join(messages(officer.post(address(rule), given, follow=True)))
+
+
 def test_what_makes_no_sense_is_said_at_the_form(officer: Client) -> None:
     assert "is no version specifier" in errors(officer.post(ADD, {**FORM, "versions": "new"}))
     make_rule(None, name="young")

@@ -57,6 +57,8 @@ class Command(BaseCommand):
         read = written.read(row.conditions)
         matches = row.on_missing == PolicyRule.OnMissing.MATCH
         self.stdout.write(written.summary(rules.effect_of(row), read, matches_missing=matches))
+        if warning := rules.warning_of(row):
+            self.stdout.write(f"Warning: {warning}")
         report = dry_runs.dry_run(row, None)
         for one in report.projects:
             team = f" ({one.team})" if one.team else ""

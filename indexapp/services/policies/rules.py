@@ -63,6 +63,24 @@ def on_missing_of(effect: str) -> str:
     return OnMissing.SKIP if effect in (Effect.ALLOW, Effect.WARN) else OnMissing.MATCH
 
 
+def warning_of(rule: PolicyRule) -> str:
+    """What to tell who saves the rule, though it is sound; empty for most."""
+    try:
+        read = written.read(rule.conditions)
+    except Invalid:
+        return ""
+    found = written.warning(effect_of(rule), read, matches_missing=rule.on_missing == OnMissing.MATCH)
+    return found if found and _is_of_mirrors(rule, read.sources) else ""
+
+
+def _is_of_mirrors(rule: PolicyRule, sources: frozenset[str]) -> bool:
+    """Whether what it asks can hold for files of a mirror."""
+    if rule.index is not None and rule.index.kind == Index.Kind.HOSTED:
+        return False
+    is_any = not sources or "kind:mirror" in sources
+    return is_any or Index.objects.filter(name__in=sources, kind=Index.Kind.MIRROR).exists()
+
+
 def effect_of(rule: PolicyRule) -> effects.Effect:
     """The effect of a row."""
     return effects.Effect(rule.effect)
