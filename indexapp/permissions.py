@@ -163,14 +163,15 @@ def changes_visible_to(actor: Actor) -> QuerySet[Change]:
     project = Project.objects.visible_to(actor).filter(
         index_id=OuterRef("index_id"), normalized_name=OuterRef("project"), created_at__lte=OuterRef("at")
     )
-    whole = Q(index_id__in=_read_as_a_whole(actor).values("pk"))
+    whole = Q(index_id__in=read_as_a_whole(actor).values("pk"))
     scope = actor.token
     if scope is not None and scope.projects:
         whole &= Q(project__in=scope.projects)
     return rows.filter(whole | Exists(project))
 
 
-def _read_as_a_whole(actor: Actor) -> QuerySet[Index]:
+def read_as_a_whole(actor: Actor) -> QuerySet[Index]:
+    """The indexes of which the actor's person may read every project."""
     rows = Index.objects.visible_to(actor)
     if actor.method is Method.PASSWORD:
         rows = rows.filter(allow_passwords=True)

@@ -45,6 +45,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.vulnerabilities.importing.import_archive": "many steps, of which each stays done; it has its own tests",
     "indexapp.services.vulnerabilities.fetching.import_from": "as import_archive, of what it fetches",
     "indexapp.services.policies.exceptions.break_glass": "rings an alarm too, and has its own tests",
+    "indexapp.services.policies.rules.require_sound": "asks",
     "indexapp.services.changes.record": "writes the evidence of the others",
     "indexapp.services.downloads.note": "writes the evidence of downloads",
     "indexapp.services.mirrors.refreshing.refresh": "asks an upstream and writes the evidence first; it has its own tests",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -29,6 +29,8 @@ from tpi_site.kit.admin.filters import choice_filter
 from tpi_site.kit.errors import Refusal
 
 _TONES = {"allow": "good", "warn": "warn", "hold": "warn", "block": "bad", "hide": "bad"}
+
+LEFT = "What is let through here may be kept back by these rules all the same."
 
 
 class PolicyScreen(Screen):
@@ -149,6 +151,13 @@ class PolicyRuleScreen(PolicyScreen):
     def change_row(self, actor: Actor, row: PolicyRule, given: Mapping[str, Any]) -> None:
         """Change the rule."""
         rules.change(actor=actor, rule=row, **given)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Say at once where the rule does other than one may think."""
+        super().save_model(request, obj, form, change)
+        row = self.rows(request).filter(pk=obj.pk).first()
+        if row is not None and (warning := rules.warning_of(row)):
+            self.message_user(request, warning, messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:
         """One address more: what it does."""

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from indexapp.admin.filters import IndexFilter
-from indexapp.admin.policies import PolicyScreen
+from indexapp.admin.policies import LEFT, PolicyScreen
 from indexapp.admin.policy_forms import offer_indexes
 from indexapp.models import PolicyException, PolicyRule
 from indexapp.permissions import policy_exceptions_visible_to, policy_rules_visible_to
-from indexapp.services.policies import exceptions, rights
+from indexapp.services.policies import exceptions, left_refused, rights
 from tpi_site.kit.admin import ConfirmedAction, actor_of, marks
 from tpi_site.kit.admin.refusals import RefusableForm
 
@@ -72,6 +72,7 @@ class PolicyExceptionScreen(PolicyScreen):
         (None, {"fields": ("project", "versions", "where", "of_rule", "reason")}),
         ("Time", {"fields": ("state", "end", "created_by", "revoked_by")}),
     )
+    for_who_decides = (("Still refused", {"fields": ("left",), "description": LEFT}),)
     add_fieldsets = (
         (None, {"fields": ("project", "versions", "index", "rule", "reason", "expires_at", "is_break_glass")}),
     )
@@ -89,6 +90,12 @@ class PolicyExceptionScreen(PolicyScreen):
     def rows(self, request: HttpRequest) -> QuerySet[PolicyException]:
         """Those on the indexes that the actor administers, and those on all."""
         return policy_exceptions_visible_to(actor_of(request)).select_related("index", "rule__index")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """For who decides about it also what it leaves refused, which tells of rules elsewhere."""
+        found = super().get_fieldsets(request, obj)
+        is_told = obj is not None and obj.is_in_force and rights.may_decide(actor_of(request), obj.index)
+        return (*found, *self.for_who_decides) if is_told else found
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature
         """The form with its own fields."""
@@ -109,6 +116,11 @@ class PolicyExceptionScreen(PolicyScreen):
     def of_rule(self, row: PolicyException) -> str:
         """The rule."""
         return row.rule.name if row.rule else "every rule"
+
+    @admin.display(description="Rules")
+    def left(self, row: PolicyException) -> str:
+        """Those that keep files of it back all the same."""
+        return ", ".join(left_refused.still_refused(row)) or marks.NOTHING
 
     @admin.display(description="State")
     def state(self, row: PolicyException) -> SafeString:

@@ -13,10 +13,10 @@ from django.utils.safestring import SafeString
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from indexapp.admin.filters import IndexFilter
-from indexapp.admin.policies import PolicyScreen
+from indexapp.admin.policies import LEFT, PolicyScreen
 from indexapp.models import PolicyHold
 from indexapp.permissions import policy_holds_visible_to
-from indexapp.services.policies import holds
+from indexapp.services.policies import holds, left_refused
 from tpi_site.kit.admin import ConfirmedAction, actor_of, marks
 from tpi_site.kit.admin.actions import Reason
 from tpi_site.kit.admin.filters import choice_filter
@@ -47,6 +47,7 @@ class PolicyHoldScreen(PolicyScreen):
         (None, {"fields": ("name", "index", "of_rule", "held", "asked_by")}),
         ("Review", {"fields": ("verdict", "decided_by", "decided", "reason")}),
     )
+    for_who_decides = (("Still refused", {"fields": ("left",), "description": LEFT}),)
     confirmed_actions = (
         ConfirmedAction(
             name="approve",
@@ -78,6 +79,12 @@ class PolicyHoldScreen(PolicyScreen):
         """Those on the indexes that the actor administers."""
         return policy_holds_visible_to(actor_of(request)).select_related("index", "rule__index")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """For who decides about it also what an approval leaves refused."""
+        found = super().get_fieldsets(request, obj)
+        is_told = obj is not None and holds.may_decide(actor_of(request), obj)
+        return (*found, *self.for_who_decides) if is_told else found
+
     def history_url(self, row: PolicyHold) -> str:
         """What was done to it."""
         return marks.list_url(AuditEntry, object_type="policyhold", object_name=str(row))
@@ -91,6 +98,11 @@ class PolicyHoldScreen(PolicyScreen):
     def of_rule(self, row: PolicyHold) -> str:
         """The rule."""
         return row.rule.name
+
+    @admin.display(description="Rules")
+    def left(self, row: PolicyHold) -> str:
+        """Those that keep files of the release back also when it is approved."""
+        return ", ".join(left_refused.after_approval(row)) or marks.NOTHING
 
     @admin.display(description="State")
     def verdict(self, row: PolicyHold) -> SafeString:

@@ -39,6 +39,7 @@ _TONES = {
     PrefetchJob.State.CANCELLED: "warn",
 }
 _SHOWN = 100
+_OPTIONS = ("with_sdists", "is_pinning")
 
 
 class BeginForm(forms.Form):
@@ -60,6 +61,12 @@ class BeginForm(forms.Form):
         label="Source distributions too", required=False, help_text="Else only where no wheel fits."
     )
 
+    pins = forms.BooleanField(
+        label="Pin the files",
+        required=False,
+        help_text="They stay though the mirror has no room any more, until 'manage.py mirror <name> --unpin'.",
+    )
+
     def __init__(self, actor: Actor, data: Any = None, files: Any = None) -> None:
         initial = {"pythons": list(asking.DEFAULT_PYTHONS), "platforms": list(asking.DEFAULT_PLATFORMS)}
         super().__init__(data, files, initial=initial)
@@ -76,6 +83,7 @@ class BeginForm(forms.Form):
             pythons=given["pythons"],
             platforms=given["platforms"],
             with_sdists=given["with_sdists"],
+            pins=given["pins"],
         )
 
 
@@ -94,7 +102,7 @@ class PrefetchScreen(ReadOnlyScreen):
     list_select_related = ("index",)
     ordering = ("-pk",)
     fieldsets = (
-        (None, {"fields": ("name", "index", "kind", "outcome", "message", "machines", "with_sdists", "created_by")}),
+        (None, {"fields": ("name", "index", "kind", "outcome", "message", "machines", *_OPTIONS, "created_by")}),
         ("How far it is", {"fields": ("progress", "bytes", "begun", "over"), "description": "Load the page anew."}),
         ("What was left out", {"fields": ("left_out",)}),
         ("What failed", {"fields": ("failures",)}),

@@ -131,6 +131,7 @@ class AdvisoryImportScreen(OperationsScreen):
         (None, {"fields": ("source", "outcome", "sentence")}),
         ("When", {"fields": ("begun", "over")}),
         ("Figures", {"fields": ("records", "added", "changed", "withdrawn", "refused")}),
+        ("Records that cannot be used", {"fields": ("unusable_records",), "description": "The first of them."}),
     )
 
     def may_add(self, request: HttpRequest) -> bool:
@@ -142,6 +143,12 @@ class AdvisoryImportScreen(OperationsScreen):
         """How it stands."""
         state = AdvisoryImport.State(row.state)
         return marks.badge(str(state.label), _STATES.get(state, ""))
+
+    @admin.display(description="Records")
+    def unusable_records(self, row: AdvisoryImport) -> SafeString | str:
+        """What is wrong with which."""
+        lines = [f"{one['name']}: {one['reason']}" for one in row.unusable]
+        return marks.text_block("\n".join(lines)) if lines else marks.NOTHING
 
     @admin.display(description="Began")
     def begun(self, row: AdvisoryImport) -> SafeString | str:

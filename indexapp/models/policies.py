@@ -99,8 +99,9 @@ class PolicyException(models.Model):
 class PolicyHold(models.Model):
     """A release that a rule holds back for review since somebody asked for a file of it; ``index`` is where it lies.
 
-    What was approved are the files that there were then: ``filename`` keeps the number of the last one.  A row that waits and
-    has one was approved before a further file came.
+    What was approved are the files that there were then: ``approved_upto`` is the number of the last one.  A row that waits
+    and has one was approved before a further file came.  ``filename`` had that number as text; it stays for nodes of the
+    earlier code, and goes in a later release.
     """
 
     class State(models.TextChoices):
@@ -115,6 +116,7 @@ class PolicyHold(models.Model):
     project = models.CharField(max_length=128)
     version = models.CharField(max_length=128)
     filename = models.CharField(max_length=255, blank=True)
+    approved_upto = models.BigIntegerField(null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     held_at = models.DateTimeField(auto_now_add=True)
     asked_by = models.CharField(max_length=150, blank=True)
@@ -137,5 +139,7 @@ class PolicyHold(models.Model):
 
     @property
     def looked_at_upto(self) -> int | None:
-        """The number of the last file that was approved; None where an earlier release approved all that may come."""
-        return int(self.filename) if self.filename.isascii() and self.filename.isdigit() else None
+        """The number of the last file that was approved; None where earlier code approved all that may come."""
+        if self.approved_upto is None and self.filename.isascii() and self.filename.isdigit():
+            return int(self.filename)  # approved by a node of the earlier code after the migration
+        return self.approved_upto

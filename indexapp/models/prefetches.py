@@ -14,7 +14,8 @@ class PrefetchJob(models.Model):
     """A list of requirements whose files are brought into the mirrors of ``index``.
 
     ``kind`` is what wrote the list and ``name`` what it was called; ``targets`` are pairs of a Python and a platform, and
-    ``notes`` say what of the list was left out.  Whoever works on it has it until ``lease_until``.
+    ``notes`` say what of the list was left out; where it ``is_pinning``, what it brings is not given up for want of room.
+    Whoever works on it has it until ``lease_until``.
     """
 
     class State(models.TextChoices):
@@ -31,6 +32,7 @@ class PrefetchJob(models.Model):
     name = models.CharField(max_length=200)
     targets = models.JSONField(default=list)
     with_sdists = models.BooleanField(default=False)
+    is_pinning = models.BooleanField("pins", default=False, db_default=False)
     notes = models.JSONField(default=list)
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     total = models.PositiveIntegerField(default=0)
@@ -71,7 +73,8 @@ class PrefetchJob(models.Model):
 class PrefetchItem(models.Model):
     """One requirement of a prefetch, and once it is known which files meet it, a row for each of them in its place.
 
-    ``wanted`` is the requirement (:class:`indexapp.domain.locks.wanted.Wanted`), empty for a file.
+    ``wanted`` is the requirement (:class:`indexapp.domain.locks.wanted.Wanted`) with whether who asked may
+    learn that its name is ours; empty for a file.
     """
 
     class State(models.TextChoices):

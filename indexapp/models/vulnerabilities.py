@@ -51,7 +51,10 @@ class AdvisoryPackage(models.Model):
 
 
 class AdvisoryImport(models.Model):
-    """An import that was begun; ``source`` is told without credentials."""
+    """An import that was begun; ``source`` is told without credentials.
+
+    ``unusable`` names the first of the records that were ``refused``, each with ``name`` and ``reason``.
+    """
 
     class State(models.TextChoices):
         """How it stands."""
@@ -69,6 +72,7 @@ class AdvisoryImport(models.Model):
     changed = models.BigIntegerField(default=0)
     withdrawn = models.BigIntegerField(default=0)
     refused = models.BigIntegerField(default=0)
+    unusable = models.JSONField(default=list, db_default=[], blank=True)
     sentence = models.CharField(max_length=500, blank=True)
 
     class Meta:

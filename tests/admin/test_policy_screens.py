@@ -11,7 +11,7 @@ from indexapp.models import PolicyException, PolicyHold, PolicyRule
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, buttons, do, errors, messages
 from tests.factories.people import make_user
-from tests.factories.policies import make_policy, make_rule
+from tests.factories.policies import make_exception, make_policy, make_rule
 
 pytestmark = pytest.mark.django_db
 RULES, ADD = address(PolicyRule, "changelist"), address(PolicyRule, "add")
@@ -57,6 +57,16 @@ def test_a_rule_is_changed_in_what_differs(officer: Client) -> None:
     assert officer.post(address(rule), {**given, "kind": "", "vulnerable": "", "contact": "us"}).status_code == 302
     rule.refresh_from_db()
     assert (rule.contact, rule.since) == ("us", since)
+
+
+def test_who_saves_a_rule_that_hides_for_ever_is_warned(officer: Client) -> None:
+    given = {**FORM, "licenses_denied": "mit"}
+    assert "nobody asks for what is hidden" in " ".join(messages(officer.post(ADD, given, follow=True)))
+    rule = PolicyRule.objects.get()
+    assert "nobody asks" not in " ".join(
+        messages(officer.post(address(rule), {**given, "effect": "block"}, follow=True))
+    )
+    assert "nobody asks" in " ".join(messages(officer.post(address(rule), given, follow=True)))
 
 
 def test_what_makes_no_sense_is_said_at_the_form(officer: Client) -> None:
@@ -113,6 +123,26 @@ def test_exceptions_are_granted_and_the_glass_is_broken(red: Side, officer: Clie
     row.refresh_from_db()
     assert (row.is_in_force, row.revoked_by) == (False, "officer")
     assert buttons(officer, row) == set()
+
+
+def test_the_pages_tell_what_stays_refused_to_who_decides(red: Side, officer: Client, sign_in: SignIn) -> None:
+    """Of an exception on all indexes that would tell of rules elsewhere."""
+    [release] = red.project.releases.all()
+    hold_rule = make_rule(red.index, "hold", name="look first")
+    make_rule(None, name="no red", projects=["red-*"])
+    hold = PolicyHold.objects.create(
+        index=red.index, rule=hold_rule, project=red.project.normalized_name, version=release.version
+    )
+    told = "&#x27;no red&#x27; of all indexes"
+    browser = sign_in(red.admin)
+    assert told in browser.get(address(hold)).content.decode()
+    exception = make_exception(red.project.normalized_name, rule=hold_rule)
+    assert told in browser.get(address(exception)).content.decode()
+    everywhere = make_exception(red.project.normalized_name, rule=PolicyRule.objects.get(name="no red"))
+    assert "Still refused" in officer.get(address(everywhere)).content.decode()
+    shown = browser.get(address(everywhere))
+    assert shown.status_code == 200
+    assert "Still refused" not in shown.content.decode()
 
 
 def test_what_waits_is_approved_or_rejected(red: Side, sign_in: SignIn) -> None:

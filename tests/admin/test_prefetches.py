@@ -49,7 +49,10 @@ def test_a_list_is_sent_and_its_page_shows_how_it_goes(keeper: User, mirror: Ind
     job = PrefetchJob.objects.get()
     assert answer.redirect_chain == [(f"{LIST}{job.pk}/change/", 302)]
     assert (job.name, job.created_by, job.targets) == ("requirements.txt", "keeper", [["3.12", "linux-x86_64"]])
-    assert OrmQ.objects.count() == 1
+    assert (OrmQ.objects.count(), job.is_pinning) == (1, False)
+    browser.post(BEGIN, _form(mirror, pins="on"))
+    assert PrefetchJob.objects.latest("pk").is_pinning
+    PrefetchJob.objects.exclude(pk=job.pk).delete()
     PrefetchItem.objects.update(state="failed", reason="It is <b>not</b> there.")
     PrefetchJob.objects.update(failed=1, notes=["line 2: <i>left</i> out"])
     page = browser.get(f"{LIST}{job.pk}/change/").content.decode()

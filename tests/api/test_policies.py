@@ -11,7 +11,7 @@ from django.utils import timezone
 from indexapp.models import Index, PolicyHold, PolicyRule
 from tests.api.conftest import AsPerson
 from tests.factories.policies import make_exception, make_policy, make_rule
-from tests.factories.publishing import make_group, make_index
+from tests.factories.publishing import make_group, make_index, make_mirror
 
 pytestmark = pytest.mark.django_db
 RULE = {"name": "young", "effect": "hide", "conditions": {"younger_than_days": 7}}
@@ -85,6 +85,42 @@ def test_who_administers_an_index_sees_its_part(rest: AsPerson, acme: Index) -> 
     assert rest("auditor").get(f"policy-rules/{other.pk}/").status == 200
 
 
+@pytest.mark.parametrize(
+    ("index", "effect", "conditions", "on_missing", "is_warned"),
+    [
+        (None, "hide", {"licenses_denied": ["MIT"]}, None, True),
+        (None, "hide", {"licenses_denied": ["MIT"], "sources": ["kind:hosted", "outside"]}, None, True),
+        (None, "hide", {"imports": ["google.*"], "sources": ["outside"]}, None, True),
+        (None, "hide", {"without_attestation": True}, "skip", True),
+        (None, "hide", {"license_unknown": True}, "skip", True),
+        ("outside", "hide", {"licenses_allowed": ["MIT"]}, None, True),
+        (None, "hide", {"licenses_denied": ["MIT"]}, "skip", False),
+        (None, "block", {"licenses_denied": ["MIT"]}, None, False),
+        (None, "hide", {"without_attestation": True, "sources": ["kind:hosted"]}, None, False),
+        (None, "hide", {"younger_than_days": 7, "vulnerable": True}, None, False),
+        ("main", "hide", {"without_attestation": True}, None, False),
+        (None, "hide", {"without_attestation": True, "sources": ["main"]}, None, False),
+    ],
+)
+def test_who_hides_by_what_is_never_fetched_is_warned(
+    rest: AsPerson,
+    acme: Index,
+    index: str | None,
+    effect: str,
+    conditions: object,
+    on_missing: str | None,
+    is_warned: bool,
+) -> None:
+    make_mirror("outside", "https://upstream.example/simple/")
+    given = {"name": "mine", "effect": effect, "index": index, "conditions": conditions}
+    made = rest("security_officer").post("policy-rules/", given | ({"on_missing": on_missing} if on_missing else {}))
+    assert made.status == 201, made.body
+    assert ("nobody asks for what is hidden" in made.json["warning"], bool(made.json["warning"])) == (
+        is_warned,
+        is_warned,
+    )
+
+
 def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None:
     report = rest("team_admin").post("policy-rules/dry-run/", {**RULE, "index": "main"}).json
     assert (report["files"], report["looked_at"], report["is_cut"], report["by_team"]) == (3, 1, False, {"": 3})
@@ -93,6 +129,12 @@ def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None
     assert not PolicyRule.objects.exists()
     wrong = {**RULE, "index": "main", "conditions": {"age": 7}}
     assert rest("team_admin").post("policy-rules/dry-run/", wrong).code == "conditions-invalid"
+    make_index("other")
+    for address in ("policy-rules/dry-run/", "policy-rules/"):
+        for source in ("other", "nowhere"):
+            refusal = rest("team_admin").post(address, {**RULE, "index": "main", "conditions": {"sources": [source]}})
+            assert (refusal.code, "there are: main." in refusal.json["detail"]) == ("source-unknown", True)
+        assert rest("team_admin").post(address, {**RULE, "index": "main", "name": ""}).status == 400
 
 
 def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:

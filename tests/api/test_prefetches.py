@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from accounts.domain.verbs import Verb
 from indexapp.domain.locks.targets import PLATFORMS
@@ -11,6 +14,7 @@ from tests.api.conftest import AsPerson
 from tests.api.rest import refused
 from tests.factories.cast import Cast
 from tests.factories.publishing import give, make_mirror
+from tests.wsgi_client import Answer
 
 pytestmark = pytest.mark.django_db
 AT = "indexes/outside/prefetches/"
@@ -41,10 +45,10 @@ def test_one_is_begun_and_read(rest: AsPerson, mirror: Index) -> None:
 
 def test_its_kind_and_targets_may_be_said(rest: AsPerson, mirror: Index) -> None:
     body = {"filename": "mine", "kind": "requirements.txt", "content": "acme", "pythons": ["3.12"]}
-    answer = rest("team_admin").post(AT, {**body, "platforms": list(PLATFORMS), "with_sdists": True})
+    answer = rest("team_admin").post(AT, {**body, "platforms": list(PLATFORMS), "with_sdists": True, "pin": True})
     assert answer.status == 201, answer.body
     assert len(answer.json["targets"]) == len(PLATFORMS)
-    assert answer.json["with_sdists"] is True
+    assert (answer.json["with_sdists"], answer.json["pin"]) == (True, True)
 
 
 def test_a_large_list_is_taken_and_a_larger_one_refused(rest: AsPerson, mirror: Index) -> None:
@@ -54,6 +58,89 @@ def test_a_large_list_is_taken_and_a_larger_one_refused(rest: AsPerson, mirror: 
     assert (answer.status, answer.json["total"]) == (201, 19_000)
     answer = rest("team_admin").post(AT, {"filename": "requirements.txt", "content": "#" * (8 * 2**20)})
     refused(answer, 413, "body-too-large")
+
+
+def _form(*parts: tuple[str, str | bytes, str | None]) -> tuple[bytes, dict[str, str]]:
+    """A form of (name, value, file name) and its header, as ``curl -F`` makes them."""
+    lines = []
+    for name, value, filename in parts:
+        named = f'; filename="{filename}"' if filename is not None else ""
+        content = value if isinstance(value, bytes) else value.encode()
+        lines.append(f'--b\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + content)
+    return b"\r\n".join([*lines, b"--b--\r\n"]), {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+def _posted(rest: AsPerson, *parts: tuple[str, str | bytes, str | None], **headers: str) -> Answer:
+    body, header = _form(*parts)
+    return rest("team_admin").client.request("POST", f"/api/v1/{AT}", headers={**header, **headers}, body=body)
+
+
+LIST = ("file", "acme==1.0\n", "requirements.txt")
+
+
+def test_a_list_comes_as_a_file_of_a_form(rest: AsPerson, mirror: Index) -> None:
+    said = _posted(rest, LIST)
+    assert (said.status, said.json["name"], said.json["with_sdists"]) == (201, "requirements.txt", False), said.body
+    more = [("pythons", "3.12", None), ("pythons", "3.13", None), ("platforms", "macos-arm64", None)]
+    said = _posted(rest, ("content", "acme", "mine"), *more, ("kind", "requirements.txt", None), ("pin", "true", None))
+    assert (said.status, said.json["pin"], len(said.json["targets"])) == (201, True, 2), said.body
+    said = _posted(rest, ("filename", "requirements.txt", None), ("content", "acme", None))
+    assert said.status == 201
+    assert PrefetchItem.objects.filter(project="acme").count() == 3
+
+
+def test_a_large_file_is_taken_and_a_larger_one_refused(rest: AsPerson, mirror: Index) -> None:
+    lines = "".join(f"acme-{number}==1.0 --hash=sha256:{number:064x}\n" for number in range(19_000))
+    said = _posted(rest, ("file", lines, "requirements.txt"))
+    assert (said.status, said.json["total"]) == (201, 19_000)
+    refused(_posted(rest, ("file", "#" * (8 * 2**20), "requirements.txt")), 413, "body-too-large")
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ([], None),
+        ([("filename", "requirements.txt", None)], None),
+        ([LIST, LIST], "form-broken"),
+        ([("other", "acme", "requirements.txt")], "form-broken"),
+        ([LIST, ("kind", "uv.lock", None), ("kind", "uv.lock", None)], "form-broken"),
+        ([LIST, ("content", "acme", None)], "form-broken"),
+        ([LIST, ("pin", "perhaps", None)], None),
+        ([LIST, ("more", "1", None)], None),
+        ([LIST, ("kind", b"\xff", None)], "field-not-utf8"),
+        ([("file", b"\xff\xfe", "requirements.txt")], "list-invalid"),
+        ([LIST] + [("pythons", "3.12", None)] * 200, "form-broken"),
+    ],
+)
+def test_a_form_of_nonsense_is_refused(
+    rest: AsPerson, mirror: Index, parts: list[tuple[str, str | bytes, str | None]], code: str | None
+) -> None:
+    refused(_posted(rest, *parts), 400, code)
+    assert not PrefetchJob.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=c"]
+)
+def test_a_form_without_its_boundary_is_refused(rest: AsPerson, mirror: Index, kind: str) -> None:
+    refused(_posted(rest, LIST, **{"Content-Type": kind}), 400, "form-broken")
+
+
+@pytest.mark.parametrize("header", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_no_page_elsewhere_has_a_browser_send_a_form(rest: AsPerson, mirror: Index, header: dict[str, str]) -> None:
+    refused(_posted(rest, LIST, **header), 403, "cross-site")
+    assert not PrefetchJob.objects.exists()
+
+
+def test_a_session_sends_no_form(mirror: Index, cast: Cast) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(cast.team_admin)
+    browser.cookies[settings.CSRF_COOKIE_NAME] = token = "a" * 32
+    for headers in ({}, {"X-CSRFToken": token}):
+        file = SimpleUploadedFile("requirements.txt", b"acme")
+        answer = browser.post(f"/api/v1/{AT}", {"file": file}, headers=headers)
+        assert answer.status_code == (400 if headers else 403), answer.content
+    assert not PrefetchJob.objects.exists()
 
 
 @pytest.mark.parametrize(

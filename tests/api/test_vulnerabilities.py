@@ -50,6 +50,9 @@ def test_imports_for_who_runs_the_installation(rest: AsPerson, main: Index, tmp_
     take_in(tmp_path, [osv_record()])
     (row,) = rest("operator").rows("vulnerabilities/imports/")
     assert (row["state"], row["added"], row["records"]) == ("done", 1, 1)
+    take_in(tmp_path, [osv_record(), b"[]"])
+    row = rest("operator").rows("vulnerabilities/imports/")[0]
+    assert (row["refused"], [one["name"] for one in row["unusable"]]) == (1, ["broken-1"])
     refused(rest("reader").get("vulnerabilities/imports/"), 403, "operator-needed")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indexapp.services.mirrors import conflicts, merges, settings
+from indexapp.services.mirrors import conflicts, merges, pinning, settings
 from tests.mutations.world import INDEX_ADMINS, SECURES, Mutation
 
 MIRRORS: dict[str, Mutation] = {
@@ -23,6 +23,11 @@ MIRRORS: dict[str, Mutation] = {
         "merge.revoke",
         SECURES,
         ("index-changed",),
+    ),
+    "indexapp.services.mirrors.pinning.unpin_all": Mutation(
+        lambda world, actor: pinning.unpin_all(actor=actor, index=world.mirror),
+        "mirror.unpin",
+        INDEX_ADMINS,
     ),
     "indexapp.services.mirrors.conflicts.keep_ours": Mutation(
         lambda world, actor: conflicts.keep_ours(actor=actor, file=world.contested),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import IO, Any
 
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from rest_framework.parsers import BaseParser
+
 from accounts.api.bodies import StrictJSONParser, parse_json
+from indexapp.services.prefetch import asking
 from tpi_site.kit import small_bodies
 from tpi_site.kit.bodies import Body, turn
-from tpi_site.kit.errors import TooLarge
+from tpi_site.kit.errors import Invalid, TooLarge
 
 MOST = 8 * 2**20
 """Bytes of a body; the lock of 2,000 packages has about four million."""
+_MOST_PARTS = 100
+_REPEATED = ("pythons", "platforms")
 
 
 class ListParser(StrictJSONParser):
@@ -21,12 +28,74 @@ class ListParser(StrictJSONParser):
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """The value that the body spells; an empty body is an empty object."""
-        environ = (parser_context or {})["request"].META
-        body = Body(environ)
-        if body.left > MOST:
-            raise TooLarge(f"A body with a list has at most {MOST} bytes; divide the list.", code="body-too-large")
-        raw = _received(body) if body.left > small_bodies.MOST else stream.read(small_bodies.MOST)
+        raw = _whole(stream, (parser_context or {})["request"].META)
         return parse_json(raw) if raw.strip() else {}
+
+
+class ListFormParser(BaseParser):
+    """A form with the list as a file, as ``curl -F`` sends it; the same keys as in JSON, of which lists are repeated."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The form's fields, in which ``content`` and ``filename`` are the file's."""
+        return read_form(_whole(stream, (parser_context or {})["request"].META), media_type or "")
+
+
+def read_form(raw: bytes, content_type: str) -> dict[str, Any]:
+    """The fields of a form as JSON would have them; raises :class:`Invalid`."""
+    boundary = parse_options_header(content_type)[1].get("boundary", "")
+    fields: dict[str, Any] = {}
+    file: tuple[str, str] | None = None
+    try:
+        parser = PushMultipartParser(boundary, content_length=len(raw), max_segment_count=_MOST_PARTS)
+        for segment, value in _parts(parser.parse_blocking(BytesIO(raw).read, MOST)):
+            if segment.filename is None:
+                _put(fields, segment.name, _text(segment.name, value))
+            elif file is not None or segment.name not in ("file", "content"):
+                raise Invalid("Send one file, as 'file'.", code="form-broken")
+            else:
+                file = segment.filename, asking.as_text(value)
+    except (MultipartError, ValueError) as error:
+        raise Invalid(f"The form is broken or was cut off: {error}. Send it again.", code="form-broken") from None
+    if file is not None:
+        _put(fields, "content", file[1])
+        fields.setdefault("filename", file[0])
+    return fields
+
+
+def _parts(
+    events: Iterator[MultipartSegment | bytes | bytearray | None],
+) -> Iterator[tuple[MultipartSegment, bytes]]:
+    for event in events:
+        if isinstance(event, MultipartSegment):
+            yield event, b"".join(iter(lambda: next(events), None))  # None ends a part
+
+
+def _put(fields: dict[str, Any], name: str, value: str) -> None:
+    if name in _REPEATED:
+        fields.setdefault(name, []).append(value)
+    elif name in fields:
+        raise Invalid(f"The form names {name[:64]!a} twice; name each field once.", code="form-broken")
+    else:
+        fields[name] = value
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Invalid(f"{name[:64]!a}: The value is not UTF-8.", code="field-not-utf8") from None
+
+
+def _whole(stream: IO[bytes], environ: dict[str, Any]) -> bytes:
+    """The bytes of a body of bounded size."""
+    body = Body(environ)
+    if body.left > MOST:
+        raise TooLarge(f"A body with a list has at most {MOST} bytes; divide the list.", code="body-too-large")
+    return _received(body) if body.left > small_bodies.MOST else stream.read(small_bodies.MOST)
 
 
 def _received(body: Body) -> bytes:

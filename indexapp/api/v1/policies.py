@@ -17,6 +17,7 @@ from accounts.api.bodies import FlagField, NoBodySerializer, NumberField, Reason
 from accounts.api.filtering import Filters, FlagFilter
 from accounts.api.resources import Resource, gone, made
 from indexapp.api.v1 import access
+from indexapp.api.v1.dry_run_reports import DryRunSerializer
 from indexapp.domain.policy import written
 from indexapp.domain.policy.effects import Effect
 from indexapp.models import Index, PolicyException, PolicyHold, PolicyRule
@@ -33,12 +34,13 @@ class RuleSerializer(serializers.ModelSerializer[PolicyRule]):
 
     index = serializers.CharField(source="index.name", default=None, read_only=True, allow_null=True)
     summary = serializers.SerializerMethodField()
+    warning = serializers.SerializerMethodField(help_text="Where it does other than one may think; else empty.")
 
     class Meta:
         model = PolicyRule
         fields = (
             *("id", "name", "index", "position", "is_enabled", "effect", "conditions", "on_missing"),
-            *("reason", "contact", "since", "created_at", "created_by", "summary"),
+            *("reason", "contact", "since", "created_at", "created_by", "summary", "warning"),
         )
         read_only_fields = fields
 
@@ -49,6 +51,10 @@ class RuleSerializer(serializers.ModelSerializer[PolicyRule]):
         except Refusal:
             return "This rule cannot be read."
         return written.summary(Effect(row.effect), read, matches_missing=row.on_missing == "match")
+
+    def get_warning(self, row: PolicyRule) -> str:
+        """A sentence."""
+        return rules.warning_of(row)
 
 
 class _RuleValues(StrictSerializer):
@@ -80,29 +86,6 @@ class MoveSerializer(StrictSerializer):
     """A place in the order."""
 
     position = NumberField(min_value=1, max_value=1_000_000, help_text="From 1, among the rules of the same index.")
-
-
-class TouchedSerializer(serializers.Serializer[Any]):
-    """A project that a rule would touch."""
-
-    index = serializers.CharField()
-    project = serializers.CharField()
-    team = serializers.CharField(help_text="For which it counts; empty for none.")
-    files = serializers.IntegerField()
-    versions = serializers.ListField(child=serializers.CharField())
-    names = serializers.ListField(child=serializers.CharField(), help_text="The first files.")
-    downloads = serializers.IntegerField(help_text="Of those files in the last 30 days, as this node has logged them.")
-
-
-class DryRunSerializer(serializers.Serializer[Any]):
-    """What would change of what is let through."""
-
-    looked_at = serializers.IntegerField(help_text="Projects that the rule concerns by name and source.")
-    is_cut = serializers.BooleanField(help_text="Whether there were more.")
-    files = serializers.IntegerField()
-    downloads = serializers.IntegerField()
-    by_team = serializers.DictField(child=serializers.IntegerField())
-    projects = TouchedSerializer(many=True, help_text="Those that you may read; the numbers count the others too.")
 
 
 class RuleFilter(Filters):
@@ -206,7 +189,7 @@ class PolicyRuleViewSet(_OfPolicy):
         given = self.body(NewRuleSerializer)
         index = _place(self, given.pop("index"), "try rules for all indexes")
         row = PolicyRule(index=index, on_missing=given.pop("on_missing", rules.on_missing_of(given["effect"])), **given)
-        written.read(row.conditions)
+        rules.require_sound(actor=self.actor, rule=row)
         return Response(DryRunSerializer(dry_runs.dry_run(row, self.actor)).data)
 
     def _rule(self, pk: int) -> PolicyRule:

@@ -14,7 +14,7 @@ from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, W
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
 from indexapp.api.v1 import access
-from indexapp.api.v1.list_bodies import ListParser
+from indexapp.api.v1.list_bodies import ListFormParser, ListParser
 from indexapp.domain.locks.reading import SourceKind
 from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.domain.locks.wanted import MOST_BYTES
@@ -28,12 +28,13 @@ class PrefetchSerializer(serializers.ModelSerializer[PrefetchJob]):
 
     index = serializers.CharField(source="index.name", read_only=True)
     targets = serializers.SerializerMethodField(help_text="For each a version of Python and a platform.")
+    pin = serializers.BooleanField(source="is_pinning", read_only=True, help_text="Whether what it brings is pinned.")
     notes = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="What was left out and why.")
 
     class Meta:
         model = PrefetchJob
         fields = (
-            *("id", "index", "name", "kind", "targets", "with_sdists", "state", "total", "done", "failed"),
+            *("id", "index", "name", "kind", "targets", "with_sdists", "pin", "state", "total", "done", "failed"),
             *("fetched_bytes", "message", "notes", "created_by", "created_at", "started_at", "ended_at"),
         )
         read_only_fields = fields
@@ -64,6 +65,18 @@ class NewPrefetchSerializer(StrictSerializer):
         child=serializers.ChoiceField(choices=list(PLATFORMS)), default=list(asking.DEFAULT_PLATFORMS)
     )
     with_sdists = serializers.BooleanField(default=False, help_text="Source distributions too, where wheels fit.")
+    pin = serializers.BooleanField(
+        default=False, help_text="Keep what is brought when the mirror has no room any more."
+    )
+
+
+class PrefetchFormSerializer(NewPrefetchSerializer):
+    """The same as a form; `filename` is the file's unless it is given."""
+
+    content = None  # type: ignore[assignment]  # DRF's way to leave a field out
+    filename = TextField(max_length=300, required=False)
+    kind = TextField(max_length=20, required=False, help_text="As in JSON.")  # type: ignore[assignment]  # the same words, looked at later
+    file = serializers.FileField(help_text="The list.")
 
 
 class PrefetchFilter(Filters):
@@ -114,7 +127,7 @@ class PrefetchViewSet(_OfPrefetches):
     ordering = "-pk"
     serializer_class = PrefetchSerializer
     filterset_class = PrefetchFilter
-    parser_classes = (ListParser,)
+    parser_classes = (ListParser, ListFormParser)
 
     def rows(self) -> QuerySet[PrefetchJob]:
         """As :meth:`jobs`."""
@@ -127,7 +140,7 @@ class PrefetchViewSet(_OfPrefetches):
 
     @extend_schema(
         summary="Prefetch a list",
-        request=NewPrefetchSerializer,
+        request={"application/json": NewPrefetchSerializer, "multipart/form-data": PrefetchFormSerializer},
         responses={201: PrefetchSerializer},
         examples=[_EXAMPLE],
     )
@@ -143,6 +156,7 @@ class PrefetchViewSet(_OfPrefetches):
             platforms=given["platforms"],
             with_sdists=given["with_sdists"],
             kind=kind,
+            pins=given["pin"],
         )
         job = asking.begin(actor=self.actor, index=row, request=asked)
         return self.created(job, reverse("api:prefetch", args=[index, job.pk]))

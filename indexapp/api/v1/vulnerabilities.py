@@ -53,14 +53,23 @@ class AdvisorySerializer(serializers.ModelSerializer[Advisory]):
         read_only_fields = fields
 
 
+class UnusableSerializer(serializers.Serializer[Any]):
+    """A record that cannot be used."""
+
+    name = serializers.CharField(help_text="Of the archive's member, without its ending.")
+    reason = serializers.CharField()
+
+
 class AdvisoryImportSerializer(serializers.ModelSerializer[AdvisoryImport]):
     """An import that was begun."""
+
+    unusable = UnusableSerializer(many=True, read_only=True, help_text="The first 20 of those that were refused.")
 
     class Meta:
         model = AdvisoryImport
         fields = (
             *("id", "source", "state", "started_at", "finished_at", "records", "added", "changed", "withdrawn"),
-            *("refused", "sentence"),
+            *("refused", "unusable", "sentence"),
         )
         read_only_fields = fields
 

@@ -49,6 +49,11 @@ class Rule:
         """Whether it keeps the file back."""
         return self.effect.refuses
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is one of a single index that keeps files back, which who administers the index decides about."""
+        return self.index_pk is not None and self.refuses
+
     def comes_from(self, source: Source) -> bool:
         """Whether the rule is for what this index holds."""
         return not self.sources or source.name in self.sources or f"kind:{source.kind}" in self.sources
@@ -168,19 +173,28 @@ def _hides_whole(chain: Sequence[Rule]) -> bool:
 
 
 def _decide(chain: Sequence[Rule], batch: Batch, exempt: list[tuple[Exemption | int, int]]) -> Decided:
-    """Rules of a chain with the files that each decides about: the first that matches a file does, warnings aside."""
+    """Rules of a chain with the files that each decides about: the first that matches a file does, warnings aside.
+
+    A file that is let through in spite of one rule of an index meets the rules of all indexes in any case: who guards the
+    index's rules grants that, and a later rule of the index which allows was set for what those before it leave.
+    """
     open_, found = batch.all, []
+    lifted = owed = 0  # let through in spite of the index's rules, and of those what the index allows after that
     for rule in chain:
+        if rule.index_pk is None:
+            open_, owed = open_ | owed, 0
         matched = rule.matches(batch, open_)
         for whose, mask in exempt if matched else ():
             if whose == rule.pk if isinstance(whose, int) else whose.is_from(rule):
+                lifted |= matched & mask if rule.is_narrow else 0
                 matched &= ~mask
         if not matched:
             continue
         found.append((rule, matched))
         if rule.effect is not Effect.WARN:
             open_ &= ~matched
-            if not open_:
+            owed |= matched & lifted if rule.index_pk is not None and rule.allows else 0
+            if not open_ | owed:
                 break
     return found
 

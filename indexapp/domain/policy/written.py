@@ -73,6 +73,20 @@ def summary(effect: Effect, conditions: Conditions, *, matches_missing: bool) ->
     return f"{begin} {which}{missing}."
 
 
+def warning(effect: Effect, conditions: Conditions, *, matches_missing: bool) -> str:
+    """What to tell who saves a rule that hides files by what comes with those of mirrors; empty for other rules."""
+    if effect is not Effect.HIDE:
+        return ""
+    late = _NEVER_MISSING if not matches_missing else (*_NEVER_MISSING, Licensed, Imports)
+    return _HIDES_FOR_EVER if any(isinstance(one, late) for one in conditions.of_files) else ""
+
+
+_NEVER_MISSING = (LicenseUnknown, Unattested)
+"""Conditions that hold as long as nothing is known, whatever the rule says of missing data."""
+_HIDES_FOR_EVER = (
+    "Licences, import names and attestations of a mirror's files come when somebody first asks for such a file, and nobody "
+    "asks for what is hidden: this rule hides them before anything is known of them. Use block, or the source kind:hosted."
+)
 _MAY_MISS = (Younger, Vulnerable, Licensed, Imports, Unattested)
 
 

@@ -48,3 +48,7 @@ class Command(BaseCommand):
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
         self.stdout.write(row.sentence)
+        for one in row.unusable:
+            self.stdout.write(f"{one['name']}: {one['reason']}")
+        if row.refused > len(row.unusable):
+            self.stdout.write(f"And {row.refused - len(row.unusable)} more that cannot be used.")

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.domain.actors import internal
 from indexapp.models import Index, MirrorPlan
-from indexapp.services.mirrors import copying, plans, verifying
+from indexapp.services.mirrors import copying, pinning, plans, verifying
 from tpi_site.kit.errors import Refusal
 
 _SLICE = 10.0  # seconds
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             "--verify", action="store_true", help="read all that is here, ask the upstream, and say what differs"
         )
 
+        way.add_argument("--unpin", action="store_true", help="let pinned files go by their last use, as the others")
+
     def handle(self, *args: Any, **options: Any) -> None:
         index = Index.objects.select_related("upstream").filter(name=options["index"]).first()
         if index is None:
@@ -36,7 +39,10 @@ class Command(BaseCommand):
             plan = plans.of(index)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        if options["verify"]:
+        if options["unpin"]:
+            count = pinning.unpin_all(actor=internal("manage.py"), index=index)
+            self.stdout.write(f"{count} files are pinned no more.")
+        elif options["verify"]:
             self._verify(index)
         elif not plan.is_on:
             raise CommandError(f"The plan of '{index.name}' is switched off; switch it on by REST or in the console.")

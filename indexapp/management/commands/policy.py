@@ -9,12 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.domain.actors import internal
 from indexapp.domain.policy import written
 from indexapp.models import Index, PolicyRule
 from indexapp.services.policies import checking, dry_runs, rules
 from tpi_site.kit.errors import Invalid, NotFound, Refusal
 
 _FIELDS = {"name", "index", "effect", "conditions", "on_missing", "reason", "contact", "is_enabled"}
+_TEXTS = ("name", "on_missing", "reason", "contact")
 _LARGEST = 1024 * 1024
 
 
@@ -51,9 +53,12 @@ class Command(BaseCommand):
 
     def _dry_run(self, path: Path) -> None:
         row = _rule(path)
+        rules.require_sound(actor=internal("manage.py"), rule=row)
         read = written.read(row.conditions)
         matches = row.on_missing == PolicyRule.OnMissing.MATCH
         self.stdout.write(written.summary(rules.effect_of(row), read, matches_missing=matches))
+        if warning := rules.warning_of(row):
+            self.stdout.write(f"Warning: {warning}")
         report = dry_runs.dry_run(row, None)
         for one in report.projects:
             team = f" ({one.team})" if one.team else ""
@@ -75,7 +80,8 @@ def _rule(path: Path) -> PolicyRule:
         raise NotFound(f"The file {path} cannot be read: {error.strerror}.") from None
     except ValueError:
         raise Invalid(f"The file {path} is not JSON.") from None
-    if not isinstance(given, dict) or set(given) - _FIELDS or given.get("effect") not in PolicyRule.Effect.values:
+    is_rule = isinstance(given, dict) and not set(given) - _FIELDS and given.get("effect") in PolicyRule.Effect.values
+    if not is_rule or not all(isinstance(given.get(name, ""), str) for name in _TEXTS):
         known = ", ".join(sorted(_FIELDS))
         raise Invalid(f"The file {path} holds no rule; give an object with some of {known}, and an effect.")
     index = None

@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--python", action="append", help="such as 3.12; may be given again")
         parser.add_argument("--platform", action="append", choices=list(PLATFORMS), help="may be given again")
         parser.add_argument("--with-sdists", action="store_true", help="source distributions too, where wheels fit")
+        parser.add_argument("--pin", action="store_true", help="keep the files when the mirror has no room any more")
         parser.add_argument("--dry-run", action="store_true", help="say what would be fetched, and fetch nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -95,4 +96,5 @@ def _request(options: dict[str, Any]) -> asking.Request:
         pythons=options["python"] or asking.DEFAULT_PYTHONS,
         platforms=options["platform"] or asking.DEFAULT_PLATFORMS,
         with_sdists=options["with_sdists"],
+        pins=options["pin"],
     )

@@ -113,7 +113,7 @@ def _load_exemptions(book: Book) -> None:
 
 
 def _load_holds(book: Book) -> None:
-    rows = PolicyHold.objects.exclude(state=PolicyHold.State.PENDING, filename="").order_by("pk")
+    rows = PolicyHold.objects.exclude(state=PolicyHold.State.PENDING, approved_upto=None, filename="").order_by("pk")
     for row in rows:
         place = row.index_id, row.project
         if row.state == PolicyHold.State.REJECTED:

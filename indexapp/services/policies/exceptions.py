@@ -102,8 +102,10 @@ def _was_broken(actor: Actor, row: PolicyException) -> bool:
 
 
 def revoke(*, actor: Actor, exception: PolicyException) -> PolicyException:
-    """End an exception before its time."""
+    """End an exception before its time; from a rule that allows, it is the rule that then lets more through."""
     rights.require_decides(actor, exception.index, "revoke exceptions on all indexes")
+    if exception.rule is not None and exception.rule.effect == PolicyRule.Effect.ALLOW:
+        rights.require_officer(actor, "revoke exceptions from rules that allow")
     with transaction.atomic():
         now = timezone.now()
         still = PolicyException.objects.filter(pk=exception.pk, revoked_at=None, expires_at__gt=now)

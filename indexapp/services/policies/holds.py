@@ -15,7 +15,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts.domain.actors import Actor, internal
-from accounts.services import audit
+from accounts.services import audit, nodes
 from indexapp.domain.reasons import clean_reason
 from indexapp.models import File, Index, PolicyHold, PolicyRule
 from indexapp.services.policies import rights
@@ -114,13 +114,16 @@ def decide(*, actor: Actor, hold: PolicyHold, approve: bool, reason: str = "") -
     reason = clean_reason(reason)[:500]
     if not approve and not reason:
         raise Invalid("Say why it is rejected; who is refused reads it.", code="reason-needed")
+    if approve:  # to nodes of the earlier code it would be of whatever comes
+        nodes.require_all_know("indexapp", "0019_hold_cursor")
     with transaction.atomic():
         values = {
             "state": state,
             "decided_at": timezone.now(),
             "decided_by": actor.display_name,
             "reason": reason,
-            "filename": str(File.objects.aggregate(last=Max("pk"))["last"] or 0) if approve else "",
+            "filename": "",
+            "approved_upto": (File.objects.aggregate(last=Max("pk"))["last"] or 0) if approve else None,
         }
         if not PolicyHold.objects.filter(pk=hold.pk).exclude(state=state).update(**values):
             if PolicyHold.objects.filter(pk=hold.pk).exists():

@@ -1,12 +1,16 @@
-"""What an exception leaves refused: on a group it lifts no rule of a member, and from one rule it lifts no other."""
+"""What an exception or an approval leaves refused: on a group it lifts no rule of a member, and from one rule no other."""
 
 from __future__ import annotations
 
-from indexapp.domain.policy.version_ranges import parse_range
-from indexapp.models import PolicyException, Project
+from dataclasses import replace
+
+from indexapp.domain.policy.rules import Screening
+from indexapp.domain.policy.version_ranges import VersionRange, parse_range
+from indexapp.models import PolicyException, PolicyHold, Project
 from indexapp.services.policies import books, gate
 from indexapp.services.policies.facts import HostedDetails
 from indexapp.services.serving import index_map, page_rows, watermarks
+from indexapp.services.serving.index_map import IndexMap
 
 _MOST = 20
 
@@ -23,14 +27,35 @@ def still_refused(row: PolicyException) -> list[str]:
     for project in projects:
         member = indexes.by_pk.get(project.index_id)
         screening = books.screening(through or member, member, row.project, watermark) if member else None
-        if screening is None:
-            continue
-        releases = page_rows.read_all(project.pk, watermark.serial)
-        batch = gate.batch_of(releases, HostedDetails(project.pk, row.project))
-        within = batch.within(parse_range(row.versions))
-        for rule, mask in (one for decided in screening.judge(batch).chains for one in decided):
-            if rule.effect.refuses and mask & within:
-                place = indexes.by_pk.get(rule.index_pk) if rule.index_pk else None
-                where = f"the index '{place.name}'" if place else "all indexes"
-                found[f"'{rule.name}' of {where}"] = None
+        if screening is not None:
+            found |= dict.fromkeys(_refusing(screening, project, parse_range(row.versions), indexes))
     return list(found)[:_MOST]
+
+
+def after_approval(row: PolicyHold) -> list[str]:
+    """Rules that keep back files of the release also when what holds it is approved."""
+    watermark = watermarks.read()
+    indexes = index_map.load(watermark.access)
+    member = indexes.by_pk.get(row.index_id)
+    project = Project.objects.filter(index=row.index_id, normalized_name=row.project).first()
+    if member is None or project is None:
+        return []
+    through = indexes.by_pk.get(row.rule.index_id) if row.rule.index_id else None
+    screening = books.screening(through or member, member, row.project, watermark)
+    if screening is None:
+        return []
+    approved = replace(screening, approved=(*screening.approved, (row.rule_id, row.version, None)))
+    return _refusing(approved, project, parse_range(f"==={row.version}"), indexes)[:_MOST]
+
+
+def _refusing(screening: Screening, project: Project, versions: VersionRange, indexes: IndexMap) -> list[str]:
+    """The rules that keep back files of these versions, as in "'cool-down' of the index 'outside'"."""
+    releases = page_rows.read_all(project.pk, watermarks.read().serial)
+    batch = gate.batch_of(releases, HostedDetails(project.pk, project.normalized_name))
+    within, found = batch.within(versions), []
+    for rule, mask in (one for decided in screening.judge(batch).chains for one in decided):
+        if rule.effect.refuses and mask & within:
+            place = indexes.by_pk.get(rule.index_pk) if rule.index_pk else None
+            where = f"the index '{place.name}'" if place else "all indexes"
+            found.append(f"'{rule.name}' of {where}")
+    return found

@@ -39,9 +39,8 @@ def create(
     rule.on_missing = values.pop("on_missing", None) or on_missing_of(effect)
     _set(rule, values)
     _require_may_set(actor, index, effect)
-    _check(rule)
     nodes.require_all_know("indexapp", "0014_policies")
-    _check_sources(actor, rule)
+    require_sound(actor=actor, rule=rule)
     with transaction.atomic():
         _alone()
         _require_name_free(rule)
@@ -53,9 +52,33 @@ def create(
     return rule
 
 
+def require_sound(*, actor: Actor, rule: PolicyRule) -> None:
+    """Refuse a rule that could not be saved for what it says, as :func:`create` would; for who only tries it."""
+    _check(rule)
+    _check_sources(actor, rule)
+
+
 def on_missing_of(effect: str) -> str:
     """What holds where data are missing, unless the rule says it."""
     return OnMissing.SKIP if effect in (Effect.ALLOW, Effect.WARN) else OnMissing.MATCH
+
+
+def warning_of(rule: PolicyRule) -> str:
+    """What to tell who saves the rule, though it is sound; empty for most."""
+    try:
+        read = written.read(rule.conditions)
+    except Invalid:
+        return ""
+    found = written.warning(effect_of(rule), read, matches_missing=rule.on_missing == OnMissing.MATCH)
+    return found if found and _is_of_mirrors(rule, read.sources) else ""
+
+
+def _is_of_mirrors(rule: PolicyRule, sources: frozenset[str]) -> bool:
+    """Whether what it asks can hold for files of a mirror."""
+    if rule.index is not None and rule.index.kind == Index.Kind.HOSTED:
+        return False
+    is_any = not sources or "kind:mirror" in sources
+    return is_any or Index.objects.filter(name__in=sources, kind=Index.Kind.MIRROR).exists()
 
 
 def effect_of(rule: PolicyRule) -> effects.Effect:

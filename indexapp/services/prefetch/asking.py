@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
-from accounts.services import audit
+from accounts.services import audit, nodes
 from indexapp import permissions
 from indexapp.domain.locks import reading
 from indexapp.domain.locks.reading import SourceKind
@@ -20,12 +20,14 @@ from indexapp.domain.locks.wanted import MOST_BYTES, ListInvalid, Reading
 from indexapp.models import Index, PrefetchItem, PrefetchJob
 from indexapp.services.prefetch import resolving
 from indexapp.services.prefetch.resolving import Resolution
-from indexapp.services.serving import index_map, watermarks
+from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from tpi_site.kit import queue
 from tpi_site.kit.errors import Conflict, Invalid
 
 JOB = "indexapp.tasks.run_prefetch"
+MAY_KNOW = "may_know"
+"""In an item's requirement: whether who began the prefetch may learn that the name is ours."""
 DEFAULT_PYTHONS = ("3.11", "3.12", "3.13")
 DEFAULT_PLATFORMS = ("linux-x86_64",)
 _MOST_AT_ONCE = 20
@@ -39,7 +41,7 @@ _MOST_NOTES = 200
 class Request:
     """A list by its file's name and text, and the machines that it is for.
 
-    ``kind`` is needed where the name does not say it.
+    ``kind`` is needed where the name does not say it.  ``pins`` keeps what is brought when a mirror has no room any more.
     """
 
     filename: str
@@ -48,6 +50,7 @@ class Request:
     platforms: Sequence[str] = DEFAULT_PLATFORMS
     with_sdists: bool = False
     kind: SourceKind | None = None
+    pins: bool = False
 
     def read(self) -> tuple[SourceKind, Reading]:
         """What the list asks for; raises :class:`Invalid`."""
@@ -89,9 +92,12 @@ def require_may_prefetch(actor: Actor, index: Index) -> ServedIndex:
 
 def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
     """Let the job cluster fetch what the list asks for; answers the job, whose row and items tell how it goes."""
-    require_may_prefetch(actor, index)
+    served = require_may_prefetch(actor, index)
     kind, read = request.read()
     targets = request.targets()
+    told = _told(actor, served, read)
+    if request.pins:
+        nodes.require_all_know("indexapp", "0019_hold_cursor")
     with transaction.atomic():
         _require_room(index)
         job = PrefetchJob.objects.create(
@@ -100,12 +106,16 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
             name=_name(request.filename or kind.value),
             targets=[[target.python, target.platform] for target in targets],
             with_sdists=request.with_sdists,
+            is_pinning=request.pins,
             notes=[note[:_LONGEST_NOTE] for note in read.notes[:_MOST_NOTES]],
             total=len(read.wanted),
             created_by=actor.display_name[:150],
         )
         PrefetchItem.objects.bulk_create(
-            [PrefetchItem(job=job, wanted=wanted.as_json(), project=wanted.name) for wanted in read.wanted],
+            [
+                PrefetchItem(job=job, wanted={**wanted.as_json(), MAY_KNOW: wanted.name in told}, project=wanted.name)
+                for wanted in read.wanted
+            ],
             batch_size=_BATCH,
         )
         audit.record(
@@ -116,6 +126,7 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
             kind=kind.value,
             name=job.name,
             wanted=len(read.wanted),
+            pins=request.pins,
             targets=[str(target) for target in targets],
         )
         queue.enqueue(JOB, job.pk, name="prefetch")
@@ -127,8 +138,18 @@ def look_ahead(actor: Actor, index: Index, request: Request) -> Iterator[tuple[s
     served = require_may_prefetch(actor, index)
     _, read = request.read()
     targets = request.targets()
+    told = _told(actor, served, read)
     for wanted in read.wanted:
-        yield wanted.name, resolving.resolve(served, wanted, targets, with_sdists=request.with_sdists)
+        may_know = wanted.name in told
+        yield (
+            wanted.name,
+            resolving.resolve(served, wanted, targets, may_know=may_know, with_sdists=request.with_sdists),
+        )
+
+
+def _told(actor: Actor, served: ServedIndex, read: Reading) -> set[str]:
+    """The names of which the actor may learn that they are ours."""
+    return ownership.told_to(actor, served.mirrors, sorted({wanted.name for wanted in read.wanted}))
 
 
 def cancel(*, actor: Actor, job: PrefetchJob) -> None:

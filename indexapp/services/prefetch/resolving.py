@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from accounts.domain.actors import internal
 from indexapp.domain.locks.choosing import Candidate, choose
@@ -20,7 +21,7 @@ from indexapp.services.serving.project_pages import ServedProject
 
 ACTOR = internal("prefetch")
 _OURS = "The name is ours, and no upstream is asked for it."
-"""The same wherever it is ours: who prefetches through a mirror need not read the index that has it."""
+"""The same wherever it is ours, for who reads any index that has it; to others it is a name that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +33,48 @@ class Resolution:
     files: Sequence[File] = field(default=())
 
 
-def resolve(served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool = False) -> Resolution:
-    """What is to be fetched; raises :class:`tpi_site.kit.errors.Unavailable` where an upstream does not answer."""
+def resolve(
+    served: ServedIndex, wanted: Wanted, targets: Sequence[Target], *, may_know: bool, with_sdists: bool = False
+) -> Resolution:
+    """What is to be fetched; raises :class:`tpi_site.kit.errors.Unavailable` where an upstream does not answer.
+
+    ``may_know``: whether who asked may learn that the name is ours (:func:`.ownership.told_to`).
+    """
     page, _ = pages.find_page(ACTOR, served, wanted.name, watermarks.read())
-    if page is None:
-        return _nothing(served, wanted)
-    if not page.member.is_mirror and page.beside is None:
-        return Resolution(PrefetchItem.State.OURS, _OURS)
+    if page is None or (not page.member.is_mirror and page.beside is None):
+        return _nothing(served, page, wanted, may_know=may_know)
     mirror = page.beside.member if page.beside else page.member
     if Project.Status.QUARANTINED in (page.status, page.beside and page.beside.place.status):
         return Resolution(PrefetchItem.State.FAILED, f"'{wanted.name}' is quarantined in '{mirror.name}'.")
-    resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
+    choose_again = partial(_choose, served, page, wanted, targets, may_know=may_know, with_sdists=with_sdists)
+    resolution = choose_again()
     if resolution.state == PrefetchItem.State.FAILED and renewing.is_stale(mirror, wanted.name):
         # What is known may be older than the list.
         renewing.renew(mirror, wanted.name)
-        resolution = _choose(served, page, wanted, targets, with_sdists=with_sdists)
+        resolution = choose_again()
     return resolution
 
 
-def _nothing(served: ServedIndex, wanted: Wanted) -> Resolution:
-    if any(mirror.terms and ownership.is_ours(mirror.terms, wanted.name) for mirror in served.mirrors):
+def _nothing(served: ServedIndex, page: ServedProject | None, wanted: Wanted, *, may_know: bool) -> Resolution:
+    if may_know and (page is not None or _is_ours(served, wanted.name)):
         return Resolution(PrefetchItem.State.OURS, _OURS)
     return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
 
 
+def _is_ours(served: ServedIndex, name: str) -> bool:
+    return any(mirror.terms and ownership.is_ours(mirror.terms, name) for mirror in served.mirrors)
+
+
 def _choose(
-    served: ServedIndex, page: ServedProject, wanted: Wanted, targets: Sequence[Target], *, with_sdists: bool
+    served: ServedIndex,
+    page: ServedProject,
+    wanted: Wanted,
+    targets: Sequence[Target],
+    *,
+    may_know: bool,
+    with_sdists: bool,
 ) -> Resolution:
-    found = _files(served, page.pk, page.member, wanted)
+    found = _files(served, page.pk, page.member, wanted) if may_know or page.member.is_mirror else []
     if page.beside is not None:  # the group merges the name: ours go before the mirror's
         names = {row.filename for row in found}
         others = _files(served, page.beside.place.pk, page.beside.member, wanted)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from indexapp.domain.locks.targets import Target
 from indexapp.domain.locks.wanted import Wanted
 from indexapp.models import PrefetchItem, PrefetchJob
-from indexapp.services.mirrors import bringing
+from indexapp.services.mirrors import bringing, pinning
 from indexapp.services.prefetch import asking, resolving
 from indexapp.services.serving import index_map, watermarks
 from tpi_site.kit import queue
@@ -76,7 +76,7 @@ class _Work:
         self._pk = job_id
         self._index = job.index_id
         self._targets = [Target(*pair) for pair in job.targets]
-        self._with_sdists = job.with_sdists
+        self._with_sdists, self._pins = job.with_sdists, job.is_pinning
         self._end = time.monotonic() + seconds
         self._tell_at = 0.0
         self._is_wanted = True
@@ -135,7 +135,8 @@ class _Work:
     def _resolve(self, item: PrefetchItem) -> None:
         served = index_map.read(watermarks.read()).by_pk[self._index]
         wanted = Wanted.from_json(item.wanted)
-        found = resolving.resolve(served, wanted, self._targets, with_sdists=self._with_sdists)
+        may_know = bool(item.wanted.get(asking.MAY_KNOW))
+        found = resolving.resolve(served, wanted, self._targets, may_know=may_know, with_sdists=self._with_sdists)
         if not found.files:
             _settle(item, found.state, found.reason)
             return
@@ -160,6 +161,8 @@ class _Work:
             return
         served = index_map.read(watermarks.read()).by_pk[self._index]
         fetched = bringing.bring(served, item.file_id)
+        if self._pins:
+            pinning.pin(item.file_id)
         item.size = fetched
         _settle(item, PrefetchItem.State.DONE, "" if fetched else "It was here already.")
 

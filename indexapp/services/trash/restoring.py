@@ -8,7 +8,7 @@ from accounts.domain.actors import Actor
 from accounts.services import audit, generations
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Description, File, Project, Release, RetiredFilename, Role, Trashed
-from indexapp.services import changes, projects, search, summaries
+from indexapp.services import changes, projects, public_names, search, summaries
 from indexapp.services.trash import rights
 from indexapp.services.trash.rows import BATCH, batches, insert_all, revived
 from tpi_site.kit import locking
@@ -31,7 +31,7 @@ def restore(*, actor: Actor, entry: Trashed, with_roles: bool = True) -> Project
         is_whole = entry.kind == Trashed.Kind.PROJECT
         live = None if is_whole else _locked_home(entry)
         entry = locked(entry)
-        project = live or _revive_project(entry)
+        project = live or _revive_project(actor, entry)
         projects.require_not_frozen(actor, project)
         rights.require_as_wide(actor, entry)
         keys = _revive_releases(entry, project)
@@ -88,10 +88,11 @@ def _locked_home(entry: Trashed) -> Project:
     return projects.lock(project)
 
 
-def _revive_project(entry: Trashed) -> Project:
+def _revive_project(actor: Actor, entry: Trashed) -> Project:
     locking.hold(f"names:{entry.index_id}")
     if Project.objects.filter(index=entry.index, normalized_name=entry.normalized_name).exists():
         raise Conflict(f"There is a project '{entry.project_name}' again; it has the name.", code="name-taken")
+    public_names.require_may_take(actor, entry.index, entry.normalized_name)  # without files it was ours no more
     project = revived(Project, entry.project_row)
     project.index, project.team_id = entry.index, entry.team_id
     insert_all([project], "created_at")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
@@ -28,6 +28,8 @@ class Counts:
     changed: int = 0
     withdrawn: int = 0
     refused: int = 0
+    unusable: list[dict[str, str]] = field(default_factory=list)
+    """The first of those that were refused: ``name`` and ``reason``."""
     ours: int = 0
     """Records that speak of PyPI, known ones included."""
 

@@ -29,6 +29,8 @@ FAILED = "vulnerability-import-failed"
 _AT_ONCE = 500  # records of a transaction
 _BYTES_AT_ONCE = 8 * 1024 * 1024  # of records that are held in memory
 _LOST_AT_MOST = 0.2
+_MOST_NAMED = 20  # of the records that cannot be used
+_LONGEST = 300  # characters of a name, or of a reason
 _FEW = 50
 """So many may always be lost."""
 _DIED = "Its process was killed, or its machine stopped; the next import goes on."
@@ -74,11 +76,12 @@ def _outcome(counts: Counts) -> str:
 
 def _end(actor: Actor, row: AdvisoryImport, counts: Counts, state: AdvisoryImport.State, sentence: str) -> None:
     row.state, row.sentence, row.finished_at = state, sentence[:500], timezone.now()
+    row.unusable = counts.unusable
     figures = {name: getattr(counts, name) for name in ("records", "added", "changed", "withdrawn", "refused")}
     for name, value in figures.items():
         setattr(row, name, value)
     with transaction.atomic():
-        row.save(update_fields=["state", "sentence", "finished_at", *figures])
+        row.save(update_fields=["state", "sentence", "finished_at", "unusable", *figures])
         audit.record(
             actor=actor, action="vulnerabilities.import", subject=row, source=row.source, state=state, **figures
         )
@@ -121,14 +124,22 @@ def _parsed(members: list[Member], seen: set[str], counts: Counts) -> list[OsvRe
         counts.records += 1
         try:
             record = parse_record(member.body or b"")
-        except RecordInvalid:
+        except RecordInvalid as error:
             counts.refused += 1
             seen.add(member.name)
+            if len(counts.unusable) < _MOST_NAMED:
+                reason = error.detail if member.body is not None else "It is too large."
+                counts.unusable.append({"name": _told(member.name), "reason": _told(reason)})
         else:
             seen.add(record.osv_id)
             counts.ours += bool(record.affected)
             found.append(record)
     return found
+
+
+def _told(text: str) -> str:
+    """What the archive says, as every database and terminal takes it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:_LONGEST]
 
 
 def _require_few(lost: Collection[int]) -> None:

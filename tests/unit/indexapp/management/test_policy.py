@@ -54,8 +54,23 @@ def test_dry_run_reads_a_rule_from_a_file(tmp_path: Path) -> None:
     ]
 
 
+def test_dry_run_warns_of_what_hides_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "rule.json"
+    path.write_text(json.dumps({"effect": "hide", "conditions": {"license_unknown": True}}))
+    assert said("dry-run", path).splitlines()[1].startswith("Warning: Licences, import names and attestations")
+
+
 @pytest.mark.parametrize(
-    "rule", [[], {"effect": "no"}, {"effect": "block", "more": 1}, {"effect": "hide", "conditions": {"x": 1}}]
+    "rule",
+    [
+        [],
+        {"effect": "no"},
+        {"effect": "block", "more": 1},
+        {"effect": "block", "name": 1},
+        {"effect": "hide", "conditions": {"x": 1}},
+        {"effect": "hide", "conditions": {"sources": ["nowhere"]}},
+        {"effect": "hide", "on_missing": "guess"},
+    ],
 )
 def test_what_is_no_rule_is_refused(rule: Any, tmp_path: Path) -> None:
     path = tmp_path / "rule.json"

@@ -99,6 +99,12 @@ def test_mirror(mirror: Index, upstream: StaticIndex) -> None:
         _said("mirror", "outside", "--verify")
 
 
+def test_pinned_files_are_let_go(mirror: Index, tmp_path: Path) -> None:
+    _said("prefetch", "outside", _list(tmp_path), "--python", "3.12", "--pin")
+    assert _said("mirror", "outside", "--unpin") == "1 files are pinned no more.\n"
+    assert _said("mirror", "outside", "--unpin") == "0 files are pinned no more.\n"
+
+
 def test_mirror_says_what_is_wrong(mirror: Index) -> None:
     make_index("hosted")
     with pytest.raises(CommandError, match="no index named"):

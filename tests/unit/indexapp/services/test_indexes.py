@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from accounts.domain.verbs import ALL_VERBS, Verb
 from accounts.models import Node
-from indexapp.models import Index, RetiredFilename
+from indexapp.models import Index, PolicyHold, PolicyRule, RetiredFilename
 from indexapp.services import indexes, projects, roles
 from indexapp.services.mirrors import merges
-from indexapp.services.policies import rules
+from indexapp.services.policies import holds, rules
 from tests import evidence
 from tests.evidence import refused
 from tests.factories.cast import Cast
@@ -248,10 +248,13 @@ def test_nothing_is_made_that_an_older_node_would_not_keep_to(cast: Cast) -> Non
     known = {"indexapp": "0012_backups"}
     old = Node.objects.create(name="old", release="0.1.0", migrations=known, started_at=now, seen_at=now)
 
+    rule = PolicyRule.objects.create(name="look first", effect="hold", on_missing="match", position=1)
+    hold = PolicyHold.objects.create(index=cast.index, rule=rule, project="x", version="1")
     acts: list[Callable[[], object]] = [
         lambda: indexes.create(actor=actor, name="more", kind="mirror"),
         lambda: merges.create(actor=actor, group=group, name="acme-tool", reason="ours is a fork"),
         lambda: rules.create(actor=actor, index=None, name="no sdists", effect="block", conditions={"kind": "sdist"}),
+        lambda: holds.decide(actor=actor, hold=hold, approve=True),
     ]
     for act in acts:
         with refused("nodes-behind"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from accounts.domain.verbs import Verb
-from indexapp.models import Index, MirroredProject, Project
+from indexapp.models import Index, MirroredProject, Project, Trashed
 from indexapp.services import projects, roles
+from indexapp.services.trash import restoring
 from tests.builders.wheels import build_wheel
 from tests.evidence import refused
 from tests.factories.cast import Cast
@@ -56,6 +57,26 @@ def test_a_token_that_administers_nothing_takes_it_not(cast: Cast, public: Mirro
     actor = cast.token_actor("team_admin", [Verb.UPLOAD])
     with refused("name-public"):
         upload(cast.index, build_wheel("acme-tool", "1.0"), actor=actor)
+
+
+def test_an_empty_project_takes_no_public_name_out_of_the_trash(cast: Cast, public: MirroredProject) -> None:
+    """While it lay there the name was the outside's, as of a project that never had a file; one that had stayed ours."""
+    actor = cast.actor("uploader")
+    empty = make_project(cast.index, "acme-tool")
+    upload(cast.index, build_wheel("acme-kept", "1.0"))
+    full = cast.index.projects.get(normalized_name="acme-kept")
+    MirroredProject.objects.create(
+        index=public.index, normalized_name="acme-kept", project=make_project(public.index, "acme-kept")
+    )
+    for project in (empty, full):
+        give(cast.uploader, [Verb.DELETE], cast.index, project)
+        projects.delete(actor=actor, project=project)
+    entries = {entry.normalized_name: entry for entry in Trashed.objects.all()}
+    with refused("name-public"):
+        restoring.restore(actor=actor, entry=entries["acme-tool"])
+    restoring.restore(actor=actor, entry=entries["acme-kept"])
+    restoring.restore(actor=cast.actor("administrator"), entry=entries["acme-tool"])
+    assert cast.index.projects.count() == 2
 
 
 def test_a_security_officer_who_uploads_takes_it(cast: Cast, public: MirroredProject) -> None:

@@ -199,6 +199,26 @@ def test_what_was_approved_passes_the_rule_that_held_it_and_no_other() -> None:
     assert effects([hold, block], TWO, approved=((hold.pk, "1.0", None),)) == ".blhoho"
 
 
+@pytest.mark.parametrize("effect", ["hold", "block", "hide"])
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_what_lifts_a_rule_of_an_index_lifts_none_of_all(effect: str, is_approved: bool) -> None:
+    """Also where the index allows what its rule left: that was not said of what the rule kept back."""
+    own, allow, of_all = rule(effect, index_pk=1, versions="1.*"), rule("allow", index_pk=1), rule("block")
+    lifted: Any = {"approved": ((own.pk, "1.0", None),)}
+    if not is_approved:
+        lifted = {"exemptions": (_exemption("1.0", own.pk, index_pk=1),)}
+    kept = own.effect.value[:2] * 2
+    releases = [release("1.0"), release("1.1"), release("2.0")]
+    assert effects([own, allow, of_all], releases, **lifted) == f"blbl{kept}alal"
+    assert effects([own, allow], releases, **lifted) == f"alal{kept}alal"
+    assert effects([own, of_all], releases, **lifted) == f"blbl{kept}blbl"
+    assert effects([own, rule("allow"), of_all], releases, **lifted) == f"alal{kept}alal", "the company's own order"
+    everything = _exemption("1.0", None, index_pk=1)
+    assert effects([own, allow, of_all], releases, exemptions=(everything,)) == f"..{kept}alal"
+    narrow = rule("warn", index_pk=1), rule("hide", index_pk=1, kind="sdist")
+    assert effects([own, *narrow, allow, of_all], releases, **lifted) == f"blhi{kept}wahi"
+
+
 @pytest.mark.parametrize(
     ("patterns", "name", "does"),
     [

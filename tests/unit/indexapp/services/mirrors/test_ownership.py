@@ -13,11 +13,11 @@ from indexapp.models import Index, MirroredProject, Project
 from indexapp.services import projects, roles
 from indexapp.services.mirrors import asking, merges, refreshing, settings
 from indexapp.services.pages import lists
-from indexapp.services.serving import index_map, watermarks
+from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.trash import purging
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
-from tests.factories.people import SYSTEM, make_team, make_token, make_user
+from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
 from tests.factories.publishing import give, make_group, make_index, make_project, published
 from tests.factories.upstreams import make_mirror, page_of
 from tests.servers.static_index import Behaviour, StaticIndex
@@ -240,6 +240,45 @@ def test_a_name_that_is_ours_cannot_be_refreshed(
         refreshing.refresh(actor=SYSTEM, index=mirror, name="acme-tool")
     assert refusal.value.code == "name-is-ours"
     assert upstream.requests == []
+
+
+def test_a_name_of_ours_that_one_may_not_know_is_refreshed_like_one_that_is_nowhere(
+    main: Index, group: Index, mirror: Index, upstream: StaticIndex
+) -> None:
+    published(main, build_wheel("acme-tool", "1.0"))
+    published(main, build_wheel("acme-past", "1.0"))
+    projects.delete(actor=SYSTEM, project=main.projects.get(normalized_name="acme-past"))
+    person = make_user("ann")
+    give(person, [Verb.ADMINISTER], mirror)
+
+    def told(name: str) -> dict[str, Any]:
+        row = refreshing.refresh(actor=actor_of(person), index=mirror, name=name)
+        assert row.checked_at is not None
+        assert row.fresh_until is not None
+        values = MirroredProject.objects.filter(pk=row.pk).values().get()
+        return {
+            name: value for name, value in values.items() if name not in {"id", "normalized_name", "checked_at"}
+        } | {"fresh_until": row.fresh_until - row.checked_at}
+
+    assert told("acme-tool") == told("acme-past") == told("no-such-thing")
+    assert not any("acme" in asked.path for asked in upstream.requests)
+    give(person, [Verb.READ], main)
+    for name in ("acme-tool", "acme-past"):
+        with pytest.raises(Conflict) as refusal:
+            told(name)
+        assert refusal.value.code == "name-is-ours"
+
+
+def test_who_sees_the_prefix_may_know_that_a_name_is_ours(main: Index, group: Index, mirror: Index) -> None:
+    person = make_user("ann")
+    give(person, [Verb.ADMINISTER], mirror)
+    team, other = make_team("tools", person), make_team("others")
+    roles.reserve_prefix(actor=SYSTEM, prefix="acme", team=team, index=None)
+    roles.reserve_prefix(actor=SYSTEM, prefix="rival", team=other, index=main)
+    served = index_map.read(watermarks.read()).by_pk[mirror.pk]
+    names = ["acme", "acme-tool", "acmes", "rival-tool"]
+    assert ownership.told_to(actor_of(person), [served], names) == {"acme", "acme-tool"}
+    assert ownership.told_to(SYSTEM, [served], names) == set(names)
 
 
 class TestMerged:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditEntry
@@ -176,6 +180,14 @@ def test_exceptions_are_granted_by_who_guards_the_rule(cast: Cast) -> None:
         exceptions.revoke(actor=admin, exception=row)
 
 
+def test_an_exception_from_what_is_allowed_is_not_revoked_by_whom_it_narrows(cast: Cast) -> None:
+    allow = make_rule(cast.index, "allow")
+    row = make_exception("x", rule=allow)
+    with refused("security-officer-needed"):
+        exceptions.revoke(actor=cast.actor("team_admin"), exception=row)
+    exceptions.revoke(actor=cast.actor("security_officer"), exception=row)
+
+
 @pytest.mark.parametrize(
     ("values", "code"),
     [
@@ -232,6 +244,25 @@ def test_what_a_rule_of_all_holds_back_is_not_the_indexs_to_decide(cast: Cast) -
     PolicyHold.objects.all().delete()
     with refused("hold-gone"):
         holds.decide(actor=admin, hold=mine, approve=True)
+
+
+def test_approvals_of_the_earlier_code_are_of_the_same_files(cast: Cast) -> None:
+    """It had the number of the last file as text, and a node of it may write one when the column is there already."""
+    rule, find = make_rule(cast.index, "hold"), PolicyHold.objects.get
+    before = {"upto": "7", "whatever comes": "", "no number": "x.whl"}
+    for version, filename in before.items():
+        PolicyHold.objects.create(
+            index=cast.index, rule=rule, project="x", version=version, filename=filename, state="approved"
+        )
+    assert find(version="upto").looked_at_upto == 7
+    migration = import_module("indexapp.migrations.0019_hold_cursor")
+    migration.carry_over(apps, SimpleNamespace(connection=connection))
+    assert find(version="upto").approved_upto == 7
+    assert {find(version=version).approved_upto for version in before} == {7, None}
+    row = holds.decide(actor=SYSTEM, hold=find(version="upto"), approve=False, reason="bad")
+    assert (row.filename, row.looked_at_upto) == ("", None)
+    row = holds.decide(actor=SYSTEM, hold=row, approve=True)
+    assert (row.filename, row.looked_at_upto) == ("", 0)
 
 
 def test_a_rule_goes_with_its_exceptions_and_holds(cast: Cast) -> None:

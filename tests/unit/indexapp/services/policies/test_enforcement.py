@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from indexapp.models import File, Index, PolicyHold
-from indexapp.services.policies import exceptions, hiding, holds, rules
+from indexapp.services.policies import exceptions, hiding, holds, left_refused, rules
 from indexapp.services.serving import project_pages
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
@@ -308,6 +308,31 @@ def test_an_indexs_own_rules_come_first_and_a_group_narrows_its_members(cast: Ca
     assert reader.get(address(mine, "group")).status == 403
     assert projects(reader, "/group/simple/") == ["rival"]
     assert "acme-tool" in projects(reader, "/main/simple/")
+
+
+def test_who_guards_an_index_opens_no_way_round_the_rules_of_all(
+    cast: Cast, files: dict[str, File], reader: WsgiClient
+) -> None:
+    """The admin lifts the index's own rules, behind which a security officer allows what they leave."""
+    admin, officer = cast.actor("team_admin"), cast.actor("security_officer")
+    hold = make_rule(cast.index, "hold", name="look first", versions="1.*")
+    rules.create(actor=officer, index=cast.index, name="ours", effect="allow", conditions={"projects": ["acme-*"]})
+    rules.create(actor=officer, index=None, name="no 1.0", effect="block", conditions={"versions": "1.0"})
+    rules.create(actor=officer, index=None, name="no 2.0", effect="block", conditions={"versions": "2.0"})
+    assert [reader.get(address(files[version])).status for version in VERSIONS] == [403, 403, 200]
+    holds.write()
+    for row in PolicyHold.objects.all():
+        holds.decide(actor=admin, hold=row, approve=True)
+    assert "'no 1.0'" in reader.get(address(files["1.0"])).body.decode()
+    assert [reader.get(address(files[version])).status for version in VERSIONS] == [403, 200, 200]
+    PolicyHold.objects.all().delete()
+    expires_at = timezone.now() + timedelta(hours=1)
+    granted = {"index": cast.index, "project": "acme-tool", "reason": "Read.", "expires_at": expires_at}
+    row = exceptions.grant(actor=admin, rule=hold, **granted)
+    assert "'no 1.0'" in reader.get(address(files["1.0"])).body.decode()
+    assert left_refused.still_refused(row) == ["'no 1.0' of all indexes"]
+    exceptions.grant(actor=officer, **granted)
+    assert reader.get(address(files["1.0"])).status == 200
 
 
 def test_a_hidden_name_of_the_first_member_is_not_taken_from_the_next(cast: Cast, machine: WsgiClient) -> None:

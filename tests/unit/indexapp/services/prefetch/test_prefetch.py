@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry
-from indexapp.models import File, Index, MirroredProject, PrefetchItem, PrefetchJob
-from indexapp.services.mirrors import merges
+from indexapp.models import File, Index, MirroredFile, MirroredProject, PrefetchItem, PrefetchJob, Upstream
+from indexapp.services.mirrors import eviction, merges, pinning
 from indexapp.services.prefetch import asking, running
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
@@ -116,6 +116,29 @@ def test_through_a_group_what_is_ours_is_left_alone(upstream: StaticIndex) -> No
     assert job.state == "done"
     assert job.items.get(project="acme-fast").reason == "The name is ours, and no upstream is asked for it."
     assert upstream.count("/simple/acme-fast/") == 0
+
+
+def test_a_name_of_ours_is_told_to_who_may_read_it_alone(upstream: StaticIndex, cast: Cast) -> None:
+    """To others it is like a name that is nowhere; the guess of one costs nothing, and tells nothing."""
+    secret, mirror = make_index("secret"), make_mirror("outside", upstream.url)
+    published(secret, build_wheel("acme-secret", "1.0"))
+    published(secret, build_wheel("acme-told", "1.0"))
+    published(secret, build_wheel("acme-tool", "3.0"))
+    group = make_group("all", secret, mirror)
+    merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
+    for index in (group, mirror):
+        give(cast.team_admin, [Verb.READ, Verb.ADMINISTER], index)
+    give(cast.team_admin, [Verb.READ], secret, secret.projects.get(normalized_name="acme-told"))
+    asked = _request("acme-secret\nacme-told\nno-such-thing\nacme-tool==3.0\nacme-tool\n")
+    for index in (group, mirror):
+        job = _run(asking.begin(actor=cast.actor("team_admin"), index=index, request=asked))
+        found = {item.wanted["name"] + item.wanted["specifier"]: item for item in job.items.exclude(wanted={})}
+        assert found["acme-told"].state == "ours"
+        assert {found[name].state for name in ("acme-secret", "no-such-thing")} == {"failed"}
+        assert found["acme-secret"].reason == found["no-such-thing"].reason.replace("no-such-thing", "acme-secret")
+        assert found.get("acme-tool==3.0", found["acme-secret"]).state == "failed"
+    assert _items(_prefetch(group, "acme-secret\nacme-tool==3.0\n")) == {"acme-secret": "ours", "acme-tool": "ours"}
+    assert upstream.count("/simple/acme-secret/") == 0
 
 
 def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -> None:
@@ -226,6 +249,21 @@ def test_who_may_begin_one(upstream: StaticIndex, cast: Cast) -> None:
 def test_an_index_without_upstream_is_refused(cast: Cast) -> None:
     with pytest.raises(Invalid, match="fetches from no upstream"):
         asking.begin(actor=SYSTEM, index=cast.index, request=_request())
+
+
+def test_what_is_pinned_stays_when_there_is_no_room(upstream: StaticIndex) -> None:
+    mirror = make_mirror("outside", upstream.url)
+    Upstream.objects.update(room=1, keep_hours=0)
+    _prefetch(mirror, "acme-tool==1.0\nacme-fast\n")
+    kept = _prefetch(mirror, "acme-tool==1.0\n", pins=True)
+    assert AuditEntry.objects.filter(action="prefetch.begin").order_by("-pk")[0].detail["pins"] is True
+    MirroredFile.objects.update(last_used_at=timezone.now() - timedelta(hours=1))
+    here = File.objects.filter(blob__isnull=False).values_list("filename", flat=True)
+    assert eviction.run(actor=SYSTEM) == 1
+    assert set(here.all()) == set(_items(kept))
+    assert pinning.unpin_all(actor=SYSTEM, index=mirror) == 1
+    assert eviction.run(actor=SYSTEM) == 1
+    assert not here.all()
 
 
 def test_too_many_at_once_are_refused(upstream: StaticIndex) -> None:

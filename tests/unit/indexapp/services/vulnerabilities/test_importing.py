@@ -195,6 +195,28 @@ def test_a_record_that_is_too_large_is_left_out(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(archives, "MAX_RECORD_SIZE", 2000)
     row = take_in(tmp_path, [osv_record(), osv_record("PYSEC-2026-2", details="x" * 3000)])
     assert (row.added, row.refused) == (1, 1)
+    assert row.unusable == [{"name": "PYSEC-2026-2", "reason": "It is too large."}]
+
+
+def test_the_first_records_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    path = archive(tmp_path / "all.zip", [osv_record(), *[b"[]"] * 25])
+    row = importing.import_archive(actor=SYSTEM, path=path)
+    row.refresh_from_db()
+    reason = "This is no OSV record that can be used: it is not an object."
+    assert (row.refused, len(row.unusable)) == (25, 20)
+    assert row.unusable[0] == {"name": "broken-1", "reason": reason}
+    row = take_in(tmp_path, [osv_record(), b"\xff"])
+    assert [one["reason"] for one in row.unusable] == [reason.replace("an object", "JSON in UTF-8")]
+    with pytest.raises(archives.ArchiveInvalid):
+        take_in(tmp_path, [b"{}"])
+    assert [one["name"] for one in AdvisoryImport.objects.first().unusable] == ["broken-0"]  # type: ignore[union-attr]
+
+
+def test_a_members_name_is_told_as_terminals_take_it(tmp_path: Path) -> None:
+    path = archive(tmp_path / "all.zip", [osv_record()])
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("red\x1b[31m.json", b"{")
+    assert importing.import_archive(actor=SYSTEM, path=path).unusable[0]["name"] == "red?[31m"
 
 
 def test_batches_are_transactions_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,5 +247,8 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     said, path = StringIO(), archive(tmp_path / "all.zip", [osv_record()])
     call_command("import_osv", str(path), stdout=said)
     assert "1 records: 1 new" in said.getvalue()
+    call_command("import_osv", str(archive(path, [osv_record(), *[b"[]"] * 22])), stdout=said)
+    assert "broken-1: This is no OSV record" in said.getvalue()
+    assert said.getvalue().endswith("And 2 more that cannot be used.\n")
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_osv", str(tmp_path / "nothing.zip"))
