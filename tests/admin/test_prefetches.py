@@ -87,6 +87,15 @@ def test_nobody_elses_mirror_is_offered_or_taken(keeper: User, sign_in: SignIn) 
     assert not browser.get(LIST).content.decode().count("uv.lock")
 
 
+def test_headings_are_words(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    browser = sign_in(keeper)
+    job = PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    page = browser.get(f"{LIST}{job.pk}/change/").content.decode()
+    assert f"uv.lock into outside, {job.created_at:%Y-%m-%d %H:%M} UTC</span></h1>" in page
+    MirrorPlan.objects.create(index=mirror)
+    assert "copy of the upstream of outside</span></h1>" in browser.get(f"{PLANS}{mirror.pk}/change/").content.decode()
+
+
 def test_an_operator_sees_and_begins_nothing(operator: Client, mirror: Index) -> None:
     PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
     page = operator.get(LIST).content.decode()
