@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from indexapp.domain.upstream_settings import FOLLOWING
 from indexapp.models import Index, Merge, Upstream
 from indexapp.services.mirrors import settings
 from tpi_site.kit.admin.fields import SizeField
@@ -86,7 +87,13 @@ class UpstreamForm(RefusableForm):
             "proxy_url": forms.TextInput(attrs=_PLAIN),
             "ca_certificates": forms.Textarea(attrs={"rows": 4, **_PLAIN}),
             "client_certificate": forms.Textarea(attrs={"rows": 4, **_PLAIN}),
+            **dict.fromkeys(FOLLOWING, forms.RadioSelect),
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in FOLLOWING.keys() & self.fields.keys():  # none where the page only shows
+            self.fields[name].choices = list(FOLLOWING[name].items())  # type: ignore[attr-defined]  # it is a choice
 
 
 def service_values(given: Mapping[str, Any]) -> dict[str, Any]:

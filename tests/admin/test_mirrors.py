@@ -133,6 +133,19 @@ def test_an_operator_sets_terms_and_not_where_it_is(operator: Client, mirror: In
     assert (_row().username, _row().password) == ("", "")
 
 
+def test_what_is_taken_back_is_told_as_it_is_done(root: Client, mirror: Index, sign_in: SignIn) -> None:
+    form = root.get(address(_row())).context["adminform"].form
+    assert "on no page" in dict(form.fields["on_removal"].choices)["hide"]
+    assert "stays listed, marked yanked" in dict(form.fields["on_yank"].choices)["hide"]
+    assert "without the mark" in dict(form.fields["on_yank"].choices)["keep"]
+    assert "marked deprecated" in dict(form.fields["on_quarantine"].choices)["keep"]
+    person = make_user("auditor")
+    User.objects.filter(pk=person.pk).update(instance_roles=InstanceRole.AUDITOR.bit | InstanceRole.OPERATOR.bit)
+    page = sign_in(User.objects.get(pk=person.pk)).get(address(_row())).content.decode()
+    assert 'name="on_yank"' not in page
+    assert "stays listed, marked yanked" in page
+
+
 def test_the_test_says_in_words_what_came_of_it(root: Client, mirror: Index, upstream: StaticIndex) -> None:
     page = address(_row(), "test")
     assert b"What came of it" not in root.get(page).content
