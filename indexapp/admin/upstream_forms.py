@@ -11,7 +11,7 @@ from indexapp.domain.upstream_settings import FOLLOWING
 from indexapp.models import Index, Merge, Upstream
 from indexapp.services.mirrors import settings
 from tpi_site.kit.admin.fields import SizeField
-from tpi_site.kit.admin.refusals import RefusableForm
+from tpi_site.kit.admin.refusals import RefusableForm, name_choices
 
 _PLAIN = {"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}
 _STAYS = "Kept encrypted and never shown. Empty: the one that is there stays."
@@ -22,6 +22,10 @@ SECRETS = {"new_password": "password", "new_client_key": "client_key", "new_prox
 class UpstreamForm(RefusableForm):
     """What can be changed about an upstream; secrets are written and never shown."""
 
+    concerns: ClassVar = {
+        **{secret: field for field, secret in SECRETS.items()},
+        "upstream-holds-projects": "force",
+    }
     new_password = forms.CharField(
         label="Password",
         required=False,
@@ -94,6 +98,7 @@ class UpstreamForm(RefusableForm):
         super().__init__(*args, **options)
         for name in FOLLOWING.keys() & self.fields.keys():  # none where the page only shows
             self.fields[name].choices = list(FOLLOWING[name].items())  # type: ignore[attr-defined]  # it is a choice
+            name_choices(self.fields[name])
 
 
 def service_values(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,34 @@ def test_what_makes_no_sense_is_said_at_the_form(officer: Client) -> None:
     assert PolicyRule.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("versions", "new", "is no version specifier"),
+        ("projects", "acme-[", "acme-["),
+        ("sources", "kind:group", "is unknown"),
+        ("sources", "nowhere", "No source is called"),
+        ("younger_than_days", "9999", "Give a number above 0"),
+        ("licenses_denied", "no licence!", "no licence!"),
+        ("imports", "a[b", "a[b"),
+        ("name", "young", "already"),
+        ("kind", "egg", "is none of the choices: Wheels; Source distributions."),
+        ("effect", "100%", "Hold until somebody has looked; Block, and say why"),
+        ("on_missing", "maybe", "The rule holds; The rule does not hold"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(officer: Client, field: str, value: str, sentence: str) -> None:
+    make_rule(None, name="young")
+    form = officer.post(ADD, {**FORM, "name": "other", field: value}).context["adminform"].form
+    assert set(form.errors) == {field}
+    assert sentence in form.errors[field][0]
+
+
+def test_every_field_says_what_it_is_for(officer: Client) -> None:
+    form = officer.get(ADD).context["adminform"].form
+    assert [name for name, field in form.fields.items() if not field.help_text] == []
+
+
 def test_who_administers_an_index_sees_its_rules_and_those_of_all(red: Side, blue: Side, sign_in: SignIn) -> None:
     own, theirs, of_all = (
         make_rule(index, name=name)

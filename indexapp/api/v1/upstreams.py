@@ -88,7 +88,8 @@ def _secret(words: str, longest: int = 1000) -> TextField:
 
 
 def _follow(name: str) -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=list(FOLLOWING[name].items()), required=False)
+    words = "; ".join(f"`{value}`: {sentence}" for value, sentence in FOLLOWING[name].items())
+    return serializers.ChoiceField(choices=Upstream.Follow.choices, required=False, help_text=f"{words}.")
 
 
 class UpstreamSettingsSerializer(StrictSerializer):
