@@ -56,7 +56,10 @@ class RuleForm(RefusableForm):
     )
     versions = forms.CharField(required=False, max_length=500, help_text="Such as >=1.2,<2 or 1.4.*. Empty: all.")
     younger_than_days = forms.FloatField(
-        required=False, min_value=0, help_text="A cool-down: days since the upload. Empty: whatever their age."
+        required=False,
+        min_value=0,
+        label="Younger than, days",
+        help_text="A cool-down: days since the upload. Empty: whatever their age.",
     )
     kind = forms.ChoiceField(choices=_KINDS, required=False, help_text="Which files of a release.")
     larger_than = SizeField(required=False, help_text="Such as 500 MB. Empty: whatever their size.")
@@ -68,6 +71,7 @@ class RuleForm(RefusableForm):
     )
     min_severity = forms.FloatField(
         required=False,
+        label="Severity at least",
         min_value=0,
         max_value=10,
         help_text="A CVSS score, 0 to 10; an advisory without one counts as severe. Empty: any.",
@@ -103,6 +107,7 @@ class RuleForm(RefusableForm):
     class Meta:
         model = PolicyRule
         fields = ("name", "is_enabled", "effect", "on_missing", "reason", "contact")
+        labels: ClassVar = {"on_missing": "Where data are missing", "is_enabled": "Enabled"}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
