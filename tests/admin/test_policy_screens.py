@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import User
@@ -141,6 +144,32 @@ def test_exceptions_are_granted_and_the_glass_is_broken(red: Side, officer: Clie
     row.refresh_from_db()
     assert (row.is_in_force, row.revoked_by) == (False, "officer")
     assert buttons(officer, row) == set()
+
+
+def test_who_is_no_officer_is_offered_exceptions_that_they_may_grant(red: Side, blue: Side, sign_in: SignIn) -> None:
+    own, others = make_rule(red.index, name="own"), (make_rule(None, name="of-all"), make_rule(blue.index, name="blue"))
+    browser = sign_in(red.admin)
+    page = browser.get(EXCEPTIONS)
+    form = page.context["adminform"].form
+    assert list(form.fields["rule"].queryset) == [own]
+    assert "for security officers and administrators" in page.content.decode()
+    given = {"project": "red-project", "versions": "", "reason": "needed", "expires_at": "2020-01-01 12:00"}
+    assert set(browser.post(EXCEPTIONS, given).context["adminform"].form.errors) == {"rule"}
+    for rule in others:
+        assert "valid choice" in errors(browser.post(EXCEPTIONS, {**given, "rule": rule.pk}))
+    form = browser.post(EXCEPTIONS, {**given, "rule": own.pk}).context["adminform"].form
+    assert form.errors == {"expires_at": ["An exception ends in the future, within 366 days."]}
+    broken = {**given, "is_break_glass": "on"}
+    assert set(browser.post(EXCEPTIONS, broken).context["adminform"].form.errors) == {"index"}
+    end = f"{timezone.now() + timedelta(days=1):%Y-%m-%d %H:%M}"
+    assert browser.post(EXCEPTIONS, {**given, "rule": own.pk, "expires_at": end}).status_code == 302
+    assert (PolicyException.objects.get().rule, PolicyException.objects.get().index) == (own, red.index)
+
+
+def test_an_officer_is_told_of_no_bounds(red: Side, officer: Client, sign_in: SignIn) -> None:
+    assert "for security officers and administrators" not in officer.get(EXCEPTIONS).content.decode()
+    page = sign_in(red.admin).get(EXCEPTIONS).content.decode()
+    assert "Your indexes have no rules of their own" in page
 
 
 def test_what_waits_is_approved_or_rejected(red: Side, sign_in: SignIn) -> None:
