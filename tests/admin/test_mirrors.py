@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.verbs import Verb
 from accounts.models import User
 from indexapp.models import File, Index, Merge, MirroredFile, MirroredProject, Upstream
 from indexapp.services.mirrors import addresses, merges, refreshing
@@ -18,7 +19,7 @@ from tests.admin.screens import address, buttons, do, errors, messages
 from tests.builders.wheels import build_wheel
 from tests.evidence import collecting
 from tests.factories.people import SYSTEM, make_user
-from tests.factories.publishing import make_group, published
+from tests.factories.publishing import give, make_group, published
 from tests.factories.upstreams import make_mirror, page_of
 from tests.plugins import process_memory
 from tests.servers.static_index import Behaviour, StaticIndex
@@ -220,6 +221,7 @@ class TestPages:
         upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
         assert "Changed upstream" in page()
+        assert f'href="{address(MirroredFile.objects.get())}"' in page()
         upstream.remove("theirs-2.0-py3-none-any.whl")
         upstream.behaviour = Behaviour(status=404)
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
@@ -227,6 +229,19 @@ class TestPages:
         upstream.behaviour = Behaviour(status=503)
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
         assert "does not answer for this project" in page()
+
+    def test_a_conflict_is_linked_for_who_decides_about_it(
+        self, page: Any, mirror: Index, upstream: StaticIndex, sign_in: SignIn
+    ) -> None:
+        upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
+        refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+        for verb, is_linked in ((Verb.READ, False), (Verb.ADMINISTER, True)):
+            person = make_user(f"may-{verb.value}")
+            give(person, [verb], mirror)
+            text = sign_in(person).get("/outside/project/theirs/").content.decode()
+            assert "Changed upstream" in text
+            assert ("/admin/indexapp/mirroredfile/" in text) is is_linked
+            assert ("decides what becomes of it" in text) is not is_linked
 
     def test_that_a_name_of_ours_is_merged(self, page: Any, main: Index, mirror: Index) -> None:
         group = make_group("everything", main, mirror)

@@ -48,7 +48,7 @@ _MOST_ROLES = 200
 class ShownFile:
     """A file of the release; ``words`` say where it installs, ``path`` is that below the index's files root.
 
-    ``rule`` is the policy's that keeps it back or has its use noted.
+    ``rule`` is the policy's that keeps it back or has its use noted, and ``refusal`` what who asks for it reads.
     """
 
     row: File
@@ -57,6 +57,7 @@ class ShownFile:
     is_yanked: bool
     yank_reason: str
     rule: Rule | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ class ProjectView:
     vulnerabilities: tuple[KnownAdvisory, ...]
     exposed: frozenset[str]
     """The versions among ``releases`` of which an advisory speaks."""
+    refusal: str = ""
+    """Why nothing of the release is given out, or, where the policy hides every release, of the latest."""
+    refused: frozenset[str] = frozenset()
+    """The versions among ``releases`` of which nothing is given out."""
     mirrored: Mirrored | None = None
     merged_with: str = ""
     """The mirror whose files the index offers under this name too."""
@@ -127,7 +132,9 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         maintainers=_maintainers(opened, project, actor),
         vulnerabilities=exposure.affecting(known, release.version) if release else (),
         exposed=frozenset(one.version for one in releases if exposure.affecting(known, one.version)),
-        mirrored=mirrored.of(opened),
+        refusal=_refusal(release, seen),
+        refused=frozenset(one.version for one in releases if one.version in seen.refusals),
+        mirrored=mirrored.of(opened, actor),
         merged_with=opened.page.beside.member.name if opened.page.beside else "",
     )
 
@@ -152,6 +159,12 @@ def _release(project: Project, version: str | None, seen: Sight) -> Release | No
     if found.version in seen.hidden_versions:
         seen.require(found.version)
     return found
+
+
+def _refusal(release: Release | None, seen: Sight) -> str:
+    if release is not None:
+        return seen.refusals.get(release.version, "")
+    return next(reversed(list(seen.refusals.values())), "")
 
 
 def _not_hidden(releases: QuerySet[Release], seen: Sight) -> QuerySet[Release]:
@@ -194,7 +207,13 @@ def _shown(file: File, release: Release | None, seen: Sight) -> ShownFile:
     reason = file.yank_reason or (release.yank_reason if release else "")
     path, rule = file_path(file.sha256, file.filename), seen.rules.get(file.filename)
     return ShownFile(
-        file, describe_file(file.filename), path, is_yanked, reason, rule if rule and not rule.allows else None
+        file,
+        describe_file(file.filename),
+        path,
+        is_yanked,
+        reason,
+        rule if rule and not rule.allows else None,
+        seen.file_refusals.get(file.filename, ""),
     )
 
 
