@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.admin.screens import address, buttons, do, errors, messages
 from tests.builders.wheels import build_wheel
 from tests.evidence import collecting
 from tests.factories.people import SYSTEM, make_user
+from tests.factories.policies import make_rule
 from tests.factories.publishing import give, make_group, published
 from tests.factories.upstreams import make_mirror, page_of
 from tests.plugins import process_memory
@@ -252,6 +254,38 @@ class TestPages:
         page_of(group, "theirs")
         assert "Merged." in page("everything")
         assert "Mirrored from" not in page("everything")
+
+    def test_a_merged_page_has_what_both_have_and_says_where_it_is_from(
+        self, root: Client, main: Index, mirror: Index, upstream: StaticIndex, sign_in: SignIn
+    ) -> None:
+        tags, name = "cp312-cp312-win_amd64", "acme_tool-{}-{}.whl"
+        for built in (build_wheel(version="1.0"), build_wheel(version="1.0", tags=tags), build_wheel(version="2.0")):
+            upstream.publish(built)
+        group = make_group("everything", main, mirror)
+        published(main, build_wheel(version="1.0", description="ours"))
+        merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="ours is a fork")
+        page_of(group, "acme-tool")
+
+        def words(path: str, browser: Client = root) -> str:
+            text = re.sub(r"<[^>]+>", " ", browser.get(f"/everything/project/acme-tool/{path}").content.decode())
+            return " ".join(text.split())
+
+        latest, older = words(""), words("1.0/")
+        assert f"{name.format('2.0', 'py3-none-any')} from outside" in latest
+        assert f"{name.format('1.0', 'py3-none-any')} from main" in older
+        assert f"{name.format('1.0', tags)} from outside" in older
+        assert older.count(f"{name.format('1.0', 'py3-none-any')} from") == 1
+        assert "2.0 outside" in latest
+        assert "1.0 main and outside" in latest
+        make_rule(mirror, projects=["acme-tool"], versions="==2.0", reason="Not ours.")
+        assert "The policy rule" in words("2.0/")
+        assert "The policy rule" not in words("1.0/")
+        make_rule(mirror, "hide", projects=["acme-tool"], versions="==1.0")
+        assert "from outside" not in words("1.0/")
+        assert "1.0 main 2" in words("")
+        reader = make_user("reads-ours")
+        give(reader, [Verb.READ], main)
+        assert "outside" not in words("", sign_in(reader))
 
 
 def test_the_command_says_whether_an_upstream_can_be_used(
