@@ -103,6 +103,16 @@ class JSONNegotiation(DefaultContentNegotiation):
 class StrictSerializer(serializers.Serializer[Any]):
     """The shape of a body; an unknown key is refused, since a typing error must not pass in silence."""
 
+    def get_fields(self) -> dict[str, Any]:
+        """The fields; those that take one of some words name them to who uses another."""
+        fields = super().get_fields()
+        for field in fields.values():
+            chosen = getattr(field, "child", field)
+            if isinstance(chosen, serializers.ChoiceField):
+                known = ", ".join(map(str, chosen.choices))
+                chosen.error_messages["invalid_choice"] = f'"{{input}}" is none of the choices: {known}.'
+        return fields
+
     def to_internal_value(self, data: Any) -> Any:
         """The validated values."""
         if isinstance(data, Mapping) and (unknown := [key for key in data if key not in self.fields]):

@@ -10,7 +10,14 @@ from django_filters import rest_framework as filters
 
 
 class Filters(filters.FilterSet):  # type: ignore[misc]  # the library is not typed
-    """The query parameters of a list; a value that cannot be meant is refused with its name."""
+    """The query parameters of a list; a value that cannot be meant is refused with its name, and with those that can."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for one in self.filters.values():
+            if isinstance(one, filters.ChoiceFilter):
+                known = ", ".join(str(value) for value, _ in one.extra["choices"])
+                one.field.error_messages["invalid_choice"] = f"'%(value)s' is none of the choices: {known}."
 
 
 class _Flag(forms.Field):

@@ -21,6 +21,7 @@ from tpi_site.kit.admin.fields import LinesField, NamedField, SizeField
 from tpi_site.kit.admin.refusals import RefusableForm
 
 _TONES = {MirrorPlan.State.IDLE: "good", MirrorPlan.State.COPYING: "accent"}
+_SHOWN = 100  # names that were given up
 _FILTERS = (
     *("include", "exclude", "newest", "with_wheels", "with_sdists", "with_prereleases"),
     *("platforms", "pythons", "max_file_size", "byte_budget"),
@@ -90,10 +91,11 @@ class MirrorPlanScreen(Screen):
     fieldsets = (
         (None, {"fields": ("mirror", "is_on", "every_minutes")}),
         ("How it stands", {"fields": ("outcome", "message", "waiting", "held", "listed", "cursor")}),
+        ("Given up", {"fields": ("given_up",), "description": "Each is tried again once a week."}),
         ("What is copied", {"fields": _FILTERS}),
     )
     add_fieldsets = ((None, {"fields": ("index", "is_on", "every_minutes")}), ("What is copied", {"fields": _FILTERS}))
-    readonly_fields = ("mirror", "outcome", "message", "waiting", "held", "listed", "cursor")
+    readonly_fields = ("mirror", "outcome", "message", "waiting", "held", "listed", "cursor", "given_up")
 
     def rows(self, request: HttpRequest) -> QuerySet[MirrorPlan]:
         """Of mirrors that are administered as a whole."""
@@ -138,6 +140,17 @@ class MirrorPlanScreen(Screen):
     def waiting(self, row: MirrorPlan) -> int:
         """Those to be copied now."""
         return copying.due_names(row)
+
+    @admin.display(description="Names")
+    def given_up(self, row: MirrorPlan) -> SafeString | str:
+        """The first that could not be copied, with the reason; the REST API lists all."""
+        found = copying.given_up(row)
+        names = [f"{one}: {one.reason}" for one in found[:_SHOWN]]
+        if not names:
+            return "none"
+        if more := found.count() - len(names):
+            names.append(f"and {more} more, which the REST API lists")
+        return marks.listed(names)
 
     @admin.display(description="Here")
     def held(self, row: MirrorPlan) -> SafeString | str:

@@ -37,6 +37,7 @@ class PolicyScreen(Screen):
     """What all screens of the policy share: security officers act here, and do not only look."""
 
     area = "indexapp"
+    stacks = True
 
     def only_looks(self, request: HttpRequest) -> bool:
         """Auditors look."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -22,13 +22,33 @@ from indexapp.services.policies import exceptions, left_refused, rights
 from tpi_site.kit.admin import ConfirmedAction, actor_of, marks
 from tpi_site.kit.admin.refusals import RefusableForm
 
+_MAY = (
+    "You may grant exceptions from the rules of the indexes that you administer, and break the glass on these. "
+    "Exceptions from rules of all indexes, and from every rule, are for security officers and administrators of the instance."
+)
+
 
 class NewExceptionForm(RefusableForm):
-    """An exception, or the glass broken for a day."""
+    """An exception, or the glass broken for a day; who is no security officer is offered what they may do."""
 
-    index = forms.ModelChoiceField(PolicyRule.objects.none(), required=False, empty_label="All indexes")
-    rule = forms.ModelChoiceField(PolicyRule.objects.none(), required=False, empty_label="Every rule")
-    expires_at = forms.DateTimeField(required=False, label="Until", help_text="UTC, such as 2026-12-31 12:00.")
+    concerns: ClassVar[Mapping[str, str]] = {
+        "rule-elsewhere": "index",
+        "expiry-invalid": "expires_at",
+        "reason-needed": "reason",
+        "name-invalid": "project",
+        "name-too-long": "project",
+        "versions-invalid": "versions",
+        "security-officer-needed": "is_break_glass",
+    }
+    index = forms.ModelChoiceField(
+        PolicyRule.objects.none(), required=False, empty_label="All indexes", help_text="Where it holds."
+    )
+    rule = forms.ModelChoiceField(
+        PolicyRule.objects.none(), required=False, empty_label="Every rule", help_text="Which rule does not hold then."
+    )
+    expires_at = forms.DateTimeField(
+        required=False, label="Until", help_text=f"UTC, such as 2026-12-31 12:00; at most {exceptions.MAX_DAYS} days."
+    )
     is_break_glass = forms.BooleanField(
         required=False,
         label="Break the glass",
@@ -38,20 +58,46 @@ class NewExceptionForm(RefusableForm):
     class Meta:
         model = PolicyException
         fields = ("project", "versions", "reason")
+        help_texts: ClassVar = {
+            "project": "Its name, not a pattern.",
+            "versions": "Such as >=1.2,<2. Empty: all.",
+            "reason": "It is kept in the audit log.",
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "versions" not in self.fields:  # the page only shows
             return
         offer_indexes(self)
-        self.fields["rule"].queryset = policy_rules_visible_to(self.actor).order_by("name")  # type: ignore[attr-defined]  # a choice of rows
-        self.fields["versions"].help_text = "Such as >=1.2,<2. Empty: all."
+        rules: Any = self.fields["rule"]
+        rules.queryset = policy_rules_visible_to(self.actor).select_related("index").order_by("name")
+        if not self.actor.may_secure:
+            self._offer_own(rules)
+
+    def _offer_own(self, rules: Any) -> None:
+        """Rules of the actor's indexes, and these indexes for the glass alone: a rule's exception holds on its index."""
+        index: Any = self.fields["index"]
+        index.required, index.empty_label = False, "The rule's"
+        index.help_text = "Needed only where the glass is broken."
+        rules.queryset = rules.queryset.filter(index__in=index.queryset)
+        rules.empty_label = "Choose a rule"
+        if not rules.queryset.exists():
+            rules.empty_label = "None"
+            rules.help_text = (
+                "Your indexes have no rules of their own: you may break the glass, or ask a security officer."
+            )
 
     def clean(self) -> dict[str, Any] | None:
-        """An end is needed, unless the glass is broken."""
+        """An end is needed, unless the glass is broken; and what it holds for, from who may not say 'everything'."""
         values = super().clean() or {}
-        if not values.get("expires_at") and not values.get("is_break_glass"):
+        is_broken = values.get("is_break_glass")
+        if not values.get("expires_at") and not is_broken and "expires_at" not in self.errors:
             self.add_error("expires_at", "Say until when, or break the glass.")
+        if not self.actor.may_secure:
+            if is_broken and values.get("index") is None and "index" not in self.errors:
+                self.add_error("index", "Choose the index on which the glass is broken.")
+            if not is_broken and values.get("rule") is None and "rule" not in self.errors:
+                self.add_error("rule", "Choose a rule; exceptions from every rule are for security officers.")
         return values
 
 
@@ -92,9 +138,11 @@ class PolicyExceptionScreen(PolicyScreen):
         return policy_exceptions_visible_to(actor_of(request)).select_related("index", "rule__index")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """For who decides about it also what it leaves refused, which tells of rules elsewhere."""
-        found = super().get_fieldsets(request, obj)
-        is_told = obj is not None and obj.is_in_force and rights.may_decide(actor_of(request), obj.index)
+        """With what who is no security officer may do, and who may do more; of one, for who decides, what it leaves refused."""
+        found, actor = super().get_fieldsets(request, obj), actor_of(request)
+        if obj is None:
+            return found if actor.may_secure else tuple((name, {**part, "description": _MAY}) for name, part in found)
+        is_told = obj.is_in_force and rights.may_decide(actor, obj.index)  # it tells of rules elsewhere
         return (*found, *self.for_who_decides) if is_told else found
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002  Django's signature

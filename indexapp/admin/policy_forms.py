@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -13,7 +13,6 @@ from indexapp.domain.policy import written
 from indexapp.models import Index, PolicyRule
 from tpi_site.kit.admin.fields import LinesField, SizeField
 from tpi_site.kit.admin.refusals import RefusableForm
-from tpi_site.kit.errors import Invalid
 
 _EITHER = [("", "Whatever"), ("yes", "Yanked"), ("no", "Not yanked")]
 _KINDS = [("", "Both"), ("wheel", "Wheels"), ("sdist", "Source distributions")]
@@ -27,37 +26,95 @@ _AS_THEY_ARE = (
     *("licenses_allowed", "licenses_denied", "license_unknown", "without_attestation", "imports"),
 )
 
+_FIELDS = {"vulnerable.min_severity": "min_severity", "vulnerable.ids": "advisories"}
+"""The fields of conditions that are called otherwise here."""
+_HINTS = {
+    "name": "Short and speaking, such as cool-down; who is refused reads it.",
+    "effect": "The first rule that matches a file decides, but for those that only note it.",
+    "on_missing": "For a file of which data are missing that a condition needs, such as its licence.",
+    "reason": "Who is refused reads it in the terminal.",
+    "contact": "Whom to ask for an exception: an address, a channel. Empty: who decides about the rule.",
+    "is_enabled": "Off: it does nothing, and its page shows what it would do.",
+}
+
 
 class RuleForm(RefusableForm):
     """A rule; conditions that are left empty are not asked, and all that are given must hold."""
 
-    projects = LinesField(required=False, help_text="Patterns of names, such as acme-*. Empty: all projects.")
-    sources = LinesField(required=False, help_text="Names of indexes, or kind:hosted and kind:mirror. Empty: all.")
-    versions = forms.CharField(required=False, max_length=500, help_text="Such as >=1.2,<2 or 1.4.*.")
-    younger_than_days = forms.FloatField(required=False, min_value=0, help_text="A cool-down, by the time of upload.")
-    kind = forms.ChoiceField(choices=_KINDS, required=False)
-    larger_than = SizeField(required=False, help_text="Such as 500 MB.")
-    yanked = forms.ChoiceField(choices=_EITHER, required=False)
-    vulnerable = forms.BooleanField(required=False, label="With a known vulnerability")
-    min_severity = forms.FloatField(required=False, min_value=0, max_value=10, help_text="A CVSS score, 0 to 10.")
-    advisories = LinesField(required=False, help_text="Only these ids.")
-    only_with_fix = forms.BooleanField(required=False, label="Only where there is a fixed version")
-    licenses_allowed = LinesField(required=False, label="Licence is none of", help_text="SPDX ids.")
-    licenses_denied = LinesField(required=False, label="Licence is one of", help_text="SPDX ids.")
-    license_unknown = forms.BooleanField(required=False, label="Licence is not known")
-    without_attestation = forms.BooleanField(required=False, label="Without an attestation")
-    imports = LinesField(required=False, label="Import names", help_text="Patterns such as google.*.")
+    concerns: ClassVar[Mapping[str, str]] = {
+        "rule-name-invalid": "name",
+        "rule-exists": "name",
+        "source-unknown": "sources",
+        "reason-too-long": "reason",
+    }
+    projects = LinesField(
+        required=False, help_text="Patterns of names, such as acme-*, one per line. Empty: all projects."
+    )
+    sources = LinesField(
+        required=False,
+        help_text="Indexes that hold the files: their names, or kind:hosted and kind:mirror, one per line. Empty: all.",
+    )
+    versions = forms.CharField(required=False, max_length=500, help_text="Such as >=1.2,<2 or 1.4.*. Empty: all.")
+    younger_than_days = forms.FloatField(
+        required=False,
+        min_value=0,
+        label="Younger than, days",
+        help_text="A cool-down: days since the upload. Empty: whatever their age.",
+    )
+    kind = forms.ChoiceField(choices=_KINDS, required=False, help_text="Which files of a release.")
+    larger_than = SizeField(required=False, help_text="Such as 500 MB. Empty: whatever their size.")
+    yanked = forms.ChoiceField(choices=_EITHER, required=False, help_text="Whether the maintainers took the file back.")
+    vulnerable = forms.BooleanField(
+        required=False,
+        label="With a known vulnerability",
+        help_text="By the advisories that are imported here; what is filled in below narrows it.",
+    )
+    min_severity = forms.FloatField(
+        required=False,
+        label="Severity at least",
+        min_value=0,
+        max_value=10,
+        help_text="A CVSS score, 0 to 10; an advisory without one counts as severe. Empty: any.",
+    )
+    advisories = LinesField(required=False, help_text="Only these ids, such as GHSA-... or CVE-..., one per line.")
+    only_with_fix = forms.BooleanField(
+        required=False,
+        label="Only where there is a fixed version",
+        help_text="Advisories that name no fixed version do not count.",
+    )
+    licenses_allowed = LinesField(
+        required=False,
+        label="Licence is none of",
+        help_text="SPDX ids, one per line: holds for files that cannot be used under these alone.",
+    )
+    licenses_denied = LinesField(
+        required=False,
+        label="Licence is one of",
+        help_text="SPDX ids, one per line: holds for files that cannot be used without one of these.",
+    )
+    license_unknown = forms.BooleanField(
+        required=False, label="Licence is not known", help_text="The metadata have no licence expression."
+    )
+    without_attestation = forms.BooleanField(
+        required=False,
+        label="Without an attestation",
+        help_text="Of a mirror: without a provenance that speaks of the very bytes.",
+    )
+    imports = LinesField(
+        required=False, label="Import names", help_text="Patterns such as google.*, one per line, by the metadata."
+    )
 
     class Meta:
         model = PolicyRule
         fields = ("name", "is_enabled", "effect", "on_missing", "reason", "contact")
+        labels: ClassVar = {"on_missing": "Where data are missing", "is_enabled": "Enabled"}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if "reason" in self.fields:  # not where the page only shows
             self.fields["reason"].widget = forms.Textarea(attrs={"rows": 2})
-            self.fields["reason"].help_text = "Who is refused reads it in the terminal."
-            self.fields["contact"].help_text = "Whom to ask for an exception: an address, a channel."
+            for name, words in _HINTS.items():
+                self.fields[name].help_text = words
         if self.instance.pk:
             self.initial.update(_spread(self.instance.conditions))
 
@@ -72,21 +129,26 @@ class RuleForm(RefusableForm):
         """The conditions as they are kept; what is wrong with one is said here."""
         values = super().clean() or {}
         values["conditions"] = _gathered(values)
-        try:
-            written.read(values["conditions"])
-        except Invalid as error:
-            self.add_error(None, error.detail)
+        for name, sentence in written.faults(values["conditions"]).items():
+            field = _FIELDS.get(name, name)
+            self.add_error(field if field in self.fields else None, sentence)
         return values
 
 
 class NewRuleForm(RuleForm):
     """A rule of an index that the actor decides about, or, for security officers, of all."""
 
-    index = forms.ModelChoiceField(Index.objects.none(), required=False, empty_label="All indexes")
+    concerns: ClassVar[Mapping[str, str]] = {**RuleForm.concerns, "security-officer-needed": "effect"}
+    index = forms.ModelChoiceField(
+        Index.objects.none(), required=False, empty_label="All indexes", help_text="Whose files it is asked about."
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         offer_indexes(self)
+        self.fields["on_missing"].help_text += " Empty: a rule that refuses holds, another does not."
+        if not self.actor.may_secure:
+            self.fields["effect"].help_text += " A rule that allows is for security officers."
 
 
 def offer_indexes(form: RefusableForm) -> None:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.domain.actors import Actor
@@ -189,14 +189,10 @@ class PrefetchScreen(ReadOnlyScreen):
     @admin.display(description="Lines")
     def left_out(self, row: PrefetchJob) -> SafeString | str:
         """Which lines of the list were not followed."""
-        return _listed((note,) for note in row.notes) if row.notes else marks.NOTHING
+        return marks.listed(row.notes) if row.notes else marks.NOTHING
 
     @admin.display(description="Files")
     def failures(self, row: PrefetchJob) -> SafeString | str:
         """The first of them; the REST API lists all."""
         failed = PrefetchItem.objects.filter(job=row, state=PrefetchItem.State.FAILED)[:_SHOWN]
-        return _listed((f"{item}: {item.reason}",) for item in failed) if failed else marks.NOTHING
-
-
-def _listed(rows: Any) -> SafeString:
-    return format_html("<ul>{}</ul>", format_html_join("", '<li class="wrap-anywhere">{}</li>', rows))
+        return marks.listed(f"{item}: {item.reason}" for item in failed) if failed else marks.NOTHING

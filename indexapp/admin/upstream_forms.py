@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from indexapp.domain.upstream_settings import FOLLOWING
 from indexapp.models import Index, Merge, Upstream
 from indexapp.services.mirrors import settings
 from tpi_site.kit.admin.fields import SizeField
-from tpi_site.kit.admin.refusals import RefusableForm
+from tpi_site.kit.admin.refusals import RefusableForm, name_choices
 
 _PLAIN = {"autocapitalize": "off", "autocomplete": "off", "spellcheck": "false"}
 _STAYS = "Kept encrypted and never shown. Empty: the one that is there stays."
@@ -21,6 +22,10 @@ SECRETS = {"new_password": "password", "new_client_key": "client_key", "new_prox
 class UpstreamForm(RefusableForm):
     """What can be changed about an upstream; secrets are written and never shown."""
 
+    concerns: ClassVar = {
+        **{secret: field for field, secret in SECRETS.items()},
+        "upstream-holds-projects": "force",
+    }
     new_password = forms.CharField(
         label="Password",
         required=False,
@@ -86,7 +91,14 @@ class UpstreamForm(RefusableForm):
             "proxy_url": forms.TextInput(attrs=_PLAIN),
             "ca_certificates": forms.Textarea(attrs={"rows": 4, **_PLAIN}),
             "client_certificate": forms.Textarea(attrs={"rows": 4, **_PLAIN}),
+            **dict.fromkeys(FOLLOWING, forms.RadioSelect),
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in FOLLOWING.keys() & self.fields.keys():  # none where the page only shows
+            self.fields[name].choices = list(FOLLOWING[name].items())  # type: ignore[attr-defined]  # it is a choice
+            name_choices(self.fields[name])
 
 
 def service_values(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from accounts.models import AuditEntry
 from indexapp.admin.filters import IndexFilter
 from indexapp.admin.rows import reach_for
 from indexapp.admin.upstream_forms import SECRETS, UpstreamForm, service_values
+from indexapp.domain.upstream_settings import FOLLOWING
 from indexapp.models import MirroredProject, Upstream
 from indexapp.services.mirrors import addresses, refreshing, settings
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, Screen, actor_of, marks
 from tpi_site.kit.admin.actions import Tool
 from tpi_site.kit.errors import Refusal
 
+_FOLLOWS = ("follows_removal", "follows_yank", "follows_quarantine")
 _SHOWN = {name: f"has_{secret}" for name, secret in SECRETS.items()}
 
 
@@ -41,7 +43,7 @@ class UpstreamScreen(Screen):
     search_fields = ("index__name", "url")
     ordering = ("index__name",)
     form = UpstreamForm
-    readonly_fields = ("mirror", "state", "why", *_SHOWN.values())
+    readonly_fields = ("mirror", "state", "why", *_FOLLOWS, *_SHOWN.values())
 
     def rows(self, request: HttpRequest) -> QuerySet[Upstream]:
         """Of indexes administered as a whole; operators see all, for their settings."""
@@ -63,6 +65,7 @@ class UpstreamScreen(Screen):
         may_all = self._may_say_where(request)
         secret = {name: name if may_all else shown for name, shown in _SHOWN.items()}
         force = ("force",) if may_all else ()
+        follows = settings.POLICIES if self.has_change_permission(request, obj) else _FOLLOWS
         return (
             ("State", {"fields": ("mirror", "state", "why")}),
             ("Repository", {"fields": ("url", *force, "username", secret["new_password"])}),
@@ -79,7 +82,7 @@ class UpstreamScreen(Screen):
                 },
             ),
             ("Pages", {"fields": ("page_seconds", "missing_seconds", "is_offline", "is_frozen")}),
-            ("When the upstream takes something back", {"fields": settings.POLICIES}),
+            ("When the upstream takes something back", {"fields": follows}),
             ("Files", {"fields": ("room", "keep_hours")}),
         )
 
@@ -176,6 +179,21 @@ class UpstreamScreen(Screen):
     def asked(self, row: Upstream) -> str:
         """For how long a page is fresh."""
         return f"{row.page_seconds} s"
+
+    @admin.display(description="What it removes")
+    def follows_removal(self, row: Upstream) -> str:
+        """What is done about it."""
+        return FOLLOWING["on_removal"][row.on_removal]
+
+    @admin.display(description="What it yanks")
+    def follows_yank(self, row: Upstream) -> str:
+        """What is done about it."""
+        return FOLLOWING["on_yank"][row.on_yank]
+
+    @admin.display(description="What it quarantines")
+    def follows_quarantine(self, row: Upstream) -> str:
+        """What is done about it."""
+        return FOLLOWING["on_quarantine"][row.on_quarantine]
 
     @admin.display(description="Password")
     def has_password(self, row: Upstream) -> str:

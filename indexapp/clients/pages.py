@@ -120,6 +120,11 @@ def form_of(response: Response) -> Form:
     raise bad_answer(response, f"an answer {said}, which is no page of a simple repository")
 
 
+def is_declared(response: Response) -> bool:
+    """Whether the answer's type is one that only simple repositories have."""
+    return "application/vnd.pypi.simple" in (response.headers.get("Content-Type") or "")
+
+
 def bad_answer(response: Response, what: str) -> UpstreamFailed:
     """That what came is not what belongs there."""
     return UpstreamFailed(f"{Target.of(response.url).host} gives {what}.", Failure.BAD_ANSWER)
@@ -226,7 +231,7 @@ class _Reading:
         version = head.metas.get("repository-version")
         if version is not None and not is_version_one(version.strip()):
             raise NotTheForm("it is of no known version of the simple API")
-        if version is None and not self.files and not self._is_declared():
+        if version is None and not self.files and not is_declared(self._response):
             raise NotTheForm("it has no file of the project and does not say that it is a page of a simple repository")
         return _Said(
             status=head.metas.get("project-status", "").strip().lower(),
@@ -239,9 +244,6 @@ class _Reading:
         pieces = told(self._response.body)
         url = self._response.url
         return html_reading.anchors(pieces, head, page_url=url, charset=charset, most_marks=15 * MOST_FILES)
-
-    def _is_declared(self) -> bool:
-        return "application/vnd.pypi.simple" in (self._response.headers.get("Content-Type") or "")
 
     def _keep(self, read: Any) -> None:
         if len(self.files) + self.dropped.total() >= MOST_FILES:

@@ -11,6 +11,21 @@ MOST_PEM = 100_000
 """Characters of certificates or of a key."""
 MOST_SECONDS = 30 * 24 * 3600
 MOST_HOURS = 100 * 365 * 24
+FOLLOWING: Mapping[str, Mapping[str, str]] = {
+    "on_removal": {
+        "hide": "Follow: the file is on no page any more, and is refused",
+        "keep": "Keep it: the file stays listed, and is served as before",
+    },
+    "on_yank": {
+        "hide": "Follow: the file stays listed, marked yanked, for who asks for exactly its version",
+        "keep": "Ignore it: the file is listed without the mark, and installers choose it as any other",
+    },
+    "on_quarantine": {
+        "hide": "Follow: the project is quarantined here too, and its files are refused",
+        "keep": "Warn only: the files are served, and the project is marked deprecated with the reason",
+    },
+}
+"""What each answer to something that an upstream takes back does."""
 _MOST_BYTES = 2**63 - 1
 _NUMBERS = {
     "page_seconds": (1, MOST_SECONDS, "a number of seconds, at most 30 days"),

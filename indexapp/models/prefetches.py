@@ -62,7 +62,8 @@ class PrefetchJob(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} into {self.index_id}"
+        when = f", {self.created_at:%Y-%m-%d %H:%M} UTC" if self.created_at else ""
+        return f"{self.name} into {self.index.name}{when}"
 
     @property
     def is_over(self) -> bool:
@@ -159,7 +160,7 @@ class MirrorPlan(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"copy of {self.index_id}"
+        return f"copy of the upstream of {self.index.name}"
 
 
 class PlannedName(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.domain.instance_roles import InstanceRole
+from accounts.domain.verbs import Verb
 from accounts.models import User
 from indexapp.models import File, Index, Merge, MirroredFile, MirroredProject, Upstream
 from indexapp.services.mirrors import addresses, merges, refreshing
@@ -18,7 +20,8 @@ from tests.admin.screens import address, buttons, do, errors, messages
 from tests.builders.wheels import build_wheel
 from tests.evidence import collecting
 from tests.factories.people import SYSTEM, make_user
-from tests.factories.publishing import make_group, published
+from tests.factories.policies import make_rule
+from tests.factories.publishing import give, make_group, published
 from tests.factories.upstreams import make_mirror, page_of
 from tests.plugins import process_memory
 from tests.servers.static_index import Behaviour, StaticIndex
@@ -133,6 +136,19 @@ def test_an_operator_sets_terms_and_not_where_it_is(operator: Client, mirror: In
     assert (_row().username, _row().password) == ("", "")
 
 
+def test_what_is_taken_back_is_told_as_it_is_done(root: Client, mirror: Index, sign_in: SignIn) -> None:
+    form = root.get(address(_row())).context["adminform"].form
+    assert "on no page" in dict(form.fields["on_removal"].choices)["hide"]
+    assert "stays listed, marked yanked" in dict(form.fields["on_yank"].choices)["hide"]
+    assert "without the mark" in dict(form.fields["on_yank"].choices)["keep"]
+    assert "marked deprecated" in dict(form.fields["on_quarantine"].choices)["keep"]
+    person = make_user("auditor")
+    User.objects.filter(pk=person.pk).update(instance_roles=InstanceRole.AUDITOR.bit | InstanceRole.OPERATOR.bit)
+    page = sign_in(User.objects.get(pk=person.pk)).get(address(_row())).content.decode()
+    assert 'name="on_yank"' not in page
+    assert "stays listed, marked yanked" in page
+
+
 def test_the_test_says_in_words_what_came_of_it(root: Client, mirror: Index, upstream: StaticIndex) -> None:
     page = address(_row(), "test")
     assert b"What came of it" not in root.get(page).content
@@ -207,6 +223,7 @@ class TestPages:
         upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
         assert "Changed upstream" in page()
+        assert f'href="{address(MirroredFile.objects.get())}"' in page()
         upstream.remove("theirs-2.0-py3-none-any.whl")
         upstream.behaviour = Behaviour(status=404)
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
@@ -214,6 +231,19 @@ class TestPages:
         upstream.behaviour = Behaviour(status=503)
         refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
         assert "does not answer for this project" in page()
+
+    def test_a_conflict_is_linked_for_who_decides_about_it(
+        self, page: Any, mirror: Index, upstream: StaticIndex, sign_in: SignIn
+    ) -> None:
+        upstream.publish(build_wheel("theirs", "2.0", description="other bytes"))
+        refreshing.refresh(actor=SYSTEM, index=mirror, name="theirs")
+        for verb, is_linked in ((Verb.READ, False), (Verb.ADMINISTER, True)):
+            person = make_user(f"may-{verb.value}")
+            give(person, [verb], mirror)
+            text = sign_in(person).get("/outside/project/theirs/").content.decode()
+            assert "Changed upstream" in text
+            assert ("/admin/indexapp/mirroredfile/" in text) is is_linked
+            assert ("decides what becomes of it" in text) is not is_linked
 
     def test_that_a_name_of_ours_is_merged(self, page: Any, main: Index, mirror: Index) -> None:
         group = make_group("everything", main, mirror)
@@ -224,6 +254,38 @@ class TestPages:
         page_of(group, "theirs")
         assert "Merged." in page("everything")
         assert "Mirrored from" not in page("everything")
+
+    def test_a_merged_page_has_what_both_have_and_says_where_it_is_from(
+        self, root: Client, main: Index, mirror: Index, upstream: StaticIndex, sign_in: SignIn
+    ) -> None:
+        tags, name = "cp312-cp312-win_amd64", "acme_tool-{}-{}.whl"
+        for built in (build_wheel(version="1.0"), build_wheel(version="1.0", tags=tags), build_wheel(version="2.0")):
+            upstream.publish(built)
+        group = make_group("everything", main, mirror)
+        published(main, build_wheel(version="1.0", description="ours"))
+        merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="ours is a fork")
+        page_of(group, "acme-tool")
+
+        def words(path: str, browser: Client = root) -> str:
+            text = re.sub(r"<[^>]+>", " ", browser.get(f"/everything/project/acme-tool/{path}").content.decode())
+            return " ".join(text.split())
+
+        latest, older = words(""), words("1.0/")
+        assert f"{name.format('2.0', 'py3-none-any')} from outside" in latest
+        assert f"{name.format('1.0', 'py3-none-any')} from main" in older
+        assert f"{name.format('1.0', tags)} from outside" in older
+        assert older.count(f"{name.format('1.0', 'py3-none-any')} from") == 1
+        assert "2.0 outside" in latest
+        assert "1.0 main and outside" in latest
+        make_rule(mirror, projects=["acme-tool"], versions="==2.0", reason="Not ours.")
+        assert "The policy rule" in words("2.0/")
+        assert "The policy rule" not in words("1.0/")
+        make_rule(mirror, "hide", projects=["acme-tool"], versions="==1.0")
+        assert "from outside" not in words("1.0/")
+        assert "1.0 main 2" in words("")
+        reader = make_user("reads-ours")
+        give(reader, [Verb.READ], main)
+        assert "outside" not in words("", sign_in(reader))
 
 
 def test_the_command_says_whether_an_upstream_can_be_used(

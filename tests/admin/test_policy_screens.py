@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.domain.instance_roles import InstanceRole
 from accounts.models import User
@@ -76,6 +79,34 @@ def test_what_makes_no_sense_is_said_at_the_form(officer: Client) -> None:
     assert PolicyRule.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("versions", "new", "is no version specifier"),
+        ("projects", "acme-[", "acme-["),
+        ("sources", "kind:group", "is unknown"),
+        ("sources", "nowhere", "No source is called"),
+        ("younger_than_days", "9999", "Give a number above 0"),
+        ("licenses_denied", "no licence!", "no licence!"),
+        ("imports", "a[b", "a[b"),
+        ("name", "young", "already"),
+        ("kind", "egg", "is none of the choices: Wheels; Source distributions."),
+        ("effect", "100%", "Hold until somebody has looked; Block, and say why"),
+        ("on_missing", "maybe", "The rule holds; The rule does not hold"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(officer: Client, field: str, value: str, sentence: str) -> None:
+    make_rule(None, name="young")
+    form = officer.post(ADD, {**FORM, "name": "other", field: value}).context["adminform"].form
+    assert set(form.errors) == {field}
+    assert sentence in form.errors[field][0]
+
+
+def test_every_field_says_what_it_is_for(officer: Client) -> None:
+    form = officer.get(ADD).context["adminform"].form
+    assert [name for name, field in form.fields.items() if not field.help_text] == []
+
+
 def test_who_administers_an_index_sees_its_rules_and_those_of_all(red: Side, blue: Side, sign_in: SignIn) -> None:
     own, theirs, of_all = (
         make_rule(index, name=name)
@@ -143,6 +174,32 @@ def test_the_pages_tell_what_stays_refused_to_who_decides(red: Side, officer: Cl
     shown = browser.get(address(everywhere))
     assert shown.status_code == 200
     assert "Still refused" not in shown.content.decode()
+
+
+def test_who_is_no_officer_is_offered_exceptions_that_they_may_grant(red: Side, blue: Side, sign_in: SignIn) -> None:
+    own, others = make_rule(red.index, name="own"), (make_rule(None, name="of-all"), make_rule(blue.index, name="blue"))
+    browser = sign_in(red.admin)
+    page = browser.get(EXCEPTIONS)
+    form = page.context["adminform"].form
+    assert list(form.fields["rule"].queryset) == [own]
+    assert "for security officers and administrators" in page.content.decode()
+    given = {"project": "red-project", "versions": "", "reason": "needed", "expires_at": "2020-01-01 12:00"}
+    assert set(browser.post(EXCEPTIONS, given).context["adminform"].form.errors) == {"rule"}
+    for rule in others:
+        assert "valid choice" in errors(browser.post(EXCEPTIONS, {**given, "rule": rule.pk}))
+    form = browser.post(EXCEPTIONS, {**given, "rule": own.pk}).context["adminform"].form
+    assert form.errors == {"expires_at": ["An exception ends in the future, within 366 days."]}
+    broken = {**given, "is_break_glass": "on"}
+    assert set(browser.post(EXCEPTIONS, broken).context["adminform"].form.errors) == {"index"}
+    end = f"{timezone.now() + timedelta(days=1):%Y-%m-%d %H:%M}"
+    assert browser.post(EXCEPTIONS, {**given, "rule": own.pk, "expires_at": end}).status_code == 302
+    assert (PolicyException.objects.get().rule, PolicyException.objects.get().index) == (own, red.index)
+
+
+def test_an_officer_is_told_of_no_bounds(red: Side, officer: Client, sign_in: SignIn) -> None:
+    assert "for security officers and administrators" not in officer.get(EXCEPTIONS).content.decode()
+    page = sign_in(red.admin).get(EXCEPTIONS).content.decode()
+    assert "Your indexes have no rules of their own" in page
 
 
 def test_what_waits_is_approved_or_rejected(red: Side, sign_in: SignIn) -> None:

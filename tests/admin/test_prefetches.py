@@ -9,7 +9,8 @@ from django_q.models import OrmQ
 
 from accounts.domain.verbs import Verb
 from accounts.models import User
-from indexapp.models import Index, MirrorPlan, PrefetchItem, PrefetchJob
+from indexapp.models import Index, MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
+from indexapp.services.mirrors import copying
 from tests.admin.conftest import SignIn
 from tests.factories.people import make_user
 from tests.factories.publishing import give, make_index, make_mirror
@@ -90,6 +91,15 @@ def test_nobody_elses_mirror_is_offered_or_taken(keeper: User, sign_in: SignIn) 
     assert not browser.get(LIST).content.decode().count("uv.lock")
 
 
+def test_headings_are_words(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    browser = sign_in(keeper)
+    job = PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
+    page = browser.get(f"{LIST}{job.pk}/change/").content.decode()
+    assert f"uv.lock into outside, {job.created_at:%Y-%m-%d %H:%M} UTC</span></h1>" in page
+    MirrorPlan.objects.create(index=mirror)
+    assert "copy of the upstream of outside</span></h1>" in browser.get(f"{PLANS}{mirror.pk}/change/").content.decode()
+
+
 def test_an_operator_sees_and_begins_nothing(operator: Client, mirror: Index) -> None:
     PrefetchJob.objects.create(index=mirror, name="uv.lock", kind="uv.lock")
     page = operator.get(LIST).content.decode()
@@ -129,6 +139,24 @@ def test_a_plan_is_made_and_changed(keeper: User, mirror: Index, sign_in: SignIn
     assert (plan.include, plan.platforms, plan.newest) == (["acme-*"], ["linux-x86_64"], 3)
     wrong = browser.post(address, {**PLAN, "include": "Not A Pattern"})
     assert "Give a list of patterns" in wrong.content.decode()
+
+
+def test_what_a_plan_gave_up_is_shown_with_the_reason(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    plan = MirrorPlan.objects.create(index=mirror)
+    browser, address = sign_in(keeper), f"{PLANS}{mirror.pk}/change/"
+    assert "Wrong" not in browser.get(address).content.decode()
+    PlannedName.objects.bulk_create(
+        PlannedName(
+            plan=plan, normalized_name=f"b-{number}", attempts=copying.MOST_ATTEMPTS, reason="Wrong <b>bytes</b>."
+        )
+        for number in range(101)
+    )
+    PlannedName.objects.create(plan=plan, normalized_name="waits", attempts=1, reason="It was slow.")
+    page = browser.get(address).content.decode()
+    assert "b-99: Wrong &lt;b&gt;bytes&lt;/b&gt;." in page
+    assert "b-100" not in page
+    assert "and 1 more" in page
+    assert "It was slow." not in page
 
 
 def test_a_plan_for_somebody_elses_mirror_is_refused(keeper: User, sign_in: SignIn) -> None:

@@ -35,6 +35,19 @@ def test_a_rule_is_added_read_changed_moved_and_removed(rest: AsPerson, acme: In
     assert officer.get(address).status == 404
 
 
+def test_a_wrong_choice_is_answered_with_the_choices(rest: AsPerson, acme: Index) -> None:
+    officer, effects = rest("security_officer"), "allow, warn, hold, block, hide."
+    wrong = officer.post("policy-rules/", {**RULE, "effect": "{no}", "on_missing": "fail"})
+    assert wrong.status == 400
+    assert wrong.json["errors"] == {
+        "effect": [f'"{{no}}" is none of the choices: {effects}'],
+        "on_missing": ['"fail" is none of the choices: match, skip.'],
+    }
+    assert f"'no' is none of the choices: {effects}" in officer.get("policy-rules/?effect=no").json["detail"]
+    listed = rest("administrator").post("indexes/main/prefetches/", {"content": "acme", "platforms": ["amiga"]})
+    assert "linux-x86_64, linux-aarch64" in str(listed.json["errors"]["platforms"])
+
+
 @pytest.mark.parametrize(
     "body",
     [

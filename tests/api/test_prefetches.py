@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from accounts.domain.verbs import Verb
 from indexapp.domain.locks.targets import PLATFORMS
-from indexapp.models import Index, MirrorPlan, PrefetchItem, PrefetchJob
+from indexapp.models import Index, MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
+from indexapp.services.mirrors import copying
 from tests.api.conftest import AsPerson
 from tests.api.rest import refused
 from tests.factories.cast import Cast
@@ -203,3 +207,19 @@ def test_a_plan(rest: AsPerson, mirror: Index) -> None:
     for body in ({"newest": 0}, {"include": ["A b"]}, {"cursor": 3}, {}, {"platforms": ["amiga"]}):
         refused(admin.patch("indexes/outside/copy-plan/", body), 400)
     assert MirrorPlan.objects.get().newest == 3
+
+
+def test_what_a_plan_gave_up_is_listed(rest: AsPerson, mirror: Index) -> None:
+    admin, address = rest("team_admin"), "indexes/outside/copy-plan/given-up/"
+    assert admin.get(address).json["results"] == []
+    admin.patch("indexes/outside/copy-plan/", {"is_on": True})
+    plan, again = MirrorPlan.objects.get(), timezone.now() + timedelta(days=7)
+    PlannedName.objects.create(plan=plan, normalized_name="waits", attempts=2, reason="It was slow.")
+    PlannedName.objects.create(
+        plan=plan, normalized_name="broken", attempts=copying.MOST_ATTEMPTS, reason="Wrong bytes.", not_before=again
+    )
+    [row] = admin.get(address).json["results"]
+    assert (row["name"], row["reason"], row["again_at"][:10]) == ("broken", "Wrong bytes.", f"{again:%Y-%m-%d}")
+    assert admin.get("indexes/outside/copy-plan/").json["given_up"] == 1
+    refused(admin.get("indexes/main/copy-plan/given-up/"), 400)
+    refused(rest("reader").get(address), 403)

@@ -10,14 +10,15 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.domain.verbs import Verb
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Index, PolicyHold, Project, Release, ReservedPrefix
+from indexapp.models import Index, MirrorPlan, PlannedName, PolicyHold, Project, Release, ReservedPrefix
 from indexapp.services import changes
+from indexapp.services.mirrors import copying
 from tests.api.conftest import AsPerson
 from tests.api.rest import Rest
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, make_team, make_token, make_user
 from tests.factories.policies import make_exception, make_rule
-from tests.factories.publishing import give, make_file, make_group, make_index, make_project, make_release
+from tests.factories.publishing import give, make_file, make_group, make_index, make_mirror, make_project, make_release
 from tests.factories.vulnerabilities import affected, make_advisory
 
 PROJECT = "indexes/main/projects/acme-tool/"
@@ -85,6 +86,13 @@ def _exposed(cast: Cast, number: int) -> None:
     make_advisory(f"PYSEC-2026-{number}", affected(f"more-{number}"))
 
 
+def _given_up(cast: Cast, number: int) -> None:
+    if not number:
+        give(cast.team_admin, [Verb.ADMINISTER], make_mirror("outside", "https://upstream.example/simple/"))
+    plan, _ = MirrorPlan.objects.get_or_create(index=Index.objects.get(name="outside"))
+    PlannedName.objects.create(plan=plan, normalized_name=f"more-{number}", attempts=copying.MOST_ATTEMPTS)
+
+
 LISTS: list[tuple[str, int, Grow]] = [
     ("indexes/", 6, _groups),
     ("indexes/main/projects/", 5, _projects),
@@ -129,6 +137,14 @@ def test_a_list_costs_the_same_for_one_row_and_for_fifty(
     for number in range(1, 50):
         grow(cast, number)
     assert _count(client, path) == queries
+
+
+def test_what_a_plan_gave_up_costs_the_same(rest: AsPerson, cast: Cast, acme: Index) -> None:
+    client, path = rest("team_admin"), "indexes/outside/copy-plan/given-up/"
+    for number in range(50):
+        _given_up(cast, number)
+        if number in (0, 49):
+            assert _count(client, path) == 5
 
 
 @pytest.mark.parametrize(

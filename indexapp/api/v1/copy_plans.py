@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,7 +12,7 @@ from accounts.api.bodies import FlagField, NumberField, StrictSerializer, TextFi
 from accounts.api.resources import Resource
 from indexapp.api.v1 import access
 from indexapp.domain.locks.targets import PLATFORMS
-from indexapp.models import Index, MirrorPlan
+from indexapp.models import Index, MirrorPlan, PlannedName
 from indexapp.services.mirrors import copying, plans
 from tpi_site.kit.errors import NotFound
 
@@ -22,20 +23,37 @@ class CopyPlanSerializer(serializers.ModelSerializer[MirrorPlan]):
     """A mirror's plan and how it stands; `cursor` is the upstream's serial up to which its list was read."""
 
     waiting = serializers.SerializerMethodField(help_text="Names that are to be copied now.")
+    given_up = serializers.SerializerMethodField(help_text="Names that could not be copied; `given-up/` lists them.")
     held_bytes = serializers.SerializerMethodField(help_text="Of the files that are here.")
 
     class Meta:
         model = MirrorPlan
-        fields = (*plans.EDITABLE, "cursor", "state", "message", "listed_at", "waiting", "held_bytes")
+        fields = (*plans.EDITABLE, "cursor", "state", "message", "listed_at", "waiting", "given_up", "held_bytes")
         read_only_fields = fields
 
     def get_waiting(self, row: MirrorPlan) -> int:
         """Counted now."""
         return copying.due_names(row)
 
+    def get_given_up(self, row: MirrorPlan) -> int:
+        """Counted now."""
+        return copying.given_up(row).count()
+
     def get_held_bytes(self, row: MirrorPlan) -> int:
         """Added up now."""
         return copying.held_bytes(row)
+
+
+class GivenUpSerializer(serializers.ModelSerializer[PlannedName]):
+    """A name of the upstream that could not be copied."""
+
+    name = serializers.CharField(source="normalized_name", read_only=True)
+    again_at = serializers.DateTimeField(source="not_before", read_only=True, help_text="When it is tried again.")
+
+    class Meta:
+        model = PlannedName
+        fields = ("name", "reason", "again_at")
+        read_only_fields = fields
 
 
 class CopyPlanChangeSerializer(StrictSerializer):
@@ -60,9 +78,23 @@ class CopyPlanChangeSerializer(StrictSerializer):
 _EXAMPLE = OpenApiExample("Some projects", value={"is_on": True, "include": ["acme-*"], "newest": 3}, request_only=True)
 
 
-@extend_schema(tags=["Mirrors"])
-class CopyPlanViewSet(Resource):
+class _OfPlans(Resource):
     """For who administers the mirror; who watches the installation looks on."""
+
+    def index_seen(self, name: str) -> Index:
+        """The index that the address names."""
+        if not self.actor.sees_operation:
+            return access.index_to_change(self.actor, name)
+        found = Index.objects.filter(name=name).first()
+        if found is None:
+            raise NotFound(f"There is no index named '{name}'.", code="index-unknown")
+        access.require_token_where_needed(self.actor, found)
+        return found
+
+
+@extend_schema(tags=["Mirrors"])
+class CopyPlanViewSet(_OfPlans):
+    """That a mirror copies its upstream by itself."""
 
     model = MirrorPlan
     serializer_class = CopyPlanSerializer
@@ -70,7 +102,7 @@ class CopyPlanViewSet(Resource):
     @extend_schema(summary="Read a mirror's plan")
     def retrieve(self, request: Request, index: str) -> Response:
         """One that nobody has made is switched off."""
-        return self.shown(plans.of(self._index(index)))
+        return self.shown(plans.of(self.index_seen(index)))
 
     @extend_schema(
         summary="Change a mirror's plan",
@@ -83,11 +115,19 @@ class CopyPlanViewSet(Resource):
         row = access.index_to_change(self.actor, index)
         return self.shown(plans.change(actor=self.actor, index=row, **self.changes(CopyPlanChangeSerializer)))
 
-    def _index(self, name: str) -> Index:
-        if not self.actor.sees_operation:
-            return access.index_to_change(self.actor, name)
-        found = Index.objects.filter(name=name).first()
-        if found is None:
-            raise NotFound(f"There is no index named '{name}'.", code="index-unknown")
-        access.require_token_where_needed(self.actor, found)
-        return found
+
+@extend_schema(tags=["Mirrors"])
+class GivenUpViewSet(_OfPlans):
+    """Names that a plan could not copy."""
+
+    model = PlannedName
+    serializer_class = GivenUpSerializer
+
+    def rows(self) -> QuerySet[PlannedName]:
+        """Of the mirror that the address names."""
+        return copying.given_up(plans.of(self.index_seen(self.kwargs["index"])))
+
+    @extend_schema(summary="List what a mirror's plan could not copy")
+    def list(self, request: Request, index: str) -> Response:
+        """With the reason; each is tried again once a week."""
+        return self.listed()

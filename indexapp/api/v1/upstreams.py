@@ -12,7 +12,7 @@ from accounts.api.bodies import FlagField, NoBodySerializer, NumberField, Strict
 from accounts.api.resources import Resource
 from accounts.domain.verbs import Verb
 from indexapp.api.v1 import access
-from indexapp.domain.upstream_settings import MOST_HOURS, MOST_PEM, MOST_SECONDS, is_plain
+from indexapp.domain.upstream_settings import FOLLOWING, MOST_HOURS, MOST_PEM, MOST_SECONDS, is_plain
 from indexapp.models import Index, MirroredProject, Upstream
 from indexapp.services.mirrors import addresses, conflicts, refreshing, settings
 from tpi_site.kit.errors import NotFound
@@ -87,6 +87,11 @@ def _secret(words: str, longest: int = 1000) -> TextField:
     )
 
 
+def _follow(name: str) -> serializers.ChoiceField:
+    words = "; ".join(f"`{value}`: {sentence}" for value, sentence in FOLLOWING[name].items())
+    return serializers.ChoiceField(choices=Upstream.Follow.choices, required=False, help_text=f"{words}.")
+
+
 class UpstreamSettingsSerializer(StrictSerializer):
     """The settings of an upstream; what is left out is as usual, or stays."""
 
@@ -111,9 +116,9 @@ class UpstreamSettingsSerializer(StrictSerializer):
     missing_seconds = NumberField(
         min_value=1, max_value=MOST_SECONDS, required=False, help_text="The same for that there is no such project."
     )
-    on_removal = serializers.ChoiceField(choices=Upstream.Follow.choices, required=False)
-    on_yank = serializers.ChoiceField(choices=Upstream.Follow.choices, required=False)
-    on_quarantine = serializers.ChoiceField(choices=Upstream.Follow.choices, required=False)
+    on_removal = _follow("on_removal")
+    on_yank = _follow("on_yank")
+    on_quarantine = _follow("on_quarantine")
     is_offline = FlagField(required=False, help_text="The upstream is never contacted.")
     is_frozen = FlagField(required=False, help_text="Nothing new is taken; files that are listed are still fetched.")
     room = NumberField(

@@ -6,7 +6,7 @@ from django.urls import URLPattern, path
 
 from indexapp.api.v1.backups import BackupViewSet, DrillViewSet, RestorationViewSet
 from indexapp.api.v1.changes import ChangeViewSet
-from indexapp.api.v1.copy_plans import CopyPlanViewSet
+from indexapp.api.v1.copy_plans import CopyPlanViewSet, GivenUpViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
 from indexapp.api.v1.merges import MergeViewSet
@@ -62,6 +62,7 @@ urlpatterns = [
     path(f"{_INDEX}prefetches/<int:id>/cancel/", PrefetchViewSet.at(post="cancel"), name="prefetch-cancel"),
     path(f"{_INDEX}prefetches/<int:id>/items/", PrefetchItemViewSet.at(**_LIST), name="prefetch-items"),
     path(f"{_INDEX}copy-plan/", CopyPlanViewSet.at(get="retrieve", patch="partial_update"), name="copy-plan"),
+    path(f"{_INDEX}copy-plan/given-up/", GivenUpViewSet.at(**_LIST), name="copy-plan-given-up"),
     path(f"{_INDEX}projects/", ProjectViewSet.at(**_ROWS), name="projects"),
     path(_PROJECT, ProjectViewSet.at(**_ROW), name="project"),
     *(

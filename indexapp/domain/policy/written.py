@@ -107,6 +107,19 @@ def read(given: object) -> Conditions:
     return Conditions(projects, sources, of_files, written)
 
 
+def faults(given: Mapping[str, Any]) -> dict[str, str]:
+    """A sentence for each condition that cannot be read, by its name, or by that of its part (``vulnerable.ids``)."""
+    found = {}
+    for name, value in given.items():
+        try:
+            read({name: value})
+        except Invalid as error:
+            part, is_named, sentence = error.detail.partition(": ")
+            is_named = is_named if part.partition(".")[0] == name else ""
+            found[part if is_named else name] = f"{sentence[:1].upper()}{sentence[1:]}" if is_named else error.detail
+    return found
+
+
 @lru_cache(maxsize=20_000)
 def _shared(condition: Condition) -> Condition:
     """One object for all rules that ask the same: a page asks each object once."""

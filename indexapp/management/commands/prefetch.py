@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -42,19 +44,24 @@ class Command(BaseCommand):
             job = asking.begin(actor=actor, index=index, request=request)
         except Refusal as refusal:
             raise CommandError(refusal.detail) from None
-        for note in job.notes:
-            self.stdout.write(f"Note: {note}")
+        self._write_notes(job.notes)
         self._work(job)
         self._report(job)
 
     def _look_ahead(self, index: Index, request: asking.Request) -> None:
-        for name, found in asking.look_ahead(internal("manage.py"), index, request):
-            for file in found.files:
-                self.stdout.write(
-                    f"{'here' if file.blob_id else 'fetch'} {file.filename} {file.size or 'unknown'} bytes"
-                )
-            if not found.files:
-                self.stdout.write(f"{found.state} {name}: {found.reason}")
+        notes, found = asking.look_ahead(internal("manage.py"), index, request)
+        self._write_notes(notes)
+        counts: Counter[str] = Counter()
+        for one in found:
+            counts[one.word] += 1
+            size = f" {one.file.size or 'unknown'} bytes" if one.file else ""
+            self.stdout.write(f"{one.word} {one.name}{size}{f': {one.reason}' if one.reason else ''}")
+        told = ", ".join(f"{number} {word}" for word, number in counts.items())
+        self.stdout.write(f"Nothing was fetched: {told or 'the list asks for nothing'}.")
+
+    def _write_notes(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            self.stdout.write(f"Note: {note}")
 
     def _work(self, job: PrefetchJob) -> None:
         """Until it has ended, or watch who else works on it; what an upstream did not give is tried again."""

@@ -45,6 +45,23 @@ def bring(through: ServedIndex, file_id: int) -> int:
     return row.size if before.blob_id is None else 0
 
 
+def foresee(through: ServedIndex, file: File) -> tuple[str, str]:
+    """What :func:`bring` would do now, in a word, and why: ``here``, ``fetch``, ``refused`` or ``undecided``.
+
+    ``file`` was read with its project, its release and what is beside it.  Nothing is asked of an upstream, so that a rule
+    about metadata that are not here leaves it undecided.
+    """
+    member = next(member for member in through.members if member.pk == file.index_id)
+    watermark = watermarks.read()
+    ruling = serving.ruling_of(through, member, file, watermark)
+    if serving.wants_of(through, member, file, ruling, watermark):
+        rule = f"the policy rule '{ruling.rule.name}'" if ruling.rule else "the policy"
+        return "undecided", f"What {rule} asks about is not here yet; it would be fetched first."
+    if ruling.refusal:
+        return "refused", ruling.refusal
+    return ("here" if file.blob_id else "fetch"), ""
+
+
 def _row(file_id: int) -> File:
     found = File.objects.select_related("project", "release", "mirrored").filter(pk=file_id).first()
     if found is None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from threading import Lock
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -56,6 +56,11 @@ def filter_of(plan: MirrorPlan) -> CopyFilter:
 def due_names(plan: MirrorPlan) -> int:
     """How many names wait to be copied now."""
     return PlannedName.objects.filter(_due(), plan=plan).count()
+
+
+def given_up(plan: MirrorPlan) -> QuerySet[PlannedName]:
+    """Names that could not be copied: ``reason`` says why, and ``not_before`` when it is tried again."""
+    return PlannedName.objects.filter(plan=plan.pk, attempts=MOST_ATTEMPTS)
 
 
 def held_bytes(plan: MirrorPlan) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
@@ -22,13 +22,12 @@ from indexapp.domain.tag_words import describe_file
 from indexapp.domain.versions import canonical_version
 from indexapp.domain.web_links import WebLink, web_links
 from indexapp.models import Description, File, Project, Release
-from indexapp.services import descriptions, summaries
-from indexapp.services.pages import mirrored
+from indexapp.services import descriptions
+from indexapp.services.pages import mirrored, sides
 from indexapp.services.pages.access import OpenProject
 from indexapp.services.pages.lists import projects_of
 from indexapp.services.pages.mirrored import Mirrored
-from indexapp.services.policies import sight
-from indexapp.services.policies.sight import Sight
+from indexapp.services.pages.sides import Sides
 from indexapp.services.serving import gate
 from indexapp.services.vulnerabilities import exposure, matching
 from indexapp.services.vulnerabilities.matching import KnownAdvisory
@@ -48,7 +47,7 @@ _MOST_ROLES = 200
 class ShownFile:
     """A file of the release; ``words`` say where it installs, ``path`` is that below the index's files root.
 
-    ``rule`` is the policy's that keeps it back or has its use noted.
+    ``rule`` is the policy's that keeps it back or has its use noted, and ``refusal`` what who asks for it reads.
     """
 
     row: File
@@ -57,6 +56,18 @@ class ShownFile:
     is_yanked: bool
     yank_reason: str
     rule: Rule | None = None
+    refusal: str = ""
+    source: str = ""
+    """The index that holds it."""
+
+
+@dataclass(frozen=True)
+class ListedRelease:
+    """A version of the history; ``sources`` are the indexes that have it; with ``is_refused`` nothing of it is given out."""
+
+    row: Release
+    sources: tuple[str, ...]
+    is_refused: bool
 
 
 @dataclass(frozen=True)
@@ -87,12 +98,14 @@ class ProjectView:
     linked: frozenset[str]
     files: list[ShownFile]
     files_cut: bool
-    releases: list[Release]
+    releases: list[ListedRelease]
     releases_cut: bool
     maintainers: list[Maintainer] | None
     vulnerabilities: tuple[KnownAdvisory, ...]
     exposed: frozenset[str]
     """The versions among ``releases`` of which an advisory speaks."""
+    refusal: str = ""
+    """Why nothing of the release is given out, or, where the policy hides every release, of the latest."""
     mirrored: Mirrored | None = None
     merged_with: str = ""
     """The mirror whose files the index offers under this name too."""
@@ -103,32 +116,34 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
     project = Project.objects.select_related("index").filter(pk=opened.page.pk).first()
     if project is None:
         raise NotFound("It was deleted in the meantime.")
-    seen = sight.of(opened.page.screening, project.pk, project.normalized_name, opened.page.serial)
-    release = _release(project, version, seen)
+    both = sides.of(opened.page)
+    release = _release(both, version)
+    same = both.same(release) if release else []
     metadata = CoreMetadata.from_json(release.metadata) if release else CoreMetadata()
     requirements = group_requirements(_first(metadata.requires_dist), metadata.provides_extra)
-    files, files_cut = _cut(_files(release, seen), FILES_SHOWN, whole=whole)
-    releases, releases_cut = _cut(_releases(project, seen), RELEASES_SHOWN, whole=whole)
+    files, files_cut = _cut(both.files(same), FILES_SHOWN, whole=whole)
+    releases, releases_cut = _releases(both, whole=whole)
     known = matching.advisories_for(project.normalized_name)
     return ProjectView(
         project=project,
         release=release,
-        newer=_newer(project, release, seen) if version is not None else "",
+        newer=_newer(both, release) if version is not None else "",
         metadata=metadata,
         license=license_words(metadata),
         description=_description(release),
         links=web_links(metadata.project_urls, metadata.home_page, metadata.download_url),
         requirements=requirements,
         linked=_linked(opened, actor, requirements),
-        files=[_shown(file, release, seen) for file in files],
+        files=[_shown(file, {one.pk: one for one in same}, both) for file in files],
         files_cut=files_cut,
         releases=releases,
         releases_cut=releases_cut,
         maintainers=_maintainers(opened, project, actor),
         vulnerabilities=exposure.affecting(known, release.version) if release else (),
-        exposed=frozenset(one.version for one in releases if exposure.affecting(known, one.version)),
-        mirrored=mirrored.of(opened),
-        merged_with=opened.page.beside.member.name if opened.page.beside else "",
+        exposed=frozenset(one.row.version for one in releases if exposure.affecting(known, one.row.version)),
+        refusal=both.refusal(same),
+        mirrored=mirrored.of(opened, actor),
+        merged_with=both.theirs.index if both.theirs else "",
     )
 
 
@@ -138,30 +153,26 @@ def _first(requirements: Sequence[str]) -> list[str]:
     return [line for line, end in zip(requirements, ends, strict=False) if end <= _REQUIREMENTS_LENGTH]
 
 
-def _release(project: Project, version: str | None, seen: Sight) -> Release | None:
-    rows = Release.objects.shown().filter(project=project).select_related("description")
+def _release(both: Sides, version: str | None) -> Release | None:
     if version is None:
-        return _not_hidden(rows, seen).order_by(*summaries.LATEST_FIRST).first()
+        return both.latest_first(both.releases()).select_related("description").first()
     try:
         canonical = canonical_version(version)
     except Invalid:
         canonical = ""
-    found = rows.filter(canonical_version=canonical).first()
-    if found is None:
+    rows = both.newest_first(both.releases(with_hidden=True).filter(canonical_version=canonical))
+    found = list(rows.select_related("description"))
+    shown = [one for one in found if one.version not in both.of(one.project_id).seen.hidden_versions]
+    if not found:
         raise NotFound("The project has no such version; choose one from its release history.")
-    if found.version in seen.hidden_versions:
-        seen.require(found.version)
-    return found
+    if not shown:
+        both.of(found[0].project_id).seen.require(found[0].version)
+    return (shown or found)[0]
 
 
-def _not_hidden(releases: QuerySet[Release], seen: Sight) -> QuerySet[Release]:
-    return releases.exclude(version__in=seen.hidden_versions) if seen.hidden_versions else releases
-
-
-def _newer(project: Project, release: Release | None, seen: Sight) -> str:
-    shown = _not_hidden(Release.objects.shown().filter(project=project), seen)
-    latest = shown.order_by(*summaries.LATEST_FIRST).values_list("pk", "version").first()
-    return latest[1] if latest and release and latest[0] != release.pk else ""
+def _newer(both: Sides, release: Release | None) -> str:
+    latest = both.latest_first(both.releases()).values_list("sort_key", "version").first()
+    return latest[1] if latest and release and latest[0] != release.sort_key else ""
 
 
 def _description(release: Release | None) -> SafeString:
@@ -175,26 +186,31 @@ def _cut(rows: QuerySet[T], limit: int, *, whole: bool) -> tuple[list[T], bool]:
     return found[:limit], len(found) > limit
 
 
-def _releases(project: Project, seen: Sight) -> QuerySet[Release]:
-    rows = _not_hidden(Release.objects.shown().filter(project=project), seen).order_by("-sort_key")
-    return rows.only("version", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
+def _releases(both: Sides, *, whole: bool) -> tuple[list[ListedRelease], bool]:
+    """The newest; of a version that both sides have, ours."""
+    limit = _MOST_ROWS if whole else RELEASES_SHOWN
+    rows = both.newest_first(both.releases()).only(
+        *("version", "sort_key", "is_prerelease", "is_yanked", "yank_reason", "created_at", "project_id")
+    )
+    found = [
+        ListedRelease(same[0], tuple(both.of(one.project_id).index for one in same), both.is_refused(same))
+        for same in sides.by_version(list(rows[: 2 * limit + 1 if both.theirs else limit + 1]))
+    ]
+    return found[:limit], len(found) > limit
 
 
-def _files(release: Release | None, seen: Sight) -> QuerySet[File]:
-    """Source distributions first, then wheels by name."""
-    if release is None:
-        return File.objects.none()
-    files = File.objects.shown().filter(release=release)
-    rows = files.defer("attestations", "comment").order_by("-kind", "filename")
-    return rows.exclude(filename__in=seen.hidden_files) if seen.hidden_files else rows
-
-
-def _shown(file: File, release: Release | None, seen: Sight) -> ShownFile:
-    is_yanked = file.is_yanked or bool(release and release.is_yanked)
-    reason = file.yank_reason or (release.yank_reason if release else "")
-    path, rule = file_path(file.sha256, file.filename), seen.rules.get(file.filename)
+def _shown(file: File, releases: Mapping[int, Release], both: Sides) -> ShownFile:
+    side, release = both.of(file.project_id), releases[file.release_id]
+    path, rule = file_path(file.sha256, file.filename), side.seen.rules.get(file.filename)
     return ShownFile(
-        file, describe_file(file.filename), path, is_yanked, reason, rule if rule and not rule.allows else None
+        file,
+        describe_file(file.filename),
+        path,
+        file.is_yanked or release.is_yanked,
+        file.yank_reason or release.yank_reason,
+        rule if rule and not rule.allows else None,
+        side.seen.file_refusals.get(file.filename, ""),
+        side.index,
     )
 
 

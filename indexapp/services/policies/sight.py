@@ -16,12 +16,16 @@ from indexapp.services.serving.watermarks import Watermark
 
 @dataclass(frozen=True)
 class Sight:
-    """``rules`` has the rule that decided, by file name; ``refusals`` the sentence for versions that are refused as a whole."""
+    """``rules`` has the rule that decided, by file name; ``refusals`` the sentence for versions that are refused as a whole.
+
+    ``file_refusals`` has those for single files, by name.
+    """
 
     hidden_files: frozenset[str] = frozenset()
     hidden_versions: frozenset[str] = frozenset()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     refusals: Mapping[str, str] = field(default_factory=dict)
+    file_refusals: Mapping[str, str] = field(default_factory=dict)
     until: float = FOREVER
 
     def require(self, version: str) -> None:
@@ -39,7 +43,9 @@ def of(screening: Screening | None, project_id: int, name: str, serial: int = 0)
         return EVERYTHING
     releases = page_rows.read_all(project_id, serial)
     judged = gate.judge(screening, releases, HostedDetails(project_id, name))
-    hidden_files, hidden_versions, rules, refusals, place = set(), set(), {}, {}, 0
+    hidden_files, hidden_versions, rules, place = set(), set(), {}, 0
+    refusals: dict[str, str] = {}
+    file_refusals: dict[str, str] = {}
     for release in releases:
         mask = ((1 << len(release.files)) - 1) << place
         for at, file in enumerate(release.files, place):
@@ -49,15 +55,20 @@ def of(screening: Screening | None, project_id: int, name: str, serial: int = 0)
                 hidden_files.add(file[0])
         if judged.hidden & mask == mask:
             hidden_versions.add(release.version)
-        if judged.refused & mask == mask:
-            rule = rules[release.files[0][0]]
+        if refused := [file[0] for at, file in enumerate(release.files, place) if judged.refused >> at & 1]:
             nearest = sentences.nearest_allowed(releases, judged, release.version)
-            rejection = screening.rejection(rule, release.version)
-            refusals[release.version] = sentences.refusal(
-                rule, name, release.version, nearest=nearest, rejection=rejection
-            )
+            told = {rules[one].pk: _sentence(screening, rules[one], name, release.version, nearest) for one in refused}
+            file_refusals |= {one: told[rules[one].pk] for one in refused}
+            if len(refused) == len(release.files):
+                refusals[release.version] = file_refusals[refused[0]]
         place += len(release.files)
-    return Sight(frozenset(hidden_files), frozenset(hidden_versions), rules, refusals, judged.until)
+    return Sight(
+        frozenset(hidden_files), frozenset(hidden_versions), rules, refusals, file_refusals, until=judged.until
+    )
+
+
+def _sentence(screening: Screening, rule: Rule, name: str, version: str, nearest: str) -> str:
+    return sentences.refusal(rule, name, version, nearest=nearest, rejection=screening.rejection(rule, version))
 
 
 def of_project(index_name: str, project: Project, watermark: Watermark | None = None) -> Sight:

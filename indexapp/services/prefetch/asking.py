@@ -17,13 +17,13 @@ from indexapp.domain.locks import reading
 from indexapp.domain.locks.reading import SourceKind
 from indexapp.domain.locks.targets import Target, targets_of
 from indexapp.domain.locks.wanted import MOST_BYTES, ListInvalid, Reading
-from indexapp.models import Index, PrefetchItem, PrefetchJob
+from indexapp.models import File, Index, PrefetchItem, PrefetchJob
+from indexapp.services.mirrors import bringing
 from indexapp.services.prefetch import resolving
-from indexapp.services.prefetch.resolving import Resolution
 from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from tpi_site.kit import queue
-from tpi_site.kit.errors import Conflict, Invalid
+from tpi_site.kit.errors import Conflict, Invalid, Refusal
 
 JOB = "indexapp.tasks.run_prefetch"
 MAY_KNOW = "may_know"
@@ -133,23 +133,52 @@ def begin(*, actor: Actor, index: Index, request: Request) -> PrefetchJob:
     return job
 
 
-def look_ahead(actor: Actor, index: Index, request: Request) -> Iterator[tuple[str, Resolution]]:
-    """For each requirement its name and what would be done about it; upstreams are asked for pages, not for files."""
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would be done about a requirement, or about a file that meets it; ``reason`` says why not more."""
+
+    word: str
+    name: str
+    reason: str = ""
+    file: File | None = None
+
+
+def look_ahead(actor: Actor, index: Index, request: Request) -> tuple[Sequence[str], Iterator[Foreseen]]:
+    """What of the list is left out, and what would be done about each file and about what has none.
+
+    Upstreams are asked for pages, not for files, and nothing is kept of it.
+    """
     served = require_may_prefetch(actor, index)
     _, read = request.read()
     targets = request.targets()
     told = _told(actor, served, read)
-    for wanted in read.wanted:
-        may_know = wanted.name in told
-        yield (
-            wanted.name,
-            resolving.resolve(served, wanted, targets, may_know=may_know, with_sdists=request.with_sdists),
-        )
+
+    def found() -> Iterator[Foreseen]:
+        for wanted in read.wanted:
+            may_know = wanted.name in told
+            try:
+                resolution = resolving.resolve(
+                    served, wanted, targets, may_know=may_know, with_sdists=request.with_sdists
+                )
+            except Refusal as refusal:
+                yield Foreseen(PrefetchItem.State.FAILED.value, wanted.name, refusal.detail)
+                continue
+            if not resolution.files:
+                yield Foreseen(resolution.state.value, wanted.name, resolution.reason)
+            for file in resolution.files:
+                yield Foreseen(*_judged(served, file), file)
+
+    return read.notes, found()
 
 
 def _told(actor: Actor, served: ServedIndex, read: Reading) -> set[str]:
     """The names of which the actor may learn that they are ours."""
     return ownership.told_to(actor, served.mirrors, sorted({wanted.name for wanted in read.wanted}))
+
+
+def _judged(served: ServedIndex, file: File) -> tuple[str, str, str]:
+    word, reason = bringing.foresee(served, file)
+    return word, file.filename, reason
 
 
 def cancel(*, actor: Actor, job: PrefetchJob) -> None:

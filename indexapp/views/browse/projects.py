@@ -36,7 +36,8 @@ def project(request: HttpRequest, index: str, project: str, version: str | None 
 
 def _context(request: HttpRequest, actor: Actor, index: str, view: ProjectView, version: str | None) -> dict[str, Any]:
     release = view.release
-    is_installable = release is not None and view.project.status != Project.Status.QUARANTINED
+    is_quarantined = view.project.status == Project.Status.QUARANTINED
+    is_installable = release is not None and not is_quarantined and not view.refusal
     pinned = release.version if release and (version is not None or release.is_prerelease or release.is_yanked) else ""
     addresses = addresses_of(request, index)
     return {

@@ -155,6 +155,7 @@ def rest() -> dict[str, Row]:
             INDEX,
             answers={"GET": 400, "PATCH": 400},
         ),
+        "api:copy-plan-given-up": reads(ADMINS | WATCHERS, **OUTSIDE),
         "api:index-upstream": Row(
             {"GET": (ADMINS | WATCHERS, None), "PATCH": (ADMINS | OPERATES, {"page_seconds": 60})}, OUTSIDE
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -58,6 +59,12 @@ def block(value: Any) -> SafeString | str:
         return NOTHING
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
     return format_html('<pre class="code" tabindex="0">{}</pre>', text)
+
+
+def listed(sentences: Iterable[str]) -> SafeString:
+    """A list, of which a line breaks where it must."""
+    rows = format_html_join("", '<li class="wrap-anywhere">{}</li>', ((one,) for one in sentences))
+    return format_html("<ul>{}</ul>", rows)
 
 
 def link(url: str, text: str) -> SafeString:

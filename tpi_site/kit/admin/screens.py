@@ -42,6 +42,8 @@ class Screen(Confirmations, RefusalsAsFormErrors):
     """What menu and list are called; empty for the things that are listed."""
     add_label: ClassVar[str] = ""
     """What adding a row is called; empty for a new thing."""
+    stacks: ClassVar[bool] = False
+    """Whether rows of the list are cards on a narrow screen, where their columns would lie outside it."""
     list_defer: ClassVar[Sequence[str]] = ()
     add_form: ClassVar[type[RefusableForm] | None] = None
     add_fieldsets: ClassVar[Any] = ()

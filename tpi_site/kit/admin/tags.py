@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -9,6 +10,9 @@ from django.contrib.admin.helpers import AdminReadonlyField
 from django.contrib.admin.utils import lookup_field
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import BooleanField
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 register = template.Library()
 
@@ -23,6 +27,23 @@ def in_words(field: AdminReadonlyField) -> str:
         return ", ".join(map(str, value)) or "none"
     contents: str = field.contents()
     return contents
+
+
+@register.filter
+def labelled(cells: Iterable[str], headers: Iterable[Mapping[str, Any]]) -> list[SafeString]:
+    """The cells of a row with their column's name, for a list whose rows are cards on a narrow screen.
+
+    Roles are said, because browsers forget those of a table that is laid out as something else.
+    """
+    return [_labelled(cell, str(header["text"])) for cell, header in zip(cells, headers, strict=True)]
+
+
+def _labelled(cell: str, name: str) -> SafeString:
+    html = conditional_escape(cell)
+    tag, role = ("<th", "rowheader") if html.startswith("<th") else ("<td", "cell")
+    is_tick = 'class="action-checkbox"' in html
+    label = "" if is_tick else format_html(' data-label="{}"', capfirst(name))
+    return mark_safe(f'{tag} role="{role}"{label}{html.removeprefix(tag)}')  # noqa: S308  all of it is escaped
 
 
 def _held(field: AdminReadonlyField) -> tuple[bool, Any]:

@@ -119,6 +119,55 @@ def test_a_trial_without_a_list() -> None:
     assert (trial.is_usable, trial.form, "no list" in trial.sentence) == (True, None, True)
 
 
+_FRONT = """<!doctype html><title>Acme</title><a href="/"><img src="logo.png"></a> <a href="/about/">About</a>
+<a href="/docs/">Docs</a> <a href="/downloads/">Downloads</a>"""
+
+
+_FOLDER = """<a href="?C=N;O=D">Name</a> <a href="../">Parent Directory</a> <a href="Acme.Tool/">Acme.Tool/</a>
+<a href="acme_tool-1.0-py3-none-any.whl">acme_tool-1.0-py3-none-any.whl</a>"""
+
+
+@pytest.mark.parametrize(
+    ("text", "content_type", "sentence"),
+    [
+        (_FRONT, "text/html", "lead to no page of a project"),
+        (_FRONT + '<a href="/news/1">What is new</a>', "text/html", "its links are not those of projects"),
+        ("<!doctype html><div id=app></div>", "text/html", "its links are not those of projects"),
+        (
+            '<a href="/f/acme_tool-1.0-py3-none-any.whl">acme_tool-1.0-py3-none-any.whl</a>',
+            "text/html",
+            "single project",
+        ),
+        ('<meta name="pypi:repository-version" content="2.0">', "text/html", "no known version"),
+        ('{"hello": "world"}', "application/json", "no known version"),
+        ('{"meta": {"api-version": "1.0"}, "name": "a", "files": []}', "application/json", "single project"),
+        ("[1]", "application/json", "no list of projects"),
+    ],
+)
+def test_a_trial_of_another_page_fails(text: str, content_type: str, sentence: str) -> None:
+    with TextServer(text, content_type) as server:
+        trial = upstream.test(UpstreamAddress(server.url))
+    assert (trial.is_usable, trial.code) == (False, "upstream-bad-answer")
+    assert sentence in trial.sentence
+    assert "/simple/" in trial.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "content_type"),
+    [
+        ('{"meta": {"api-version": "1.0"}, "projects": []}', "application/json"),
+        ('{"projects": [{"name": "a"}], "meta": {"api-version": "1.4"}}', "application/vnd.pypi.simple.v1+json"),
+        ('<meta name="pypi:repository-version" content="1.0">', "text/html"),
+        ("<title>Nothing here yet</title>", "application/vnd.pypi.simple.v1+html"),
+        (_FOLDER, "text/html"),  # as a web server lists one; the same text stands for the page of the project
+    ],
+)
+def test_a_trial_knows_a_list_that_says_little(text: str, content_type: str) -> None:
+    with TextServer(text, content_type) as server:
+        trial = upstream.test(UpstreamAddress(server.url))
+    assert trial.is_usable, trial.sentence
+
+
 def test_a_trial_that_fails_is_a_sentence_without_secrets() -> None:
     with StaticIndex(FILES, credentials=Credentials("u", "p")) as index:
         refused = upstream.test(UpstreamAddress(index.url, "u", "s3cret"))

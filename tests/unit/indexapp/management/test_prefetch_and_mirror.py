@@ -14,6 +14,7 @@ from indexapp.models import File, Index, PrefetchJob
 from indexapp.services.mirrors import asking, plans
 from tests.builders.wheels import build_wheel
 from tests.factories.people import SYSTEM
+from tests.factories.policies import make_rule
 from tests.factories.publishing import make_index, make_mirror
 from tests.servers.static_index import StaticIndex
 
@@ -58,7 +59,22 @@ def test_prefetch_dry_run(mirror: Index, upstream: StaticIndex, tmp_path: Path) 
     said = _said("prefetch", "outside", _list(tmp_path, "acme-tool\nnothing"), "--dry-run")
     assert said.splitlines()[0] == f"fetch acme_tool-1.0-py3-none-any.whl {size} bytes"
     assert said.splitlines()[1].startswith("failed nothing: ")
+    assert said.splitlines()[2] == "Nothing was fetched: 1 fetch, 1 failed."
     assert upstream.count(".whl") == 0
+
+
+def test_prefetch_dry_run_judges_and_notes(mirror: Index, upstream: StaticIndex, tmp_path: Path) -> None:
+    make_rule(mirror, projects=["acme-tool"], reason="It steals keys.")
+    make_rule(mirror, name="imports", projects=["other"], imports=["other.*"])
+    text = "acme-tool==1.0\nother\n--index-url https://i.example/\n"
+    note, refused, undecided, last = _said("prefetch", "outside", _list(tmp_path, text), "--dry-run").splitlines()
+    assert note.startswith("Note: line 3: The option '--index-url' is left out")
+    assert refused.startswith("refused acme_tool-1.0-py3-none-any.whl ")
+    assert "It steals keys." in refused
+    assert undecided.startswith("undecided other-1.0-py3-none-any.whl ")
+    assert "What the policy rule 'imports' asks about is not here yet" in undecided
+    assert last == "Nothing was fetched: 1 refused, 1 undecided."
+    assert upstream.count(".whl") == upstream.count(".metadata") == 0
 
 
 @pytest.mark.parametrize(

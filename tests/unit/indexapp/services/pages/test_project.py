@@ -62,7 +62,7 @@ def test_the_latest_is_what_an_installer_would_take(cast: Cast) -> None:
 
     assert view.release is not None
     assert (view.release.version, view.newer) == ("1.1", "")
-    assert [release.version for release in view.releases] == ["3.0", "2.0a1", "1.1", "1.0"]
+    assert [release.row.version for release in view.releases] == ["3.0", "2.0a1", "1.1", "1.0"]
 
 
 @pytest.mark.parametrize("spelling", ["1.0", "1", "v1.0.0"])

@@ -276,9 +276,9 @@ def test_too_many_at_once_are_refused(upstream: StaticIndex) -> None:
 
 def test_looking_ahead_fetches_no_file(upstream: StaticIndex) -> None:
     mirror = make_mirror("outside", upstream.url)
-    found = dict(asking.look_ahead(SYSTEM, mirror, _request("acme-tool\nno-such-thing")))
-    assert [file.filename for file in found["acme-tool"].files] == ["acme_tool-2.0-py3-none-any.whl"]
-    assert found["no-such-thing"].state == "failed"
+    _, found = asking.look_ahead(SYSTEM, mirror, _request("acme-tool\nno-such-thing"))
+    told = [(one.word, one.name) for one in found]
+    assert told == [("fetch", "acme_tool-2.0-py3-none-any.whl"), ("failed", "no-such-thing")]
     assert upstream.count(".whl") == 0
     assert not PrefetchJob.objects.exists()
 

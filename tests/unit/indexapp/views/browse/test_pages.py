@@ -5,12 +5,14 @@ import re
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from indexapp.models import File, Project, Release
 from indexapp.services import projects, releases
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
+from tests.factories.policies import make_rule
 from tests.factories.publishing import make_group, make_index, make_project, make_release, upload
 from tests.unit.indexapp.views.browse.conftest import As
 
@@ -271,3 +273,29 @@ def test_client_settings_name_the_chosen_index(cast: Cast, browser: As) -> None:
     assert "http://testserver/second/legacy/" in second
     assert 'href="/account/tokens/new/?index=second"' in second
     assert "http://testserver/main/simple/" in _text(client, "/help/clients/?index=nothing")
+
+
+def test_what_the_policy_keeps_back_is_marked_with_the_whole_sentence(cast: Cast, browser: As) -> None:
+    for version in ("1.0", "2.0"):
+        upload(cast.index, build_wheel("acme-tool", version))
+    make_rule(None, name="keys", versions="==2.0", reason="It steals keys.", contact="#packages")
+    since = f"{timezone.now():%Y-%m-%d}"
+    sentence = f"The policy rule 'keys' blocks acme-tool 2.0 (since {since}): It steals keys."
+    whole = f"Kept back. {sentence} Allowed: acme-tool 1.0. Exceptions: #packages."
+    page = _words(_text(browser("reader"), "/main/project/acme-tool/"))
+    assert whole in page
+    assert "acme_tool-2.0-py3-none-any.whl Kept back" in page
+    assert page.count(sentence) == 2, "at the release and at its file"
+    assert "pip install" not in page
+    other = _words(_text(browser("reader"), "/main/project/acme-tool/1.0/"))
+    assert sentence not in other
+    assert "2.0 Kept back" in other
+    assert "pip install" in other
+
+
+def test_a_project_that_the_policy_hides_says_so(cast: Cast, browser: As) -> None:
+    upload(cast.index, build_wheel("acme-tool", "1.0"))
+    make_rule(None, effect="hide", name="young", younger_than_days=7)
+    page = _words(_text(browser("reader"), "/main/project/acme-tool/"))
+    assert "The policy rule 'young' blocks acme-tool 1.0" in page
+    assert "Nothing published yet" not in page
