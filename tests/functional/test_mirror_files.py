@@ -106,9 +106,11 @@ def test_wrong_bytes_are_cut_short_and_not_kept(tpi: TpiServer, upstream: Mirror
     filename = path.rpartition("/")[2]
     changed = content[:-1000] + bytes(1000)
     upstream.publish(type(upstream.files[filename])(filename, changed))
+    upstream.behaviour = Behaviour(pause_after=_SIZE // 2, on="file")
     connection = http.client.HTTPConnection(LOOPBACK, tpi.port, timeout=_PATIENCE)
     connection.request("GET", path)
     answer = connection.getresponse()
+    upstream.resume.set()  # with no byte sent on it would be a refusal
     with pytest.raises(http.client.IncompleteRead) as cut:
         answer.read()
     assert len(cut.value.partial) < len(content)
