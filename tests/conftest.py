@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import hypothesis
 import pytest
 from django.conf import settings as django_settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
 
 from indexapp.models import Index
 from indexapp.views.machine.wsgi import MachineReads
 from tests.factories.cast import Cast
 from tests.factories.publishing import make_index
-from tests.plugins import process_memory, run_folder
+from tests.plugins import own_threads, process_memory, run_folder
 from tests.plugins.append_only import _emptying_passes_triggers  # noqa: F401  a fixture
 from tests.wsgi_client import WsgiClient
 from tpi_site.kit.keys import places
@@ -49,7 +50,25 @@ def _clean_process(request: pytest.FixtureRequest) -> Iterator[None]:
     settings.TPI_STORAGE_URL = f"file://{folder / 'files'}"
     process_memory.forget()
     yield
+    if not connection.in_atomic_block:  # else some may wait for what the test has locked
+        own_threads.await_end()
     process_memory.forget()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _threads_are_noted() -> Iterator[None]:
+    with own_threads.noted():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Nothing that a test has begun goes on into the next one."""
+    try:
+        return (yield)
+    finally:
+        if own_threads.await_end():
+            process_memory.forget()
 
 
 def _touches_database(request: pytest.FixtureRequest) -> bool:

@@ -55,7 +55,22 @@ def refused(code: str) -> Iterator[None]:
         yield
     assert caught.value.code == code, caught.value.detail
     assert caught.value.detail[-1:] == "."
-    assert state() == before
+    after = state()
+    assert differences(before, after) == {}
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """By table or path, what was there and is there no more, and what is new."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for table in {*before["rows"], *after["rows"]}:
+        old, new = before["rows"].get(table, []), after["rows"].get(table, [])
+        if old != new:
+            found[table] = ([row for row in old if row not in new], [row for row in new if row not in old])
+    for path in {*before["files"], *after["files"]}:
+        old, new = before["files"].get(path), after["files"].get(path)
+        if old != new:
+            found[path] = (old, new)
+    return found
 
 
 @dataclass

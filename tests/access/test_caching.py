@@ -9,12 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.access import matrix
-from tests.access.test_matrix import _address, scene
+from tests.access.asking import address_of
 from tests.factories.cast import Cast
 from tests.wsgi_client import WsgiClient
 
 pytestmark = pytest.mark.django_db
-__all__ = ["scene"]
 
 
 def _is_kept_private(headers: Any) -> bool:
@@ -28,7 +27,7 @@ def test_what_a_program_with_credentials_gets_is_its_own(
     route: str, role: str, machine: WsgiClient, cast: Cast, scene: dict[str, Any]
 ) -> None:
     row = matrix.MACHINE[route]
-    address = _address(route, row.kwargs, scene) + row.suffix
+    address = address_of(route, row.kwargs, scene) + row.suffix
     client = machine.signed(cast.bearer(role))
     for method in ("GET", "HEAD"):
         answer = client.request(method, address)

@@ -97,7 +97,7 @@ class Home:
         }
 
     def run(
-        self, *command: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None, seconds: float = 120
+        self, *command: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None, seconds: float = 600
     ) -> Outcome:
         """Run a tool to its end without any input."""
         done = subprocess.run(

@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from tests.functional.client_tools import Credentials, Home
+from tests.functional.mirrored import Mirrored
 from tests.servers import inside
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
@@ -66,6 +67,13 @@ def owner(tpi: TpiServer, cast: Cast) -> Iterator[Session]:
     """A connection with the credentials that may read and upload everywhere."""
     with Session(tpi.url, cast.headers) as session:
         yield session
+
+
+@pytest.fixture
+def upstream(tpi: TpiServer) -> Iterator[Mirrored]:
+    """The upstream of a mirror of this test's own, in the module's installation, which has to let it be asked."""
+    with Mirrored(tpi) as server:
+        yield server
 
 
 @pytest.fixture

@@ -33,8 +33,9 @@ def bucket(_ceph_of_the_process: Ceph) -> str:
 
 @pytest.fixture(scope="module")
 def site(_ceph_of_the_process: Ceph, bucket: str) -> Iterator[TpiServer]:
-    address = _ceph_of_the_process.address(bucket, connect_timeout="1", read_timeout="2", attempts="1")
-    with TpiServer(settings=_KEYS | {"TPI_STORAGE_URL": address}) as server:
+    address = _ceph_of_the_process.address(bucket, connect_timeout="2", read_timeout="6", attempts="1")
+    # One process: a test that has let the bucket go waits until no process spares it any more.
+    with TpiServer(settings=_KEYS | {"TPI_STORAGE_URL": address, "TPI_WORKERS": "1"}) as server:
         yield server
 
 
@@ -76,7 +77,7 @@ def test_ranges_come_from_the_bucket(site: TpiServer, owner: Credentials, tmp_pa
 
 def _put(session: Session, built: Built) -> None:
     """Publish; a process may still be sparing the bucket after what an earlier test did to it."""
-    wait_until(lambda: session.upload(built).status == 200, 30, lambda: "Nothing can be uploaded.")
+    wait_until(lambda: session.upload(built).status == 200, 60, lambda: "Nothing can be uploaded.")
 
 
 @pytest.mark.parametrize("failure", ["paused", "gone"])
@@ -98,15 +99,17 @@ def test_a_bucket_that_does_not_answer_takes_nothing_but_the_files_away(
             assert all(int(reply.headers["Retry-After"]) > 0 for reply in refused)
             assert session.listed(_project(built)) != {}
             assert session.get(f"/simple/{_project(other)}/").status == 404
+            # What a process knows of the bucket holds for some seconds.
+            wait_until(lambda: session.get("/readyz").json()["status"] == "degraded", 60, lambda: "It is still well.")
             ready = session.get("/readyz")
-            assert (ready.status, ready.json()["status"]) == (200, "degraded")
+            assert ready.status == 200
             assert ready.json()["parts"]["storage"] == "The storage does not answer."
             assert not site.incoming()
         finally:
             ceph.reset()
-        wait_until(lambda: session.download(url).body == built.content, 30, lambda: "The file does not come back.")
-        wait_until(lambda: session.upload(other).status == 200, 30, lambda: "Uploads do not come back.")
-        wait_until(lambda: session.get("/readyz").json()["status"] == "ok", 30, lambda: "It stays degraded.")
+        wait_until(lambda: session.download(url).body == built.content, 60, lambda: "The file does not come back.")
+        wait_until(lambda: session.upload(other).status == 200, 60, lambda: "Uploads do not come back.")
+        wait_until(lambda: session.get("/readyz").json()["status"] == "ok", 60, lambda: "It stays degraded.")
 
 
 def _wheel(folder: Path, padding: bytes) -> Built:

@@ -6,20 +6,18 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from secrets import token_hex
 
 import pytest
 
 from tests.builders.wheels import build_wheel
-from tests.servers import inside
+from tests.functional.mirrored import Mirrored, with_few_threads
 from tests.servers.ports import LOOPBACK, wait_until
-from tests.servers.raw import head
-from tests.servers.static_index import Behaviour, StaticIndex
+from tests.servers.raw import answer_on, head
+from tests.servers.static_index import Behaviour
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session
 
 pytestmark = pytest.mark.functional
-THREADS = 2
 READERS = 24
 _PATIENCE = 60.0
 _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
@@ -27,29 +25,13 @@ _JSON = {"Accept": "application/vnd.pypi.simple.v1+json"}
 
 @pytest.fixture(scope="module")
 def tpi() -> Iterator[TpiServer]:
-    settings = {"TPI_WORKERS": "1", "TPI_THREADS": str(THREADS), "TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
-    with TpiServer(settings=settings) as server:
-        yield server
-
-
-class Mirrored(StaticIndex):
-    """An upstream of a mirror that no other test asks, since one that fails is left alone for a while."""
-
-    def __init__(self, mirror: str) -> None:
-        super().__init__()
-        self.mirror = mirror
-
-
-@pytest.fixture
-def upstream(tpi: TpiServer) -> Iterator[Mirrored]:
-    with Mirrored(f"outside-{token_hex(4)}") as server:
-        tpi.inside(inside.mirror, name=server.mirror, url=server.url)
+    with with_few_threads(workers=1) as server:
         yield server
 
 
 def status(tpi: TpiServer, upstream: Mirrored, name: str) -> int:
     with Session(tpi.url, {}, timeout=_PATIENCE) as session:
-        return session.get(f"/{upstream.mirror}/simple/{name}/", _JSON).status
+        return session.get(upstream.page_path(name), _JSON).status
 
 
 def test_many_names_at_once_are_all_answered(tpi: TpiServer, upstream: Mirrored) -> None:
@@ -70,12 +52,11 @@ def test_an_upstream_that_is_silent_takes_no_thread(tpi: TpiServer, upstream: Mi
             stack.enter_context(socket.create_connection((LOOPBACK, tpi.port), _PATIENCE)) for _ in range(READERS)
         ]
         for number, each in enumerate(waiting):
-            each.sendall(head("GET", f"/{upstream.mirror}/simple/acme-cold-{number}/", {}))
+            each.sendall(head("GET", upstream.page_path(f"acme-cold-{number}"), {}))
         wait_until(lambda: upstream.count("/acme-cold-0/") == 1, 30, lambda: "nobody asks the upstream")
         with Session(tpi.url, {}, timeout=10.0) as other:
             assert [other.get("/livez").status for _ in range(20)] == [200] * 20
         for each in (waiting[0], waiting[-1]):
-            answer = each.recv(4096)
-            assert answer.startswith(b"HTTP/1.1 503")
-            assert b"upstream-unavailable" in answer
-            assert b"Retry-After" in answer
+            answer = answer_on(each)
+            assert (answer.status, answer.json()["code"]) == (503, "upstream-unavailable")
+            assert int(answer.headers["retry-after"]) > 0

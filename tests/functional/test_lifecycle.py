@@ -66,7 +66,7 @@ def test_an_upload_that_outlives_its_supervisor_finds_the_folder_of_the_counters
         running.start_without_waiting()
         try:
             wait_until(
-                lambda: bool(running.counters() - earlier), 20, lambda: f"nothing starts:\n{running.log[-3000:]}"
+                lambda: bool(running.counters() - earlier), 60, lambda: f"nothing starts:\n{running.log[-3000:]}"
             )
             assert mine in running.counters(), "the next supervisor took the folder away"
         finally:
@@ -129,7 +129,7 @@ def test_sigterm_finishes_what_is_under_way_and_takes_in_nothing_new(running: Tp
         half_sent.wait()
         stopper = threading.Thread(target=running.stop)
         stopper.start()
-        wait_until(lambda: status_of(running.port, "/livez") is None, 20, lambda: "still takes in new requests")
+        wait_until(lambda: status_of(running.port, "/livez") is None, 60, lambda: "still takes in new requests")
         told.set()
         sender.join()
         assert session.connection.getresponse().status == 200
@@ -144,7 +144,7 @@ def test_sigterm_finishes_what_is_under_way_and_takes_in_nothing_new(running: Tp
 def test_ctrl_c_stops_everything_with_exit_code_0(running: TpiServer) -> None:
     pids = [member.pid for member in running.members()]
     processes.kill(running.pid, signal.SIGINT)
-    wait_until(lambda: not running.is_supervised, 40, lambda: "does not end")
+    wait_until(lambda: not running.is_supervised, 90, lambda: "does not end")
     assert running.stop() == 0
     assert all_gone(pids)
 

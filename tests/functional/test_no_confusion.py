@@ -122,6 +122,7 @@ def test_an_exact_version_that_only_the_stranger_has_is_not_found(
 
 
 def test_nothing_of_the_strangers_is_at_any_address(tpi: TpiServer, upstream: StaticIndex, reader: Credentials) -> None:
+    upstream.requests.clear()
     with Session(tpi.url, basic(tpi.password, "admin")) as session:
         for index in ("everything", "outside"):
             for path in (

@@ -29,7 +29,9 @@ from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.servers.tpi import TpiServer
 
 pytestmark = pytest.mark.functional
-_PATIENCE = 600
+_PATIENCE = 1200
+_LONG = 24 * 3600
+"""Pages, and that there is none, are known for longer than a slow machine needs for all the tools."""
 _BETWEEN = "2025-01-01T00:00:00Z"
 
 
@@ -57,7 +59,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         StaticIndex(map(_published, wheels)) as upstream,
         TpiServer(settings={"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}) as tpi,
     ):
-        tpi.inside(inside.index, name="outside", kind="mirror", upstream={"url": upstream.url})
+        told = {"url": upstream.url, "page_seconds": _LONG, "missing_seconds": _LONG}
+        tpi.inside(inside.index, name="outside", kind="mirror", upstream=told)
         tpi.inside(inside.index, name="all", kind="group", members=["main", "outside"])
         yield World(tpi, upstream, Credentials(password=tpi.inside(inside.token, verbs=["read"])), digests)
 

@@ -49,7 +49,7 @@ class World:
         """Have a list fetched by the job cluster; the job when it has ended."""
         body = {"filename": filename, "content": content, "pythons": ["3.11", "3.12", "3.13", "3.14"]}
         job = self.api("POST", f"indexes/{index}/prefetches/", body)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while job["state"] in ("queued", "running"):
             assert time.monotonic() < end, job
             time.sleep(0.3)

@@ -41,7 +41,7 @@ def test_pages_come_from_a_standby_that_has_them(tmp_path: Path) -> None:
                 assert session.listed(name)
                 return int(standby.ask(_SCANS, "tpi")[0]) > 0
 
-            wait_until(is_read_there, 30, lambda: "the standby is never read")
+            wait_until(is_read_there, 60, lambda: "the standby is never read")
             count = len(session.listed(name))
 
             standby.ask("SELECT pg_wal_replay_pause()")

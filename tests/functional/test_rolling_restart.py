@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("cluster")]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    settings = {"TPI_JOB_LEASE_SECONDS": "4", "TPI_DRAIN_SECONDS": "10", "TPI_LEAVE_SECONDS": "2"}
+    settings = {"TPI_JOB_LEASE_SECONDS": "4", "TPI_DRAIN_SECONDS": "10", "TPI_LEAVE_SECONDS": "5"}
     with Cluster(settings=settings) as cluster:
         yield cluster
 
@@ -79,10 +79,10 @@ def test_who_is_under_way_comes_to_an_end(cluster: Cluster, owner: Credentials, 
             slow.connection.putheader(name, value)
         slow.connection.endheaders(body[:100])
         processes.kill(node.pid, signal.SIGTERM)
-        wait_until(lambda: status_of(node.port, "/readyz") == 503, 5, lambda: "it is still ready")
+        wait_until(lambda: status_of(node.port, "/readyz") == 503, 30, lambda: "it is still ready")
         assert status_of(node.port, "/livez") == 200
         cluster.proxy.wait_until(node0="DOWN")
-        wait_until(lambda: status_of(node.port, "/livez") is None, 20, lambda: "it does not leave")
+        wait_until(lambda: status_of(node.port, "/livez") is None, 60, lambda: "it does not leave")
         slow.connection.send(body[100:])
         answer = slow.connection.getresponse()
         assert Reply(answer.status, answer.reason, answer.headers, answer.read()).status == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Artefact, Home
 from tests.functional.conftest import make_cast
 from tests.functional.publishers import Uv
-from tests.servers import inside
+from tests.servers import dying, inside
 from tests.servers.tpi import ROOT, TpiServer
 from tests.servers.wire import Session
 
@@ -56,16 +55,8 @@ def managed(server: TpiServer, *arguments: str) -> str:
 
 
 def killed_half_way(server: TpiServer, *arguments: str) -> None:
-    """Start the command and end it with SIGKILL when it has said that it is half through."""
-    process = begun(server, *arguments)
-    assert process.stdout is not None
-    with process:
-        for line in process.stdout:
-            seen, _, rest = line.partition(" of ")
-            if rest and seen.isdigit() and 2 * int(seen) >= int(rest.partition(",")[0]):
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL
+    """Start the command and end it with SIGKILL when it has sealed more than half of the contents."""
+    dying.killed(server.environment, "indexapp.services.resealing:_put", str(NUMBER * 3 // 4), *arguments)
 
 
 def stored(server: TpiServer) -> list[bytes]:

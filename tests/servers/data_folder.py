@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers import templates
+from tests.servers import dying, templates
 from tests.servers.tpi import ROOT
-
-_PATIENCE = 60.0  # seconds
 
 
 @dataclass
@@ -64,7 +60,7 @@ class DataFolder:
 
     def inside(self, work: Callable[..., Any], **arguments: Any) -> None:
         """One of the functions of :mod:`tests.servers.inside`."""
-        self.run(*_command(work, arguments))
+        self.run("-m", "tests.servers.inside", work.__name__, json.dumps(arguments))
 
     def copy(self, place: Path) -> DataFolder:
         """Another one with the same past."""
@@ -82,28 +78,8 @@ class DataFolder:
             database.execute(statement)
 
     def killed_when(self, statement: str, work: Callable[..., Any], **arguments: Any) -> None:
-        """Begin the work in a process, and ``kill -9`` it as soon as the statement finds a row."""
-        process = subprocess.Popen(
-            [sys.executable, *_command(work, arguments)],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until = time.monotonic() + _PATIENCE
-        try:
-            with closing(self._database()) as database:
-                while not database.execute(statement).fetchall():  # without a pause: what is waited for passes quickly
-                    assert process.poll() is None, f"it was faster: {statement}"
-                    assert time.monotonic() < until, f"never: {statement}"
-        finally:
-            process.kill()
-            process.wait()
-        assert process.returncode == -signal.SIGKILL, f"it was faster: {statement}"
+        """Do the work in a process that dies before the first write that it would make once the statement finds a row."""
+        dying.killed(self.environment, "when", statement, work.__name__, json.dumps(arguments))
 
     def _database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.data / "tpi.sqlite3", timeout=30)
-
-
-def _command(work: Callable[..., Any], arguments: dict[str, Any]) -> list[str]:
-    return ["-m", "tests.servers.inside", work.__name__, json.dumps(arguments)]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexapp.domain.locks import tables
+from indexapp.domain.locks import locked, tables
 from indexapp.domain.locks.tables import Table
 from indexapp.domain.locks.wanted import (
     MOST_FILES,
     ListInvalid,
     Reading,
-    Wanted,
     digests_of,
     filename_of,
     marker_of,
-    name_of,
-    pin_of,
     shown,
 )
 
@@ -33,23 +30,14 @@ def read(text: str) -> Reading:
         raise ListInvalid(f"metadata.lock-version: {shown(version)} is not a version of poetry.lock that can be read.")
     central = tables.table(metadata, "files", "metadata")
     reading = Reading()
-    for place, row in tables.rows(document, "package"):
-        name = name_of(row.get("name"), f"{place}.name")
-        kind = tables.table(row, "source", place).get("type")
+    for package in locked.packages(document):
+        kind = package.source.get("type")
         if not isinstance(kind, str | None) or kind not in _OF_AN_INDEX:
-            reading.note(f"'{name}' comes from {shown(kind)} and not from an index; it is left out.")
+            package.note_left_out(reading, kind)
             continue
-        filenames, digests = _files(row, central, place)
-        reading.add(
-            Wanted(
-                name=name,
-                specifier=pin_of(row.get("version"), f"{place}.version"),
-                digests=digests,
-                filenames=filenames,
-                markers=_markers(row.get("markers"), f"{place}.markers"),
-                place=place,
-            )
-        )
+        filenames, digests = _files(package.row, central, package.place)
+        markers = _markers(package.row.get("markers"), f"{package.place}.markers")
+        reading.add(package.wanted(filenames=filenames, digests=digests, markers=markers))
     return reading
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from indexapp.domain.locks import tables
+from indexapp.domain.locks import locked, tables
+from indexapp.domain.locks.locked import Locked
 from indexapp.domain.locks.tables import Table
 from indexapp.domain.locks.wanted import (
     MOST_FILES,
     ListInvalid,
     Reading,
-    Wanted,
     digests_of,
     filename_of,
     marker_of,
-    name_of,
-    pin_of,
     shown,
 )
 
@@ -30,34 +28,27 @@ def read(text: str) -> Reading:
             f"version: {shown(document.get('version'))} is not the version of a uv.lock that can be read, which is {_VERSION}."
         )
     reading = Reading()
-    for place, row in tables.rows(document, "package"):
-        name = name_of(row.get("name"), f"{place}.name")
-        source = tables.table(row, "source", place)
-        if "registry" not in source:
-            _note_source(reading, name, source)
+    for package in locked.packages(document):
+        if "registry" not in package.source:
+            _note_source(reading, package)
             continue
-        files = list(_files(row, place))
+        files = list(_files(package.row, package.place))
+        markers = tables.words(package.row, "resolution-markers", package.place)
         reading.add(
-            Wanted(
-                name=name,
-                specifier=pin_of(row.get("version"), f"{place}.version"),
-                digests=frozenset[str]().union(*(digests for _, digests in files)),
+            package.wanted(
                 filenames=frozenset(filename for filename, _ in files),
-                markers=tuple(
-                    marker_of(marker, f"{place}.resolution-markers")
-                    for marker in tables.words(row, "resolution-markers", place)
-                ),
-                place=place,
+                digests=frozenset[str]().union(*(digests for _, digests in files)),
+                markers=tuple(marker_of(marker, f"{package.place}.resolution-markers") for marker in markers),
             )
         )
     return reading
 
 
-def _note_source(reading: Reading, name: str, source: Table) -> None:
+def _note_source(reading: Reading, package: Locked) -> None:
     """The project itself, its neighbours in the work space, and what is built from a checkout come from no index."""
-    kind = next((key for key in source if isinstance(key, str)), "no source")
+    kind = next((key for key in package.source if isinstance(key, str)), "no source")
     if kind not in {"virtual", "editable"}:
-        reading.note(f"'{name}' comes from {shown(kind)} and not from an index; it is left out.")
+        package.note_left_out(reading, kind)
 
 
 def _files(row: Table, place: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -1,8 +1,8 @@
 """When an upstream is asked for a project's page, and by whom of many who want it.
 
 A page that is fresh is served without a question; one that is stale is served at once and asked for behind the reader's back;
-only a name of which nothing is known is waited for.  Of all processes and nodes one asks at a time: the row of the name holds
-until when.  What this process knows of freshness is kept in memory, so that a warm page costs no query.
+only a name of which nothing is known is waited for.  Of all processes and nodes one asks at a time (:mod:`.turns`).  What
+this process knows of freshness is kept in memory, so that a warm page costs no query.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from threading import Lock
 from typing import NamedTuple
 
 from django.db import connections
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from indexapp.clients.upstream import Missing, NotModified, Page, UpstreamFailed, fetch_page
 from indexapp.models import Index, MirroredProject, Upstream
-from indexapp.services.mirrors import addresses, recording, standing, waiting
+from indexapp.services.mirrors import addresses, recording, standing, turns, waiting
 from indexapp.services.mirrors.metadata import completing
 from indexapp.services.serving import gate, ownership, watermarks
 from indexapp.services.serving.index_map import MirrorTerms, ServedIndex
@@ -33,11 +32,8 @@ from tpi_site.kit import read_only
 from tpi_site.kit.errors import Unavailable
 
 log = logging.getLogger(__name__)
-LEASE_SECONDS = 45.0
-"""For how long one process may ask for a page before another one takes over; longer than the client's own time-out."""
 PAUSE_SECONDS = waiting.PAUSE_SECONDS
 """For how long an upstream that failed is not asked for the same page again."""
-_LOOK_AGAIN = 0.05  # seconds
 _MOST = 50_000
 _REFRESHERS = 4
 _NEVER = float("inf")
@@ -189,20 +185,18 @@ def _answered(mirror: ServedIndex, name: str) -> MirroredProject:
 def _wait_or_ask(mirror: ServedIndex, name: str) -> MirroredProject:
     """Ask the upstream, or wait for who is asking; returns the row as that left it."""
     began = timezone.now()
-    row = _made(mirror, name)
-    end = time.monotonic() + LEASE_SECONDS
-    while time.monotonic() < end:
-        if _is_answered(row, began):
-            return row
-        if _take_lease(row):
-            ask_now(mirror.pk, name, row)
-        else:
-            time.sleep(_LOOK_AGAIN)
-        row = _made(mirror, name)  # a name that was not there may have been forgotten meanwhile
-    raise Unavailable(
-        f"The upstream of the index '{mirror.name}' takes too long to answer for '{name}'; try again.",
-        code="upstream-unavailable",
+    row = turns.ask_or_wait(
+        _made(mirror, name),
+        is_told=partial(_is_answered, began=began),
+        ask=partial(ask_now, mirror.pk, name),
+        anew=partial(_made, mirror, name),  # a name that was not there may have been forgotten meanwhile
     )
+    if row is None:
+        raise Unavailable(
+            f"The upstream of the index '{mirror.name}' takes too long to answer for '{name}'; try again.",
+            code="upstream-unavailable",
+        )
+    return row
 
 
 def _made(mirror: ServedIndex, name: str) -> MirroredProject:
@@ -217,13 +211,6 @@ def _is_answered(row: MirroredProject, began: datetime) -> bool:
     if row.checked_at is not None and row.checked_at > began:
         return True  # fresh no more perhaps, where pages count as such for no time at all
     return row.fresh_until is not None and row.fresh_until > now
-
-
-def _take_lease(row: MirroredProject) -> bool:
-    now = timezone.now()
-    free = Q(asked_until=None) | Q(asked_until__lt=now)
-    until = now + timedelta(seconds=LEASE_SECONDS)
-    return bool(MirroredProject.objects.filter(free, pk=row.pk).update(asked_until=until))
 
 
 def _refresh_behind(mirror: ServedIndex, name: str) -> None:
@@ -243,7 +230,7 @@ def _refresh_behind(mirror: ServedIndex, name: str) -> None:
 def _refresh(mirror: int, name: str) -> None:
     try:
         row = MirroredProject.objects.filter(index_id=mirror, normalized_name=name).first()
-        if row is not None and not _is_answered(row, timezone.now()) and _take_lease(row):
+        if row is not None and not _is_answered(row, timezone.now()) and turns.take(row):
             ask_now(mirror, name, row)
             row.refresh_from_db()
         _look_again_at(mirror, name, row)
@@ -309,13 +296,12 @@ def ask_again(mirror: int, name: str) -> MirroredProject:
     """The row of the name after the upstream was asked for it, due or not, by this or by whoever began just before."""
     began = timezone.now()
     row = MirroredProject.objects.get_or_create(index_id=mirror, normalized_name=name)[0]
-    end = time.monotonic() + LEASE_SECONDS
-    while time.monotonic() < end and not _is_asked_since(row, began):
-        if _take_lease(row):
-            ask_now(mirror, name, row)
-        else:
-            time.sleep(_LOOK_AGAIN)
+
+    def anew() -> MirroredProject:
         row.refresh_from_db()
+        return row
+
+    turns.ask_or_wait(row, is_told=partial(_is_asked_since, began=began), ask=partial(ask_now, mirror, name), anew=anew)
     with _lock:
         _known.pop((mirror, name), None)
     return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 
 import pytest
 from django.db import connection
@@ -110,9 +110,10 @@ def test_a_stale_page_is_served_at_once_and_asked_for_behind(
     old = names(asked(machine))
     grow_stale()
     upstream.publish(build_wheel("acme-tool", "2.0"))
-    upstream.behaviour = Behaviour(delay=0.3)
+    upstream.behaviour = Behaviour(pause_after=10)
     assert names(asked(machine)) == old
-    wait_until(lambda: len(names(asked(machine))) == 3, 20, lambda: "the new version never came")
+    upstream.resume.set()
+    wait_until(lambda: len(names(asked(machine))) == 3, 60, lambda: "the new version never came")
     assert upstream.count("/acme-tool/") == 2
 
 
@@ -128,8 +129,8 @@ def test_a_stale_page_stays_when_the_upstream_fails_or_says_that_nothing_changed
         count = len(upstream.requests)
         answer = asked(machine)
         assert (answer.status, answer.body) == (200, before.body)
-        wait_until(lambda count=count: len(upstream.requests) > count, 20, lambda: "nobody asked")  # type: ignore[misc]
-        wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+        wait_until(lambda count=count: len(upstream.requests) > count, 60, lambda: "nobody asked")  # type: ignore[misc]
+        wait_until(lambda: not asking._refreshing, 60, lambda: "the question never ended")
     assert upstream.requests[-1].headers["if-none-match"]
     assert Change.objects.filter(kind="project-mirrored").count() == 1
 
@@ -275,12 +276,14 @@ def test_the_mirrors_of_a_group_are_asked_one_after_the_other(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_threads_that_make_pages_only_some_wait(upstream: StaticIndex, mirror: Index, cast: Cast) -> None:
+def test_of_threads_that_make_pages_only_some_wait(
+    upstream: StaticIndex, mirror: Index, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
     actor = cast.actor("administrator")
     assert access.open_project(actor, "outside", "acme-tool").page is not None
-    turns = waiting._mirror_turns[mirror.pk]
-    while turns.acquire(blocking=False):
-        pass
+    assert mirror.pk in waiting._mirror_turns
+    monkeypatch.setitem(waiting._mirror_turns, mirror.pk, none_left := BoundedSemaphore(1))
+    none_left.acquire()
     with pytest.raises(Unavailable):
         access.open_project(actor, "outside", "acme-other")
 
@@ -293,8 +296,8 @@ def test_while_an_upstream_fails_its_known_pages_cost_no_question_each(
     grow_stale()
     upstream.behaviour = Behaviour(status=500)
     assert names(asked(machine)) == old
-    wait_until(lambda: bool(MirroredProject.objects.get().failure), 20, lambda: "nobody asked")
-    wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+    wait_until(lambda: bool(MirroredProject.objects.get().failure), 60, lambda: "nobody asked")
+    wait_until(lambda: not asking._refreshing, 60, lambda: "the question never ended")
     with CaptureQueriesContext(connection) as queries:
         assert names(asked(machine)) == old
     assert [query["sql"] for query in queries if "mirroredproject" in query["sql"]] == []
@@ -313,5 +316,5 @@ def test_in_read_only_mode_known_pages_are_served_and_nothing_is_asked(
     answer = asked(machine, "/outside/simple/acme-other/")
     assert (answer.status, answer.code) == (503, "read-only")
     assert answer.headers["Retry-After"]
-    wait_until(lambda: not asking._refreshing, 20, lambda: "the question never ended")
+    wait_until(lambda: not asking._refreshing, 60, lambda: "the question never ended")
     assert (len(upstream.requests), list(MirroredProject.objects.values())) == before

@@ -83,9 +83,11 @@ def test_a_blocked_file_stays_listed_and_is_refused_in_every_way(files: dict[str
 def test_the_sentence_says_which_rule_why_since_when_what_instead_and_whom_to_ask(
     files: dict[str, File], reader: WsgiClient
 ) -> None:
-    make_rule(None, name="keys", projects=["acme-*"], versions=">=2", reason="It steals keys.", contact="a@tpi.example")
+    rule = make_rule(
+        None, name="keys", projects=["acme-*"], versions=">=2", reason="It steals keys.", contact="a@tpi.example"
+    )
     answer = reader.get(address(files["2.0"]))
-    today = f"{timezone.now():%Y-%m-%d}"
+    today = f"{rule.since:%Y-%m-%d}"
     sentence = (
         f"The policy rule 'keys' blocks acme-tool 2.0 (since {today}): It steals keys. Allowed: acme-tool 1.1. "
         "Exceptions: a@tpi.example."

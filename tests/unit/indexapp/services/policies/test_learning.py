@@ -14,9 +14,9 @@ import pytest
 
 from indexapp.models import Change, Index
 from indexapp.services.mirrors import bringing
-from indexapp.services.policies import proofs
+from indexapp.services.policies import learning, proofs
 from indexapp.services.serving import index_map, watermarks
-from indexapp.views.machine import files
+from indexapp.views.machine import files, mirror_files
 from indexapp.views.machine.messages import Question
 from indexapp.views.machine.mirror_files import AwaitedFirst, Pieces
 from tests.builders.wheels import build_wheel
@@ -30,6 +30,13 @@ from tpi_site.kit.errors import Forbidden
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 FREE = build_wheel("acme-tool", "1.0", headers=[("License-Expression", "MIT")])
 BOUND = build_wheel("acme-tool", "2.0", headers=[("License-Expression", "AGPL-3.0-only")])
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not fetched within some seconds is missing, which is another test's than these."""
+    monkeypatch.setattr(learning, "_PATIENCE", 60.0)
+    monkeypatch.setattr(mirror_files, "_PATIENCE_FIRST", 60.0)
 
 
 @pytest.fixture
@@ -127,7 +134,7 @@ def test_a_file_that_is_here_is_given_to_who_polls(machine: WsgiClient, upstream
     assert isinstance(later, AwaitedFirst)
     woken = Event()
     later.listen(woken.set)
-    assert woken.wait(10)
+    assert woken.wait(60)
     reply = later.reply()
     assert reply is not None
     assert isinstance(reply.body, Pieces)
