@@ -14,6 +14,7 @@ import pytest
 
 from indexapp.models import Change, Index
 from indexapp.services.mirrors import bringing
+from indexapp.services.mirrors.fetching import running
 from indexapp.services.policies import learning, proofs
 from indexapp.services.serving import index_map, watermarks
 from indexapp.views.machine import files, mirror_files
@@ -23,6 +24,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.policies import make_rule
 from tests.factories.publishing import make_mirror
 from tests.plugins import process_memory
+from tests.servers.ports import wait_until
 from tests.servers.static_index import Behaviour, StaticFile, StaticIndex
 from tests.wsgi_client import WsgiClient
 from tpi_site.kit.errors import Forbidden
@@ -129,6 +131,7 @@ def test_a_file_that_is_here_is_given_to_who_polls(machine: WsgiClient, upstream
     upstream.publish(StaticFile(*large))
     path = addresses(machine)[large.filename]
     assert machine.get(path).body == large.content
+    wait_until(lambda: not running.under_way(), 30, lambda: "the download does not end")
     make_rule(None, licenses_allowed=["MIT"])
     later = files.file(Question(path), "outside", path.removeprefix("/outside/files/"))
     assert isinstance(later, AwaitedFirst)
