@@ -29,8 +29,8 @@ class Upstream(models.Model):
     class Follow(models.TextChoices):
         """What to do when an upstream takes something back."""
 
-        HIDE = "hide", "Follow: hide it here too"
-        KEEP = "keep", "Keep it, and tell of it"
+        HIDE = "hide", "Follow the upstream"
+        KEEP = "keep", "Keep it as it was, and tell of it"
 
     index = models.OneToOneField(Index, models.CASCADE, related_name="upstream", primary_key=True)
     url = models.CharField(max_length=500, blank=True)
