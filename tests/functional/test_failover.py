@@ -110,7 +110,8 @@ def _require_old_primary_is_left(cluster: Cluster, owner: Credentials) -> None:
     _require_all(cluster, owner.password, load.acknowledged)
     assert state == (["f"], old.ask("SELECT max(serial) FROM indexapp_change", "tpi"))
     assert set(old.ask(written, "tpi")) <= {"0", ""}
-    assert old.ask("SELECT count(*) FROM pg_stat_activity WHERE datname = 'tpi'") == ["0"]
+    there = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'tpi'"  # who connects anew looks, and leaves again
+    wait_until(lambda: old.ask(there) == ["0"], 30, lambda: f"somebody stays: {old.ask(there)}")
 
 
 def _require_all(cluster: Cluster, token: str, acknowledged: list[Built]) -> None:

@@ -63,6 +63,7 @@ def test_signing_in_leads_back_and_signing_out_ends_it(visit: Visit, site: TpiSe
     expect(page).to_have_url(f"{site.url}/main/project/acme-tool/")
     page.locator(".account-menu summary").click()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.locator(".account-menu")).to_have_count(0)
     page.goto(f"{site.url}/account/profile/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
@@ -104,9 +105,11 @@ def test_a_chosen_theme_outweighs_the_systems(visit: Visit) -> None:
     page = visit("/", "reader", theme="light")
     light = _background(page)
     page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = _background(page)
     page.emulate_media(color_scheme="dark")
     page.get_by_role("button", name="Light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
     assert light != dark
     assert _background(page) == light
