@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -45,7 +46,9 @@ def call(request: HttpRequest, index: str | None = None) -> HttpResponseBase:
         value = _value(xmlrpc.read_call(request.body), scope)
     except Fault as error:
         return HttpResponse(xmlrpc.fault(error), content_type=_TYPE, headers=_HEADERS)
-    return StreamingHttpResponse(xmlrpc.response(value), content_type=_TYPE, headers=_HEADERS)
+    pieces = xmlrpc.response(value)
+    # What fails does so at the first batch, as long as there still is a status to say it with.
+    return StreamingHttpResponse(chain([*islice(pieces, 3)], pieces), content_type=_TYPE, headers=_HEADERS)
 
 
 def _scope(request: HttpRequest, index_name: str | None) -> _Scope:
