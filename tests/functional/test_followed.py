@@ -93,10 +93,10 @@ def _serials(site: Site, index: str) -> dict[str, int]:
         return {row["name"]: row["_last-serial"] for row in session.get(f"/{index}/simple/", JSON).json()["projects"]}
 
 
-@pytest.mark.parametrize("index", ["main", "both"])
-def test_bandersnatch_follows(site: Site, tmp_path: Path, index: str) -> None:
+@pytest.mark.parametrize(("index", "method"), [("main", "xmlrpc"), ("both", "xmlrpc"), ("both", "simple")])
+def test_bandersnatch_follows(site: Site, tmp_path: Path, index: str, method: str) -> None:
     user = {site.reader.username: site.reader.password}
-    mirror = Bandersnatch(tmp_path, f"{site.tpi.url}/{index}", user)
+    mirror = Bandersnatch(tmp_path, f"{site.tpi.url}/{index}", user, method)
     mirror.run()
     expected = site.contents(index)
     assert {name: mirror.files(name) for name in mirror.projects()} == expected

@@ -125,7 +125,7 @@ class DevpiServer(Daemon):
 class Bandersnatch:
     """A mirror that bandersnatch fills when it is told to; ``url`` is an index's address without ``/simple/``."""
 
-    def __init__(self, folder: Path, url: str, credentials: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, url: str, credentials: Mapping[str, str], method: str = "xmlrpc") -> None:
         parts = urlsplit(url)
         user = "".join(f"{quote(name, safe='')}:{quote(word, safe='')}@" for name, word in credentials.items())
         host = parts._replace(netloc=f"{user}{parts.netloc}", path="").geturl()
@@ -135,6 +135,7 @@ class Bandersnatch:
             f"[mirror]\ndirectory = {folder}/mirror\nmaster = {host}{parts.path}\nallow-non-https = true\n"
             # It sends no credentials to the addresses of files, unless it takes them from a mirror that has some.
             f"download-mirror = {host}\ndownload-mirror-no-fallback = true\njson = true\nsimple-format = ALL\n"
+            f"api-method = {method}\n"
         )
 
     def run(self) -> str:
