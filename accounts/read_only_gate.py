@@ -25,8 +25,12 @@ _GO_ON = frozenset(
         "api:doctor",
         "api:read-only",
         "doctor",
+        "index:default-rpc",
+        "index:default-rpc2",
         "index:osv-query",
         "index:osv-query-batch",
+        "index:rpc",
+        "index:rpc2",
         "support-bundle",
     }
 )

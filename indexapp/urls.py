@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from indexapp.views.machine.django_views import machine_read
 from indexapp.views.osv import advisory, query, query_batch
 from indexapp.views.upload import upload
+from indexapp.views.xmlrpc import call
 
 _FILE = r"(?P<path>[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+)\Z"
 _INDEX = r"(?P<index>[a-z0-9][a-z0-9-]{0,63})"
@@ -18,6 +19,11 @@ urlpatterns = [
     re_path(r"^simple/(?P<project>[^/]+)/?\Z", machine_read, name="default-page"),
     re_path(rf"^files/{_FILE}", machine_read, name="default-file"),
     re_path(rf"^packages/{_INDEX}/{_FILE}", machine_read, name="package"),
+    re_path(r"^pypi/?\Z", call, name="default-rpc"),
+    re_path(r"^RPC2/?\Z", call, name="default-rpc2"),
+    re_path(r"^rss/updates\.xml\Z", machine_read, name="default-rss-updates"),
+    re_path(r"^rss/packages\.xml\Z", machine_read, name="default-rss-packages"),
+    re_path(r"^rss/project/(?P<project>[^/]+)/releases\.xml\Z", machine_read, name="default-rss-releases"),
     re_path(r"^pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="default-project-json"),
     re_path(r"^pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="default-release-json"),
     re_path(rf"^integrity/{_PROVENANCE}", machine_read, name="default-provenance"),
@@ -29,6 +35,11 @@ urlpatterns = [
     re_path(rf"^{_INDEX}/simple/?\Z", machine_read, name="root"),
     re_path(rf"^{_INDEX}/simple/(?P<project>[^/]+)/?\Z", machine_read, name="page"),
     re_path(rf"^{_INDEX}/files/{_FILE}", machine_read, name="file"),
+    re_path(rf"^{_INDEX}/pypi/?\Z", call, name="rpc"),
+    re_path(rf"^{_INDEX}/RPC2/?\Z", call, name="rpc2"),
+    re_path(rf"^{_INDEX}/rss/updates\.xml\Z", machine_read, name="rss-updates"),
+    re_path(rf"^{_INDEX}/rss/packages\.xml\Z", machine_read, name="rss-packages"),
+    re_path(rf"^{_INDEX}/rss/project/(?P<project>[^/]+)/releases\.xml\Z", machine_read, name="rss-releases"),
     re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/json/?\Z", machine_read, name="project-json"),
     re_path(rf"^{_INDEX}/pypi/(?P<project>[^/]+)/(?P<version>[^/]+)/json/?\Z", machine_read, name="release-json"),
     re_path(rf"^{_INDEX}/integrity/{_PROVENANCE}", machine_read, name="provenance"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from accounts.domain.actors import Actor
+from accounts.domain.actors import ANONYMOUS, Actor
 from accounts.domain.networks import place_of
 from accounts.services import attempts, request_rates
+from tpi_site.kit.errors import Throttled
 from tpi_site.kit.request_context import current
 
 if TYPE_CHECKING:  # DRF imports its views while it loads the classes that settings name, this one among them
@@ -44,9 +46,24 @@ class ActorThrottle(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """Who is counted."""
         actor: object = request.auth
-        if self.scope == "actor" and isinstance(actor, Actor):
-            return f"actor:{actor.user_id}"
-        return f"{self.scope}:{place_of(current.get().address)}"
+        return _who(self.scope, actor if isinstance(actor, Actor) else ANONYMOUS)
+
+
+def _who(scope: str, actor: Actor) -> str:
+    """The name under which requests are counted."""
+    return f"actor:{actor.user_id}" if scope == "actor" else f"{scope}:{place_of(current.get().address)}"
+
+
+def require_rate(actor: Actor) -> None:
+    """Count a request to an address beside REST together with those to REST, and refuse it above the same rate."""
+    throttle = ActorThrottle()
+    throttle.scope = "anonymous" if actor.is_anonymous else "actor"
+    limit, seconds = throttle.parse_rate(throttle.get_rate())
+    number, wait = throttle.count(_who(throttle.scope, actor), limit or 0, seconds or 0)
+    if number > (limit or 0):
+        raise Throttled(
+            "Too many requests; go on when the time in Retry-After is over.", retry_after=max(1, ceil(wait))
+        )
 
 
 class LeakThrottle(ActorThrottle):

@@ -8,6 +8,7 @@ from typing import Any
 from accounts.domain.actors import Actor
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, Project
+from indexapp.services.serving import index_map
 from tpi_site.kit import locking
 from tpi_site.kit.inserting import insert
 
@@ -46,4 +47,18 @@ def record(
         project.last_serial = change.serial
         values = {name: getattr(project, name) for name in ("last_serial", *saving)}
         Project.objects.filter(pk=project.pk).update(**values)
+    elif project is not None:
+        _pass_on(index, project.normalized_name, change.serial)
     return change.serial
+
+
+def _pass_on(index: Index, name: str, serial: int) -> None:
+    """Give the serial to the projects of this name beside a deleted one.
+
+    A group may show one of them from now on, whose own serial is lower than what mirrors of the group have seen.
+    """
+    indexes = index_map.load(-1).by_pk.values()  # unremembered: what this transaction has done may yet be undone
+    groups = [group.members for group in indexes if group.is_group]
+    beside = {one.pk for members in groups if index.pk in {member.pk for member in members} for one in members}
+    if beside:
+        Project.objects.filter(index_id__in=beside, normalized_name=name).update(last_serial=serial)

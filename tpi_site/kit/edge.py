@@ -220,7 +220,7 @@ def wants_page(request: HttpRequest) -> bool:
 # /project/simple/ is the page of a project of the default index; all other first segments may be an index.
 _MACHINE = re.compile(
     r"/(?:api|_|packages|metrics|livez|readyz)(?:/|\Z)"
-    r"|(?:/(?!project/)[^/]+)?/(?:simple|files|pypi|integrity|legacy)(?:/|\Z)"
+    r"|(?:/(?!project/)[^/]+)?/(?:simple|files|pypi|RPC2|rss|integrity|legacy)(?:/|\Z)"
 )
 
 

@@ -1,7 +1,8 @@
 """What is written into a database that was just restored.
 
 Whoever followed the change log may have seen serials that the backup has not.  So the next serial is far beyond, each index has
-a change of the kind ``installation-restored``, and a row says so: no serial is ever given to two changes.
+a change of the kind ``installation-restored``, each project a serial between, and a row says so: no serial is ever given to two
+changes, and none that was ever shown decreases.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from accounts.models import VerifiedPassword
 from accounts.services import audit, generations
 from indexapp.domain.backup_manifest import Manifest
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Backup, Change, Drill, Index, Restoration
+from indexapp.models import Backup, Change, Drill, Index, Project, Restoration
 from indexapp.services import changes
 from indexapp.services.backups.places import Place
 from tpi_site.kit import locking
@@ -34,7 +35,7 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
         Drill.objects.filter(report_sha256="").delete()  # those that went on there are nobody's here
         locking.hold("changes")
         last = Change.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
-        following = last + _JUMP
+        following = _renumber_projects(last + _JUMP)
         _pass_over(following - 1)
         row = Restoration.objects.create(
             backup_name=manifest.name,
@@ -58,6 +59,23 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
                 actor=actor, kind=ChangeKind.INSTALLATION_RESTORED, index=index, backup=manifest.name, last_serial=last
             )
     return following
+
+
+def _renumber_projects(serial: int) -> int:
+    """Give each project a serial of its own from ``serial`` on, and return the one after them.
+
+    What was published since the backup may have gone from any of them, and their serials would be lower than they were: who
+    follows by serials looks at each of them again.
+    """
+    table = Project._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET last_serial = %s + ranked.place"  # noqa: S608  the table's name is ours
+            f" FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS place FROM {table}) AS ranked"
+            f" WHERE ranked.id = {table}.id",
+            [serial],
+        )
+    return serial + Project.objects.count()
 
 
 def _pass_over(serial: int) -> None:

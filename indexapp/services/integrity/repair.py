@@ -156,7 +156,7 @@ def _recount_project(actor: Actor, fault: Fault) -> bool:
         if fault.code is Code.PROJECT_SIZE:
             size = sum(File.objects.filter(project=project).values_list("size", flat=True))
         else:
-            serial = rows.newest_serial(project) or min(serial, _last_of_all())
+            serial = max(rows.newest_serial(project), min(serial, _last_of_all()))  # readers may have seen it
         Project.objects.filter(pk=project.pk).update(total_size=size, last_serial=serial)
         before = {"total_size": project.total_size, "last_serial": project.last_serial}
         after = {"total_size": size, "last_serial": serial}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from indexapp.models import GroupMember, Index, Merge, ReservedPrefix, Upstream
+from django.db.models import Max
+
+from indexapp.models import Change, GroupMember, Index, Merge, ReservedPrefix, Upstream
 from indexapp.services.serving.watermarks import Watermark
 
 
@@ -46,6 +48,11 @@ class ServedIndex:
     """Of a group: names of ours that it takes from its mirrors all the same, because somebody said so."""
     resolution: int = field(default=0, compare=False)
     """Another number when names may resolve to something else, though nothing was published."""
+    floor: int = field(default=0, compare=False)
+    """Of a group: the serial of the last change of its composition, below which it shows none.
+
+    A name may resolve to a project that changed longer ago than the one before, and mirrors refuse serials that decrease.
+    """
 
     @property
     def is_group(self) -> bool:
@@ -101,9 +108,29 @@ def load(access: int) -> IndexMap:
         pk: _with_members(leaf, [leaves[member] for member in below[pk]], frozenset(merged.get(pk, ())))
         for pk, leaf in leaves.items()
     }
+    if members:
+        by_pk = _with_floors(by_pk, members)
     default = next((by_pk[row.pk] for row in rows if row.is_default), None)
     by_name = {index.name: index for index in by_pk.values()}
     return IndexMap(access, by_name, by_pk, default, {row.pk: row for row in rows})
+
+
+def _with_floors(by_pk: dict[int, ServedIndex], members: dict[int, list[int]]) -> dict[int, ServedIndex]:
+    """The same, where each group knows the last change of itself and of the groups in it; one query."""
+    groups = {index.name: pk for pk, index in by_pk.items() if index.is_group}
+    changed = Change.objects.filter(index_name__in=list(groups), project="").order_by()
+    last = {groups[name]: serial for name, serial in changed.values_list("index_name").annotate(last=Max("serial"))}
+    floors = {pk: max(last.get(group, 0) for group in _groups_below(pk, members)) for pk in groups.values()}
+    return {pk: replace(index, floor=floors.get(pk, 0)) for pk, index in by_pk.items()}
+
+
+def _groups_below(pk: int, members: dict[int, list[int]]) -> set[int]:
+    """The group, and all that are found in it."""
+    found, level = {pk}, {pk}
+    while level:
+        level = {member for above in level for member in members.get(above, ())} - found
+        found |= level
+    return found
 
 
 def _leaves_below(leaf: ServedIndex, leaves: dict[int, ServedIndex], members: dict[int, list[int]]) -> list[int]:

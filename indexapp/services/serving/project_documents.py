@@ -53,7 +53,7 @@ class Addresses:
 def project(page: ServedProject, addresses: Addresses) -> bytes | None:
     """The document of the project, told by its latest release; None when there is no release."""
     row = Project.objects.filter(pk=page.pk).first()
-    sights = _sights(page)
+    sights = sights_of(page)
     found = Release.objects.shown().filter(project__in=list(sights))
     for pk, seen in sights.items():
         if seen.hidden_versions:
@@ -92,7 +92,7 @@ def release(page: ServedProject, version: str, addresses: Addresses) -> bytes | 
     rows = sorted(found.filter(project__in=projects_of(page)), key=lambda release: release.project_id != page.pk)
     if not rows:
         return None
-    row, sights = rows[0], _sights(page)
+    row, sights = rows[0], sights_of(page)
     sights[row.project_id].require(row.version)
     shown = (
         file
@@ -134,7 +134,7 @@ def projects_of(page: ServedProject) -> list[int]:
     return [page.pk, page.beside.place.pk]
 
 
-def _sights(page: ServedProject) -> dict[int, Sight]:
+def sights_of(page: ServedProject) -> dict[int, Sight]:
     """What the policy lets through of each of the page's projects, by id."""
     found = {page.pk: sight.of(page.screening, page.pk, page.normalized_name, page.serial)}
     for pk in projects_of(page)[1:]:

@@ -63,6 +63,8 @@ class ServedProject:
     resolution: int
     """That of the index, likewise."""
     policy: int = 0
+    floor: int = 0
+    """See :class:`ServedIndex`."""
     screening: Screening | None = None
     beside: Found | None = None
     """The mirror's project whose files the page has too, because somebody said so; ``screening_beside`` is for those."""
@@ -171,11 +173,12 @@ def _served(index: ServedIndex, name: str, first: Found, beside: Found | None, w
         place.pk,
         name,
         member,
-        max(place.serial, beside.place.serial) if beside else place.serial,
+        max(place.serial, index.floor, beside.place.serial if beside else 0),
         place.status,
         watermark.serial,
         index.resolution,
         watermark.policy,
+        index.floor,
         books.screening(index, member, name, watermark),
         beside,
         books.screening(index, beside.member, name, watermark) if beside else None,
@@ -233,7 +236,7 @@ def _text(page: ServedProject, kind: DocumentKind, files_base: str) -> PageText:
     if project is None:
         raise NotFound("The project was deleted a moment ago.")
     beside = page_rows.state(page.beside.place.pk) if page.beside else None
-    serial = max(project.serial, beside.serial) if beside else project.serial
+    serial = max(project.serial, page.floor, beside.serial if beside else 0)
     about = ProjectPage(
         name=page.normalized_name,
         files_base=files_base,

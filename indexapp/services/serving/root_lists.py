@@ -53,7 +53,7 @@ def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
             return served
     else:
         served = None
-    serial = _serial_of(index)
+    serial = serial_of(index)
     with _lock:
         served = _lists.get(index.pk)
         stands = served is not None and served.policy == watermark.policy and served.valid_until > time.time()
@@ -64,16 +64,16 @@ def whole(index: ServedIndex, watermark: Watermark) -> ServedList:
         return served
 
 
-def _serial_of(index: ServedIndex) -> int:
-    """The last change of any member, or of an index that owns names which a mirror leaves out.
+def serial_of(index: ServedIndex) -> int:
+    """The last change of any member, or of an index that owns names which a mirror leaves out, or of a group's composition.
 
-    One look into the log's index for each, however long the log is.
+    It never decreases.  One look into the log's index for each, however long the log is.
     """
     changes = Change.objects.filter(index_name=OuterRef("name")).order_by("-serial")
     owners = {owner for mirror in index.mirrors for owner in (mirror.terms.owners if mirror.terms else ())}
     members = Index.objects.filter(pk__in=owners.union(member.pk for member in index.members))
     last: int | None = members.aggregate(last=Max(Subquery(changes.values("serial")[:1])))["last"]
-    return last or 0
+    return max(last or 0, index.floor)
 
 
 def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, coding: ContentCoding) -> Rendered:
@@ -99,11 +99,14 @@ def _make(index: ServedIndex, served: ServedList, kind: DocumentKind) -> Rendere
 def visible(
     index: ServedIndex, actor: Actor, watermark: Watermark, *, kind: DocumentKind, coding: ContentCoding
 ) -> tuple[int, Rendered]:
-    """The serial and the list of what ``actor`` may see, made for this one reader."""
+    """The serial and the list of what ``actor`` may see, made for this one reader; 0 where that is nothing.
+
+    The serial is the whole list's: that of the newest project they see would decrease when that project goes.
+    """
+    serial = serial_of(index)
     found, hidden = _rows(index, actor), hiding.hidden_in(index, watermark).ids
-    serial = max((row[2] for row in found), default=0)
     rows = [row[:3] for row in found if row[4] not in hidden]
-    return serial, in_coding(render(rows, kind, serial), coding)
+    return serial if found else 0, in_coding(render(rows, kind, serial), coding)
 
 
 def render(rows: list[ProjectRow], kind: DocumentKind, serial: int) -> Rendered:
@@ -135,11 +138,14 @@ def _rows(index: ServedIndex, actor: Actor | None, alias: str = DEFAULT_DB_ALIAS
         "name", "normalized_name", "last_serial", "index_id", "pk"
     )
     found = [row for row in rows.order_by() if owners is None or owners[row[1]] == row[3]]
+    if index.is_group:
+        found = [(name, key, max(serial, index.floor), member, pk) for name, key, serial, member, pk in found]
     terms = {mirror.pk: mirror.terms for mirror in index.mirrors if mirror.terms}
-    return [row for row in found if row[3] not in terms or not _is_left_out(index, terms[row[3]], row[1])]
+    return [row for row in found if row[3] not in terms or not is_left_out(index, terms[row[3]], row[1])]
 
 
-def _is_left_out(index: ServedIndex, terms: MirrorTerms, name: str) -> bool:
+def is_left_out(index: ServedIndex, terms: MirrorTerms, name: str) -> bool:
+    """Whether a mirror's project of this name is on no list, because the name is reserved for ours."""
     return name not in index.merged and ownership.is_reserved(terms, name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from indexapp.models.indexes import SITE_SEGMENTS
-from indexapp.views.machine import files, project_json, simple
+from indexapp.views.machine import files, project_json, rss, simple
 from indexapp.views.machine.messages import Later, Question, Reply
 
 # The site's own first segments are excluded in the pattern, so that /simple/simple/ is the page of a project.
@@ -16,6 +16,7 @@ _LISTING = re.compile(rf"(?:/({INDEX}))?/legacy/\+simple/([^/]+)/?\Z")
 _FILE = re.compile(rf"(?:/({INDEX}))?/files/({FILE})\Z")
 _PACKAGE = re.compile(rf"/packages/({INDEX})/({FILE})\Z")
 _JSON = re.compile(rf"(?:/({INDEX}))?/pypi/([^/]+)(?:/([^/]+))?/json/?\Z")
+_FEED = re.compile(rf"(?:/({INDEX}))?/rss/(?:(updates|packages)|project/([^/]+)/releases)\.xml\Z")
 _PROVENANCE = re.compile(rf"(?:/({INDEX}))?/integrity/([^/]+)/([^/]+)/([^/]+)/provenance\Z")
 
 
@@ -25,7 +26,7 @@ def concerns(path: str) -> bool:
 
 
 def _is_rare(path: str) -> bool:
-    return "/pypi/" in path or "/integrity/" in path
+    return "/pypi/" in path or "/integrity/" in path or "/rss/" in path
 
 
 def answer(question: Question) -> Reply | Later | None:
@@ -48,6 +49,10 @@ def _answer_rare(question: Question) -> Reply | Later | None:
         return files.file(question, match[1], match[2])
     if match := _JSON.match(path):
         return project_json.document(question, match[1], match[2], match[3])
+    if match := _FEED.match(path):
+        if match[2] is None:
+            return rss.of_project(question, match[1], match[3])
+        return rss.of_index(question, match[1], match[2])
     if match := _PROVENANCE.match(path):
         return project_json.provenance(question, match[1], match[2], match[3], match[4])
     return None

@@ -105,23 +105,31 @@ def _nothing(index: ServedIndex) -> str:
 def root(question: Question, index_name: str | None) -> Reply:
     """The list of the index's projects, as far as the reader may see them."""
     actor, index, watermark = reader(question, index_name)
-    sees_all = gate.reads_everything(actor, index, watermark)
-    if not sees_all and actor.is_anonymous and not any(member.anonymous_read for member in index.members):
-        gate.refuse(actor, index.name)
+    sees_all = sees_list_whole(actor, index, watermark)
     if not question.path.endswith("/"):
         return _redirect(f"{prefix()}{quote(question.path)}/", question.query)
     kind, coding = _kind(question), choose_encoding(question.accept_encoding)
     if sees_all:
         served = root_lists.whole(index, watermark)
         rendered = root_lists.document(served, index, kind=kind.kind, coding=coding)
-        return _answer(question, rendered, kind, served.serial, is_public=_is_public(index))
+        return _answer(question, rendered, kind, served.serial, is_public=is_public(index))
     serial, rendered = root_lists.visible(index, actor, watermark, kind=kind.kind, coding=coding)
     if not serial:
         gate.refuse(actor, index.name)
     return _answer(question, rendered, kind, serial, is_public=False)
 
 
-def _is_public(index: ServedIndex) -> bool:
+def sees_list_whole(actor: Actor, index: ServedIndex, watermark: Watermark) -> bool:
+    """Whether the actor sees all of the index's list; refuses nobody-in-particular where nothing of it is public."""
+    if gate.reads_everything(actor, index, watermark):
+        return True
+    if actor.is_anonymous and not any(member.anonymous_read for member in index.members):
+        gate.refuse(actor, index.name)
+    return False
+
+
+def is_public(index: ServedIndex) -> bool:
+    """Whether everybody may read all that is in the index."""
     return all(member.anonymous_read for member in index.members)
 
 

@@ -21,6 +21,12 @@ def machine() -> dict[str, Row]:
                 answers={"GET": 404},  # the file was published without one
             ),
             f"index:{prefix}listing": reads(READERS, **project),
+            # The matrix sends JSON, which is no call.
+            f"index:{prefix}rpc": Row({"POST": (READERS, None)}, index, answers={"POST": 400}),
+            f"index:{prefix}rpc2": Row({"POST": (READERS, None)}, index, answers={"POST": 400}),
+            f"index:{prefix}rss-updates": reads(READERS, **index),
+            f"index:{prefix}rss-packages": reads(READERS, **index),
+            f"index:{prefix}rss-releases": reads(READERS, **project),
             # The address tells everybody what it is for; uploading is another matter.
             f"index:{prefix}upload": Row(
                 {"GET": (EVERYBODY, None), "POST": (UPLOADERS, None)}, index, answers={"POST": 400}

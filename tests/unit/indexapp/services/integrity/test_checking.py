@@ -133,6 +133,15 @@ def test_rows_that_say_something_else(file: File) -> None:
     assert Project.objects.get(pk=file.project_id).total_size == file.size
 
 
+def test_a_serial_beyond_the_log_becomes_no_lower_than_it_must(file: File) -> None:
+    published(file.index, build_wheel("later"))
+    highest = Change.objects.latest("serial").serial
+    Project.objects.filter(pk=file.project_id).update(last_serial=10**6)
+    assert codes(fsck()[1]) == ["project-serial"]
+    assert fsck("--repair")[0] == 0
+    assert Project.objects.get(pk=file.project_id).last_serial == highest
+
+
 def test_a_row_of_another_digest_or_size(file: File) -> None:
     Blob.objects.filter(pk=file.blob_id).update(sha256="0" * 64)
     assert set(codes(fsck("--deep")[1])) == {"blob-corrupt", "file-digest"}
