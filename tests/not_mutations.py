@@ -42,6 +42,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.backups.restored.record": "a part of restore",
     "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
     "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
+    "indexapp.services.static_export.exporting.export": "writes into a folder, and the evidence; it has its own tests",
     "indexapp.services.vulnerabilities.importing.import_archive": "many steps, of which each stays done; it has its own tests",
     "indexapp.services.vulnerabilities.fetching.import_from": "as import_archive, of what it fetches",
     "indexapp.services.policies.exceptions.break_glass": "rings an alarm too, and has its own tests",

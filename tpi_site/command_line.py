@@ -19,6 +19,7 @@ _NEEDING = frozenset(
         "backup",
         "collect_garbage",
         "encrypt_plaintext",
+        "export_static",
         "fsck",
         "issue_token",
         "lifecycle",

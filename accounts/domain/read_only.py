@@ -14,6 +14,7 @@ _GOES_ON = frozenset(
         "database.copy",
         "factor.use-recovery-code",
         "file.recount",
+        "index.export",
         "project.recount",
         "quota.recount",
         "read-only.off",

@@ -116,9 +116,7 @@ def find(
         return page
     if page is None and _missing.get(key) == (watermark, index.resolution):
         return None
-    found = _found(index, normalized_name)
-    beside = _beside(index, normalized_name, found) if found and not is_alone else None
-    new = _served(index, normalized_name, found[0], beside, watermark) if found else None
+    new = resolve(index, normalized_name, watermark, is_alone=is_alone)
     with _lock:
         if new is None:
             _drop_locked(key)
@@ -131,6 +129,17 @@ def find(
             page.was_asked = True
             return page
         return _replace_locked(key, new)
+
+
+def resolve(
+    index: ServedIndex, normalized_name: str, watermark: Watermark, *, is_alone: bool = False
+) -> ServedProject | None:
+    """As :func:`find`, asked of the database and not remembered: for who looks at every name once."""
+    found = _found(index, normalized_name)
+    if not found:
+        return None
+    beside = None if is_alone else _beside(index, normalized_name, found)
+    return _served(index, normalized_name, found[0], beside, watermark)
 
 
 def _is_true(page: ServedProject, index: ServedIndex, watermark: Watermark) -> bool:

@@ -90,10 +90,21 @@ def document(served: ServedList, index: ServedIndex, *, kind: DocumentKind, codi
 
 
 def _make(index: ServedIndex, served: ServedList, kind: DocumentKind) -> Rendered:
-    rows = replica.read(served.serial, lambda alias: _rows(index, None, alias))
-    hidden = hiding.hidden_in(index, Watermark(served.access, served.checked_at, served.policy))
-    served.valid_until = min(served.valid_until, hidden.until)
-    return render([row[:3] for row in rows if row[4] not in hidden.ids], kind, served.serial)
+    rows, until = _listed(index, served.serial, Watermark(served.access, served.checked_at, served.policy))
+    served.valid_until = min(served.valid_until, until)
+    return render(rows, kind, served.serial)
+
+
+def _listed(index: ServedIndex, serial: int, watermark: Watermark) -> tuple[list[ProjectRow], float]:
+    rows = replica.read(serial, lambda alias: _rows(index, None, alias))
+    hidden = hiding.hidden_in(index, watermark)
+    return [row[:3] for row in rows if row[4] not in hidden.ids], hidden.until
+
+
+def listed(index: ServedIndex, watermark: Watermark) -> tuple[int, list[ProjectRow]]:
+    """The serial and the rows of the whole list."""
+    serial = _serial_of(index)
+    return serial, _listed(index, serial, watermark)[0]
 
 
 def visible(

@@ -1,0 +1,1 @@
+"""An index as a tree of files that any web server serves, and that a mirror site copies."""
