@@ -197,7 +197,7 @@ class _Run:
     def _write_project(self, exported: Exported) -> None:
         missing = set()
         for content in exported.contents:
-            if self._keep(content):
+            if content.beside not in missing and self._keep(content):
                 self.ledger.add([Entry(content.path, "file", exported.name, content.sha256, content.size)])
             else:
                 missing.add(content.path)

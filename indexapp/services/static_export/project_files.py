@@ -34,12 +34,13 @@ _PLACES: Final = (
 
 
 class Content(NamedTuple):
-    """Bytes of the tree: where, which, and who has them."""
+    """Bytes of the tree: where, which, and who has them; ``beside`` is the path of the file that they say something of."""
 
     path: str
     sha256: str
     size: int
     read: Callable[[], Iterator[bytes]]
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +153,17 @@ def _contents(here: _Here, filename: str) -> Iterator[Content]:
     yield Content(path, here.sha256, here.place.size, _reader(here.place))
     if here.metadata is not None:
         sha256, place = here.metadata
-        yield Content(f"{path}{_METADATA}", sha256, place.size, _reader(place))
+        yield Content(f"{path}{_METADATA}", sha256, place.size, _reader(place), path)
     if here.provenance is not None:
-        yield from _provenance(here.provenance, f"{path}{_PROVENANCE}")
+        yield from _provenance(here.provenance, path)
 
 
 def _provenance(row: int, path: str) -> Iterator[Content]:
     """As it came; read again when it is written, because it may be large and a project may have many."""
     text = provenance.kept(row)
     if text is not None:
-        yield Content(path, hashlib.sha256(text).hexdigest(), len(text), lambda: iter([provenance.kept(row) or b""]))
+        sha256 = hashlib.sha256(text).hexdigest()
+        yield Content(f"{path}{_PROVENANCE}", sha256, len(text), lambda: iter([provenance.kept(row) or b""]), path)
 
 
 def _reader(place: StoredBlob) -> Callable[[], Iterator[bytes]]:
