@@ -1,4 +1,8 @@
-"""The folder of an export: files come into it whole or not at all, and what is right already stays as it is."""
+"""The folder of an export: files come into it whole or not at all, and what is right already stays as it is.
+
+The bytes of a file reach the disk before it has its name.  Names are not forced there one by one, which would double the
+time of an export: file systems with a journal keep their order, and what a power failure takes the next run finds missing.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +147,7 @@ class Tree:
         settle(part, target)
 
     def _make_folders(self, folder: Path) -> None:
-        """Make the folder and those above it, each of which reaches the disk before anything is in it."""
+        """Make the folder and those above it, with the rights of the root."""
         try:
             folder.mkdir()
         except FileExistsError:
@@ -152,13 +156,11 @@ class Tree:
             self._make_folders(folder.parent)
             folder.mkdir()
         folder.chmod(self.mode)
-        _sync_folder(folder.parent)
 
 
 def settle(part: Path, target: Path) -> None:
     """Give what was written its name; it is there, or what was there before is, whatever dies now."""
     part.replace(target)
-    _sync_folder(target.parent)
 
 
 @contextmanager
@@ -170,12 +172,18 @@ def opened(folder: Path, *, is_quick: bool = False, twin: Path | None = None) ->
     except OSError as error:
         raise Invalid(f"There can be no export in {folder}: {error.strerror}.", code="export-place") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, folder)
         yield Tree(folder, stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o2777, is_quick, twin)
-    except BlockingIOError:
-        raise Conflict(f"Another export writes into {folder} at this moment.", code="export-runs") from None
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    """The folder's own lock, which ends with the process that has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(f"Another export writes into {folder} at this moment.", code="export-runs") from None
 
 
 def is_foreign(folder: Path) -> bool:
@@ -205,11 +213,3 @@ def _digest_of(path: Path, size: int) -> str | None:
 def _remove_empty(folder: Path) -> None:
     with suppress(OSError):  # something is left in it, or it is a link
         folder.rmdir()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

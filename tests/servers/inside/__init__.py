@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.servers.inside.contents import current_key, opening_blobs, plain_blobs, sealed_blobs, wrapped_with
-from tests.servers.inside.indexes import counts, index, kept, mirror, mirrored, publish, set_status, yank
+from tests.servers.inside.indexes import counts, index, kept, many_files, mirror, mirrored, publish, set_status, yank
 from tests.servers.inside.operating import (
     audit_entries,
     audit_sink,
@@ -53,6 +53,7 @@ __all__ = [
     "issue_to",
     "job_has_run",
     "kept",
+    "many_files",
     "map_group",
     "map_groups",
     "mirror",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 
@@ -65,6 +66,41 @@ def kept() -> dict[str, str]:
     return {
         file.filename: digest_of(file.blob.place, default_storage()) for file in File.objects.select_related("blob")
     }
+
+
+def many_files(index: str, projects: int, files: int) -> None:
+    """So many projects with so many files each, whose bytes are those of the files that the default index has."""
+    from django.utils import timezone
+
+    from indexapp.models import Blob, File, Index, Project, Release
+
+    place = Index.objects.create(name=index)
+    blobs = list(Blob.objects.filter(files__index__is_default=True).order_by("sha256").distinct())
+    names = [f"many-{number:05}" for number in range(projects)]
+    made = Project.objects.bulk_create(
+        Project(index=place, name=name, normalized_name=name, confusable_key=name, last_serial=1) for name in names
+    )
+    releases = Release.objects.bulk_create(
+        Release(project=project, version="1.0", canonical_version="1", sort_key="1") for project in made
+    )
+    File.objects.bulk_create(
+        (
+            File(
+                index=place,
+                project=release.project,
+                release=release,
+                filename=f"{release.project.name.replace('-', '_')}-1.0-{number}-py3-none-any.whl",
+                kind="bdist_wheel",
+                size=blob.size,
+                sha256=blob.sha256,
+                blob=blob,
+                uploaded_at=timezone.now(),
+            )
+            for release in releases
+            for number, blob in zip(range(files), cycle(blobs), strict=False)
+        ),
+        batch_size=1000,
+    )
 
 
 def yank(project: str, version: str, reason: str = "") -> None:
