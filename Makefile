@@ -11,7 +11,7 @@ APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core 
 	prometheus systemd podman
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: serve test check bench image format lock clean install install-test soak translations
+.PHONY: serve test check bench simulate image format lock clean install install-test soak translations
 
 serve: install
 	@exec $(BIN)/python -m tpi_site.serve
@@ -68,6 +68,9 @@ check: $(STAMP)-test
 
 bench: install-test
 	$(BIN)/python -m tests.bench
+
+simulate: $(STAMP)-test
+	$(BIN)/python -m tests.simulate --to docs/mirror-sites-simulation.md
 
 soak: install-test
 	$(BIN)/python -m tests.soak.kills

@@ -2,17 +2,22 @@
 
 The rule, in order:
 
-1. A site that is failing, or was taken out, gets nobody; nor does one whose capacity is used up, or that has no weight.
+1. A site that is failing, or was taken out, gets nobody; nor does one that has no weight, or no share left.
 2. Sites near the client come first: those whose network has the client's address, the narrowest network before wider ones,
    then those that share more of the client's region (``eu-de`` before ``eu`` before none).  A site that names networks and no
    region is for these networks alone.
 3. Among sites that are equally near, weighted rendezvous hashing of the file's digest decides (Thaler and Ravishankar's
    highest random weight, with the logarithm that makes shares exactly proportional): each has its share of the digests by
    weight, keeps the ones that it has when others come and go, and so has a warm cache.  Nobody keeps a table.
-4. Some few files make much of the traffic.  A file is therefore hashed together with one of :data:`SPREAD` parts of all
-   clients' networks, so that no site alone has the most wanted one.
-5. A site that is filling up, from :data:`FILLING` of its capacity on, or that is just coming back, keeps a part of its
-   digests; it comes for the others after the sites that are at ease.  A slow one comes after all of these.
+4. Some few files make much of the traffic.  One of those is hashed together with one of :data:`SPREAD` parts of all clients'
+   networks, so that no site alone has all who want it; the many others stay where they are, so that what the caches of all
+   sites hold adds up.
+5. A site has a share of what would be its digests, 1 where it is at ease; it comes for the others after the sites that are.
+   The share follows the site's load by :func:`next_share`, so that it fills up to :data:`TARGET` of its capacity and the rest
+   goes to those beside it, or farther away.  A slow one comes after all of these.
+
+Why a share that is remembered, and not the load itself: what sites tell is late, and a rule that looks at it at once sends
+everybody away from a full site and back to the empty one that this makes, again and again; the simulation showed that.
 
 Whoever sends clients adds the origin behind the last site: it has every file.  Nothing here is random or kept, so every node
 gives the same answer, and an answer can be explained afterwards.
@@ -30,10 +35,16 @@ from math import inf, log
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-SPREAD: Final = 16
-"""In how many parts all clients' networks are taken for step 4: one of many sites has a sixteenth of a file's clients."""
-FILLING: Final = 0.8
-"""From which part of its capacity on a site is given less."""
+SPREAD: Final = 256
+"""In how many parts all clients' networks are taken for step 4."""
+POPULAR: Final = 1 / 100_000
+"""From which part of all bytes on a file counts as one that makes much of the traffic; see the simulation's report."""
+TARGET: Final = 0.85
+"""The part of its capacity up to which a site is filled."""
+BEGIN: Final = 0.125
+"""The share of a site that comes, or comes back."""
+_LEAST: Final = 0.01
+_GROWTH: Final = 1.5
 _PREFIX: Final = {4: 24, 6: 48}
 """How much of an address tells its network: clients beside each other use the same cache."""
 _UNIT: Final = 2.0**-53
@@ -56,31 +67,31 @@ class Health(Enum):
 class Site:
     """A mirror site.
 
-    ``used`` and ``capacity`` are in one unit, such as bytes a second; no capacity is no limit.  ``share`` is which part of its
-    digests it is given, less than 1 while it comes back.  Regions are words from the large to the small, with hyphens.
+    Regions are words from the large to the small, with hyphens.  ``share`` is which part of its digests it is given, by what
+    of its capacity is used; see :func:`next_share`.
     """
 
     id: str
     weight: float = 1.0
     regions: tuple[str, ...] = ()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    capacity: float = inf
-    used: float = 0.0
     health: Health = Health.HEALTHY
     share: float = 1.0
 
     @property
-    def ease(self) -> float:
-        """Which part of its digests it is to have now: 1 at ease, 0 when it is full."""
-        if not self.used < self.capacity:
-            return 0.0
-        free = 1.0 if self.capacity == inf else (self.capacity - self.used) / (self.capacity * (1 - FILLING))
-        return max(0.0, min(1.0, free)) * max(0.0, min(1.0, self.share))
-
-    @property
     def takes_clients(self) -> bool:
         """Whether anybody may be sent to it."""
-        return self.health in (Health.HEALTHY, Health.SLOW) and 0 < self.weight < inf and self.ease > 0
+        return self.health in (Health.HEALTHY, Health.SLOW) and 0 < self.weight < inf and self.share > 0
+
+
+def next_share(share: float, load: float) -> float:
+    """The share of a site that has told its load: the part of its capacity that was asked of it since it had ``share``.
+
+    The load is above 1 where it had to refuse.  Half the way (of the logarithm) to the share with which the same wishes would
+    have filled it to :data:`TARGET`, and upwards by half at most: so it neither swings nor is a cold cache run over.
+    """
+    wanted = share * (TARGET / load) ** 0.5 if load > 0 else inf
+    return max(_LEAST, min(1.0, wanted, share * _GROWTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +117,9 @@ class Candidate(NamedTuple):
     site: Site
 
 
-def order(client: Client, sites: Iterable[Site], digest: str, *, most: int = 3) -> list[Site]:
+def order(client: Client, sites: Iterable[Site], digest: str, *, is_popular: bool = False, most: int = 3) -> list[Site]:
     """The sites to try for the file of this digest, the best first; empty where only the origin is left."""
-    return ordered(candidates(client, sites), client.part, digest, most=most)
+    return ordered(candidates(client, sites), digest, client.part if is_popular else 0, most=most)
 
 
 def candidates(client: Client, sites: Iterable[Site]) -> list[Candidate]:
@@ -121,8 +132,8 @@ def candidates(client: Client, sites: Iterable[Site]) -> list[Candidate]:
     return sorted(found, key=lambda one: one.nearness, reverse=True)
 
 
-def ordered(near: Sequence[Candidate], part: int, digest: str, *, most: int = 3) -> list[Site]:
-    """As :func:`order`, of candidates that were found before; ``part`` is the client's."""
+def ordered(near: Sequence[Candidate], digest: str, part: int = 0, *, most: int = 3) -> list[Site]:
+    """As :func:`order`, of candidates that were found before; ``part`` is the client's, for a popular file."""
     later: list[list[Site]] = [[], [], []]
     found = later[_AT_EASE]
     for _, group in groupby(near, attrgetter("nearness")):
@@ -168,5 +179,5 @@ def _draw(site: Site, key: str) -> tuple[float, str, int, Site]:
     """When the site would come first in a race in which each is as fast as its weight; equal times by id."""
     hashed = blake2b(f"{site.id}/{key}".encode(), digest_size=16).digest()
     moment, chance = ((int.from_bytes(hashed[at : at + 8], "big") >> 11) * _UNIT for at in (0, 8))
-    place = _SLOW if site.health is Health.SLOW else _AT_EASE if chance < site.ease else _LATER
+    place = _SLOW if site.health is Health.SLOW else _AT_EASE if chance < site.share else _LATER
     return -log(moment + _UNIT) / site.weight, site.id, place, site

@@ -38,7 +38,7 @@ def composition(index: ServedIndex) -> str:
     return hashlib.sha256(json.dumps([members, sorted(index.merged)]).encode()).hexdigest()
 
 
-def changed_since(
+def touched_since(
     since: int | None, index: ServedIndex, watermark: Watermark, before: Head, wanted: Head
 ) -> set[str] | None:
     """The names to look at; None for all.

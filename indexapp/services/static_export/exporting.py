@@ -140,7 +140,7 @@ class _Run:
         )
         self.summary = Summary(self.index.name, head.serial)
         before = self._begin(head)
-        only = choosing.changed_since(self.wish.since, self.index, self.watermark, before, head)
+        only = choosing.touched_since(self.wish.since, self.index, self.watermark, before, head)
         if only is not None:
             self._learn()
         self._write_projects(choosing.names(self.index, patterns, only), len(only) if only is not None else None)

@@ -6,13 +6,12 @@ import hashlib
 from collections import Counter
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
-from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexapp.domain.balancing import FILLING, SPREAD, Client, Health, Site, candidates, order, ordered
+from indexapp.domain.balancing import SPREAD, TARGET, Client, Health, Site, candidates, next_share, order, ordered
 
 REGIONS = ["", "eu", "eu-de", "eu-de-by", "us", "us-ca"]
 DIGESTS = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
@@ -28,14 +27,11 @@ networks = st.sampled_from(
 
 @st.composite
 def sites(draw: st.DrawFn) -> Site:
-    capacity = draw(st.one_of(st.just(inf), st.floats(1, 100)))
     return Site(
         id=draw(st.text("abcdefgh", min_size=1, max_size=3)),
         weight=draw(st.floats(0, 50)),
         regions=tuple(draw(st.lists(st.sampled_from(REGIONS[1:]), max_size=2))),
         networks=tuple(draw(st.lists(networks, max_size=2))),
-        capacity=capacity,
-        used=draw(st.floats(0, 120)),
         health=draw(st.sampled_from(Health)),
         share=draw(st.sampled_from([0.0, 0.3, 1.0])),
     )
@@ -54,7 +50,6 @@ def test_only_sites_that_may_be_used_come_and_each_once(
         assert site in all_
         assert site.health in (Health.HEALTHY, Health.SLOW)
         assert site.weight > 0
-        assert site.used < site.capacity
         assert site.share > 0
         if site.networks and not site.regions:
             assert any(
@@ -98,18 +93,20 @@ def test_more_weight_never_sends_anybody_away(client: Client, all_: list[Site], 
 
 
 @given(clients, worlds, digests, st.floats(0, 1))
-def test_a_site_with_more_room_has_all_that_it_had(client: Client, all_: list[Site], digest: str, part: float) -> None:
+def test_a_larger_share_has_all_that_the_smaller_had(
+    client: Client, all_: list[Site], digest: str, more: float
+) -> None:
     all_ = [*all_, Site(id="always")]
     first = order(client, all_, digest)
-    freer = [replace(site, used=site.used * part) if site.id == first[0].id else site for site in all_]
+    freer = [replace(site, share=max(site.share, more)) if site.id == first[0].id else site for site in all_]
     assert order(client, freer, digest)[0].id == first[0].id
 
 
 @given(clients, worlds, digests)
 def test_the_nearest_site_at_ease_comes_first(client: Client, all_: list[Site], digest: str) -> None:
     near = candidates(client, [*all_, Site(id="always")])
-    at_ease = [one for one in near if one.site.ease == 1 and one.site.health is Health.HEALTHY]
-    first = ordered(near, client.part, digest)[0]
+    at_ease = [one for one in near if one.site.share == 1 and one.site.health is Health.HEALTHY]
+    first = ordered(near, digest, client.part)[0]
     nearness = {one.site.id: one.nearness for one in near}
     assert nearness[first.id] >= at_ease[0].nearness
 
@@ -140,7 +137,7 @@ def test_what_is_near(client: Client, expected: list[str]) -> None:
 
 def shares(all_: list[Site], client: Client = HERE) -> Counter[str]:
     near = candidates(client, all_)
-    return Counter(found[0].id for digest in DIGESTS if (found := ordered(near, client.part, digest)))
+    return Counter(found[0].id for digest in DIGESTS if (found := ordered(near, digest, client.part)))
 
 
 def test_each_has_its_share_by_weight() -> None:
@@ -165,23 +162,39 @@ def test_who_comes_takes_its_share_from_all_and_moves_nothing_else() -> None:
     assert max(moved.values()) < 1.2 * min(moved.values())
 
 
-def test_a_site_that_fills_up_is_given_less_and_less() -> None:
-    def of_first(used: float, share: float = 1.0) -> float:
-        return shares([Site(id="a", capacity=100, used=used, share=share), Site(id="b")])["a"] / len(DIGESTS)
+def test_a_site_has_its_share_of_what_would_be_its() -> None:
+    def of_first(share: float) -> float:
+        return shares([Site(id="a", share=share), Site(id="b")])["a"] / len(DIGESTS)
 
-    at = [of_first(used) for used in (0, 100 * FILLING, 90, 99, 100, 101)]
-    assert at[0] == at[1]
-    assert at == sorted(at, reverse=True)
-    assert abs(at[2] - at[0] / 2) < 0.02
-    assert at[4:] == [0, 0]
-    assert abs(of_first(0, share=0.25) - at[0] / 4) < 0.02
+    at = [of_first(share) for share in (1, 0.5, 0.1, 0)]
+    assert at[3] == 0
+    assert abs(at[0] - 0.5) < 0.02
+    assert abs(at[1] - at[0] / 2) < 0.02
+    assert abs(at[2] - at[0] / 10) < 0.02
 
 
-def test_what_a_full_site_is_not_given_goes_where_there_is_room_and_comes_back_to_it_last() -> None:
-    near, far = Site(id="near", regions=("eu-de",), capacity=100, used=95), Site(id="far", regions=("us",))
+def test_what_a_site_is_not_given_goes_where_there_is_room_and_comes_back_to_it_last() -> None:
+    near, far = Site(id="near", regions=("eu-de",), share=0.25), Site(id="far", regions=("us",))
     found = Counter(tuple(site.id for site in order(HERE, [near, far], digest)) for digest in DIGESTS)
     assert {*found} == {("near", "far"), ("far", "near")}
     assert abs(found["near", "far"] / len(DIGESTS) - 0.25) < 0.02
+
+
+@given(st.floats(0.01, 1), st.floats(0.01, 20))
+def test_a_share_comes_to_rest_where_the_site_is_full_enough(share: float, wished: float) -> None:
+    """``wished`` is what would be asked of the site if it had all its digests, as a part of its capacity."""
+    goal = max(0.01, min(1.0, TARGET / wished))
+    for _ in range(60):
+        after = next_share(share, wished * share)
+        assert 0 < after <= 1
+        assert min(share, goal) - 1e-9 <= after <= max(share, goal) + 1e-9, "it does not swing"
+        share = after
+    assert abs(share / goal - 1) < 0.01
+
+
+def test_a_site_of_which_nothing_was_asked_is_given_more_slowly() -> None:
+    assert next_share(0.2, 0) == pytest.approx(0.3)
+    assert next_share(0.9, 0) == 1
 
 
 def test_a_slow_site_comes_last_and_is_better_than_none() -> None:
@@ -190,25 +203,30 @@ def test_a_slow_site_comes_last_and_is_better_than_none() -> None:
     assert [site.id for site in order(HERE, [slow], DIGESTS[0])] == ["slow"]
 
 
-def test_one_file_is_spread_over_sites_and_a_network_stays_with_one() -> None:
+def test_a_popular_file_is_spread_over_sites_and_a_network_stays_with_one() -> None:
     all_ = [Site(id=str(number)) for number in range(4)]
-    clients_ = [Client(ip_address(f"10.{a}.{b}.1")) for a in range(40) for b in range(10)]
-    assert {client.part for client in clients_} == {*range(SPREAD)}
-    found = Counter(order(client, all_, DIGESTS[0])[0].id for client in clients_)
-    assert len(found) >= 3
+    clients_ = [Client(ip_address(f"10.{a}.{b}.1")) for a in range(40) for b in range(25)]
+    assert 0.9 * SPREAD < len({client.part for client in clients_}) <= SPREAD
+    assert len({order(client, all_, DIGESTS[0])[0].id for client in clients_}) == 1
+    found = Counter(order(client, all_, DIGESTS[0], is_popular=True)[0].id for client in clients_)
+    assert all(abs(found[site.id] / len(clients_) - 1 / 4) < 0.15 for site in all_)
     for client in clients_[:20]:
         beside = Client(ip_address(int(client.address or 0) + 200))
-        assert order(beside, all_, DIGESTS[0]) == order(client, all_, DIGESTS[0])
+        of_both = [order(each, all_, DIGESTS[0], is_popular=True) for each in (client, beside)]
+        assert of_both[0] == of_both[1]
 
 
 def test_the_answer_is_that_of_every_release() -> None:
     """Caches at the sites are warm for these answers: another rule empties them all."""
     all_ = [Site(id=f"site-{number}", weight=number) for number in range(1, 6)]
-    assert ["".join(site.id[-1] for site in order(HERE, all_, digest, most=5)) for digest in DIGESTS[:6]] == [
-        "45132",
-        "35142",
-        "43521",
-        "13542",
-        "23415",
-        "34521",
+    found = [
+        [
+            "".join(site.id[-1] for site in order(HERE, all_, digest, is_popular=is_popular, most=5))
+            for digest in DIGESTS[:6]
+        ]
+        for is_popular in (False, True)
+    ]
+    assert found == [
+        ["53421", "52314", "54321", "43512", "25143", "45231"],
+        ["25431", "35421", "51423", "41352", "45132", "24513"],
     ]
