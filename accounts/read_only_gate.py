@@ -27,6 +27,7 @@ _GO_ON = frozenset(
         "doctor",
         "index:default-rpc",
         "index:default-rpc2",
+        "replication:rows",
         "index:osv-query",
         "index:osv-query-batch",
         "index:rpc",
@@ -35,7 +36,7 @@ _GO_ON = frozenset(
     }
 )
 """Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, and questions
-that are too long for an address."""
+that are too long for an address, of replicas too."""
 
 
 class ReadOnlyMiddleware:

@@ -24,7 +24,7 @@ from accounts.services.keys import standing as standing_of_keys
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
 from tpi_site.kit.pending_migrations import pending
-from tpi_site.kit.read_only import pauses
+from tpi_site.kit.read_only import housekeeping, pauses
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def watch_key_source() -> str:
     return standing_of_keys.watch()
 
 
-@pauses
+@housekeeping
 def clear_sessions() -> None:
     """Remove expired browser sessions and counters of attempts."""
     call_command("clearsessions")

@@ -45,6 +45,7 @@ class IndexConfig(AppConfig):
         schedules.declare("copy mirrors", "indexapp.tasks.copy_mirrors", every_minutes=5)
         _declare_figures()
         _declare_mirrors()
+        _declare_replication()
         _declare_backups()
         _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
@@ -85,6 +86,16 @@ def _declare_mirrors() -> None:
     gauges.declare("tpi_upstream_pages_failing", pages, standing.page_figures, labels=["mirror"])
     conflicts = "Files that have other bytes upstream now, as long as nobody has decided."
     gauges.declare("tpi_upstream_conflicts", conflicts, standing.conflict_figures, labels=["mirror"])
+
+
+def _declare_replication() -> None:
+    """That a replica takes no changes, and what seals its credential."""
+    from accounts.services.keys import sealed_columns
+    from indexapp.services.replication import following, standing
+    from tpi_site.kit import read_only
+
+    read_only.register_primary(standing.primary)
+    sealed_columns.register(following.SEALED)
 
 
 def _declare_backups() -> None:

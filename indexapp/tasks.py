@@ -15,19 +15,19 @@ from indexapp.services.mirrors import copying, eviction, forgetting
 from indexapp.services.prefetch import running
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
-from tpi_site.kit.read_only import pauses
+from tpi_site.kit.read_only import housekeeping, pauses
 
 _SEAL_SECONDS = 30.0
 """Other jobs wait no longer than that, and for the content that is begun last."""
 
 
-@pauses
+@housekeeping
 def sweep_blobs() -> int:
     """Remove stored bytes that nothing refers to and that nobody put lately; returns how many."""
     return garbage.collect(older_than=timezone.now() - timedelta(hours=settings.TPI_ORPHAN_GRACE_HOURS))
 
 
-@pauses
+@housekeeping
 def seal_plain_blobs() -> int:
     """Seal contents that lie plain, for half a minute; returns how many."""
     if not settings.TPI_ENCRYPT or not resealing.plain().exists():
@@ -61,7 +61,7 @@ def watch_disks() -> bool:
     return disk_room.watch()
 
 
-@pauses
+@housekeeping
 def scrub_blobs() -> str:
     """Read a part of what is stored and compare it; returns a sentence on what was found."""
     return scrub.run(actor=internal("scrub")).sentence

@@ -17,6 +17,7 @@ import sys
 import time
 from types import FrameType
 
+from tpi_site.follower import FollowerKeeper
 from tpi_site.kit.lifeline import Lineage
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,12 @@ def main() -> None:
 
         def run(self) -> None:
             """Start, work, and stop with what is under way done."""
+            follower = FollowerKeeper()
             self.start()
             while not self.is_told and self.sentinel.is_alive():
+                follower.look()
                 time.sleep(_TICK)
+            follower.stop()
             self.stop()
 
     Lineage(signal.SIGKILL).begin()

@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/doctor/", operating_views.doctor, name="doctor"),
     path("admin/support-bundle/", operating_views.support_bundle, name="support-bundle"),
     path("admin/", admin.site.urls),
+    path("api/v1/replication/", include("indexapp.replication_urls")),
     path("api/v1/", include("tpi_site.api_urls")),
     path("account/", include("accounts.urls")),
     path("", include("indexapp.urls")),

@@ -1,4 +1,4 @@
-"""What is written down even while nothing may be changed: who came, what was refused, damage, repair, backups, the mode."""
+"""What is written down even while nothing may be changed: who came, was refused, follows; damage, repair, backups, the mode."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ _GOES_ON = frozenset(
         "quota.recount",
         "read-only.off",
         "read-only.on",
+        "replica.invite",
+        "replica.revoke",
+        "replication.conflict",
+        "replication.join",
+        "replication.leave",
+        "replication.pause",
+        "replication.rebase",
+        "replication.resume",
         "request.refuse",
         "session.prove",
         "sign-in",

@@ -9,6 +9,7 @@ from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.quotas import Quota
+from indexapp.models.replication import Epoch, Following, Replica, Site, WantedBlob
 from indexapp.models.roles import ReservedPrefix, Role
 from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
 from indexapp.models.vulnerabilities import Advisory, AdvisoryImport, AdvisoryPackage
@@ -22,7 +23,9 @@ __all__ = [
     "Change",
     "Description",
     "Drill",
+    "Epoch",
     "File",
+    "Following",
     "GroupMember",
     "Index",
     "Merge",
@@ -39,14 +42,17 @@ __all__ = [
     "Project",
     "Quota",
     "Release",
+    "Replica",
     "ReservedPrefix",
     "Restoration",
     "RetiredFilename",
     "Role",
     "ScrubCount",
+    "Site",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",
     "TrashedRole",
     "Upstream",
+    "WantedBlob",
 ]

@@ -20,7 +20,7 @@ from accounts.domain.actors import internal
 from accounts.domain.verbs import Verb
 from accounts.models import User
 from accounts.services import tokens, users
-from indexapp.models import Index
+from indexapp.models import Following, Index
 from indexapp.services import indexes
 from tpi_site.kit.errors import Invalid, Refusal
 
@@ -40,11 +40,18 @@ class FirstStart:
 
 def run() -> FirstStart:
     """Make what is missing; refused with the settings' names when these make no administrator."""
+    if (primary_of := Following.objects.first()) is not None:
+        return FirstStart(_index_of_replica(primary_of), None, None)
     index = _index()
     with transaction.atomic():
         user, password = _administrator()
         token = _token(user, index) if user is not None else None
     return FirstStart(index, password, token)
+
+
+def _index_of_replica(following: Following) -> Index:
+    """What there is comes from the primary; nothing is made here."""
+    return Index.objects.order_by("-is_default", "pk").first() or Index(name=DEFAULT_INDEX, title=str(following))
 
 
 def _index() -> Index:

@@ -22,6 +22,7 @@ from tpi_site.kit.errors import Unavailable
 log = logging.getLogger(__name__)
 _REMEMBERED = 1.0  # seconds
 _BY_SETTING = "TPI_READ_ONLY is on."
+_PAUSED = "Paused: the installation is in read-only mode."
 
 
 class ReadOnly(Unavailable):
@@ -38,7 +39,9 @@ class ReadOnly(Unavailable):
 
 
 _ask: Callable[[], str | None] = lambda: None  # noqa: E731  until somebody knows
+_ask_primary: Callable[[], str | None] = lambda: None  # noqa: E731  as above
 _known: str | None = None
+_primary: str | None = None
 _until = 0.0
 _passing: ContextVar[bool] = ContextVar("changes go on in read-only mode", default=False)
 
@@ -49,29 +52,42 @@ def register(ask: Callable[[], str | None]) -> None:
     _ask = ask
 
 
+def register_primary(ask: Callable[[], str | None]) -> None:
+    """``ask`` says whose replica this site is, as an address, or None where it is nobody's."""
+    global _ask_primary  # noqa: PLW0603  as above
+    _ask_primary = ask
+
+
 def why() -> str | None:
     """Why the mode is on, perhaps in no words; None where it is off.  Where the database is away, as far as is known."""
     if settings.TPI_READ_ONLY:
         return _BY_SETTING
+    if (followed := primary()) is not None and _known is None:
+        return f"It is a replica of {followed}; make changes there."
+    return _known
+
+
+def primary() -> str | None:
+    """The address of the site that this one is a replica of; None where it is none."""
     if time.monotonic() >= _until:
         look()
-    return _known
+    return _primary
 
 
 def look() -> None:
     """Ask anew: the mode has just been switched, or it is time."""
-    global _known, _until  # noqa: PLW0603  what the process remembers
+    global _known, _primary, _until  # noqa: PLW0603  what the process remembers
     try:
-        _known = _ask()
+        _known, _primary = _ask(), _ask_primary()
     except (DatabaseError, InterfaceError):
         log.debug("Nobody can tell now whether read-only mode is on.")
     _until = time.monotonic() + _REMEMBERED
 
 
-def remember(known: str | None, seconds: float) -> None:
-    """Take this for true for so long."""
-    global _known, _until
-    _known, _until = known, time.monotonic() + seconds
+def remember(known: str | None, seconds: float, *, of: str | None = None) -> None:
+    """Take this for true for so long; ``of`` is whose replica the site is."""
+    global _known, _primary, _until
+    _known, _primary, _until = known, of, time.monotonic() + seconds
 
 
 def wait_until_known() -> None:
@@ -81,9 +97,9 @@ def wait_until_known() -> None:
 
 
 def require_off() -> None:
-    """Refuse a change while the mode is on, but for what is said to go on."""
+    """Refuse a change while the mode is on, but for what is said to go on; on a replica all, as rows are the primary's."""
     reason = why()
-    if reason is not None and not _passing.get():
+    if reason is not None and (_primary is not None or not _passing.get()):
         raise ReadOnly(reason)
 
 
@@ -103,13 +119,25 @@ def passing() -> Iterator[None]:
         _passing.reset(token)
 
 
+def housekeeping(job: Callable[..., Any]) -> Callable[..., Any]:
+    """As :func:`pauses`, for a job that looks after this site alone, and so goes on where it is a replica."""
+
+    @functools.wraps(job)
+    def run(*arguments: Any, **more: Any) -> Any:
+        if why() is not None and (_known is not None or settings.TPI_READ_ONLY):
+            return _PAUSED
+        return job(*arguments, **more)
+
+    return run
+
+
 def pauses(job: Callable[..., Any]) -> Callable[..., Any]:
     """A job that does nothing in read-only mode; it runs by the clock, and finds its work when it runs next."""
 
     @functools.wraps(job)
     def run(*arguments: Any, **more: Any) -> Any:
         if why() is not None:
-            return "Paused: the installation is in read-only mode."
+            return _PAUSED
         return job(*arguments, **more)
 
     return run

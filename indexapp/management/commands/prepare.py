@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from accounts.services import audit_keys, migrating, nodes, shared_secrets
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
+from indexapp.models import Following
 from indexapp.services import first_start
 from indexapp.services.backups import restoring
 from tpi_site.kit import locking, read_only, schedules, static_files
@@ -50,5 +51,6 @@ class Command(BaseCommand):
             schedules.write()
         static_files.collect()
         started = first_start.run()
-        environment.write(settings.TPI_DIRECTORIES)
+        if not Following.objects.exists():  # a replica has its primary's
+            environment.write(settings.TPI_DIRECTORIES)
         return started

@@ -15,9 +15,10 @@ from accounts.models import VerifiedPassword
 from accounts.services import audit, generations
 from indexapp.domain.backup_manifest import Manifest
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Backup, Change, Drill, Index, Project, Restoration
+from indexapp.models import Backup, Change, Drill, Epoch, Index, Project, Restoration
 from indexapp.services import changes
 from indexapp.services.backups.places import Place
+from indexapp.services.replication import epochs
 from tpi_site.kit import locking
 
 _JUMP = 1_000_000
@@ -45,6 +46,7 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
             last_serial=last,
             next_serial=following,
         )
+        epochs.begin(Epoch.Reason.RESTORED, began_after=last)
         audit.record(
             actor=actor,
             action="backup.restore",

@@ -20,6 +20,7 @@ from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import ReleaseFiles
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import StoredBlob
+from tpi_site.kit import read_only
 from tpi_site.kit.key_ring import key_id_of, key_ring
 
 _MOST = 20_000
@@ -47,6 +48,8 @@ class ServedFile:
     is_metadata: bool = False
     is_hidden: bool = False
     """Its upstream took it back, and the mirror follows."""
+    is_awaited: bool = False
+    """This site is a replica, and the bytes are still to come from its primary."""
     wants: tuple[learning.Want, ...] = ()
     """What is learned of a mirror's file before the ruling counts."""
 
@@ -112,12 +115,12 @@ def has_moved(served: ServedFile) -> bool:
 
 
 def look_again(served: ServedFile) -> bool:
-    """Whether a mirror's file has its bytes by now, or has them still; this process remembers what is found."""
+    """Whether a file of a mirror, or of a replica, has its bytes by now, or has them still; the process remembers what it finds."""
     file = File.objects.select_related("blob", "metadata_blob").filter(pk=served.row).first()
     blob = None if file is None else file.metadata_blob if served.is_metadata else file.blob
     served.stored = blob.place if blob else None
     if blob is not None:
-        served.sha256, served.is_damaged = blob.sha256, blob.damaged_at is not None
+        served.sha256, served.is_damaged, served.is_awaited = blob.sha256, blob.damaged_at is not None, False
     return blob is not None
 
 
@@ -157,16 +160,19 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
         is_hidden=row.is_hidden,
+        is_awaited=blob is None and not member.is_mirror,
         wants=wants_of(index, member, row, ruling, watermark) if member.is_mirror else (),
     )
 
 
 def _is_to_be_had(row: File, blob: Blob | None, *, wants_metadata: bool) -> bool:
-    """Whether the bytes are here, or an upstream may have them."""
+    """Whether the bytes are here, or an upstream or the primary may have them."""
     if blob is not None:
         return True
     beside = getattr(row, "mirrored", None)
-    return beside is not None and (not wants_metadata or beside.metadata_digests is not None)
+    if beside is None:
+        return read_only.primary() is not None and (not wants_metadata or bool(row.metadata_sha256))
+    return not wants_metadata or beside.metadata_digests is not None
 
 
 def ruling_of(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:

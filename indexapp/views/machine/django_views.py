@@ -28,6 +28,7 @@ def machine_read(request: HttpRequest, **_captured: str) -> HttpResponseBase:
             headers.get("Range", ""),
             headers.get("If-Range"),
             f"{request.scheme}://{headers.get('Host', '')}",
+            headers.get("X-TPI-Site", ""),
         )
     )
     if reply is None:

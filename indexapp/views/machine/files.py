@@ -81,6 +81,12 @@ def _judged(question: Question, actor: Actor, index: ServedIndex, path: str, ser
     note = partial(_note, question, actor, index.name, served.project[1], path)
     if served.member.is_mirror:
         return _of_mirror(question, served, note)
+    if served.is_awaited and not files.look_again(served):
+        raise Unavailable(
+            "The bytes of this file are on their way from the primary of this replica; ask again.",
+            retry_after=10,
+            code="not-here-yet",
+        )
     if served.is_damaged:
         raise refusals.damaged()
     reply = _answer(question, served)

@@ -25,6 +25,8 @@ class Question:
     if_range: str | None = None
     origin: str = ""
     """Scheme and host that the request came to, for absolute addresses where none is configured."""
+    site: str = ""
+    """Which installation asks, where it is one that follows this."""
 
 
 @dataclass(frozen=True, slots=True)

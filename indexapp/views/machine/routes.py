@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from indexapp.models.indexes import SITE_SEGMENTS
-from indexapp.views.machine import files, project_json, rss, simple
+from indexapp.views.machine import files, project_json, replication, rss, simple
 from indexapp.views.machine.messages import Later, Question, Reply
 
 # The site's own first segments are excluded in the pattern, so that /simple/simple/ is the page of a project.
@@ -18,6 +18,7 @@ _PACKAGE = re.compile(rf"/packages/({INDEX})/({FILE})\Z")
 _JSON = re.compile(rf"(?:/({INDEX}))?/pypi/([^/]+)(?:/([^/]+))?/json/?\Z")
 _FEED = re.compile(rf"(?:/({INDEX}))?/rss/(?:(updates|packages)|project/([^/]+)/releases)\.xml\Z")
 _PROVENANCE = re.compile(rf"(?:/({INDEX}))?/integrity/([^/]+)/([^/]+)/([^/]+)/provenance\Z")
+_REPLICATION = re.compile(r"/api/v1/replication/(hello|feed|blobs/[0-9a-f]{64})/\Z")
 
 
 def concerns(path: str) -> bool:
@@ -26,7 +27,8 @@ def concerns(path: str) -> bool:
 
 
 def _is_rare(path: str) -> bool:
-    return "/pypi/" in path or "/integrity/" in path or "/rss/" in path
+    is_feed = "/rss/" in path or path.startswith("/api/v1/replication/")
+    return is_feed or "/pypi/" in path or "/integrity/" in path
 
 
 def answer(question: Question) -> Reply | Later | None:
@@ -45,6 +47,8 @@ def answer(question: Question) -> Reply | Later | None:
 
 def _answer_rare(question: Question) -> Reply | Later | None:
     path = question.path
+    if match := _REPLICATION.match(path):
+        return replication.answer(question, match[1])
     if match := _PACKAGE.match(path):
         return files.file(question, match[1], match[2])
     if match := _JSON.match(path):

@@ -133,6 +133,7 @@ def question_of(environ: Environ) -> Question:
         get("HTTP_RANGE", ""),
         get("HTTP_IF_RANGE"),
         f"{environ['wsgi.url_scheme']}://{get('HTTP_HOST', '')}",
+        get("HTTP_X_TPI_SITE", ""),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tpi_site.kit.outbound.connecting import TIMEOUT, connect, is_allowed
 from tpi_site.kit.outbound.failures import Code, OutboundFailed
-from tpi_site.kit.outbound.fetching import Limits, Response, get
+from tpi_site.kit.outbound.fetching import Limits, Response, get, send
 from tpi_site.kit.outbound.posting import Answer, post
 from tpi_site.kit.outbound.targets import Target
 from tpi_site.kit.outbound.tls import secure
@@ -29,4 +29,5 @@ __all__ = [
     "is_allowed",
     "post",
     "secure",
+    "send",
 ]

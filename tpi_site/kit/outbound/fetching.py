@@ -111,8 +111,27 @@ def get(
     raise OutboundFailed(f"{target.host} redirects more than {MOST_REDIRECTS} times.", Code.BAD_ANSWER)
 
 
+def send(url: str, body: bytes, headers: Mapping[str, str], *, way: Way, limits: Limits) -> Response:
+    """POST ``body`` and read the answer as it comes, as :func:`get` does; a redirect is an answer like any other."""
+    deadline, target = Deadline(limits.head), Target.of(url)
+    own = {"User-Agent": _AGENT, **headers, "Accept-Encoding": "identity"}
+    response = _ask(target, own, way, limits, deadline, is_home=way.leads_home(target), body=body)
+    try:
+        return _ready(response, target, limits, deadline, takes_gzip=False)
+    except BaseException:
+        response.close()
+        raise
+
+
 def _ask(
-    target: Target, headers: Mapping[str, str], way: Way, limits: Limits, deadline: Deadline, *, is_home: bool
+    target: Target,
+    headers: Mapping[str, str],
+    way: Way,
+    limits: Limits,
+    deadline: Deadline,
+    *,
+    is_home: bool,
+    body: bytes | None = None,
 ) -> Response:
     try:
         sock = way.connected(target, deadline, is_home=is_home)
@@ -123,7 +142,7 @@ def _ask(
     path = target.url if way.proxy_url and not target.is_secure else target.path
     sent = {**headers, **way.headers(target, is_home=is_home), "Host": target.authority, "Connection": "close"}
     try:
-        connection.request("GET", path, headers=sent)
+        connection.request("GET" if body is None else "POST", path, body, headers=sent)
         answer = connection.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
         sock.close()

@@ -1,0 +1,114 @@
+"""Asking the primary: who it is, whether there is something new, a batch, and bytes by their digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from indexapp.clients.files import plain
+from indexapp.domain.replication import batches
+from indexapp.domain.replication.batches import BadBatch, Batch
+from tpi_site.kit import outbound
+from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
+
+SITE = "X-TPI-Site"
+_ROOT = "api/v1/replication"
+_SMALL = 1024 * 1024
+_OK, _PART = 200, 206
+_TROUBLE = 500
+_HEAD = 20.0
+_BYTES = 2**62
+
+
+class PrimaryFailed(Exception):
+    """What was asked for did not come; ``code`` is the primary's or the sort of failure, ``status`` is 0 without an answer."""
+
+    def __init__(self, sentence: str, code: str, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.code, self.status = code, status
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same question may be answered soon."""
+        return self.status in {0, 429} or self.status >= _TROUBLE
+
+
+@dataclass(frozen=True)
+class Primary:
+    """``url`` is the site's own address, ``site`` who asks."""
+
+    url: str
+    secret: str = field(repr=False)
+    site: str
+    ca_certificates: str = field(default="", repr=False)
+
+    def hello(self) -> dict[str, Any]:
+        """Who the primary is, and what it must have like this site."""
+        return self._json("hello/", {})
+
+    def news(self, asked: Mapping[str, Any], wait: float) -> dict[str, Any]:
+        """The newest serial and the generations, as soon as they are others than ``asked`` says."""
+        return self._json("feed/", {**asked, "wait": wait}, patience=wait)
+
+    def batch(self, wish: Mapping[str, Any]) -> Batch:
+        """What follows; whole, or PrimaryFailed."""
+        limits = Limits(most=batches.MOST_BYTES, head=120.0, idle=60.0, total=900.0)
+        body = json.dumps(wish).encode()
+        with _told():
+            headers = {SITE: self.site, "Content-Type": "application/json"}
+            with outbound.send(self._address("rows/"), body, headers, way=self._way, limits=limits) as answer:
+                self._require(answer, _OK)
+                return batches.read(answer.body)
+
+    @contextmanager
+    def blob(self, sha256: str, start: int) -> Iterator[Iterator[bytes]]:
+        """The bytes of a content from ``start`` on."""
+        headers = {SITE: self.site} | ({"Range": f"bytes={start}-"} if start else {})
+        limits = Limits(most=_BYTES, head=_HEAD, idle=30.0)
+        with _told(), outbound.get(self._address(f"blobs/{sha256}/"), headers, way=self._way, limits=limits) as answer:
+            self._require(answer, _PART if start else _OK)
+            said = answer.headers.get("Content-Range") or ""
+            if start and not said.startswith(f"bytes {start}-"):
+                raise PrimaryFailed("The primary sends another part than was asked for.", "bad-answer")
+            yield answer.body
+
+    @property
+    def _way(self) -> Way:
+        return Way(self.url, username="replica", password=self.secret, ca_certificates=self.ca_certificates)
+
+    def _address(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/{_ROOT}/{path}"
+
+    def _json(self, path: str, asked: Mapping[str, Any], *, patience: float = 0.0) -> dict[str, Any]:
+        url = self._address(path) + (f"?{urlencode(asked)}" if asked else "")
+        limits = Limits(most=_SMALL, head=_HEAD + patience, idle=_HEAD, total=_HEAD)
+        with _told(), outbound.get(url, {SITE: self.site}, way=self._way, limits=limits) as answer:
+            self._require(answer, _OK)
+            found = json.loads(b"".join(answer.body))
+            if not isinstance(found, dict):
+                raise BadBatch("it is no JSON object")
+            return found
+
+    def _require(self, answer: Response, status: int) -> None:
+        if answer.status == status:
+            return
+        code, sentence = "bad-answer", f"{Target.of(answer.url).host} answers {answer.status}."
+        with suppress(ValueError, AttributeError, OutboundFailed):
+            problem = json.loads(b"".join(answer.body)[:_SMALL])
+            code, sentence = plain(str(problem["code"]), 40), plain(str(problem["detail"]), 300)
+        raise PrimaryFailed(sentence, code, answer.status)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever goes wrong as PrimaryFailed."""
+    try:
+        yield
+    except OutboundFailed as error:
+        raise PrimaryFailed(str(error), error.code.value) from None
+    except (BadBatch, ValueError, KeyError) as error:
+        raise PrimaryFailed(f"The primary's answer cannot be read: {error}.", "bad-answer") from None

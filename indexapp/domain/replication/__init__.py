@@ -1,0 +1,1 @@
+"""What travels between a primary and its replicas, free of any database."""

@@ -1,0 +1,132 @@
+"""``manage.py replication``: let sites follow this one, or follow another."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.domain.actors import internal
+from indexapp.models import Replica
+from indexapp.services.replication import credentials, fetching, following, joining, standing
+from indexapp.services.replication.following import Round
+from indexapp.services.replication.standing import Standing
+from tpi_site.kit.errors import Refusal
+
+_ACTOR = internal("replication")
+_PAUSE = 1.0
+
+
+class Command(BaseCommand):
+    """What the console does not know yet."""
+
+    help = (
+        "Invite a replica, become one (join), pause, resume, leave, follow in the foreground, and tell how it stands."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        deeds = parser.add_subparsers(dest="deed", required=True)
+        invite = deeds.add_parser("invite", help="on the primary: print the secret of a new replica, once")
+        invite.add_argument("name")
+        revoke = deeds.add_parser("revoke", help="on the primary: a replica may follow no more")
+        revoke.add_argument("name")
+        join = deeds.add_parser("join", help="on an empty installation: become a replica")
+        join.add_argument("primary", help="the address of the primary")
+        join.add_argument(
+            "file", nargs="?", default="-", metavar="secret", help="a file with the secret; standard input without it"
+        )
+        join.add_argument("--ca", type=Path, help="a file with the authorities (PEM) of the primary's certificate")
+        deeds.add_parser("pause", help="take nothing from the primary for now")
+        deeds.add_parser("resume", help="go on")
+        leave = deeds.add_parser("leave", help="follow nobody any more, and take changes")
+        leave.add_argument("--accept-missing", action="store_true", help="give up bytes that are not here")
+        follow = deeds.add_parser("follow", help="follow in the foreground, as the job cluster does")
+        follow.add_argument("--once", action="store_true", help="end when nothing is left to be taken or fetched")
+        status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
+        status.add_argument("--json", action="store_true", help="one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            getattr(self, f"_{options['deed']}")(options)
+        except Refusal as refusal:
+            raise CommandError(f"{refusal.detail} ({refusal.code})") from None
+
+    def _invite(self, options: dict[str, Any]) -> None:
+        _, secret = credentials.invite(actor=_ACTOR, name=options["name"])
+        self.stdout.write(secret)
+        self.stderr.write("This is shown once; give it to 'manage.py replication join' on the other site.")
+
+    def _revoke(self, options: dict[str, Any]) -> None:
+        row = Replica.objects.filter(name=options["name"]).first()
+        if row is None:
+            raise CommandError(f"There is no replica named '{options['name']}'.")
+        credentials.revoke(actor=_ACTOR, replica=row)
+
+    def _join(self, options: dict[str, Any]) -> None:
+        try:
+            text = sys.stdin.read() if options["file"] == "-" else Path(options["file"]).read_text()
+            authorities = options["ca"].read_text() if options["ca"] else ""
+        except OSError as error:
+            raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+        joining.join(actor=_ACTOR, url=options["primary"], secret=text.strip(), ca_certificates=authorities)
+        self.stdout.write("This installation is a replica; its server follows, and 'replication status' tells how far.")
+
+    def _pause(self, _options: dict[str, Any]) -> None:
+        joining.pause(actor=_ACTOR)
+
+    def _resume(self, _options: dict[str, Any]) -> None:
+        joining.resume(actor=_ACTOR)
+
+    def _leave(self, options: dict[str, Any]) -> None:
+        epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
+        self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
+
+    def _follow(self, options: dict[str, Any]) -> None:
+        holder = uuid.uuid4().hex
+        while True:
+            if not following.take_lease(holder):
+                raise CommandError("This installation is no replica, or another process of it follows.")
+            came = following.follow_once(0.0 if options["once"] else _PAUSE)
+            fetched = fetching.fetch_due()
+            if options["once"] and came is not Round.TAKEN and not fetched:
+                following.give_lease_back(holder)
+                self._tell_end(came)
+                return
+            if came in {Round.FAILED, Round.IDLE}:
+                time.sleep(_PAUSE)
+
+    def _tell_end(self, came: Round) -> None:
+        found = standing.standing()
+        if found is not None and (came is Round.FAILED or found.missing_blobs):
+            raise CommandError(_sentence(found))
+
+    def _status(self, options: dict[str, Any]) -> None:
+        found, replicas = standing.standing(), standing.replicas()
+        if options["json"]:
+            told = {"replica_of": found.as_json() if found else None, "replicas": replicas}
+            self.stdout.write(json.dumps(told, indent=2))
+        else:
+            self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
+            for row in replicas:
+                seen = row["seen_at"] or "never"
+                self.stdout.write(
+                    f"{row['name']}: {row['serials_behind']} serials behind, {row['missing_blobs']} contents of "
+                    f"{row['missing_bytes']} bytes missing; seen {seen}."
+                )
+        if found is not None and found.failing_since is not None:
+            sys.exit(1)
+
+
+def _sentence(found: Standing) -> str:
+    contact = "never" if found.contact_age is None else f"{found.contact_age:.0f} s ago"
+    paused = " Paused." if found.is_paused else ""
+    failure = f" Failing since {found.failing_since:%Y-%m-%d %H:%M}: {found.failure}" if found.failing_since else ""
+    return (
+        f"Replica of {found.primary}: at serial {found.serial}, {found.serials_behind} behind; {found.missing_blobs} contents "
+        f"of {found.missing_bytes} bytes missing; last contact {contact}.{paused}{failure}"
+    )

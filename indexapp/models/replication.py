@@ -1,0 +1,141 @@
+"""Sites that follow one another: whose past this is, who may follow, whom this site follows, and what it still has to fetch."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.models.users import SLUG
+
+
+class Site(models.Model):
+    """Who this installation is: one row, which no replica copies."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Epoch(models.Model):
+    """A stretch of the change log in which one site alone gave serials, like a timeline of PostgreSQL.
+
+    ``began_after`` is the last serial that it shares with the epoch before.  Of two sites that agree about an epoch's uuid the
+    logs are the same up to where it ends.
+    """
+
+    class Reason(models.TextChoices):
+        """Why it began."""
+
+        FIRST = "first", "The installation's first"
+        RESTORED = "restored", "Restored from a backup"
+        PROMOTED = "promoted", "A replica went on by itself"
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    number = models.PositiveIntegerField(unique=True)
+    began_after = models.BigIntegerField(default=0)
+    reason = models.CharField(max_length=8, choices=Reason.choices, default=Reason.FIRST)
+    began_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(reason__in=["first", "restored", "promoted"]), name="epoch_reason_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"epoch {self.number}"
+
+
+class Replica(models.Model):
+    """A site that may follow this one; ``digest`` is of its secret, as a token's is.
+
+    ``site`` is who came with the secret first, and nobody else may; the rest is what it told when it asked last.
+    """
+
+    name = models.CharField(max_length=64, unique=True, validators=[SLUG])
+    key_id = models.CharField(max_length=12, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    site = models.UUIDField(unique=True, null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=150)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    serial = models.BigIntegerField(default=0)
+    missing_blobs = models.BigIntegerField(default=0)
+    missing_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Following(models.Model):
+    """That this site is a replica: of whom, and how far it has come.  There is one row, or none.
+
+    ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last; ``access`` and
+    ``policy`` are the primary's generations by then.  ``primary_serial`` is the newest that it told.  Of several nodes one
+    follows, which is ``leased_by`` until ``leased_until``.
+    """
+
+    only = models.BooleanField(primary_key=True, default=True, editable=False)
+    primary_url = models.CharField(max_length=500)
+    ca_certificates = models.TextField(blank=True)
+    secret = models.TextField(editable=False)
+    primary_site = models.UUIDField()
+    epoch = models.UUIDField()
+    cursor = models.BigIntegerField(default=0)
+    access = models.BigIntegerField(default=-1)
+    policy = models.BigIntegerField(default=-1)
+    compared_at = models.DateTimeField(null=True, blank=True)
+    primary_serial = models.BigIntegerField(default=0)
+    is_paused = models.BooleanField(default=False)
+    joined_at = models.DateTimeField(auto_now_add=True)
+    contact_at = models.DateTimeField(null=True, blank=True)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    failure_code = models.CharField(max_length=40, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+    leased_by = models.CharField(max_length=64, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(only=True), name="following_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"replica of {self.primary_url}"
+
+
+class WantedBlob(models.Model):
+    """Bytes that the primary has and this replica has not yet; ``rank`` is lower for what goes first.
+
+    ``files`` are the keys of the files that wait for them, as their own bytes or as the metadata beside them.
+    """
+
+    class Rank(models.IntegerChoices):
+        """Whose files they are."""
+
+        HOSTED = 0, "Of a hosted index"
+        MIRROR = 1, "Of a mirror, which could be fetched elsewhere"
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    size = models.BigIntegerField()
+    files = models.JSONField(default=list)
+    rank = models.PositiveSmallIntegerField(choices=Rank.choices, default=Rank.HOSTED)
+    attempts = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    failure = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["rank", "-id"]
+        indexes: ClassVar = [models.Index(fields=["rank", "-id"], name="wanted_blob_order")]
+
+    def __str__(self) -> str:
+        return self.sha256

@@ -1,0 +1,1 @@
+"""Replication: what a primary gives, how a replica takes it, and who may."""

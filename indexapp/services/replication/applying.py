@@ -1,0 +1,204 @@
+"""Taking a batch: afterwards this site's rows are the primary's, key by key, and nobody sees a part of it.
+
+What is the same stays untouched.  What is another is taken out and put in again under its key, so that two rows that change
+places never meet; foreign keys are looked at when the transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from accounts.services import generations
+from indexapp.domain.replication.batches import Batch, Touched
+from indexapp.domain.replication.rows import CHUNK
+from indexapp.domain.replication.transport import Transport
+from indexapp.models import Blob, Change, File, Following, Index, MirroredProject, Project, Role, WantedBlob
+from indexapp.services.replication import columns, places
+from indexapp.services.replication.columns import Row
+from indexapp.services.replication.places import Table
+from tpi_site.kit import locking
+
+BLOBS = "replication-blobs"
+"""Held while a file learns whether its bytes are here, and while bytes that came learn whose they are."""
+_PORTION = 400
+
+
+def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) -> None:
+    """Take the batch; call it in the transaction that moves the cursor.
+
+    With ``rewound_to`` what this site had after that serial was not the primary's past, and gives way.
+    """
+    locking.hold("changes")
+    if rewound_to is not None:
+        Change.objects.filter(serial__gt=rewound_to).delete()
+    taken = {
+        label: [columns.received(places.PARTS[label].model, row, transport) for row in rows]
+        for label, rows in batch.rows.items()
+    }
+    blobs = _blobs(taken.get(places.label(File), []))
+    tables = _received(batch, transport)
+    _take_out(batch.projects)
+    _drop_gone(tables)
+    changed = sum(_put(model, gone, rows, {}) for model, gone, rows in tables)
+    keys = [each.key for each in batch.projects if each.key is not None]
+    for part in places.OF_PROJECT:
+        _replace(part.model, part.path, keys, taken.get(places.label(part.model), []), blobs)
+    _drop_dangling()
+    _write_changes(batch.changes)
+    if changed or any(gone for _, gone, _ in tables):
+        generations.bump_access()
+        generations.bump_policy()
+
+
+def _write_changes(changes: list[Row]) -> None:
+    if changes:
+        known = set(
+            Change.objects.filter(serial__gte=changes[0]["serial"], serial__lte=changes[-1]["serial"]).values_list(
+                "serial", flat=True
+            )
+        )
+        columns.write(Change, [row for row in changes if row["serial"] not in known], {}, {})
+
+
+def _take_out(projects: Sequence[Touched]) -> None:
+    """Remove projects that the primary has not, or has under another key: it was deleted, and made anew."""
+    for each in projects:
+        there = Project.objects.filter(index_id=each.index, normalized_name=each.name)
+        others = there if each.key is None else there.exclude(pk=each.key)
+        others.delete()
+        MirroredProject.objects.filter(index_id=each.index, normalized_name=each.name, project=None).delete()
+
+
+def _replace(model: type[Model], path: str, keys: Sequence[int], rows: list[Row], blobs: Mapping[str, int]) -> None:
+    """Let the rows of these projects be those that came."""
+    ours: dict[int, Row] = {}
+    for start in range(0, len(keys), _PORTION):
+        found = model._default_manager.filter(**{f"{path}__in": keys[start : start + _PORTION]})
+        ours |= {columns.key_of(model, row): row for row in columns.read(found, model)}
+    theirs = {columns.key_of(model, row): row for row in rows}
+    _remove(model, [key for key, row in ours.items() if theirs.get(key) != row])
+    columns.write(model, [row for key, row in theirs.items() if ours.get(key) != row], blobs, {})
+
+
+def _remove(model: type[Model], keys: Sequence[int]) -> None:
+    """Take rows out without what refers to them, which is the same batch's business."""
+    for start in range(0, len(keys), _PORTION):
+        rows: QuerySet[Any] = model._default_manager.filter(pk__in=keys[start : start + _PORTION])
+        rows._raw_delete(rows.db)  # noqa: SLF001  delete() would follow the references
+
+
+Difference = tuple[type[Model], list[int], list[Row]]
+"""Of a table: keys that the primary has not, and rows that differ from ours."""
+
+
+def _received(batch: Batch, transport: Transport) -> list[Difference]:
+    chunks: dict[str, list[tuple[int, list[Row]]]] = {}
+    for label, number, rows in batch.tables:
+        model = places.BY_LABEL[label].model
+        chunks.setdefault(label, []).append((number, [columns.received(model, row, transport) for row in rows]))
+    return [
+        _difference(table, chunks[places.label(table.model)])
+        for table in places.TABLES
+        if places.label(table.model) in chunks
+    ]
+
+
+def _difference(table: Table, chunks: list[tuple[int, list[Row]]]) -> Difference:
+    model = table.model
+    gone, differing = [], []
+    for number, rows in chunks:
+        there = model._default_manager.filter(pk__gte=number * CHUNK, pk__lt=(number + 1) * CHUNK)
+        ours = {columns.key_of(model, row): row for row in columns.read(there, model)}
+        theirs = {columns.key_of(model, row): row for row in rows}
+        gone += [key for key in ours if key not in theirs]
+        differing += [row for key, row in theirs.items() if ours.get(key) != row]
+    return model, gone, differing
+
+
+def _drop_gone(tables: list[Difference]) -> None:
+    """Delete what the primary has no more, with what hangs on it here; what refers to others goes before them."""
+    for model, gone, _ in reversed(tables):
+        for start in range(0, len(gone), _PORTION):
+            keys = gone[start : start + _PORTION]
+            if model is Index:
+                Project.objects.filter(index_id__in=keys).delete()
+            model._default_manager.filter(pk__in=keys).delete()
+
+
+def _put(model: type[Model], _gone: list[int], rows: list[Row], blobs: Mapping[str, int]) -> int:
+    table = places.BY_LABEL[places.label(model)]
+    keys = [columns.key_of(model, row) for row in rows]
+    kept: dict[int, Row] = {}
+    if table.here:
+        for start in range(0, len(keys), _PORTION):
+            found = model._default_manager.filter(pk__in=keys[start : start + _PORTION])
+            kept |= {row["pk"]: row for row in found.values("pk", *table.here)}
+    _remove(model, keys)
+    return columns.write(model, rows, blobs, kept)
+
+
+def _drop_dangling() -> None:
+    """Roles on projects that a later batch brings: they differ until then, and come with it."""
+    there = Project.objects.filter(pk__isnull=False)
+    Role.objects.filter(project__isnull=False).exclude(project_id__in=there.values("pk")).delete()
+
+
+def _blobs(files: list[Row]) -> dict[str, int]:
+    """The keys of the blobs that are here; what is not is put on the list of what is to be fetched."""
+    locking.hold(BLOBS)
+    wanted: dict[str, WantedBlob] = {}
+    mirrors = set(Index.objects.filter(kind=Index.Kind.MIRROR).values_list("pk", flat=True))
+    now = timezone.now()
+    for row in files:
+        rank = WantedBlob.Rank.MIRROR if row["index_id"] in mirrors else WantedBlob.Rank.HOSTED
+        for name in ("blob_id", "metadata_blob_id"):
+            if row[name]:
+                sha256, size = row[name]
+                one = wanted.setdefault(sha256, WantedBlob(sha256=sha256, size=int(size), rank=rank, next_at=now))
+                one.rank = min(one.rank, rank)
+                one.files.append(int(row["id"]))
+    known = _known(wanted)
+    _want([one for sha256, one in wanted.items() if sha256 not in known])
+    return known
+
+
+def _want(missing: list[WantedBlob]) -> None:
+    """Put them on the list; what is on it already waits for these files too."""
+    there: dict[str, WantedBlob] = {}
+    digests = [one.sha256 for one in missing]
+    for start in range(0, len(digests), _PORTION):
+        rows = WantedBlob.objects.filter(sha256__in=digests[start : start + _PORTION])
+        there |= {row.sha256: row for row in rows}
+    WantedBlob.objects.bulk_create([one for one in missing if one.sha256 not in there], batch_size=_PORTION)
+    for one in missing:
+        row = there.get(one.sha256)
+        if row is not None and not (set(one.files) <= set(row.files) and row.rank <= one.rank):
+            row.files, row.rank = sorted({*row.files, *one.files}), min(row.rank, one.rank)
+            row.save(update_fields=["files", "rank"])
+
+
+def _known(digests: Iterable[str]) -> dict[str, int]:
+    every = list(digests)
+    found: dict[str, int] = {}
+    for start in range(0, len(every), _PORTION):
+        rows = Blob.objects.filter(sha256__in=every[start : start + _PORTION])
+        found |= dict(rows.values_list("sha256", "pk"))
+    return found
+
+
+def empty() -> None:
+    """Take out all that a primary gives; for an installation that joins, which holds what its first start made."""
+    Project.objects.all().delete()
+    for model in reversed([table.model for table in places.TABLES]):
+        model._default_manager.all().delete()
+    Change.objects.all().delete()
+    WantedBlob.objects.all().delete()
+
+
+def following() -> Following | None:
+    """Whom this site follows, where it is a replica."""
+    return Following.objects.first()

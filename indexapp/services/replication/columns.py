@@ -1,0 +1,162 @@
+"""Rows of a model out of the database as they travel, and into it with the keys that they had.
+
+A reference to a blob travels as its digest and size, because blobs have keys of their own everywhere.  A sealed column is
+opened here, so that the rest works with what it says.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import DateTimeField, Field, Model, QuerySet, UUIDField
+
+from accounts.services.keys import sealed_columns
+from accounts.services.keys.sealed_columns import SealedColumn
+from indexapp.domain.replication.rows import plain
+from indexapp.domain.replication.transport import Transport
+from indexapp.models import Blob
+from indexapp.services.replication import places
+from tpi_site.kit import sealing
+from tpi_site.kit.errors import Unavailable
+
+_BATCH = 500
+Row = dict[str, Any]
+
+
+@lru_cache(maxsize=128)
+def fields_of(model: type[Model]) -> tuple[Field[Any, Any], ...]:
+    """The columns that travel."""
+    table = places.BY_LABEL.get(places.label(model))
+    here = table.here if table else ()
+    return tuple(field for field in model._meta.local_concrete_fields if field.name not in here)
+
+
+def schema(model: type[Model]) -> list[str]:
+    """Their names, by which two releases see that they mean the same."""
+    return [str(field.attname) for field in fields_of(model)]
+
+
+def read(rows: QuerySet[Any], model: type[Model], *, only: Sequence[str] = ()) -> Iterator[Row]:
+    """The rows as they travel, secrets in clear; with ``only`` no more than those columns and the key."""
+    names, paths = [], []
+    for field in fields_of(model):
+        if only and not field.primary_key and field.attname not in only:
+            continue
+        is_blob = field.related_model is Blob
+        names.append((str(field.attname), is_blob))
+        paths += [f"{field.name}__sha256", f"{field.name}__size"] if is_blob else [str(field.attname)]
+    sealed = {} if only else sealed_of(model)
+    for values in rows.order_by("pk").values_list(*paths).iterator(_BATCH):
+        row = _row(names, values)
+        for name, column in sealed.items():
+            row[name] = _opened(column, row)
+        yield row
+
+
+def _row(names: list[tuple[str, bool]], values: Sequence[Any]) -> Row:
+    row, rest = {}, iter(values)
+    for name, is_blob in names:
+        value = next(rest)
+        if is_blob:
+            size = next(rest)
+            value = None if value is None else [value, size]
+        row[name] = plain(value)
+    return row
+
+
+@lru_cache(maxsize=128)
+def _key(model: type[Model]) -> str:
+    key = model._meta.pk
+    assert key is not None  # noqa: S101  every model has one
+    return str(key.attname)
+
+
+def key_of(model: type[Model], row: Mapping[str, Any]) -> int:
+    """The row's primary key."""
+    return int(row[_key(model)])
+
+
+def sealed_of(model: type[Model]) -> dict[str, SealedColumn]:
+    """The columns that hold wrapped texts, but for those of blobs, which do not travel."""
+    return {column.field: column for column in sealed_columns.columns() if column.model is model}
+
+
+def _purpose(column: SealedColumn, row: Mapping[str, Any]) -> str:
+    key = _key(column.model)
+    return column.purpose(*(row[key] if name == "pk" else row[name] for name in column.bound_to))
+
+
+def _opened(column: SealedColumn, row: Row) -> str:
+    try:
+        return sealing.unseal(row[column.field], _purpose(column, row))
+    except Unavailable:  # nobody here can open it: it is as good as not there
+        return ""
+
+
+def marked(model: type[Model], row: Row, transport: Transport) -> Row:
+    """The row for a digest: secrets only as marks."""
+    return row | {name: transport.mark(row[name]) for name in sealed_of(model) if name in row}
+
+
+def sent(model: type[Model], row: Row, transport: Transport) -> Row:
+    """The row as it goes out."""
+    return row | {name: transport.sealed(row[name], _place(model, row, name)) for name in sealed_of(model)}
+
+
+def received(model: type[Model], row: Row, transport: Transport) -> Row:
+    """The row as it came in, secrets in clear; raises KeyError, SecretBroken where it is none."""
+    taken = {str(field.attname): row[str(field.attname)] for field in fields_of(model)}
+    return taken | {name: transport.opened(taken[name], _place(model, taken, name)) for name in sealed_of(model)}
+
+
+def _place(model: type[Model], row: Row, name: str) -> str:
+    return f"{places.label(model)}:{key_of(model, row)}:{name}"
+
+
+def write(model: type[Model], rows: Iterable[Row], blobs: Mapping[str, int], kept: Mapping[int, Row]) -> int:
+    """Insert rows with their keys; ``blobs`` are the keys of blobs by digest, ``kept`` the columns of this site's own.
+
+    ``save()`` would give moments of now to columns that have their time of making.
+    """
+    fields = list(model._meta.local_concrete_fields)
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    places_of = ", ".join(["%s"] * len(fields))
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places_of})"  # noqa: S608  names of ours
+    values = [_values(model, fields, row, blobs, kept) for row in rows]
+    with connection.cursor() as cursor:
+        for start in range(0, len(values), _BATCH):
+            cursor.executemany(statement, values[start : start + _BATCH])
+    return len(values)
+
+
+def _values(
+    model: type[Model], fields: list[Field[Any, Any]], row: Row, blobs: Mapping[str, int], kept: Mapping[int, Row]
+) -> list[Any]:
+    sealed, own = sealed_of(model), kept.get(key_of(model, row), {})
+    found = []
+    for field in fields:
+        name = str(field.attname)
+        if name not in row:
+            value = own[name] if name in own else field.get_default()
+        elif field.related_model is Blob:
+            value = blobs.get(row[name][0]) if row[name] else None
+        elif name in sealed:
+            value = sealing.seal(row[name], _purpose(sealed[name], row))
+        else:
+            value = _value(field, row[name])
+        found.append(field.get_db_prep_save(value, connection))
+    return found
+
+
+def _value(field: Field[Any, Any], value: Any) -> Any:
+    if value is not None and isinstance(field, DateTimeField):
+        return datetime.fromisoformat(value)
+    if value is not None and isinstance(field, UUIDField):
+        return uuid.UUID(value)
+    return value

@@ -1,0 +1,138 @@
+"""The bytes, beside the changes: hosted before mirrored, newest first, resumed at any byte, and proved before they count.
+
+What is still to come stands in the database, so that a killed follower goes on where it was; a file that was half here when it
+died begins anew, because nothing unsealed is left on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
+
+from django.db import connections, transaction
+from django.utils import timezone
+
+from accounts.services import alarms
+from indexapp.clients.primary import Primary, PrimaryFailed
+from indexapp.models import File, Following, WantedBlob
+from indexapp.services import blobs
+from indexapp.services.replication import applying
+from indexapp.services.replication.following import primary_of
+from indexapp.storage import Spool, StorageUnavailable, default_storage
+from tpi_site.kit import locking
+
+log = logging.getLogger(__name__)
+ALARM = "replica-wrong-bytes"
+SIDE_BY_SIDE = 4
+_TRIES = 5
+_PAUSE = 0.2
+"""Seconds before a connection that broke off is made again; twice as long before each further one."""
+_FIRST, _LONGEST = 2.0, 3600.0
+"""Seconds until what failed is tried again; twice as long after each further time."""
+_FAILURE = 300
+
+
+class WrongBytes(Exception):
+    """The primary sent what is not the content of this digest."""
+
+
+def due(number: int) -> list[WantedBlob]:
+    """What is fetched next."""
+    now = timezone.now()
+    return list(WantedBlob.objects.filter(next_at__lte=now).order_by("rank", "-pk")[:number])
+
+
+def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Fetch what is due, several side by side, until nothing is; returns how many came."""
+    came = 0
+    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
+        while goes_on() and (wanted := due(SIDE_BY_SIDE * 4)):
+            futures = [pool.submit(_in_thread, each) for each in wanted]
+            wait(futures)
+            came += sum(future.result() for future in futures)
+    return came
+
+
+def _in_thread(wanted: WantedBlob) -> bool:
+    try:
+        return fetch(wanted)
+    finally:
+        connections.close_all()
+
+
+def fetch(wanted: WantedBlob) -> bool:
+    """Fetch one content; whether it is here now.  What fails is tried again later."""
+    row = Following.objects.first()
+    if row is None or row.is_paused:
+        return False
+    try:
+        with default_storage().spool() as spool:
+            _receive(primary_of(row), wanted, spool)
+            _keep(wanted, spool)
+    except WrongBytes as error:
+        sentence = f"The primary {row.primary_url} sends other bytes than those of {wanted.sha256}: {error}."
+        alarms.ring(ALARM, sentence[:500], subject=wanted.sha256)
+        _put_off(wanted, sentence)
+        return False
+    except (PrimaryFailed, StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
+        _put_off(wanted, str(error) or type(error).__name__)
+        return False
+    return True
+
+
+def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
+    """Let the whole content come; what breaks off is gone on with at the next byte.  Raises WrongBytes, PrimaryFailed."""
+    digest, taken = hashlib.sha256(), 0
+    for attempt in range(_TRIES):
+        try:
+            with primary.blob(wanted.sha256, taken) as pieces:
+                for piece in pieces:
+                    taken += len(piece)
+                    if taken > wanted.size:
+                        raise WrongBytes(f"there are more than {wanted.size}")
+                    digest.update(piece)
+                    spool.file.write(piece)
+        except PrimaryFailed as error:
+            if taken != wanted.size and (attempt == _TRIES - 1 or not error.may_pass or not taken):
+                raise
+        if taken == wanted.size:
+            break
+        time.sleep(_PAUSE * 2**attempt)
+    if taken != wanted.size:
+        raise PrimaryFailed("The primary breaks off again and again.", "bad-answer")
+    if digest.hexdigest() != wanted.sha256:
+        raise WrongBytes("their digest is another")
+
+
+def _keep(wanted: WantedBlob, spool: Spool) -> None:
+    """Store the bytes, sealed with this site's own keys, and give them to the files that wait for them."""
+    stored = blobs.store(wanted.sha256, spool)
+    with transaction.atomic():
+        locking.hold(applying.BLOBS)
+        row = WantedBlob.objects.filter(pk=wanted.pk).first()
+        files = row.files if row is not None else []
+        own = File.objects.filter(pk__in=files, blob=None, sha256=wanted.sha256)
+        beside = File.objects.filter(pk__in=files, metadata_blob=None, metadata_sha256=wanted.sha256)
+        if own.exists() or beside.exists():
+            key = blobs.claim(stored)[wanted.sha256]
+            own.update(blob=key)
+            beside.update(metadata_blob=key)
+            is_needed = True
+        else:
+            is_needed = False
+        WantedBlob.objects.filter(pk=wanted.pk).delete()
+    if not is_needed:
+        blobs.discard(stored)
+
+
+def _put_off(wanted: WantedBlob, why: str) -> None:
+    pause = min(_LONGEST, _FIRST * 2 ** min(wanted.attempts, 16)) * random.uniform(0.75, 1.25)  # noqa: S311  no secret
+    log.warning("Bytes did not come from the primary: %s", why)
+    WantedBlob.objects.filter(pk=wanted.pk).update(
+        attempts=wanted.attempts + 1, next_at=timezone.now() + timedelta(seconds=pause), failure=why[:_FAILURE]
+    )

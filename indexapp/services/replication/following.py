@@ -1,0 +1,262 @@
+"""Following a primary: ask what is new, take it, note how it went.  One call is one round, so that tests can make them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from django.db import DataError, IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.domain.actors import internal
+from accounts.services import audit
+from accounts.services.keys.sealed_columns import SealedColumn
+from indexapp.clients.primary import Primary, PrimaryFailed
+from indexapp.domain.replication.batches import Batch
+from indexapp.domain.replication.transport import SecretBroken, Transport
+from indexapp.models import Change, Following
+from indexapp.services.replication import applying, epochs, giving, places, standing
+from indexapp.services.replication.epochs import Past
+from tpi_site.kit import sealing
+
+log = logging.getLogger(__name__)
+ACTOR = internal("replication")
+COMPARE = timedelta(minutes=5)
+"""How often all tables are compared, also those of which no counter tells that they changed."""
+LEASE = timedelta(seconds=60)
+_FAILURE, _CODE = 500, 40
+
+
+class Round(Enum):
+    """How a round went."""
+
+    NOTHING = "nothing"
+    TAKEN = "taken"
+    FAILED = "failed"
+    IDLE = "idle"
+    """This site follows nobody, is paused, or another node of it follows."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """From where a batch is taken: what the row said when it was asked for."""
+
+    epoch: UUID
+    cursor: int
+    rewound_from: int | None = None
+
+
+def purpose(url: str) -> str:
+    """What the credential is sealed for: the primary that it is shown to."""
+    return f"replication:{url}"
+
+
+SEALED = SealedColumn("credentials of replicas", Following, "secret", ("primary_url",), purpose)
+"""For rotations, backups and the counts of the console."""
+
+
+def primary_of(row: Following) -> Primary:
+    """The client, with the credential opened."""
+    secret = sealing.unseal(row.secret, purpose(row.primary_url))
+    return Primary(row.primary_url, secret, str(epochs.site()), row.ca_certificates)
+
+
+def take_lease(holder: str) -> bool:
+    """Whether this process follows now, of all nodes; also renews."""
+    now = timezone.now()
+    free = Following.objects.filter(leased_until=None) | Following.objects.filter(leased_until__lt=now)
+    mine = free | Following.objects.filter(leased_by=holder)
+    return bool(mine.update(leased_by=holder, leased_until=now + LEASE))
+
+
+def give_lease_back(holder: str) -> None:
+    """Let another node follow."""
+    Following.objects.filter(leased_by=holder).update(leased_until=None)
+
+
+def follow_once(wait: float = 0.0) -> Round:
+    """Ask what is new, waiting up to so many seconds for it, and take one batch of it."""
+    row = Following.objects.first()
+    if row is None or row.is_paused:
+        return Round.IDLE
+    try:
+        primary = primary_of(row)
+        if not _is_due(row, primary, wait):
+            return Round.NOTHING
+        _take(row, primary)
+    except PrimaryFailed as error:
+        if error.code == "epoch-unknown" and _rebased(row):
+            return Round.TAKEN
+        _note_failure(error)
+        return Round.FAILED
+    return Round.TAKEN
+
+
+def _is_due(row: Following, primary: Primary, wait: float) -> bool:
+    number, size = standing.missing()
+    is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
+    is_behind = is_late or row.cursor < row.primary_serial
+    asked = {
+        "since": row.cursor,
+        "epoch": str(row.epoch),
+        "access": row.access,
+        "policy": row.policy,
+        "missing_blobs": number,
+        "missing_bytes": size,
+    }
+    news = primary.news(asked, 0.0 if is_behind else wait)
+    now = timezone.now()
+    newest = _number(news, "newest")
+    Following.objects.update(contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="")
+    generations = news.get("generations")
+    return is_late or newest > row.cursor or generations != {"access": row.access, "policy": row.policy}
+
+
+def _number(said: Mapping[str, Any], name: str) -> int:
+    value = said.get(name)
+    if not isinstance(value, int):
+        raise PrimaryFailed("The primary's answer cannot be read: it lacks a number.", "bad-answer")
+    return value
+
+
+def _take(row: Following, primary: Primary) -> None:
+    transport = Transport(primary.secret)
+    wish: dict[str, Any] = {
+        "since": row.cursor,
+        "epoch": str(row.epoch),
+        "generations": {"access": row.access, "policy": row.policy},
+    }
+    is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
+    batch = None if is_late else primary.batch(wish)
+    if batch is None or batch.head.get("asks_for_digests"):
+        batch = primary.batch(wish | {"digests": digests(transport)})
+    take(batch, Mark(row.epoch, row.cursor), row.primary_site, transport)
+
+
+def digests(transport: Transport) -> dict[str, dict[str, str]]:
+    """Of all tables here, for the primary to compare."""
+    return {places.label(table.model): giving.chunk_digests(table, transport) for table in places.TABLES}
+
+
+def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:
+    """Make the batch this site's, and move the cursor, in one transaction; raises PrimaryFailed where it does not fit."""
+    require_sound(batch, mark.cursor, site)
+    try:
+        with transaction.atomic():
+            row = Following.objects.select_for_update().filter(is_paused=False).first()
+            if row is None or (row.epoch, row.cursor) != (
+                mark.epoch,
+                mark.cursor if mark.rewound_from is None else mark.rewound_from,
+            ):
+                return  # somebody else has gone on, or this site follows nobody any more
+            rewound_to = None if mark.rewound_from is None else mark.cursor
+            applying.apply(batch, transport, rewound_to=rewound_to)
+            note_taken(batch)
+    except (IntegrityError, DataError, KeyError, TypeError, ValueError, SecretBroken) as error:
+        log.warning("A batch from the primary could not be taken: %s: %s", type(error).__name__, error)
+        raise PrimaryFailed(
+            "The primary's batch does not fit together; nothing of it was taken.", "bad-batch"
+        ) from error
+
+
+def require_sound(batch: Batch, since: int, site: UUID) -> None:
+    """Refuse a batch of another site, of another release, or whose serials are not in order."""
+    head = batch.head
+    if head.get("site") != str(site):
+        raise PrimaryFailed(
+            "Another installation answers at the primary's address; leave it, or set the address right.", "site-changed"
+        )
+    if head.get("format") != giving.FORMAT or head.get("schema") != giving.schema():
+        raise PrimaryFailed(
+            "The primary is of another release than this replica; bring both to the same one.", "releases-differ"
+        )
+    serials = [since, *(change["serial"] for change in batch.changes)]
+    in_order = all(earlier < later for earlier, later in pairwise(serials))
+    if not in_order or serials[-1] > int(head["upto"]):
+        raise PrimaryFailed("The primary's changes are not in order.", "bad-batch")
+
+
+def note_taken(batch: Batch) -> None:
+    """Move the cursor; call it in the transaction that took the batch."""
+    head = batch.head
+    values: dict[str, Any] = {
+        "cursor": int(head["upto"]),
+        "epoch": UUID(head["epoch"]),
+        "primary_serial": int(head["newest"]),
+        "contact_at": timezone.now(),
+    }
+    if batch.end.get("compared") and int(head["upto"]) >= int(head["newest"]):
+        generations = head["generations"]
+        values |= {
+            "access": int(generations["access"]),
+            "policy": int(generations["policy"]),
+            "compared_at": timezone.now(),
+        }
+    Following.objects.update(**values)
+
+
+def _rebased(row: Following) -> bool:
+    """Go back to what both sites have in common, and on from there; False where there is nothing, or no way on."""
+    try:
+        primary = primary_of(row)
+        hello = primary.hello()
+        theirs = [Past(UUID(each[0]), int(each[1]), int(each[2])) for each in hello["epochs"]]
+        newest = _number(hello, "newest")
+        found = epochs.common(epochs.history(), row.cursor, theirs, newest)
+        if found is None or found[0].uuid == theirs[-1].uuid:
+            _note_failure(
+                PrimaryFailed(
+                    "The primary has less than this replica and tells of no restore, or is another installation; nothing is "
+                    "taken from it until somebody has looked.",
+                    "primary-behind",
+                )
+            )
+            return False
+        past, serial = found
+        _rebase(row, primary, past, serial)
+    except PrimaryFailed as error:
+        _note_failure(error)
+        return False
+    except (KeyError, TypeError, ValueError, IndexError):
+        _note_failure(PrimaryFailed("The primary's answer cannot be read.", "bad-answer"))
+        return False
+    return True
+
+
+def _rebase(row: Following, primary: Primary, past: Past, serial: int) -> None:
+    lost = Change.objects.filter(serial__gt=serial)
+    touched = lost.exclude(project="").order_by().values_list("index_id", "project").distinct()
+    transport = Transport(primary.secret)
+    batch = primary.batch(
+        {
+            "since": serial,
+            "epoch": str(past.uuid),
+            "also": [list(each) for each in touched],
+            "digests": digests(transport),
+        }
+    )
+    number = lost.count()
+    with transaction.atomic():
+        take(batch, Mark(row.epoch, serial, rewound_from=row.cursor), row.primary_site, transport)
+        audit.record(
+            actor=ACTOR,
+            action="replication.rebase",
+            object_type="following",
+            object_name=row.primary_url,
+            back_to=serial,
+            was_at=row.cursor,
+            changes_given_up=number,
+        )
+    log.warning("The primary was restored: %d changes after serial %d are not its past any more.", number, serial)
+
+
+def _note_failure(error: PrimaryFailed) -> None:
+    log.warning("The primary cannot be followed: %s (%s)", error, error.code)
+    Following.objects.filter(failing_since=None).update(failing_since=timezone.now())
+    Following.objects.update(failure=str(error)[:_FAILURE], failure_code=error.code[:_CODE])
