@@ -43,13 +43,14 @@ def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) 
     tables = _received(batch, transport)
     _take_out(batch.projects)
     _drop_gone(tables)
-    changed = sum(_put(model, gone, rows, {}) for model, gone, rows in tables)
+    for model, _, rows in tables:
+        _put(model, rows)
     keys = [each.key for each in batch.projects if each.key is not None]
     for part in places.OF_PROJECT:
         _replace(part.model, part.path, keys, taken.get(places.label(part.model), []), blobs)
     _drop_dangling()
     _write_changes(batch.changes)
-    if changed or any(gone for _, gone, _ in tables):
+    if any((gone or rows) and not places.BY_LABEL[places.label(model)].is_counter for model, gone, rows in tables):
         generations.bump_access()
         generations.bump_policy()
 
@@ -129,7 +130,7 @@ def _drop_gone(tables: list[Difference]) -> None:
             model._default_manager.filter(pk__in=keys).delete()
 
 
-def _put(model: type[Model], _gone: list[int], rows: list[Row], blobs: Mapping[str, int]) -> int:
+def _put(model: type[Model], rows: list[Row]) -> None:
     table = places.BY_LABEL[places.label(model)]
     keys = [columns.key_of(model, row) for row in rows]
     kept: dict[int, Row] = {}
@@ -138,7 +139,7 @@ def _put(model: type[Model], _gone: list[int], rows: list[Row], blobs: Mapping[s
             found = model._default_manager.filter(pk__in=keys[start : start + _PORTION])
             kept |= {row["pk"]: row for row in found.values("pk", *table.here)}
     _remove(model, keys)
-    return columns.write(model, rows, blobs, kept)
+    columns.write(model, rows, {}, kept)
 
 
 def _drop_dangling() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -23,6 +23,7 @@ from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
 from indexapp.services.replication import applying, epochs, giving, places, standing
 from indexapp.services.replication.epochs import Past
+from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def _take(row: Following, primary: Primary) -> None:
         "since": row.cursor,
         "epoch": str(row.epoch),
         "generations": {"access": row.access, "policy": row.policy},
+        "counters": digests(transport, giving.COUNTERS),
     }
     is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
     batch = None if is_late else primary.batch(wish)
@@ -139,9 +141,9 @@ def _take(row: Following, primary: Primary) -> None:
     take(batch, Mark(row.epoch, row.cursor), row.primary_site, transport)
 
 
-def digests(transport: Transport) -> dict[str, dict[str, str]]:
-    """Of all tables here, for the primary to compare."""
-    return {places.label(table.model): giving.chunk_digests(table, transport) for table in places.TABLES}
+def digests(transport: Transport, tables: Iterable[Table] = places.TABLES) -> dict[str, dict[str, str]]:
+    """Of the tables as they are here, for the primary to compare."""
+    return {places.label(table.model): giving.chunk_digests(table, transport) for table in tables}
 
 
 def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ _TOUCH_TABLES = frozenset(
     if kind.value.startswith("index-") or kind.value.endswith(("-deleted", "-restored", "-purged", "-changed"))
 )
 """Changes with which tables change that no generation tells of."""
+COUNTERS = tuple(table for table in places.TABLES if table.is_counter)
 Digests = Mapping[str, Mapping[str, str]]
 
 
@@ -39,7 +40,8 @@ class Wish:
     """What a follower asks for.
 
     ``also`` are projects (index and name) that it wants whatever the changes say.  ``digests`` are those of its tables, by
-    label and chunk; without them a batch that would need them is empty and says so.
+    label and chunk; without them a batch that would need them is empty and says so.  ``counters`` are those of the tables that
+    move with every upload.
     """
 
     since: int
@@ -47,6 +49,7 @@ class Wish:
     generations: Mapping[str, int] = field(default_factory=dict)
     also: Sequence[tuple[int, str]] = ()
     digests: Digests | None = None
+    counters: Digests = field(default_factory=dict)
 
 
 def generations() -> dict[str, int]:
@@ -92,10 +95,12 @@ def _lines(wish: Wish, transport: Transport, site: UUID) -> Iterator[bytes]:
             if change.serial <= upto:
                 yield as_line({"change": _change(change)})
         yield from _projects(touched, transport)
+        cut: list[bool] = []
         if wish.digests is not None:
-            counted: list[bool] = []
-            yield from _tables(wish.digests, transport, counted)
-            is_whole = not counted
+            yield from _tables(places.TABLES, wish.digests, transport, cut)
+        elif wish.counters:
+            yield from _tables(COUNTERS, wish.counters, transport, cut)
+        is_whole = not cut
     yield as_line({"end": {"upto": head["upto"], "compared": wish.digests is not None and is_whole}})
 
 
@@ -190,10 +195,10 @@ def in_chunk(number: int) -> Q:
     return Q(pk__gte=number * CHUNK, pk__lt=(number + 1) * CHUNK)
 
 
-def _tables(theirs: Digests, transport: Transport, cut: list[bool]) -> Iterator[bytes]:
+def _tables(tables: Iterable[Table], theirs: Digests, transport: Transport, cut: list[bool]) -> Iterator[bytes]:
     """The chunks that differ; ``cut`` is told where some were left for the next batch."""
     given = 0
-    for table in places.TABLES:
+    for table in tables:
         label = places.label(table.model)
         ours, known = chunk_digests(table, transport), theirs.get(label, {})
         differing = {int(number) for number in ours.keys() | known.keys() if ours.get(number) != known.get(number)}
@@ -211,15 +216,20 @@ def _tables(theirs: Digests, transport: Transport, cut: list[bool]) -> Iterator[
 def wish_of(body: Any) -> Wish:
     """What the JSON of a request asks for; refuses what is none."""
     try:
-        digests = body.get("digests")
+        digests, counters = body.get("digests"), body.get("counters", {})
         return Wish(
             since=int(body["since"]),
             epoch=UUID(body["epoch"]),
             generations={str(name): int(value) for name, value in body.get("generations", {}).items()},
             also=[(int(index), str(name)) for index, name in body.get("also", [])],
-            digests=None
-            if digests is None
-            else {str(a): {str(b): str(c) for b, c in d.items()} for a, d in digests.items()},
+            digests=None if digests is None else _digests(digests),
+            counters=_digests(counters),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise Conflict("The body does not say since when and of which epoch.", code="wish-invalid") from None
+
+
+def _digests(said: Any) -> Digests:
+    return {
+        str(label): {str(number): str(digest) for number, digest in chunks.items()} for label, chunks in said.items()
+    }

@@ -39,13 +39,15 @@ class Table:
     """A table that hangs on no project.
 
     ``here`` are columns that each site has its own of: when something was used last.  ``version`` are the columns that tell
-    whether a row is another one, where reading all of them would take long.  One that is ``large`` may come in parts.
+    whether a row is another one, where reading all of them would take long.  One that is ``large`` may come in parts.  A
+    ``counter`` moves with every upload, and is compared with every batch.
     """
 
     model: type[Model]
     here: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
     is_large: bool = False
+    is_counter: bool = False
 
 
 TABLES = (
@@ -65,7 +67,7 @@ TABLES = (
     Table(index.Upstream, here=("failing_since", "failure")),
     Table(index.Merge),
     Table(index.ReservedPrefix),
-    Table(index.Quota, here=("is_soft_told",)),
+    Table(index.Quota, here=("is_soft_told",), is_counter=True),
     Table(index.PolicyRule),
     Table(index.PolicyException),
     Table(index.PolicyHold),

@@ -115,7 +115,7 @@ def has_moved(served: ServedFile) -> bool:
 
 
 def look_again(served: ServedFile) -> bool:
-    """Whether a file of a mirror, or of a replica, has its bytes by now, or has them still; the process remembers what it finds."""
+    """Whether a file of a mirror or replica has its bytes by now, or has them still; the process remembers what it finds."""
     file = File.objects.select_related("blob", "metadata_blob").filter(pk=served.row).first()
     blob = None if file is None else file.metadata_blob if served.is_metadata else file.blob
     served.stored = blob.place if blob else None

@@ -35,6 +35,7 @@ from tests.servers.inside.people import (
     token,
     user,
 )
+from tests.servers.inside.replication import delete_release, invite, join, replicated, replication_status
 
 __all__ = [
     "audit_entries",
@@ -42,6 +43,7 @@ __all__ = [
     "cast",
     "counts",
     "current_key",
+    "delete_release",
     "deliver_audit",
     "disable",
     "drills",
@@ -50,8 +52,10 @@ __all__ = [
     "enqueue_jobs",
     "grant",
     "index",
+    "invite",
     "issue_to",
     "job_has_run",
+    "join",
     "kept",
     "many_files",
     "map_group",
@@ -62,6 +66,8 @@ __all__ = [
     "plain_blobs",
     "publish",
     "read_only",
+    "replicated",
+    "replication_status",
     "requests_of",
     "revoke",
     "schedule_at_once",

@@ -1,0 +1,51 @@
+"""Sites that follow one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def replicated() -> dict[str, list[Any]]:
+    """All that a replica has of its primary: the number and a digest of the rows of each model; secrets as marks."""
+    from indexapp.domain.replication.rows import digest
+    from indexapp.domain.replication.transport import Transport
+    from indexapp.services.replication import columns, places
+
+    transport, found = Transport("the same on both sides"), {}
+    for model in places.replicated():
+        rows = [columns.marked(model, row, transport) for row in columns.read(model._default_manager.all(), model)]
+        found[places.label(model)] = [len(rows), digest(rows)]
+    return found
+
+
+def invite(name: str) -> str:
+    """The secret of a new replica."""
+    from accounts.domain.actors import internal
+    from indexapp.services.replication import credentials
+
+    return credentials.invite(actor=internal("test"), name=name)[1]
+
+
+def join(url: str, secret: str) -> None:
+    """Become a replica."""
+    from accounts.domain.actors import internal
+    from indexapp.services.replication import joining
+
+    joining.join(actor=internal("test"), url=url, secret=secret)
+
+
+def replication_status() -> dict[str, Any]:
+    """How a replica stands; nothing where it is none."""
+    from indexapp.services.replication import standing
+
+    found = standing.standing()
+    return found.as_json() if found else {}
+
+
+def delete_release(project: str, version: str) -> None:
+    """Into the trash with it."""
+    from accounts.domain.actors import internal
+    from indexapp.models import Release
+    from indexapp.services import releases
+
+    releases.delete(actor=internal("test"), release=Release.objects.get(project__name=project, version=version))
