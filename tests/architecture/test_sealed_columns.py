@@ -18,6 +18,14 @@ SEALERS = {
         ("Upstream", "client_key"),
         ("Upstream", "proxy_password"),
     },
+    "indexapp/services/replication/columns.py": {
+        ("Authenticator", "secret"),
+        ("Directory", "bind_password"),
+        ("Upstream", "password"),
+        ("Upstream", "client_key"),
+        ("Upstream", "proxy_password"),
+    },
+    "indexapp/services/replication/joining.py": {("Following", "secret")},
 }
 """Modules that seal a secret, and the columns into which they write it."""
 WRAPPERS = {

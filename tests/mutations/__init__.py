@@ -11,8 +11,9 @@ from tests.mutations.operating import OPERATING
 from tests.mutations.people import PEOPLE
 from tests.mutations.policies import POLICIES
 from tests.mutations.publishing import PUBLISHING
+from tests.mutations.replication import REPLICATION
 from tests.mutations.world import Mutation, World
 
-MUTATIONS = MIRRORS | OPERATING | PEOPLE | POLICIES | PUBLISHING
+MUTATIONS = MIRRORS | OPERATING | PEOPLE | POLICIES | PUBLISHING | REPLICATION
 
 __all__ = ["MUTATIONS", "Mutation", "World"]

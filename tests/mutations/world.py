@@ -26,6 +26,7 @@ from indexapp.models import (
     PrefetchJob,
     Project,
     Release,
+    Replica,
     ReservedPrefix,
     Role,
     Trashed,
@@ -47,6 +48,7 @@ from tests.factories.publishing import (
     make_release,
     published,
 )
+from tests.factories.replication import make_following
 from tpi_site.kit import key_ring
 
 
@@ -57,6 +59,7 @@ class World:
         self.cast = cast
         self.index: Index = cast.index
         self.file: File = published(self.index)
+        self.following, self.replica = make_following(), Replica.objects.create(name="far", key_id="k", digest="d")
         self.release: Release = self.file.release
         self.project: Project = self.release.project
         gone = published(self.index, build_wheel("acme-tool", "0.9"))

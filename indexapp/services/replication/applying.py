@@ -45,9 +45,7 @@ def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) 
     _drop_gone(tables)
     for model, _, rows in tables:
         _put(model, rows)
-    keys = [each.key for each in batch.projects if each.key is not None]
-    for part in places.OF_PROJECT:
-        _replace(part.model, part.path, keys, taken.get(places.label(part.model), []), blobs)
+    _replace([each.key for each in batch.projects if each.key is not None], taken, blobs)
     _drop_dangling()
     _write_changes(batch.changes)
     if any((gone or rows) and not places.BY_LABEL[places.label(model)].is_counter for model, gone, rows in tables):
@@ -74,15 +72,20 @@ def _take_out(projects: Sequence[Touched]) -> None:
         MirroredProject.objects.filter(index_id=each.index, normalized_name=each.name, project=None).delete()
 
 
-def _replace(model: type[Model], path: str, keys: Sequence[int], rows: list[Row], blobs: Mapping[str, int]) -> None:
-    """Let the rows of these projects be those that came."""
-    ours: dict[int, Row] = {}
-    for start in range(0, len(keys), _PORTION):
-        found = model._default_manager.filter(**{f"{path}__in": keys[start : start + _PORTION]})
-        ours |= {columns.key_of(model, row): row for row in columns.read(found, model)}
-    theirs = {columns.key_of(model, row): row for row in rows}
-    _remove(model, [key for key, row in ours.items() if theirs.get(key) != row])
-    columns.write(model, [row for key, row in theirs.items() if ours.get(key) != row], blobs, {})
+def _replace(keys: Sequence[int], taken: Mapping[str, list[Row]], blobs: Mapping[str, int]) -> None:
+    """Let the rows of these projects be those that came; ours are all found before the first is taken out, by their release."""
+    every = []
+    for part in places.OF_PROJECT:
+        ours: dict[int, Row] = {}
+        for start in range(0, len(keys), _PORTION):
+            found = part.model._default_manager.filter(**{f"{part.path}__in": keys[start : start + _PORTION]})
+            ours |= {columns.key_of(part.model, row): row for row in columns.read(found, part.model)}
+        theirs = {columns.key_of(part.model, row): row for row in taken.get(places.label(part.model), [])}
+        every.append((part.model, ours, theirs))
+    for model, ours, theirs in every:
+        _remove(model, [key for key, row in ours.items() if theirs.get(key) != row])
+    for model, ours, theirs in every:
+        columns.write(model, [row for key, row in theirs.items() if ours.get(key) != row], blobs, {})
 
 
 def _remove(model: type[Model], keys: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from accounts.services import audit, generations, nodes
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
 from indexapp.domain.replication.transport import Transport
-from indexapp.models import Epoch, Following, Index, Project, WantedBlob
+from indexapp.models import Epoch, Following, Index, Project, Trashed, WantedBlob
 from indexapp.services.replication import applying, epochs, following, places, standing
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
@@ -92,7 +92,7 @@ def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> F
 def _require_empty() -> None:
     if Following.objects.exists():
         raise Conflict("This installation is a replica already; leave its primary first.", code="replica-already")
-    if Project.objects.exists() or Index.objects.count() > 1 or User.objects.count() > 1:
+    if Project.objects.exists() or Trashed.objects.exists() or Index.objects.count() > 1 or User.objects.count() > 1:
         raise Conflict(
             "This installation holds projects, indexes or people; a replica begins empty. Install a new one.",
             code="not-empty",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.access.matrix.who import EVERYBODY, FILE, INDEX, PATH, READERS, SIGNED_IN, UPLOADERS, Row, reads
+from tests.access.matrix.who import EVERYBODY, FILE, INDEX, NOBODY, PATH, READERS, SIGNED_IN, UPLOADERS, Row, reads
 
 
 def machine() -> dict[str, Row]:
@@ -37,5 +37,9 @@ def machine() -> dict[str, Row]:
     rows["index:osv-query"] = Row({"POST": (SIGNED_IN, question)})
     rows["index:osv-query-batch"] = Row({"POST": (SIGNED_IN, {"queries": [question]})})
     rows["index:osv-advisory"] = reads(SIGNED_IN, osv_id="PYSEC-2026-1")
+    # Replicas come with secrets of their own, which nobody else has.
+    rows["replication:hello"] = rows["replication:feed"] = reads(NOBODY)
+    rows["replication:blob"] = reads(NOBODY, sha256="0" * 64)
+    rows["replication:rows"] = Row({"POST": (NOBODY, {})})
     rows["index:package"] = reads(READERS, **INDEX, **PATH)
     return rows
