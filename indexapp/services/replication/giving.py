@@ -16,7 +16,7 @@ from indexapp.domain.replication.transport import Transport
 from indexapp.models import Change, File, Project
 from indexapp.services.replication import columns, epochs, places, snapshots
 from indexapp.services.replication.places import Table
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Invalid
 
 FORMAT = 1
 _MOST_CHANGES = 1000
@@ -226,7 +226,7 @@ def wish_of(body: Any) -> Wish:
             counters=_digests(counters),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise Conflict("The body does not say since when and of which epoch.", code="wish-invalid") from None
+        raise Invalid("The body does not say since when and of which epoch.", code="wish-invalid") from None
 
 
 def _digests(said: Any) -> Digests:
