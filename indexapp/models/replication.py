@@ -80,8 +80,7 @@ class Following(models.Model):
     """That this site is a replica: of whom, and how far it has come.  There is one row, or none.
 
     ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last; ``access`` and
-    ``policy`` are the primary's generations by then.  ``primary_serial`` is the newest that it told.  Of several nodes one
-    follows, which is ``leased_by`` until ``leased_until``.
+    ``policy`` are the primary's generations by then.  ``primary_serial`` is the newest that it told.
     """
 
     only = models.BooleanField(primary_key=True, default=True, editable=False)
@@ -101,8 +100,6 @@ class Following(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True)
     failure_code = models.CharField(max_length=40, blank=True)
     failure = models.CharField(max_length=500, blank=True)
-    leased_by = models.CharField(max_length=64, blank=True)
-    leased_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
-from indexapp.models import Replica
+from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, standing
 from indexapp.services.replication.following import Round
 from indexapp.services.replication.standing import Standing
+from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
 
 _ACTOR = internal("replication")
@@ -87,18 +87,17 @@ class Command(BaseCommand):
         self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
 
     def _follow(self, options: dict[str, Any]) -> None:
-        holder = uuid.uuid4().hex
-        while True:
-            if not following.take_lease(holder):
-                raise CommandError("This installation is no replica, or another process of it follows.")
-            came = following.follow_once(0.0 if options["once"] else _PAUSE)
-            fetched = fetching.fetch_due()
-            if options["once"] and came is not Round.TAKEN and not fetched:
-                following.give_lease_back(holder)
-                self._tell_end(came)
-                return
-            if came in {Round.FAILED, Round.IDLE}:
-                time.sleep(_PAUSE)
+        if not Following.objects.exists() or not locking.is_free(following.LOCK):
+            raise CommandError("This installation is no replica, or another process of it follows.")
+        with locking.alone(following.LOCK):
+            while True:
+                came = following.follow_once(0.0 if options["once"] else _PAUSE)
+                fetched = fetching.fetch_due()
+                if options["once"] and came is not Round.TAKEN and not fetched:
+                    break
+                if came in {Round.FAILED, Round.IDLE}:
+                    time.sleep(_PAUSE)
+        self._tell_end(came)
 
     def _tell_end(self, came: Round) -> None:
         found = standing.standing()

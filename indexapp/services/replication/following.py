@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 ACTOR = internal("replication")
 COMPARE = timedelta(minutes=5)
 """How often all tables are compared, also those of which no counter tells that they changed."""
-LEASE = timedelta(seconds=60)
+LOCK = "replication-follower"
+"""Held by the one process, of all nodes, that follows; it ends with the process, however that ends."""
 _FAILURE, _CODE = 500, 40
 
 
@@ -41,7 +42,7 @@ class Round(Enum):
     TAKEN = "taken"
     FAILED = "failed"
     IDLE = "idle"
-    """This site follows nobody, is paused, or another node of it follows."""
+    """This site follows nobody, or is paused."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,6 @@ def primary_of(row: Following) -> Primary:
     """The client, with the credential opened."""
     secret = sealing.unseal(row.secret, purpose(row.primary_url))
     return Primary(row.primary_url, secret, str(epochs.site()), row.ca_certificates)
-
-
-def take_lease(holder: str) -> bool:
-    """Whether this process follows now, of all nodes; also renews."""
-    now = timezone.now()
-    free = Following.objects.filter(leased_until=None) | Following.objects.filter(leased_until__lt=now)
-    mine = free | Following.objects.filter(leased_by=holder)
-    return bool(mine.update(leased_by=holder, leased_until=now + LEASE))
-
-
-def give_lease_back(holder: str) -> None:
-    """Let another node follow."""
-    Following.objects.filter(leased_by=holder).update(leased_until=None)
 
 
 def follow_once(wait: float = 0.0) -> Round:

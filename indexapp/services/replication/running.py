@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import uuid
+from contextlib import suppress
 from threading import Event, Thread
 
 from django.db import DatabaseError, InterfaceError, connections
 
 from indexapp.services.replication import fetching, following
 from indexapp.services.replication.following import Round
+from tpi_site.kit import locking
 
 log = logging.getLogger(__name__)
 WAIT = 20.0
@@ -20,15 +21,21 @@ _SHORTEST, _LONGEST = 1.0, 30.0
 
 
 def run(ending: Event) -> None:
-    """Follow as long as nobody says stop and this process is the one, of all nodes, that follows."""
-    holder, come = uuid.uuid4().hex, Event()
+    """Follow until somebody says stop, as soon as no other process of any node does."""
+    with suppress(DatabaseError, InterfaceError), locking.alone(following.LOCK):
+        _run(ending)
+    connections.close_all()
+
+
+def _run(ending: Event) -> None:
+    come = Event()
     fetcher = Thread(target=_fetch, args=(come, ending), name="replication bytes", daemon=True)
     fetcher.start()
     pause = _SHORTEST
     try:
         while not ending.is_set():
             try:
-                came = _round(holder)
+                came = following.follow_once(WAIT)
             except (DatabaseError, InterfaceError) as error:
                 log.warning("The follower waits for the database: %s", error)
                 connections.close_all()
@@ -41,12 +48,6 @@ def run(ending: Event) -> None:
     finally:
         ending.set()
         come.set()
-        following.give_lease_back(holder)
-        connections.close_all()
-
-
-def _round(holder: str) -> Round:
-    return following.follow_once(WAIT) if following.take_lease(holder) else Round.IDLE
 
 
 def _fetch(come: Event, ending: Event) -> None:

@@ -1,0 +1,222 @@
+"""What goes wrong between a primary and its replica: nothing wrong is ever taken, and it goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.functional.test_replication import ALIKE
+from tests.servers import inside
+from tests.servers.bent import Bent, BentSite, straight
+from tests.servers.data_folder import DataFolder
+from tests.servers.tpi import ROOT, TpiServer
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def primary() -> Iterator[TpiServer]:
+    with TpiServer(settings=ALIKE) as server:
+        server.inside(inside.publish, numbers=[1, 2])
+        yield server
+
+
+@pytest.fixture
+def bent(primary: TpiServer) -> Iterator[BentSite]:
+    with BentSite(primary.url) as site:
+        yield site
+
+
+class Replica:
+    """A replica without a server, whose rounds a test makes."""
+
+    def __init__(self, folder: Path, primary: TpiServer, url: str, **settings: str) -> None:
+        self.primary, self.url = primary, url
+        self.data = DataFolder.prepared(folder / "replica", ALIKE | settings)
+
+    def join(self) -> subprocess.CompletedProcess[str]:
+        (self.data.data / "secret").write_text(self.primary.inside(inside.invite, name=f"r{uuid4().hex}"))
+        return self.data.manage("replication", "join", self.url, str(self.data.data / "secret"))
+
+    def follow(self) -> subprocess.CompletedProcess[str]:
+        return self.data.manage("replication", "follow", "--once")
+
+    def inside(self, name: str) -> Any:
+        command = [sys.executable, "-m", "tests.servers.inside", name, "{}"]
+        done = subprocess.run(command, cwd=ROOT, env=self.data.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.inside("replication_status")
+        return found
+
+    def require_equal(self) -> None:
+        self.data.change("UPDATE indexapp_wantedblob SET next_at = '2020-01-01 00:00:00'")
+        done = self.follow()
+        assert done.returncode == 0, done.stderr
+        assert self.inside("replicated") == self.primary.inside(inside.replicated)
+        assert self.inside("kept") == self.primary.inside(inside.kept)
+
+
+@pytest.fixture
+def replica(tmp_path: Path, primary: TpiServer, bent: BentSite) -> Replica:
+    made = Replica(tmp_path, primary, bent.url)
+    done = made.join()
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_bytes_that_are_others_never_count_and_ring(replica: Replica, bent: BentSite) -> None:
+    def flip(path: str, status: int, body: bytes) -> Bent:
+        bad = body[:100] + bytes([body[100] ^ 1]) + body[101:] if "/blobs/" in path else body
+        return Bent(status, bad, len(bad))
+
+    bent.bend = flip
+    assert replica.follow().returncode == 1
+    assert replica.status()["missing_blobs"] == 4
+    assert replica.data.ask("SELECT count(*) FROM indexapp_blob") == [(0,)]
+    assert replica.data.ask("SELECT count(*) FROM accounts_alarm WHERE code = 'replica-wrong-bytes'") == [(4,)]
+    bent.bend = straight
+    replica.require_equal()
+
+
+def test_a_connection_that_is_cut_is_gone_on_with_at_the_next_byte(replica: Replica, bent: BentSite) -> None:
+    def cut(path: str, status: int, body: bytes) -> Bent:
+        return Bent(status, body, min(len(body), 20_001) if "/blobs/" in path else len(body))
+
+    bent.bend = cut
+    replica.require_equal()
+    assert {given for path, given in bent.paths if "/blobs/" in path} == {"", "bytes=20001-", "bytes=40002-"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (500, b"it broke", "bad-answer"),
+        (404, b"<html>not here</html>", "bad-answer"),
+        (200, b"<html>welcome to the hotel</html>\n", "bad-answer"),
+        (200, b"", "bad-answer"),
+        (200, b'{"head": {"upto": 99, "newest": 99, "epoch": "x"}}\n{"end": {"upto": 99}}\n', "site-changed"),
+    ],
+)
+def test_an_answer_that_is_none_changes_nothing(
+    replica: Replica, primary: TpiServer, bent: BentSite, status: int, body: bytes, code: str
+) -> None:
+    assert replica.follow().returncode == 0
+    before = replica.inside("replicated")
+    primary.inside(inside.user, name=f"u{uuid4().hex}", password="a long enough password")
+    bent.bend = lambda path, found, given: (
+        Bent(status, body, len(body)) if "/rows/" in path else Bent(found, given, len(given))
+    )
+    assert replica.follow().returncode == 1
+    found = replica.status()
+    assert found["failure_code"] == code
+    assert found["failing_since"]
+    assert replica.inside("replicated") == before
+    bent.bend = straight
+    replica.require_equal()
+
+
+def test_a_batch_that_is_cut_or_does_not_fit_is_not_taken(replica: Replica, primary: TpiServer, bent: BentSite) -> None:
+    assert replica.follow().returncode == 0
+    before = replica.inside("replicated")
+    primary.inside(inside.publish, numbers=[int(uuid4()) % 10**6])
+
+    def cut(path: str, status: int, body: bytes) -> Bent:
+        return Bent(status, body, len(body) - 1 if "/rows/" in path else len(body))
+
+    def without_releases(path: str, status: int, body: bytes) -> Bent:
+        lines = [line for line in body.splitlines(keepends=True) if b'"indexapp.release"' not in line]
+        left = b"".join(lines) if "/rows/" in path else body
+        return Bent(status, left, len(left))
+
+    for bend, code in ((cut, "unreachable"), (without_releases, "bad-batch")):
+        bent.bend = bend
+        assert replica.follow().returncode == 1
+        assert replica.status()["failure_code"] == code
+        assert replica.inside("replicated") == before
+    bent.bend = straight
+    replica.require_equal()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "indexapp.services.replication.fetching:_keep",
+        "indexapp.services.replication.applying:_write_changes",
+        "indexapp.services.replication.following:note_taken",
+        "indexapp.services.blobs:claim",
+    ],
+)
+def test_a_follower_that_is_killed_is_gone_on_with_by_the_next(
+    replica: Replica, primary: TpiServer, place: str
+) -> None:
+    primary.inside(inside.publish, numbers=[int(uuid4()) % 10**6])
+    command = [sys.executable, "-m", "tests.servers.dying", place, "1", "replication", "follow", "--once"]
+    done = subprocess.run(command, cwd=ROOT, env=replica.data.environment, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    replica.require_equal()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("pepper", "0" * 64, "pepper-differs"),
+        ("now", "2020-01-01T00:00:00+00:00", "clocks-differ"),
+        ("migrations", {"indexapp": "0001_initial"}, "releases-differ"),
+        ("site", None, "bad-answer"),
+    ],
+)
+def test_a_primary_that_does_not_fit_is_not_joined(
+    tmp_path: Path, primary: TpiServer, bent: BentSite, field: str, value: Any, code: str
+) -> None:
+    def bend(path: str, status: int, body: bytes) -> Bent:
+        if "/hello/" in path:
+            body = json.dumps(json.loads(body) | {field: value}).encode()
+        return Bent(status, body, len(body))
+
+    bent.bend = bend
+    replica = Replica(tmp_path, primary, bent.url)
+    done = replica.join()
+    assert done.returncode == 1
+    assert f"({code})" in done.stderr
+    assert replica.status() == {}
+    bent.bend = straight
+    assert replica.join().returncode == 0
+
+
+def test_an_installation_that_holds_something_does_not_join(tmp_path: Path, primary: TpiServer, bent: BentSite) -> None:
+    replica = Replica(tmp_path, primary, bent.url)
+    replica.data.inside(inside.user, name="somebody", password="a long enough password")
+    done = replica.join()
+    assert done.returncode == 1
+    assert "(not-empty)" in done.stderr
+
+
+def test_a_replica_pauses_resumes_and_leaves(replica: Replica, primary: TpiServer) -> None:
+    assert replica.data.manage("replication", "leave").returncode == 1, "bytes are missing still"
+    assert replica.follow().returncode == 0
+    assert replica.data.manage("replication", "pause").returncode == 0
+    before = replica.inside("replicated")
+    primary.inside(inside.publish, numbers=[int(uuid4()) % 10**6])
+    assert replica.follow().returncode == 0
+    assert replica.inside("replicated") == before
+    assert replica.data.manage("replication", "resume").returncode == 0
+    replica.require_equal()
+    assert replica.data.manage("replication", "leave").returncode == 0
+    newest = replica.data.ask("SELECT max(serial) FROM indexapp_change")[0][0]
+    replica.data.inside(inside.publish, numbers=[5_000_000])
+    serials = [serial for (serial,) in replica.data.ask("SELECT serial FROM indexapp_change ORDER BY serial")]
+    assert newest + 1 in serials
+    assert replica.data.ask("SELECT number, reason FROM indexapp_epoch ORDER BY number DESC LIMIT 1") == [
+        (2, "promoted")
+    ]

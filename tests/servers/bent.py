@@ -1,0 +1,89 @@
+"""A relay before a site that bends its answers: cut at a byte, other bytes, garbage, or a fault."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from tests.servers.ports import LOOPBACK
+
+
+class Bent(NamedTuple):
+    """What is answered: status, what is announced, and what is sent of it before the connection ends."""
+
+    status: int
+    body: bytes
+    sent: int
+
+
+Bend = Callable[[str, int, bytes], Bent]
+"""Told the path, the status and the body."""
+
+
+def straight(_path: str, status: int, body: bytes) -> Bent:
+    """Nothing is bent."""
+    return Bent(status, body, len(body))
+
+
+class BentSite:
+    """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.port = urlsplit(url).port
+        self.bend: Bend = straight
+        self.paths: list[tuple[str, str]] = []
+        self._server = _Server((LOOPBACK, 0), _Handler)
+        self._server.site = self
+        self.url = f"http://{LOOPBACK}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._thread.join(30)
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    site: BentSite
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._relay(None)
+
+    def do_POST(self) -> None:
+        self._relay(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _relay(self, body: bytes | None) -> None:
+        site = self.server.site
+        site.paths.append((self.path, self.headers.get("Range", "")))
+        connection = http.client.HTTPConnection(LOOPBACK, site.port, timeout=60)
+        try:
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            found = site.bend(self.path, answer.status, answer.read())
+        finally:
+            connection.close()
+        self.send_response(found.status)
+        self.send_header("Content-Length", str(len(found.body)))
+        self.send_header("Connection", "close")
+        if given := answer.headers.get("Content-Range"):
+            self.send_header("Content-Range", given)
+        self.end_headers()
+        self.wfile.write(found.body[: found.sent])
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+        """Nothing."""
