@@ -110,6 +110,7 @@ def renew_recovery_codes(*, actor: Actor, user: User) -> list[str]:
         locking.hold(purpose(user))
         codes = _make_codes(user)
         audit.record(actor=actor, action="factor.renew-recovery-codes", subject=user)
+        generations.bump_tables()
     return codes
 
 

@@ -11,6 +11,9 @@ ACCESS = "access"
 POLICY = "policy"
 """What decides about versions by more than who asks: rules, exceptions and what is known of vulnerabilities."""
 
+TABLES = "tables"
+"""What nobody remembers and replicas have to know: tokens that were issued, and second factors."""
+
 
 def bump_access() -> None:
     """Make every remembered right void; call it in the transaction that changes one."""
@@ -20,6 +23,11 @@ def bump_access() -> None:
 def bump_policy() -> None:
     """Have verdicts, pages and files held against the policy anew; call it in the transaction that changes those."""
     _bump(POLICY)
+
+
+def bump_tables() -> None:
+    """Have replicas compare; call it in the transaction of what changes no remembered right."""
+    _bump(TABLES)
 
 
 def policy() -> int:

@@ -129,6 +129,7 @@ def write(
         replaces=replaces,
         by_predecessor=by_predecessor,
     )
+    generations.bump_tables()
     return token, text
 
 

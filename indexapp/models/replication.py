@@ -79,8 +79,8 @@ class Replica(models.Model):
 class Following(models.Model):
     """That this site is a replica: of whom, and how far it has come.  There is one row, or none.
 
-    ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last; ``access`` and
-    ``policy`` are the primary's generations by then.  ``primary_serial`` is the newest that it told.
+    ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last, and
+    ``generations`` the primary's counters by then.  ``primary_serial`` is the newest that it told.
     """
 
     only = models.BooleanField(primary_key=True, default=True, editable=False)
@@ -90,8 +90,7 @@ class Following(models.Model):
     primary_site = models.UUIDField()
     epoch = models.UUIDField()
     cursor = models.BigIntegerField(default=0)
-    access = models.BigIntegerField(default=-1)
-    policy = models.BigIntegerField(default=-1)
+    generations = models.JSONField(default=dict)
     compared_at = models.DateTimeField(null=True, blank=True)
     primary_serial = models.BigIntegerField(default=0)
     is_paused = models.BooleanField(default=False)

@@ -90,7 +90,7 @@ def test_news_are_told_at_once(replica: WsgiClient, main: Index) -> None:
     published(main)
     told = feed(replica, since=0, wait=20).json
     assert told == {"newest": epochs.newest_serial(), "generations": giving.generations()}
-    assert feed(replica, access=-1, wait=20).status == 200
+    assert feed(replica, tables=-1, wait=20).status == 200
 
 
 def test_where_there_is_none_the_answer_waits(replica: WsgiClient) -> None:

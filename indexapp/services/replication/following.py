@@ -94,8 +94,7 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     asked = {
         "since": row.cursor,
         "epoch": str(row.epoch),
-        "access": row.access,
-        "policy": row.policy,
+        **row.generations,
         "missing_blobs": number,
         "missing_bytes": size,
     }
@@ -103,8 +102,7 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     now = timezone.now()
     newest = _number(news, "newest")
     Following.objects.update(contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="")
-    generations = news.get("generations")
-    return is_late or newest > row.cursor or generations != {"access": row.access, "policy": row.policy}
+    return is_late or newest > row.cursor or news.get("generations") != row.generations
 
 
 def _number(said: Mapping[str, Any], name: str) -> int:
@@ -119,7 +117,7 @@ def _take(row: Following, primary: Primary) -> None:
     wish: dict[str, Any] = {
         "since": row.cursor,
         "epoch": str(row.epoch),
-        "generations": {"access": row.access, "policy": row.policy},
+        "generations": row.generations,
         "counters": digests(transport, giving.COUNTERS),
     }
     is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
@@ -182,12 +180,8 @@ def note_taken(batch: Batch) -> None:
         "contact_at": timezone.now(),
     }
     if batch.end.get("compared") and int(head["upto"]) >= int(head["newest"]):
-        generations = head["generations"]
-        values |= {
-            "access": int(generations["access"]),
-            "policy": int(generations["policy"]),
-            "compared_at": timezone.now(),
-        }
+        generations = {str(name): int(value) for name, value in head["generations"].items()}
+        values |= {"generations": generations, "compared_at": timezone.now()}
     Following.objects.update(**values)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from accounts.models import Generation
+from accounts.services.generations import ACCESS, POLICY, TABLES
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.rows import CHUNK, as_line, digest, plain
 from indexapp.domain.replication.transport import Transport
@@ -19,6 +20,7 @@ from indexapp.services.replication.places import Table
 from tpi_site.kit.errors import Invalid
 
 FORMAT = 1
+GENERATIONS = (ACCESS, POLICY, TABLES)
 _MOST_CHANGES = 1000
 _MOST_PROJECTS = 200
 _MOST_FILES = 4000
@@ -54,8 +56,8 @@ class Wish:
 
 def generations() -> dict[str, int]:
     """The counters that tell of tables."""
-    found = dict(Generation.objects.filter(name__in=("access", "policy")).values_list("name", "value"))
-    return {"access": found.get("access", 0), "policy": found.get("policy", 0)}
+    found = dict(Generation.objects.filter(name__in=GENERATIONS).values_list("name", "value"))
+    return {name: found.get(name, 0) for name in GENERATIONS}
 
 
 def schema() -> str:

@@ -15,9 +15,8 @@ from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, joining, news
-from indexapp.services.serving import watermarks
-from indexapp.services.serving.watermarks import Watermark
+from indexapp.services.replication import credentials, epochs, giving, joining, news
+from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
 from tpi_site.kit.errors import Invalid, NotFound, Unavailable
@@ -53,7 +52,7 @@ def answer(question: Question, what: str) -> Reply | Later:
             replica, serial=asked.since, missing_blobs=asked.missing_blobs, missing_bytes=asked.missing_bytes
         )
         epochs.require_known(asked.epoch, asked.since)
-        now = watermarks.read()
+        now = news.read()
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
             return _json(question, _told(now))
         return AwaitedNews(question, asked)
@@ -67,7 +66,7 @@ class _Asked:
         given = {name: values[-1] for name, values in parse_qs(query).items()}
         try:
             self.since, self.epoch = int(given["since"]), UUID(given["epoch"])
-            self.access, self.policy = int(given.get("access", -1)), int(given.get("policy", -1))
+            self.generations = {name: int(given.get(name, -1)) for name in giving.GENERATIONS}
             self.missing_blobs = max(0, int(given.get("missing_blobs", 0)))
             self.missing_bytes = max(0, int(given.get("missing_bytes", 0)))
             self.wait = min(float(given.get("wait", 0)), LONGEST)
@@ -76,13 +75,13 @@ class _Asked:
                 "Say since which serial of which epoch: ?since=<serial>&epoch=<uuid>.", code="wish-invalid"
             ) from None
 
-    def is_news(self, now: Watermark) -> bool:
+    def is_news(self, now: News) -> bool:
         """Whether there is something that the follower has not."""
-        return now.serial > self.since or (now.access, now.policy) != (self.access, self.policy)
+        return now.newest > self.since or now.generations != self.generations
 
 
-def _told(now: Watermark) -> dict[str, Any]:
-    return {"newest": now.serial, "generations": {"access": now.access, "policy": now.policy}}
+def _told(now: News) -> dict[str, Any]:
+    return {"newest": now.newest, "generations": now.generations}
 
 
 def _json(question: Question, found: dict[str, Any]) -> Reply:
@@ -103,10 +102,10 @@ class AwaitedNews:
         self._until = time.monotonic() + asked.wait
         self._wake: Callable[[], None] = lambda: None
         self._come = Event()
-        self._last = Watermark(asked.access, asked.since, asked.policy)
+        self._last = News(asked.since, asked.generations)
         self._forget = news.listen(self._hear)
 
-    def _hear(self, now: Watermark) -> None:
+    def _hear(self, now: News) -> None:
         self._last = now
         if self._asked.is_news(now):
             self._come.set()
