@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,8 +44,10 @@ class Replica:
         self.data = DataFolder.prepared(folder / "replica", ALIKE | settings)
 
     def join(self) -> subprocess.CompletedProcess[str]:
-        (self.data.data / "secret").write_text(self.primary.inside(inside.invite, name=f"r{uuid4().hex}"))
-        return self.data.manage("replication", "join", self.url, str(self.data.data / "secret"))
+        secret = self.data.data / "secret"
+        if not secret.exists():
+            secret.write_text(self.primary.inside(inside.invite, name=f"r{uuid4().hex}"))
+        return self.data.manage("replication", "join", self.url, str(secret))
 
     def follow(self) -> subprocess.CompletedProcess[str]:
         return self.data.manage("replication", "follow", "--once")
@@ -220,3 +223,35 @@ def test_a_replica_pauses_resumes_and_leaves(replica: Replica, primary: TpiServe
     assert replica.data.ask("SELECT number, reason FROM indexapp_epoch ORDER BY number DESC LIMIT 1") == [
         (2, "promoted")
     ]
+
+
+def test_a_replica_goes_back_with_a_primary_that_was_restored(tmp_path: Path) -> None:
+    with TpiServer(settings=ALIKE) as primary:
+        primary.inside(inside.publish, numbers=[1])
+        replica = Replica(tmp_path, primary, primary.url)
+        assert replica.join().returncode == 0
+        replica.require_equal()
+        database = primary.data / "tpi.sqlite3"
+        primary.stop()
+        shutil.copy(database, tmp_path / "backup")
+        primary.start()
+        primary.inside(inside.publish, numbers=[2])
+        primary.inside(inside.yank, project="kept-1", version="1.0")
+        replica.require_equal()
+        highest = replica.data.ask("SELECT max(serial) FROM indexapp_change")[0][0]
+        primary.stop()
+        for left in primary.data.glob("tpi.sqlite3*"):
+            left.unlink()
+        shutil.copy(tmp_path / "backup", database)
+        primary.start()
+        assert replica.follow().returncode == 1
+        assert replica.status()["failure_code"] == "primary-behind", "nobody said that it was restored"
+        assert replica.data.ask("SELECT max(serial) FROM indexapp_change")[0][0] == highest
+        primary.inside(inside.as_restored)
+        primary.inside(inside.publish, numbers=[3])
+        replica.require_equal()
+        assert len(replica.inside("kept")) == 2
+        assert replica.data.ask("SELECT max(serial) FROM indexapp_change")[0][0] > highest
+        assert replica.data.ask("SELECT count(*) FROM accounts_auditentry WHERE action = 'replication.rebase'") == [
+            (1,)
+        ]

@@ -35,9 +35,10 @@ from tests.servers.inside.people import (
     token,
     user,
 )
-from tests.servers.inside.replication import delete_release, invite, join, replicated, replication_status
+from tests.servers.inside.replication import as_restored, delete_release, invite, join, replicated, replication_status
 
 __all__ = [
+    "as_restored",
     "audit_entries",
     "audit_sink",
     "cast",

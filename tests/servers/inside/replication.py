@@ -49,3 +49,22 @@ def delete_release(project: str, version: str) -> None:
     from indexapp.services import releases
 
     releases.delete(actor=internal("test"), release=Release.objects.get(project__name=project, version=version))
+
+
+def as_restored() -> None:
+    """What a restore writes into the database, without one."""
+    from django.db import transaction
+
+    from accounts.domain.actors import internal
+    from indexapp.domain.change_kinds import ChangeKind
+    from indexapp.models import Epoch, Index
+    from indexapp.services import changes
+    from indexapp.services.backups import restored
+    from indexapp.services.replication import epochs
+
+    with transaction.atomic():
+        last = epochs.newest_serial()
+        epochs.begin(Epoch.Reason.RESTORED, began_after=last)
+        restored._pass_over(last + restored._JUMP)
+        for index in Index.objects.all():
+            changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
