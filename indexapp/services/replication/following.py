@@ -80,8 +80,8 @@ def follow_once(wait: float = 0.0) -> Round:
             return Round.NOTHING
         _take(row, primary)
     except PrimaryFailed as error:
-        if error.code == "epoch-unknown" and _rebased(row):
-            return Round.TAKEN
+        if error.code == "epoch-unknown":
+            return Round.TAKEN if _rebased(row) else Round.FAILED
         _note_failure(error)
         return Round.FAILED
     return Round.TAKEN
