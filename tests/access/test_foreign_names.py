@@ -67,6 +67,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
         "name": "secret",
         "version": "9.9",
         "filename": file.filename,
+        "sha256": digest,
         "path": f"{digest[:2]}/{digest[2:4]}/{digest[4:]}/{file.filename}",
         "team": team.name,
         "username": (victim.username, program.username),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
@@ -14,10 +15,10 @@ from accounts.domain.actors import Actor
 from accounts.domain.token_format import make_token, parse_token, token_digest
 from accounts.models.users import SLUG
 from accounts.permissions import require_administrator
-from accounts.services import audit
+from accounts.services import audit, token_recognition
 from indexapp.models import Replica
 from indexapp.services.replication import epochs
-from tpi_site.kit.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from tpi_site.kit.errors import Conflict, Forbidden, Invalid, Refusal, Unauthenticated
 
 _DEED = "say which sites follow this one"
 _NAME = 64
@@ -64,16 +65,21 @@ def recognise(text: str, site: str = "") -> Replica:
     parts = parse_token(text)
     row = Replica.objects.filter(key_id=parts.key_id).first() if parts else None
     if parts is None or row is None or row.revoked_at is not None:
-        raise _wrong()
+        raise _wrong(text)
     if not hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER)):
-        raise _wrong()
+        raise _wrong(text)
     if site:
         _require_same_site(row, site)
     return row
 
 
-def _wrong() -> Forbidden:
-    return Forbidden("This is the secret of no replica of this installation.", code="replica-unknown")
+def _wrong(text: str) -> Forbidden:
+    """The refusal; the audit log names whose token it is that was tried."""
+    refusal = Forbidden("This is the secret of no replica of this installation.", code="replica-unknown")
+    actor: Actor | None = None
+    with suppress(Refusal):
+        actor = token_recognition.recognise(text)
+    return refusal if actor is None else refusal.of(actor)
 
 
 def _require_same_site(row: Replica, text: str) -> None:
