@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0018_prefetch"),
+        ("indexapp", "0020_follow_words"),
     ]
 
     operations = [
