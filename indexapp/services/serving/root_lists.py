@@ -103,7 +103,7 @@ def _listed(index: ServedIndex, serial: int, watermark: Watermark) -> tuple[list
 
 def listed(index: ServedIndex, watermark: Watermark) -> tuple[int, list[ProjectRow]]:
     """The serial and the rows of the whole list."""
-    serial = _serial_of(index)
+    serial = serial_of(index)
     return serial, _listed(index, serial, watermark)[0]
 
 
