@@ -30,7 +30,7 @@ from tpi_site.kit.errors import Refusal
 
 _TONES = {"allow": "good", "warn": "warn", "hold": "warn", "block": "bad", "hide": "bad"}
 
-LEFT = "What is let through here may be kept back by these rules all the same."
+LEFT = "What is let through here may be kept back by these rules all the same, or by others that you may not see."
 
 
 class PolicyScreen(Screen):
@@ -47,6 +47,13 @@ class PolicyScreen(Screen):
     def may_add(self, request: HttpRequest) -> bool:
         """Security officers, and who administers an index."""
         return bool(actor_of(request).may_secure) or reach_for(request).has_indexes
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row, which tells what stays refused by what who looks may see."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.viewer = actor_of(request)
+        return row
 
     @admin.display(description="On")
     def where(self, row: Any) -> str:

@@ -166,9 +166,9 @@ class PolicyExceptionScreen(PolicyScreen):
         return row.rule.name if row.rule else "every rule"
 
     @admin.display(description="Rules")
-    def left(self, row: PolicyException) -> str:
+    def left(self, row: Any) -> str:
         """Those that keep files of it back all the same."""
-        return ", ".join(left_refused.still_refused(row)) or marks.NOTHING
+        return ", ".join(left_refused.still_refused(row, row.viewer)) or marks.NOTHING
 
     @admin.display(description="State")
     def state(self, row: PolicyException) -> SafeString:

@@ -100,9 +100,9 @@ class PolicyHoldScreen(PolicyScreen):
         return row.rule.name
 
     @admin.display(description="Rules")
-    def left(self, row: PolicyHold) -> str:
+    def left(self, row: Any) -> str:
         """Those that keep files of the release back also when it is approved."""
-        return ", ".join(left_refused.after_approval(row)) or marks.NOTHING
+        return ", ".join(left_refused.after_approval(row, row.viewer)) or marks.NOTHING
 
     @admin.display(description="State")
     def verdict(self, row: PolicyHold) -> SafeString:

@@ -20,7 +20,7 @@ from indexapp.admin.filters import IndexFilter
 from indexapp.admin.rows import administered_indexes, reach_for
 from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.models import Index, PrefetchItem, PrefetchJob
-from indexapp.services.prefetch import asking
+from indexapp.services.prefetch import asking, showing
 from tpi_site.kit import small_bodies
 from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, actor_of, marks
 from tpi_site.kit.admin.fields import LinesField
@@ -91,6 +91,15 @@ def _may_cancel(actor: Actor, row: PrefetchJob) -> bool:
     return not row.is_over and Verb.ADMINISTER in permissions.verbs_on(actor, row.index)
 
 
+class StateFilter(choice_filter("state", "state", "state", PrefetchJob.State.choices)):  # type: ignore[misc]  # made by a function
+    """How they stand for who looks."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PrefetchJob]) -> QuerySet[PrefetchJob]:
+        """The rows that fit; an unknown word filters nothing."""
+        value = self.value()
+        return showing.in_state(actor_of(request), queryset, value) if value in self.conditions else queryset
+
+
 @admin.register(PrefetchJob)
 class PrefetchScreen(ReadOnlyScreen):
     """Prefetches into the indexes that the actor administers, the newest first."""
@@ -98,7 +107,7 @@ class PrefetchScreen(ReadOnlyScreen):
     section, place, area = "Publishing", 70, "indexapp"
     empty_text = "Nothing was prefetched in the last 30 days."
     list_display = ("name", "index", "outcome", "progress", "bytes", "begun", "created_by")
-    list_filter = (IndexFilter, choice_filter("state", "state", "state", PrefetchJob.State.choices))
+    list_filter = (IndexFilter, StateFilter)
     list_select_related = ("index",)
     ordering = ("-pk",)
     fieldsets = (
@@ -121,6 +130,20 @@ class PrefetchScreen(ReadOnlyScreen):
     def rows(self, request: HttpRequest) -> QuerySet[PrefetchJob]:
         """Of administered indexes; all for who watches the installation."""
         return asking.visible_to(actor_of(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row as who looks is told of it."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.viewer = actor_of(request)
+            showing.fit(row.viewer, [row])
+        return row
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The page of the list, the same way."""
+        page = super().get_changelist_instance(request)
+        showing.fit(actor_of(request), page.result_list)
+        return page
 
     def get_urls(self) -> list[URLPattern]:
         """One address more, which is about no row."""
@@ -192,7 +215,7 @@ class PrefetchScreen(ReadOnlyScreen):
         return marks.listed(row.notes) if row.notes else marks.NOTHING
 
     @admin.display(description="Files")
-    def failures(self, row: PrefetchJob) -> SafeString | str:
+    def failures(self, row: Any) -> SafeString | str:
         """The first of them; the REST API lists all."""
-        failed = PrefetchItem.objects.filter(job=row, state=PrefetchItem.State.FAILED)[:_SHOWN]
-        return marks.listed(f"{item}: {item.reason}" for item in failed) if failed else marks.NOTHING
+        failed = showing.items(row.viewer, row).filter(told_state=PrefetchItem.State.FAILED)[:_SHOWN]
+        return marks.listed(f"{item}: {showing.reason(item)}" for item in failed) if failed else marks.NOTHING

@@ -13,7 +13,7 @@ from indexapp.models import Index, MirrorPlan, PlannedName, PrefetchItem, Prefet
 from indexapp.services.mirrors import copying
 from tests.admin.conftest import SignIn
 from tests.factories.people import make_user
-from tests.factories.publishing import give, make_index, make_mirror
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,3 +166,22 @@ def test_a_plan_for_somebody_elses_mirror_is_refused(keeper: User, sign_in: Sign
         answer = browser.post(f"{PLANS}add/", {**PLAN, "index": name})
         assert "There is no mirror named" in answer.content.decode()
     assert not MirrorPlan.objects.exists()
+
+
+def test_names_of_ours_are_shown_by_the_right_of_who_looks(keeper: User, mirror: Index, sign_in: SignIn) -> None:
+    secret = make_index("secret")
+    make_project(secret, "acme-secret")
+    group = make_group("all", secret, mirror)
+    give(keeper, [Verb.ADMINISTER], group)
+    job = PrefetchJob.objects.create(index=group, name="requirements.txt", kind="requirements.txt", state="done")
+    PrefetchJob.objects.update(total=1, done=1)
+    PrefetchItem.objects.create(job=job, project="acme-secret", state="ours", reason="The name is ours.")
+    told = "There is no project &#x27;acme-secret&#x27;"
+    for person, is_told in ((keeper, False), (make_user("boss", is_superuser=True), True)):
+        browser = sign_in(person)
+        page = browser.get(f"{LIST}{job.pk}/change/").content.decode()
+        assert (told in page, "1 of 1, 1 failed" in page) == (not is_told, not is_told)
+        page = browser.get(LIST).content.decode()
+        assert ("1 of 1" in page, "1 of 1, 1 failed" in page) == (True, not is_told)
+        assert ("1 of 1" in browser.get(LIST + "?state=done").content.decode()) == is_told
+        assert ("1 of 1" in browser.get(LIST + "?state=failed").content.decode()) == (not is_told)

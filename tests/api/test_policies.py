@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.domain.verbs import Verb
 from indexapp.models import Index, PolicyHold, PolicyRule
 from tests.api.conftest import AsPerson
+from tests.factories.cast import Cast
 from tests.factories.policies import make_exception, make_policy, make_rule
-from tests.factories.publishing import make_group, make_index, make_mirror
+from tests.factories.publishing import give, make_group, make_index, make_mirror
 
 pytestmark = pytest.mark.django_db
 RULE = {"name": "young", "effect": "hide", "conditions": {"younger_than_days": 7}}
@@ -148,6 +150,13 @@ def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None
             refusal = rest("team_admin").post(address, {**RULE, "index": "main", "conditions": {"sources": [source]}})
             assert (refusal.code, "there are: main." in refusal.json["detail"]) == ("source-unknown", True)
         assert rest("team_admin").post(address, {**RULE, "index": "main", "name": ""}).status == 400
+
+
+def test_a_source_that_there_is_not_is_answered_with_those_that_one_may_see(rest: AsPerson, cast: Cast) -> None:
+    group = make_group("group", cast.index, make_index("other"))
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    refusal = rest("team_admin").post("policy-rules/", {**RULE, "index": "group", "conditions": {"sources": ["blub"]}})
+    assert refusal.json["detail"] == "No source is called 'blub' here; there are: main."
 
 
 def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:

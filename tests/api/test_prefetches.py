@@ -17,7 +17,7 @@ from indexapp.services.mirrors import copying
 from tests.api.conftest import AsPerson
 from tests.api.rest import refused
 from tests.factories.cast import Cast
-from tests.factories.publishing import give, make_mirror
+from tests.factories.publishing import give, make_group, make_index, make_mirror, make_project
 from tests.wsgi_client import Answer
 
 pytestmark = pytest.mark.django_db
@@ -223,3 +223,24 @@ def test_what_a_plan_gave_up_is_listed(rest: AsPerson, mirror: Index) -> None:
     assert admin.get("indexes/outside/copy-plan/").json["given_up"] == 1
     refused(admin.get("indexes/main/copy-plan/given-up/"), 400)
     refused(rest("reader").get(address), 403)
+
+
+def test_who_looks_reads_of_names_of_ours_by_their_own_right(rest: AsPerson, cast: Cast, mirror: Index) -> None:
+    secret = make_index("secret")
+    make_project(secret, "acme-secret")
+    group = make_group("all", secret, mirror)
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    job = PrefetchJob.objects.create(index=group, name="requirements.txt", kind="requirements.txt", state="done")
+    PrefetchJob.objects.update(total=1, done=1)
+    PrefetchItem.objects.create(job=job, project="acme-secret", state="ours", reason="The name is ours.")
+    at = "indexes/all/prefetches/"
+    admin, officer = rest("team_admin"), rest("administrator")
+    (item,) = admin.rows(f"{at}{job.pk}/items/?state=failed")
+    assert (item["state"], item["reason"]) == ("failed", "There is no project 'acme-secret' in 'all' or upstream.")
+    assert admin.rows(f"{at}{job.pk}/items/?state=ours") == []
+    assert admin.rows(at + "?state=done") == []
+    (row,) = admin.rows(at + "?state=failed")
+    assert row == admin.get(f"{at}{job.pk}/").json
+    assert (row["state"], row["done"], row["failed"]) == ("failed", 0, 1)
+    assert [item["reason"] for item in officer.rows(f"{at}{job.pk}/items/?state=ours")] == ["The name is ours."]
+    assert officer.get(f"{at}{job.pk}/").json["state"] == "done"

@@ -22,9 +22,14 @@ class TouchedSerializer(serializers.Serializer[Any]):
 class DryRunSerializer(serializers.Serializer[Any]):
     """What would change of what is let through."""
 
-    looked_at = serializers.IntegerField(help_text="Projects that the rule concerns by name and source.")
+    looked_at = serializers.IntegerField(
+        help_text="Projects that you may read and that the rule concerns by name and source."
+    )
     is_cut = serializers.BooleanField(help_text="Whether there were more.")
+    may_be_more = serializers.BooleanField(
+        help_text="Whether your rights leave room for projects that you may not read; no figure counts them."
+    )
     files = serializers.IntegerField()
     downloads = serializers.IntegerField()
     by_team = serializers.DictField(child=serializers.IntegerField())
-    projects = TouchedSerializer(many=True, help_text="Those that you may read; the numbers count the others too.")
+    projects = TouchedSerializer(many=True)

@@ -214,7 +214,10 @@ class ExceptionSerializer(serializers.ModelSerializer[PolicyException]):
 
 
 class GrantedSerializer(ExceptionSerializer):
-    """An exception as it was made; `still_refused` names the rules that keep files of it back all the same."""
+    """An exception as it was made; `still_refused` names rules that keep files of it back all the same.
+
+    It tells of projects that you may read, and of rules that you may see.
+    """
 
     still_refused = serializers.SerializerMethodField()
 
@@ -223,7 +226,7 @@ class GrantedSerializer(ExceptionSerializer):
 
     def get_still_refused(self, row: PolicyException) -> list[str]:
         """As in "'cool-down' of the index 'outside'"."""
-        return left_refused.still_refused(row)
+        return left_refused.still_refused(row, self.context["actor"])
 
 
 class _Exempted(StrictSerializer):
@@ -290,7 +293,7 @@ class PolicyExceptionViewSet(_OfPolicy):
 
     def _granted(self, row: PolicyException) -> Response:
         address = reverse("api:policy-exception", args=[row.pk])
-        return made(GrantedSerializer(row).data, self.request._request, address)
+        return made(GrantedSerializer(row, context={"actor": self.actor}).data, self.request._request, address)
 
     def _rule(self, pk: int | None) -> PolicyRule | None:
         if pk is None:

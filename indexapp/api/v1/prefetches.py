@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.urls import reverse
 from django_filters import rest_framework as filters
@@ -10,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import permissions
 from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, WordsField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
@@ -19,7 +22,7 @@ from indexapp.domain.locks.reading import SourceKind
 from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.domain.locks.wanted import MOST_BYTES
 from indexapp.models import Index, PrefetchItem, PrefetchJob
-from indexapp.services.prefetch import asking
+from indexapp.services.prefetch import asking, showing
 from tpi_site.kit.errors import NotFound, Unseen
 
 
@@ -46,12 +49,22 @@ class PrefetchSerializer(serializers.ModelSerializer[PrefetchJob]):
 
 
 class PrefetchItemSerializer(serializers.ModelSerializer[PrefetchItem]):
-    """A file, or a requirement of which the files are not known; `size` is what was fetched."""
+    """A file, or a requirement of which the files are not known; `size` is what was fetched.
+
+    A name of ours that you may not know of is like one that is not there.
+    """
+
+    state = serializers.ChoiceField(PrefetchItem.State.choices, source="told_state", read_only=True)
+    reason = serializers.SerializerMethodField()
 
     class Meta:
         model = PrefetchItem
         fields = ("id", "project", "version", "filename", "state", "reason", "attempts", "size")
         read_only_fields = fields
+
+    def get_reason(self, row: PrefetchItem) -> str:
+        """Why it stands so."""
+        return showing.reason(row)
 
 
 class NewPrefetchSerializer(StrictSerializer):
@@ -82,13 +95,21 @@ class PrefetchFormSerializer(NewPrefetchSerializer):
 class PrefetchFilter(Filters):
     """Filters of the list of prefetches."""
 
-    state = filters.ChoiceFilter(choices=PrefetchJob.State.choices, label="How it stands.")
+    state = filters.ChoiceFilter(choices=PrefetchJob.State.choices, method="by_state", label="How it stands.")
+
+    def by_state(self, rows: QuerySet[PrefetchJob], name: str, value: str) -> QuerySet[PrefetchJob]:
+        """Those that stand so for who asks."""
+        return showing.in_state(permissions.actor(self.request), rows, value)
 
 
 class PrefetchItemFilter(Filters):
     """Filters of the items."""
 
-    state = filters.ChoiceFilter(choices=PrefetchItem.State.choices, label="How it stands.")
+    state = filters.ChoiceFilter(choices=PrefetchItem.State.choices, method="by_state", label="How it stands.")
+
+    def by_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[PrefetchItem]:
+        """As the other."""
+        return rows.filter(told_state=value)
 
 
 _EXAMPLE = OpenApiExample(
@@ -132,6 +153,12 @@ class PrefetchViewSet(_OfPrefetches):
     def rows(self) -> QuerySet[PrefetchJob]:
         """As :meth:`jobs`."""
         return self.jobs()
+
+    def get_serializer(self, *given: Any, **options: Any) -> Any:
+        """Of rows as the actor is told of them."""
+        if given:
+            showing.fit(self.actor, given[0] if options.get("many") else given[:1])
+        return super().get_serializer(*given, **options)
 
     @extend_schema(summary="List prefetches")
     def list(self, request: Request, index: str) -> Response:
@@ -186,7 +213,7 @@ class PrefetchItemViewSet(_OfPrefetches):
 
     def rows(self) -> QuerySet[PrefetchItem]:
         """Of the prefetch that the address names."""
-        return PrefetchItem.objects.filter(job=self.job())
+        return showing.items(self.actor, self.job())
 
     @extend_schema(summary="List the items of a prefetch")
     def list(self, request: Request, index: str, id: int) -> Response:  # noqa: A002  as above

@@ -57,7 +57,7 @@ def choose(
         return Choice(reason="No target needs it.", is_needed=False)
     releases = _releases(wanted, candidates)
     if not releases:
-        return Choice(reason=_none_there(wanted))
+        return Choice(reason=none_there(wanted))
     chosen: dict[int, Candidate] = {}
     lacking: list[str] = []
     for target in needing:
@@ -70,7 +70,8 @@ def choose(
     return Choice(tuple(sorted(chosen.values(), key=lambda file: file.filename)))
 
 
-def _none_there(wanted: Wanted) -> str:
+def none_there(wanted: Wanted) -> str:
+    """The sentence for a requirement that no version meets."""
     if wanted.digests or wanted.filenames:
         return f"The index has no file of '{wanted.name}{wanted.specifier}' that the list names with its digests."
     return f"The index has no version of '{wanted.name}{wanted.specifier}'."

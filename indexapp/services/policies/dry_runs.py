@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
+from accounts.domain.verbs import Verb
+from indexapp import permissions
 from indexapp.domain.policy.effects import Effect
 from indexapp.domain.policy.facts import Source
 from indexapp.domain.policy.rules import Chain, Exemption, Rule, Screening
@@ -40,33 +42,35 @@ class Touched:
 
 @dataclass
 class Report:
-    """``is_cut`` when not all projects were looked at; ``downloads`` are of the last 30 days, as far as they are logged."""
+    """Of projects that who asks may read: of others no figure tells anything.
+
+    ``is_cut`` when not all projects were looked at; ``downloads`` are of the last 30 days, as far as they are logged.
+    ``may_be_more`` says that there may be projects which who asks may not read, by their rights and whether or not there are.
+    """
 
     looked_at: int = 0
     is_cut: bool = False
+    may_be_more: bool = False
     projects: list[Touched] = field(default_factory=list)
-    """Those that who asks may read."""
-    unnamed: list[Touched] = field(default_factory=list)
-    """The others, which are only counted."""
 
     @property
     def files(self) -> int:
         """Files that would be kept back, or noted, or let through, as the rule's effect is."""
-        return sum(one.files for one in (*self.projects, *self.unnamed))
+        return sum(one.files for one in self.projects)
 
     @property
     def touched(self) -> int:
         """Projects of which it is about files."""
-        return len(self.projects) + len(self.unnamed)
+        return len(self.projects)
 
     @property
     def downloads(self) -> int:
         """How often they were had lately."""
-        return sum(one.downloads for one in (*self.projects, *self.unnamed))
+        return sum(one.downloads for one in self.projects)
 
     @property
     def by_team(self) -> dict[str, int]:
-        """Files of the named projects by the team that each counts for; empty for none."""
+        """Files of the projects by the team that each counts for; empty for none."""
         found: Counter[str] = Counter()
         for one in self.projects:
             found[one.team] += one.files
@@ -76,7 +80,7 @@ class Report:
 def dry_run(row: PolicyRule, actor: Actor | None) -> Report:
     """What the rule, saved or not, would change of what is let through, asked where it stands or else as the last one.
 
-    Projects are named that the actor may read; who runs a command (None) may read all.
+    Projects count that the actor may read; who runs a command (None) may read all.
     """
     rule, watermark = books.compile_rule(row), watermarks.read()
     report = Report()
@@ -85,9 +89,11 @@ def dry_run(row: PolicyRule, actor: Actor | None) -> Report:
     rule = replace(rule, pk=row.pk or -1)
     indexes = index_map.load(watermark.access)  # afresh: it is asked rarely, and must miss no index
     targets = _targets(indexes.by_pk.get(row.index_id) if row.index_id else None)
-    rows = Project.objects.filter(index__in=targets).select_related("team").order_by("pk")
+    report.may_be_more = actor is not None and not _reads_all(actor, row.index, targets)
+    readable = Project.objects.all() if actor is None else Project.objects.visible_to(actor)
+    rows = readable.filter(index__in=targets).select_related("team").order_by("pk")
     recent = _recent_downloads() if downloads.folder().exists() else Counter()
-    finder, found = Chain([rule]), {}
+    finder = Chain([rule])
     for project in rows.iterator(chunk_size=500):
         member = indexes.by_pk.get(project.index_id)
         if member is None or not finder.concerning(project.normalized_name, _source(member)):
@@ -101,19 +107,18 @@ def dry_run(row: PolicyRule, actor: Actor | None) -> Report:
         if touched is not None:
             touched.downloads = sum(recent[touched.project, name] for name in touched.names)
             del touched.names[_MOST_FILES:]
-            found[project.pk] = touched
-    _sort_out(report, found, actor)
+            report.projects.append(touched)
+    report.projects.sort(key=lambda one: (-one.downloads, -one.files, one.project))
     return report
 
 
-def _sort_out(report: Report, found: dict[int, Touched], actor: Actor | None) -> None:
-    """A group's members may hold what who administers the group may not read."""
-    named = set(found)
-    if actor is not None:
-        named = set(Project.objects.visible_to(actor).filter(pk__in=named).values_list("pk", flat=True))
-    for pk, touched in found.items():
-        (report.projects if pk in named else report.unnamed).append(touched)
-    report.projects.sort(key=lambda one: (-one.downloads, -one.files, one.project))
+def _reads_all(actor: Actor, index: Index | None, targets: list[int]) -> bool:
+    """Of a group only who reads every index does, for all that the answer tells: it says nothing of members."""
+    if actor.token is not None and actor.token.projects:
+        return False
+    if (index is None or index.kind == Index.Kind.GROUP) and Verb.READ not in actor.verbs_everywhere:
+        return False
+    return permissions.read_as_a_whole(actor).filter(pk__in=targets).count() == len(targets)
 
 
 def _targets(index: ServedIndex | None) -> list[int]:

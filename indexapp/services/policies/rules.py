@@ -208,11 +208,11 @@ def _check_sources(actor: Actor, rule: PolicyRule) -> None:
         return
     if rule.index is None:
         known = set(Index.objects.exclude(kind=Index.Kind.GROUP).values_list("name", flat=True))
-        told = set(Index.objects.visible_to(actor).values_list("name", flat=True)) & known
     else:
         served = index_map.load(watermarks.read().access).by_pk.get(rule.index.pk)
-        told = known = {member.name for member in served.members} if served else set()
+        known = {member.name for member in served.members} if served else set()
     if missing := sorted(named - known):
+        told = set(Index.objects.visible_to(actor).values_list("name", flat=True)) & known
         names = ", ".join(sorted(told)[:_MOST_TOLD]) or "none"
         raise Invalid(f"No source is called '{missing[0][:64]}' here; there are: {names}.", code="source-unknown")
 

@@ -58,7 +58,12 @@ def resolve(
 def _nothing(served: ServedIndex, page: ServedProject | None, wanted: Wanted, *, may_know: bool) -> Resolution:
     if may_know and (page is not None or _is_ours(served, wanted.name)):
         return Resolution(PrefetchItem.State.OURS, _OURS)
-    return Resolution(PrefetchItem.State.FAILED, f"There is no project '{wanted.name}' in '{served.name}' or upstream.")
+    return Resolution(PrefetchItem.State.FAILED, not_there(wanted.name, served.name))
+
+
+def not_there(name: str, index: str) -> str:
+    """The sentence for a name that neither the index nor an upstream has."""
+    return f"There is no project '{name}' in '{index}' or upstream."
 
 
 def _is_ours(served: ServedIndex, name: str) -> bool:

@@ -189,6 +189,11 @@ def figures(job_id: int) -> dict[str, int]:
     )
 
 
+def message_of(failed: int, total: int) -> str:
+    """How one ended of which something failed."""
+    return f"{failed} of {total} could not be had."
+
+
 def _end(job_id: int, *, hands_on: bool) -> PrefetchJob.State:
     """Give the lease back: the prefetch has ended, or goes on with the next slice."""
     running = PrefetchJob.objects.filter(pk=job_id, state=PrefetchJob.State.RUNNING)
@@ -201,6 +206,6 @@ def _end(job_id: int, *, hands_on: bool) -> PrefetchJob.State:
                 queue.enqueue(asking.JOB, job_id, name="prefetch")
     else:
         state = PrefetchJob.State.FAILED if counts["failed"] else PrefetchJob.State.DONE
-        message = f"{counts['failed']} of {counts['total']} could not be had." if counts["failed"] else ""
+        message = message_of(counts["failed"], counts["total"]) if counts["failed"] else ""
         running.update(state=state, ended_at=timezone.now(), lease_until=None, message=message, **counts)
     return PrefetchJob.State(PrefetchJob.objects.values_list("state", flat=True).get(pk=job_id))

@@ -68,13 +68,21 @@ def test_it_tells_how_often_the_files_were_had(cast: Cast) -> None:
 
 
 @pytest.mark.usefixtures("_published")
-def test_projects_that_one_may_not_read_are_counted_and_not_named(cast: Cast) -> None:
+def test_projects_that_one_may_not_read_are_in_no_figure(cast: Cast) -> None:
     group = make_group("group", cast.index, Index.objects.get(name="other"))
     new = PolicyRule(index=group, name="new", effect="block", on_missing="match", conditions={})
     report = dry_runs.dry_run(new, cast.actor("team_admin"))
     assert touched(report) == {"main/acme-tool": ["1.0", "2.0"], "main/unrelated": ["1.0"]}
-    assert (report.touched, report.files, report.by_team) == (3, 4, {"tools": 2, "": 1})
-    assert len(dry_runs.dry_run(new, SYSTEM).projects) == 3
+    assert (report.touched, report.files, report.looked_at) == (2, 3, 2)
+    assert (report.by_team, report.may_be_more) == ({"tools": 2, "": 1}, True)
+    whole = dry_runs.dry_run(new, SYSTEM)
+    assert (len(whole.projects), whole.may_be_more) == (3, False)
+    new.conditions = {"projects": ["acme-*"], "sources": ["other"]}
+    found = dry_runs.dry_run(new, cast.actor("team_admin"))
+    new.conditions = {"projects": ["no-such-*"], "sources": ["other"]}
+    assert found == dry_runs.dry_run(new, cast.actor("team_admin"))
+    own = PolicyRule(index=cast.index, name="new", effect="block", on_missing="match", conditions={})
+    assert not dry_runs.dry_run(own, cast.actor("team_admin")).may_be_more
 
 
 @pytest.mark.usefixtures("_published")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.domain.verbs import Verb
 from indexapp.models import File, Index, PolicyHold
 from indexapp.services.policies import exceptions, hiding, holds, left_refused, rules
 from indexapp.services.serving import project_pages
@@ -18,7 +19,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
 from tests.factories.policies import make_exception, make_rule
-from tests.factories.publishing import make_group, make_index, published
+from tests.factories.publishing import give, make_group, make_index, published
 from tests.wsgi_client import WsgiClient
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -332,9 +333,46 @@ def test_who_guards_an_index_opens_no_way_round_the_rules_of_all(
     granted = {"index": cast.index, "project": "acme-tool", "reason": "Read.", "expires_at": expires_at}
     row = exceptions.grant(actor=admin, rule=hold, **granted)
     assert "'no 1.0'" in reader.get(address(files["1.0"])).body.decode()
-    assert left_refused.still_refused(row) == ["'no 1.0' of all indexes"]
+    assert left_refused.still_refused(row, admin) == ["'no 1.0' of all indexes"]
     exceptions.grant(actor=officer, **granted)
     assert reader.get(address(files["1.0"])).status == 200
+
+
+def test_what_stays_refused_is_told_by_what_one_may_see(cast: Cast) -> None:
+    """A private project is like one that is not there, and rules of other people's indexes are not named."""
+    member = make_index("member")
+    group = make_group("group", member, cast.index)
+    for index, name in ((cast.index, "acme-tool"), (member, "hidden-thing"), (member, "told-thing")):
+        published(index, wheel("1.0", name))
+    told = member.projects.get(normalized_name="told-thing")
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    give(cast.team_admin, [Verb.READ], member, told)
+    first = make_rule(group, "hold", name="first")
+    make_rule(group, name="second")
+    make_rule(member, name="theirs")
+
+    def after(name: str, role: str, versions: str = "") -> list[str]:
+        row = exceptions.grant(
+            actor=cast.actor("administrator"),
+            index=group,
+            rule=first,
+            project=name,
+            versions=versions,
+            reason="Read.",
+            expires_at=timezone.now() + timedelta(hours=1),
+        )
+        return left_refused.still_refused(row, cast.actor(role))
+
+    for versions in ("", "1.0", "2.0"):
+        assert after("hidden-thing", "team_admin", versions) == after("nowhere", "team_admin", versions) == []
+    assert after("told-thing", "team_admin") == after("acme-tool", "team_admin") == ["'second' of the index 'group'"]
+    everything = {"'second' of the index 'group'", "'theirs' of the index 'member'"}
+    assert set(after("hidden-thing", "security_officer")) == everything
+    held = PolicyHold.objects.create(index=member, rule=first, project="hidden-thing", version="1.0")
+    assert left_refused.after_approval(held, cast.actor("team_admin")) == []
+    assert set(left_refused.after_approval(held, cast.actor("security_officer"))) == everything
+    held.project = "told-thing"
+    assert left_refused.after_approval(held, cast.actor("team_admin")) == ["'second' of the index 'group'"]
 
 
 def test_a_hidden_name_of_the_first_member_is_not_taken_from_the_next(cast: Cast, machine: WsgiClient) -> None:

@@ -12,7 +12,7 @@ from accounts.domain.verbs import Verb
 from accounts.models import AuditEntry
 from indexapp.models import File, Index, MirroredFile, MirroredProject, PrefetchItem, PrefetchJob, Upstream
 from indexapp.services.mirrors import eviction, merges, pinning
-from indexapp.services.prefetch import asking, running
+from indexapp.services.prefetch import asking, running, showing
 from indexapp.services.prefetch.asking import Request
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import Cast
@@ -139,6 +139,38 @@ def test_a_name_of_ours_is_told_to_who_may_read_it_alone(upstream: StaticIndex, 
         assert found.get("acme-tool==3.0", found["acme-secret"]).state == "failed"
     assert _items(_prefetch(group, "acme-secret\nacme-tool==3.0\n")) == {"acme-secret": "ours", "acme-tool": "ours"}
     assert upstream.count("/simple/acme-secret/") == 0
+
+
+def test_another_who_looks_is_told_by_their_own_right(upstream: StaticIndex, cast: Cast) -> None:
+    """Who began it may know that a name is ours: in what others read of it, it is like one that is not there."""
+    secret, mirror = make_index("secret"), make_mirror("outside", upstream.url)
+    published(secret, build_wheel("acme-secret", "1.0"))
+    published(secret, build_wheel("acme-told", "1.0"))
+    published(secret, build_wheel("acme-tool", "3.0"))
+    group = make_group("all", secret, mirror)
+    merges.create(actor=SYSTEM, group=group, name="acme-tool", reason="They are the same people.")
+    give(cast.team_admin, [Verb.READ, Verb.ADMINISTER], group)
+    give(cast.team_admin, [Verb.READ], secret, secret.projects.get(normalized_name="acme-told"))
+    looker = cast.actor("team_admin")
+    job = _prefetch(group, "acme-secret\nacme-told\nacme-tool==3.0\nacme-tool==1.0\n")
+    assert (job.state, job.done, job.failed) == ("done", 4, 0)
+    assert {str(item): item.told_state for item in showing.items(SYSTEM, job)} == _items(job)
+    found = {str(item): (item.told_state, showing.reason(item)) for item in showing.items(looker, job)}
+    assert found == {
+        "acme-secret": ("failed", "There is no project 'acme-secret' in 'all' or upstream."),
+        "acme-told": ("ours", "The name is ours, and no upstream is asked for it."),
+        "acme-tool": ("failed", "The index has no version of 'acme-tool==3.0'."),
+        "acme_tool-1.0-py3-none-any.whl": ("done", ""),
+    }
+    assert [showing.in_state(looker, PrefetchJob.objects.all(), state).count() for state in ("done", "failed")] == [
+        0,
+        1,
+    ]
+    assert showing.in_state(SYSTEM, PrefetchJob.objects.all(), "done").get() == job
+    showing.fit(SYSTEM, [job])
+    assert (job.state, job.done, job.failed, job.message) == ("done", 4, 0, "")
+    showing.fit(looker, [job])
+    assert (job.state, job.done, job.failed, job.message) == ("failed", 2, 2, "2 of 4 could not be had.")
 
 
 def test_of_a_merged_name_the_mirrors_files_are_fetched(upstream: StaticIndex) -> None:
