@@ -22,6 +22,7 @@ from tpi_site.kit.lifeline import Lineage
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0  # seconds
+_SAY_AGAIN = 60.0  # seconds
 _TICK = 0.2  # seconds
 
 
@@ -88,10 +89,20 @@ def _wait_for_migrations() -> None:
 
     from tpi_site.kit.pending_migrations import pending
 
+    said_at = None
     while True:
         try:
-            if not pending().required:
+            missing = pending().required
+            if not missing:
                 break
+            if said_at is None or time.monotonic() - said_at >= _SAY_AGAIN:
+                said_at = time.monotonic()
+                log.warning(
+                    "The job cluster waits for %s, the first of %s migrations that the database lacks. The web server applies "
+                    "them when it starts; 'manage.py prepare' does too.",
+                    missing[0],
+                    len(missing),
+                )
         except OperationalError as error:
             log.warning("The job cluster waits for the database: %s", error)
         time.sleep(_LOOK_AGAIN)

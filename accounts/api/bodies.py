@@ -94,9 +94,11 @@ class JSONNegotiation(DefaultContentNegotiation):
         """The parser of the body's media type."""
         parser: BaseParser | None = super().select_parser(request, parsers)
         if parser is None:
-            raise UnsupportedMediaType(
-                request.content_type, "Send the body as JSON and say so in the header 'Content-Type: application/json'."
-            )
+            kinds = " or ".join(one.media_type for one in parsers)
+            detail = f"Send the body as JSON and say so in the header 'Content-Type: {StrictJSONParser.media_type}'."
+            if len(parsers) > 1:
+                detail = f"Send the body as one of these, and say which in the header 'Content-Type': {kinds}."
+            raise UnsupportedMediaType(request.content_type, detail)
         return parser
 
 

@@ -90,6 +90,7 @@ class PolicyRuleScreen(PolicyScreen):
             offered=lambda actor, row: rights.may_decide(actor, row.index),
             form=PlaceForm,
             is_bulk=False,
+            needs_fresh_sign_in=True,
         ),
     )
     deletion = ConfirmedAction(

@@ -22,7 +22,7 @@ from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.models import Index, PrefetchItem, PrefetchJob
 from indexapp.services.prefetch import asking, showing
 from tpi_site.kit import small_bodies
-from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, actor_of, marks
+from tpi_site.kit.admin import ConfirmedAction, ReadOnlyScreen, actor_of, freshness, marks
 from tpi_site.kit.admin.fields import LinesField
 from tpi_site.kit.admin.filters import choice_filter
 from tpi_site.kit.errors import NotFound, Refusal
@@ -161,6 +161,8 @@ class PrefetchScreen(ReadOnlyScreen):
         """Take a list, and let the job cluster fetch what it asks for."""
         if not self._may_begin(request):
             raise NotFound("Only who administers a mirror prefetches into it.")
+        if (interruption := freshness.interruption(request)) is not None:
+            return interruption
         actor = actor_of(request)
         form = BeginForm(actor, *((request.POST, request.FILES) if request.method == "POST" else ()))
         if form.is_bound and form.is_valid():

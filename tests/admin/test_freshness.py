@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import Authenticator, BrowserSession, Membership, Token, User
-from indexapp.models import Index, Project
+from indexapp.models import Index, MirroredFile, PolicyRule, PrefetchJob, Project
 from tests.admin.conftest import SignIn
 from tests.admin.screens import Side, address, do, messages
 from tests.factories.browsers import grow_stale
 from tests.factories.factors import with_factor
 from tests.factories.people import PASSWORD, make_user
+from tests.factories.policies import make_rule
+from tests.factories.publishing import make_mirror
 from tpi_site.kit.admin import ReadOnlyScreen, Screen
 
 WITHOUT_PROOF = {"project"}
 """Screens whose forms give nobody anything; each is named here, and no other may do without."""
 TAKEN_AWAY_WITHOUT_PROOF = {"role", "membership"}
 """What holds people back when it goes; who does it may be in a hurry."""
+DONE_WITHOUT_PROOF = {
+    "alarm": {"end"},
+    "auditsink": {"test"},
+    "browsersession": {"end"},
+    "directory": {"accept-removals", "disable", "enable", "plan", "sync"},
+    "file": {"unyank", "yank"},
+    "index": {"make-default"},
+    "mirroredfile": {"keep-ours"},
+    "mirroredproject": {"refresh"},
+    "policyexception": {"revoke"},
+    "policyhold": {"reject"},
+    "prefetchjob": {"cancel"},
+    "project": {"archive", "clear", "deprecate", "quarantine"},
+    "readonlyperiod": {"end"},
+    "release": {"unyank", "yank"},
+    "serviceaccount": {"disable", "enable"},
+    "token": {"revoke", "rotate"},
+    "trashed": {"restore"},
+    "user": {"disable", "enable", "end-sessions"},
+}
+"""What else does, by screen; each is named here, so that a new one is decided about."""
 CONFIRM = "/account/confirm/?next="
 
 
@@ -149,6 +174,11 @@ def test_what_needs_no_proof_is_named() -> None:
     assert {name for name, screen in WRITTEN.items() if not screen.needs_fresh_sign_in} == WITHOUT_PROOF
     deletions = {name: screen.deletion for name, screen in screens.items() if screen.deletion is not None}
     assert {name for name, action in deletions.items() if not action.asks_for_proof} == TAKEN_AWAY_WITHOUT_PROOF
+    done = {
+        name: {one.name for one in screen.confirmed_actions if not one.asks_for_proof}
+        for name, screen in screens.items()
+    }
+    assert {name: actions for name, actions in done.items() if actions} == DONE_WITHOUT_PROOF
 
 
 def test_a_session_left_open_makes_nobody_admin_of_a_team(root: Client, red: Side, sign_in: SignIn) -> None:
@@ -165,3 +195,29 @@ def test_nor_does_it_delete(root: Client, red: Side, row: str) -> None:
     assert root.post(address(found, "do", "delete"), {"confirmed": "yes"}).headers["Location"].startswith(CONFIRM)
     assert root.post(address(found, "delete"), {"confirmed": "yes"}).headers["Location"].startswith(CONFIRM)
     assert type(found).objects.filter(pk=found.pk).exists()
+
+
+def test_nor_does_it_put_rules_in_another_order(root: Client) -> None:
+    first, second = make_rule(None, name="first"), make_rule(None, name="second")
+    answer = root.post(address(second, "do", "move"), {"confirmed": "yes", "position": "1"})
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert list(PolicyRule.objects.order_by("position")) == [first, second]
+
+
+def test_nor_does_it_drop_our_bytes_for_an_upstreams(root: Client, red: Side) -> None:
+    conflict = MirroredFile.objects.create(file=red.file, conflict="0" * 64)
+    answer = root.post(address(conflict, "do", "take-theirs"), {"confirmed": "yes"})
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert MirroredFile.objects.filter(pk=conflict.pk).exists()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nor_does_it_begin_a_prefetch(root: Client, method: str) -> None:
+    page, mirror = (
+        reverse("admin:indexapp_prefetchjob_begin"),
+        make_mirror("outside", "https://upstream.example/simple/"),
+    )
+    given = {"file": SimpleUploadedFile("requirements.txt", b"acme\n"), "pythons": "3.12", "platforms": "linux-x86_64"}
+    answer = getattr(root, method)(page, {"index": mirror.pk, **given} if method == "post" else None)
+    assert answer.headers["Location"].startswith(CONFIRM)
+    assert not PrefetchJob.objects.exists()

@@ -130,6 +130,39 @@ def test_a_form_without_its_boundary_is_refused(rest: AsPerson, mirror: Index, k
     refused(_posted(rest, LIST, **{"Content-Type": kind}), 400, "form-broken")
 
 
+@pytest.mark.parametrize(
+    ("parts", "header", "sentence"),
+    [
+        ([("pythons", "3.12", None)], {}, "The form has no file; send the list as the file 'file'."),
+        ([LIST], {"Content-Type": "multipart/form-data"}, "names no boundary between the form's parts"),
+        ([LIST], {"Content-Type": "multipart/form-data; boundary="}, "names no boundary between the form's parts"),
+        ([LIST], {"Content-Type": "multipart/form-data; boundary=c"}, "broken or was cut off: "),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_said_in_its_words(
+    rest: AsPerson,
+    mirror: Index,
+    parts: list[tuple[str, str | bytes, str | None]],
+    header: dict[str, str],
+    sentence: str,
+) -> None:
+    detail = refused(_posted(rest, *parts, **header), 400, None)["detail"]
+    assert sentence in detail
+    assert "Error" not in detail
+
+
+def test_a_file_name_that_is_no_text_is_refused_in_words(rest: AsPerson, mirror: Index) -> None:
+    body, header = _form(("file", "acme", "NAME"))
+    body = body.replace(b"NAME", b"requirements-\xff.txt")
+    answer = rest("team_admin").client.request("POST", f"/api/v1/{AT}", headers=header, body=body)
+    assert refused(answer, 400, "form-broken")["detail"].startswith("A name in the form is not UTF-8; give the list")
+
+
+def test_another_kind_of_body_is_told_of_both(rest: AsPerson, mirror: Index) -> None:
+    detail = refused(_posted(rest, LIST, **{"Content-Type": "text/plain"}), 415, None)["detail"]
+    assert detail.endswith("in the header 'Content-Type': application/json or multipart/form-data.")
+
+
 @pytest.mark.parametrize("header", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_no_page_elsewhere_has_a_browser_send_a_form(rest: AsPerson, mirror: Index, header: dict[str, str]) -> None:
     refused(_posted(rest, LIST, **header), 403, "cross-site")
@@ -144,6 +177,7 @@ def test_a_session_sends_no_form(mirror: Index, cast: Cast) -> None:
         file = SimpleUploadedFile("requirements.txt", b"acme")
         answer = browser.post(f"/api/v1/{AT}", {"file": file}, headers=headers)
         assert answer.status_code == (400 if headers else 403), answer.content
+    assert answer.json()["detail"] == "With a browser's session send the list as JSON; a form is taken with a token."
     assert not PrefetchJob.objects.exists()
 
 

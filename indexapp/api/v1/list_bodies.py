@@ -47,6 +47,11 @@ class ListFormParser(BaseParser):
 def read_form(raw: bytes, content_type: str) -> dict[str, Any]:
     """The fields of a form as JSON would have them; raises :class:`Invalid`."""
     boundary = parse_options_header(content_type)[1].get("boundary", "")
+    if not boundary:
+        raise Invalid(
+            "The header 'Content-Type' names no boundary between the form's parts; leave the header to your client.",
+            code="form-broken",
+        )
     fields: dict[str, Any] = {}
     file: tuple[str, str] | None = None
     try:
@@ -59,11 +64,20 @@ def read_form(raw: bytes, content_type: str) -> dict[str, Any]:
             else:
                 file = segment.filename, asking.as_text(value)
     except (MultipartError, ValueError) as error:
-        raise Invalid(f"The form is broken or was cut off: {error}. Send it again.", code="form-broken") from None
+        raise Invalid(_fault(error), code="form-broken") from None
     if file is not None:
         _put(fields, "content", file[1])
         fields.setdefault("filename", file[0])
+    if "content" not in fields:
+        raise Invalid("The form has no file; send the list as the file 'file'.", code="file-missing")
     return fields
+
+
+def _fault(error: ValueError) -> str:
+    """What is wrong with a form; the parser's own words are its error's first argument."""
+    if any(isinstance(one, UnicodeError) for one in (error, *error.args)):
+        return "A name in the form is not UTF-8; give the list a plain file name, such as requirements.txt."
+    return f"The form is broken or was cut off: {next(iter(error.args), 'it cannot be read')}. Send it again."
 
 
 def _parts(

@@ -16,6 +16,7 @@ from accounts.api import permissions
 from accounts.api.bodies import NoBodySerializer, StrictSerializer, TextField, WordsField
 from accounts.api.filtering import Filters
 from accounts.api.resources import Resource
+from accounts.domain.actors import Method
 from indexapp.api.v1 import access
 from indexapp.api.v1.list_bodies import ListFormParser, ListParser
 from indexapp.domain.locks.reading import SourceKind
@@ -23,7 +24,7 @@ from indexapp.domain.locks.targets import PLATFORMS
 from indexapp.domain.locks.wanted import MOST_BYTES
 from indexapp.models import Index, PrefetchItem, PrefetchJob
 from indexapp.services.prefetch import asking, showing
-from tpi_site.kit.errors import NotFound, Unseen
+from tpi_site.kit.errors import Invalid, NotFound, Unseen
 
 
 class PrefetchSerializer(serializers.ModelSerializer[PrefetchJob]):
@@ -174,6 +175,10 @@ class PrefetchViewSet(_OfPrefetches):
     def create(self, request: Request, index: str) -> Response:
         """The job cluster fetches what it names; for who administers the index and, with a group, its mirrors."""
         row = access.index_to_change(self.actor, index)
+        if self.actor.method is Method.SESSION and ListFormParser.media_type in request.content_type.lower():
+            raise Invalid(
+                "With a browser's session send the list as JSON; a form is taken with a token.", code="form-in-session"
+            )
         given = self.body(NewPrefetchSerializer)
         kind = SourceKind(given["kind"]) if "kind" in given else None
         asked = asking.Request(

@@ -23,9 +23,11 @@ _VERSION = 1
 def read(text: str) -> Reading:
     """What the lock asks for; raises :class:`ListInvalid` with the key."""
     document = tables.load(text)
-    if document.get("version") != _VERSION:
+    if "version" not in document:
+        raise ListInvalid("The file does not say its version, as a uv.lock does; make it anew with 'uv lock'.")
+    if document["version"] != _VERSION:
         raise ListInvalid(
-            f"version: {shown(document.get('version'))} is not the version of a uv.lock that can be read, which is {_VERSION}."
+            f"version: {shown(document['version'])} is not the version of a uv.lock that can be read, which is {_VERSION}."
         )
     reading = Reading()
     for package in locked.packages(document):

@@ -107,6 +107,8 @@ class ProjectView:
     refusal: str = ""
     """Why nothing of the release is given out, or, where the policy hides every release, of the latest."""
     mirrored: Mirrored | None = None
+    sources: tuple[str, ...] = ()
+    """The indexes that have the release, or, without one, the project."""
     merged_with: str = ""
     """The mirror whose files the index offers under this name too."""
 
@@ -143,6 +145,7 @@ def load(opened: OpenProject, actor: Actor, *, version: str | None = None, whole
         exposed=frozenset(one.row.version for one in releases if exposure.affecting(known, one.row.version)),
         refusal=both.refusal(same),
         mirrored=mirrored.of(opened, actor),
+        sources=both.sources(same) or (both.ours.index,),
         merged_with=both.theirs.index if both.theirs else "",
     )
 

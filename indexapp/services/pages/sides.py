@@ -8,10 +8,10 @@ from itertools import groupby
 
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
-from indexapp.models import File, Project, Release
+from indexapp.models import File, Release
 from indexapp.services import summaries
-from indexapp.services.policies import sight
 from indexapp.services.policies.sight import Sight
+from indexapp.services.serving import project_documents
 from indexapp.services.serving.project_pages import ServedProject
 
 
@@ -85,6 +85,11 @@ class Sides:
         assert self.theirs is not None  # noqa: S101  for the type checker
         return File.objects.shown().filter(project=self.theirs.project).exclude(filename__in=own.values("filename"))
 
+    def sources(self, releases: Sequence[Release]) -> tuple[str, ...]:
+        """The indexes that have these releases, but for those that are hidden."""
+        sides = [(self.of(one.project_id), one.version) for one in releases]
+        return tuple(side.index for side, version in sides if version not in side.seen.hidden_versions)
+
     def is_refused(self, releases: Sequence[Release]) -> bool:
         """Whether nothing of these releases of one version is given out."""
         return bool(releases) and all(one.version in self.of(one.project_id).seen.refusals for one in releases)
@@ -99,14 +104,11 @@ class Sides:
 
 def of(page: ServedProject) -> Sides:
     """One query for each side that a rule concerns."""
-    ours = Side(page.pk, page.member.name, sight.of(page.screening, page.pk, page.normalized_name, page.serial))
-    beside = page.beside
-    if beside is None or beside.place.status == Project.Status.QUARANTINED:
+    seen, beside = project_documents.sights_of(page), page.beside
+    ours = Side(page.pk, page.member.name, seen[page.pk])
+    if beside is None or beside.place.pk not in seen:
         return Sides(ours)
-    pk = beside.place.pk
-    return Sides(
-        ours, Side(pk, beside.member.name, sight.of(page.screening_beside, pk, page.normalized_name, page.serial))
-    )
+    return Sides(ours, Side(beside.place.pk, beside.member.name, seen[beside.place.pk]))
 
 
 def by_version(releases: Sequence[Release]) -> Iterator[list[Release]]:

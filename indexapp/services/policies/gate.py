@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.utils import timezone
 
@@ -95,26 +96,48 @@ def without(releases: Sequence[ReleaseFiles], mask: int) -> list[ReleaseFiles]:
     return found
 
 
+class Side(NamedTuple):
+    """All files of a project on a page, and what they are held against; where a name is merged, a page has two of them."""
+
+    screening: Screening | None
+    releases: Sequence[ReleaseFiles]
+    details: Details
+
+
+def allowed(sides: Iterable[Side]) -> tuple[list[str], float]:
+    """The versions with a file that is let through, and until when; a file of one side hides those of its name in the next."""
+    found: list[str] = []
+    until, taken = FOREVER, set[str]()
+    for side in sides:
+        releases = [one._replace(files=[file for file in one.files if file[0] not in taken]) for one in side.releases]
+        taken.update(file[0] for one in releases for file in one.files)
+        refused = 0
+        if side.screening is not None:
+            judged = judge(side.screening, releases, side.details)
+            refused, until = judged.refused, min(until, judged.until)
+        found += [one.version for one in without(releases, refused) if one.files]
+    return found, until
+
+
 def ruling(
     screening: Screening | None,
     project: str,
     file: ReleaseFiles,
     details: Details,
-    others: Callable[[], Sequence[ReleaseFiles]],
+    sides: Callable[[], Iterable[Side]],
 ) -> Ruling:
-    """About the one file of ``file``; ``others`` reads all releases of the project, to name one that is allowed."""
+    """About the one file of ``file``; ``sides`` reads all releases of the project, to name one that is allowed."""
     if screening is None:
         return FREE
     judged = judge(screening, [file], details)
     rule = judged.rule_for(0)
     if rule is None or not rule.effect.refuses:
         return Ruling(rule, "", judged.until, file.version)
-    releases = others()
-    judged_all = judge(screening, releases, details)
-    nearest = sentences.nearest_allowed(releases, judged_all, file.version)
+    versions, until = allowed(sides())
+    nearest = sentences.nearest_allowed(versions, file.version)
     rejection = screening.rejection(rule, file.version)
     sentence = sentences.refusal(rule, project, file.version, nearest=nearest, rejection=rejection)
-    return Ruling(rule, sentence, min(judged.until, judged_all.until), file.version)
+    return Ruling(rule, sentence, min(judged.until, until), file.version)
 
 
 def file_row(

@@ -6,13 +6,12 @@ first: a reason phrase is cut after 400 characters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from packaging.version import Version
 
 from indexapp.domain.policy.effects import Effect
-from indexapp.domain.policy.rules import Judgement, Rule
-from indexapp.services.serving.page_rows import ReleaseFiles
+from indexapp.domain.policy.rules import Rule
 
 CODE = "policy-blocked"
 _REASON = 160  # characters of a rule's reason that are told
@@ -39,21 +38,17 @@ def _contact(rule: Rule) -> str:
     return "a security officer" if rule.index_pk is None else "who administers the index, or a security officer"
 
 
-def nearest_allowed(releases: Sequence[ReleaseFiles], judged: Judgement, version: str) -> str:
-    """Of the versions that have a file which is let through, the next below ``version``, or else the next above.
+def nearest_allowed(allowed: Iterable[str], version: str) -> str:
+    """Of the versions that are let through, the next below ``version``, or else the next above.
 
     A final one goes before a pre-release, unless a pre-release was asked for.
     """
-    asked, place = Version(version), 0
-    below: list[str] = []
-    above: list[str] = []
-    for release in releases:
-        mask = ((1 << len(release.files)) - 1) << place
-        place += len(release.files)
-        if mask & ~judged.refused and release.version != version:
-            (below if Version(release.version) < asked else above).append(release.version)
-    for found in (below[::-1], above):
-        finals = [one for one in found if asked.is_prerelease or not Version(one).is_prerelease]
+    asked = Version(version)
+    known = sorted((Version(one), one) for one in allowed)
+    below = [one for one in reversed(known) if one[0] < asked]
+    above = [one for one in known if one[0] > asked]
+    for found in (below, above):
+        finals = [one for parsed, one in found if asked.is_prerelease or not parsed.is_prerelease]
         if finals:
             return finals[0]
-    return next(iter([*below[::-1], *above]), "")
+    return next((one for _, one in (*below, *above)), "")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexapp.domain.policy.batch import FOREVER
-from indexapp.domain.policy.rules import Rule, Screening
+from indexapp.domain.policy.rules import Judgement, Rule, Screening
 from indexapp.models import Project
 from indexapp.services.policies import books, gate, sentences
 from indexapp.services.policies.facts import HostedDetails
 from indexapp.services.serving import index_map, page_rows, watermarks
+from indexapp.services.serving.page_rows import ReleaseFiles
 from indexapp.services.serving.watermarks import Watermark
 
 
@@ -37,13 +38,23 @@ class Sight:
 EVERYTHING = Sight()
 
 
-def of(screening: Screening | None, project_id: int, name: str, serial: int = 0) -> Sight:
-    """What is shown of the project; one query where a rule concerns it, none elsewhere."""
+def of(
+    screening: Screening | None,
+    project_id: int,
+    name: str,
+    serial: int = 0,
+    sides: Callable[[], Iterable[gate.Side]] | None = None,
+) -> Sight:
+    """What is shown of the project; one query where a rule concerns it, none elsewhere.
+
+    ``sides`` reads all that stands on the page, where that is more than the project, to name what is allowed.
+    """
     if screening is None:
         return EVERYTHING
     releases = page_rows.read_all(project_id, serial)
     judged = gate.judge(screening, releases, HostedDetails(project_id, name))
     hidden_files, hidden_versions, rules, place = set(), set(), {}, 0
+    versions, until = _allowed(releases, judged, sides)
     refusals: dict[str, str] = {}
     file_refusals: dict[str, str] = {}
     for release in releases:
@@ -56,15 +67,22 @@ def of(screening: Screening | None, project_id: int, name: str, serial: int = 0)
         if judged.hidden & mask == mask:
             hidden_versions.add(release.version)
         if refused := [file[0] for at, file in enumerate(release.files, place) if judged.refused >> at & 1]:
-            nearest = sentences.nearest_allowed(releases, judged, release.version)
+            nearest = sentences.nearest_allowed(versions, release.version)
             told = {rules[one].pk: _sentence(screening, rules[one], name, release.version, nearest) for one in refused}
             file_refusals |= {one: told[rules[one].pk] for one in refused}
             if len(refused) == len(release.files):
                 refusals[release.version] = file_refusals[refused[0]]
         place += len(release.files)
-    return Sight(
-        frozenset(hidden_files), frozenset(hidden_versions), rules, refusals, file_refusals, until=judged.until
-    )
+    return Sight(frozenset(hidden_files), frozenset(hidden_versions), rules, refusals, file_refusals, until=until)
+
+
+def _allowed(
+    releases: Sequence[ReleaseFiles], judged: Judgement, sides: Callable[[], Iterable[gate.Side]] | None
+) -> tuple[list[str], float]:
+    if sides is None or not judged.refused:
+        return [one.version for one in gate.without(releases, judged.refused) if one.files], judged.until
+    versions, until = gate.allowed(sides())
+    return versions, min(until, judged.until)
 
 
 def _sentence(screening: Screening, rule: Rule, name: str, version: str, nearest: str) -> str:

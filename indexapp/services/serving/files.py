@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from django.db.models import Q
@@ -14,7 +15,7 @@ from indexapp.domain.timestamps import iso_utc
 from indexapp.models import Blob, File, Project
 from indexapp.services.policies import books, gate, learning
 from indexapp.services.policies.facts import HostedDetails
-from indexapp.services.policies.gate import FREE, Ruling
+from indexapp.services.policies.gate import FREE, Ruling, Side
 from indexapp.services.serving import page_rows, project_pages
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import ReleaseFiles
@@ -50,6 +51,9 @@ class ServedFile:
     """Its upstream took it back, and the mirror follows."""
     is_awaited: bool = False
     """This site is a replica, and the bytes are still to come from its primary."""
+    beside: tuple[ServedIndex, tuple[int, str]] | None = None
+    """Of a refused file of a merged name the other project: who may read that is told ``ruling_of_both``."""
+    ruling_of_both: Ruling = FREE
     wants: tuple[learning.Want, ...] = ()
     """What is learned of a mirror's file before the ruling counts."""
 
@@ -146,6 +150,7 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
     if not _is_to_be_had(row, blob, wants_metadata=wants_metadata) or not _decides(index, row, watermark):
         return None
     ruling = ruling_of(index, member, row, watermark)
+    beside, of_both = _of_both(index, member, row, watermark) if ruling.refusal else (None, FREE)
     return ServedFile(
         row.pk,
         (row.project_id, row.project.normalized_name),
@@ -156,7 +161,9 @@ def _look_up(index: ServedIndex, path: str, watermark: Watermark) -> ServedFile 
         watermark.serial,
         resolution=index.resolution,
         policy=watermark.policy,
-        ruling=ruling,
+        ruling=replace(ruling, until=min(ruling.until, of_both.until)),
+        beside=beside,
+        ruling_of_both=of_both,
         is_damaged=blob is not None and blob.damaged_at is not None,
         is_metadata=wants_metadata,
         is_hidden=row.is_hidden,
@@ -175,10 +182,29 @@ def _is_to_be_had(row: File, blob: Blob | None, *, wants_metadata: bool) -> bool
     return not wants_metadata or beside.metadata_digests is not None
 
 
-def ruling_of(index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark) -> Ruling:
+def _of_both(
+    index: ServedIndex, member: ServedIndex, row: File, watermark: Watermark
+) -> tuple[tuple[ServedIndex, tuple[int, str]] | None, Ruling]:
+    """Where the name is merged: the project of the other side, and the ruling that names what is allowed of both."""
+    name = row.project.normalized_name
+    page = project_pages.find(index, name, watermark) if name in index.merged else None
+    if page is None or page.beside is None:
+        return None, FREE
+    other = page.beside if page.pk == row.project_id else None
+    told = (other.member, (other.place.pk, name)) if other else (page.member, (page.pk, name))
+    return told, ruling_of(index, member, row, watermark, page.sides)
+
+
+def ruling_of(
+    index: ServedIndex,
+    member: ServedIndex,
+    row: File,
+    watermark: Watermark,
+    sides: Callable[[], Iterable[Side]] | None = None,
+) -> Ruling:
     """What the policy says of the file; its project's other files are read only to name one that is allowed.
 
-    ``row`` was read with its project and release.
+    ``row`` was read with its project and release.  ``sides`` reads more than that project's files for it.
     """
     screening = books.screening(index, member, row.project.normalized_name, watermark)
     if screening is None:
@@ -192,12 +218,13 @@ def ruling_of(index: ServedIndex, member: ServedIndex, row: File, watermark: Wat
         yanked_reason=(row.yank_reason or release.yank_reason) if is_yanked else None,
         sha256=row.sha256,
     )
+    details = HostedDetails(row.project_id, name)
     return gate.ruling(
         screening,
         name,
         ReleaseFiles(release.sort_key, release.version, [line]),
-        HostedDetails(row.project_id, name),
-        lambda: page_rows.read_all(row.project_id, watermark.serial),
+        details,
+        sides or (lambda: [Side(screening, page_rows.read_all(row.project_id, watermark.serial), details)]),
     )
 
 

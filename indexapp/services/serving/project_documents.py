@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.metadata import CoreMetadata
@@ -136,9 +137,11 @@ def projects_of(page: ServedProject) -> list[int]:
 
 def sights_of(page: ServedProject) -> dict[int, Sight]:
     """What the policy lets through of each of the page's projects, by id."""
-    found = {page.pk: sight.of(page.screening, page.pk, page.normalized_name, page.serial)}
-    for pk in projects_of(page)[1:]:
-        found[pk] = sight.of(page.screening_beside, pk, page.normalized_name, page.serial)
+    pks, name, serial = projects_of(page), page.normalized_name, page.serial
+    sides = cache(page.sides) if len(pks) > 1 else None
+    found = {page.pk: sight.of(page.screening, page.pk, name, serial, sides)}
+    for pk in pks[1:]:
+        found[pk] = sight.of(page.screening_beside, pk, name, serial, sides)
     return found
 
 

@@ -25,7 +25,7 @@ from indexapp.domain.versions import parse_version, version_sort_key
 from indexapp.models import Project
 from indexapp.services.policies import books
 from indexapp.services.policies.facts import HostedDetails
-from indexapp.services.policies.gate import Screen
+from indexapp.services.policies.gate import Screen, Side
 from indexapp.services.serving import merged_pages, ownership, page_rows
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.page_rows import Place
@@ -85,6 +85,17 @@ class ServedProject:
     def is_public(self) -> bool:
         """Whether everybody may read all that is on it."""
         return self.member.anonymous_read and (self.beside is None or self.beside.member.anonymous_read)
+
+    def sides(self) -> list[Side]:
+        """All that stands on the page, read now, ours first; nothing of a project in quarantine."""
+        both = [(self.pk, self.status, self.screening)]
+        if self.beside is not None:
+            both.append((self.beside.place.pk, self.beside.place.status, self.screening_beside))
+        return [
+            Side(screening, page_rows.read_all(pk, self.serial), HostedDetails(pk, self.normalized_name))
+            for pk, status, screening in both
+            if status != Project.Status.QUARANTINED
+        ]
 
 
 class Found(NamedTuple):

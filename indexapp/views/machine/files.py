@@ -77,7 +77,9 @@ def _judged_anew(question: Question, actor: Actor, index: ServedIndex, path: str
 def _judged(question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile) -> Reply | Later:
     # Before an upstream hears of the question, and of what is kept as well.
     if served.ruling.rule is not None:
-        holds.obey(served.ruling, actor, served.member, served.project[1], path)
+        is_of_both = served.beside is not None and gate.may_read(actor, *served.beside, watermarks.read())
+        ruling = served.ruling_of_both if is_of_both else served.ruling
+        holds.obey(ruling, actor, served.member, served.project[1], path)
     note = partial(_note, question, actor, index.name, served.project[1], path)
     if served.member.is_mirror:
         return _of_mirror(question, served, note)

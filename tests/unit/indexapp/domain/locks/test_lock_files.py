@@ -216,6 +216,7 @@ _FORMS = {SourceKind.UV: UV, SourceKind.POETRY: POETRY_2, SourceKind.PYLOCK: PYL
             "The file breaks a rule",
         ),
         (SourceKind.PYLOCK, PYLOCK.replace(_A, "zz"), "The file breaks a rule|packages"),
+        (SourceKind.UV, "", "The file does not say its version"),
         (SourceKind.UV, "version = 1", "The list asks for nothing"),
         (SourceKind.UV, "\0", "There is a NUL"),
         (SourceKind.UV, "#" * (MOST_BYTES + 1), "The list has more"),

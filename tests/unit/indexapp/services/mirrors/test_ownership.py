@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +14,14 @@ from indexapp.models import Index, MirroredProject, Project
 from indexapp.services import projects, roles
 from indexapp.services.mirrors import asking, merges, refreshing, settings
 from indexapp.services.pages import lists
+from indexapp.services.policies import rules
 from indexapp.services.serving import index_map, ownership, watermarks
 from indexapp.services.trash import purging
 from tests.builders.wheels import build_wheel
+from tests.factories.browsers import signed_in
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM, actor_of, make_team, make_token, make_user
+from tests.factories.policies import make_rule
 from tests.factories.publishing import give, make_group, make_index, make_project, published
 from tests.factories.upstreams import make_mirror, page_of
 from tests.servers.static_index import Behaviour, StaticIndex
@@ -55,6 +59,12 @@ def _addresses(machine: WsgiClient, index: str, name: str) -> list[str]:
     answer = machine.get(f"/{index}/simple/{name}/", accept=JSON)
     assert answer.status in (200, 404), answer.body
     return [file["filename"] for file in answer.json["files"]] if answer.status == 200 else []
+
+
+def _shown(cast: Cast, version: str) -> str:
+    """The text of the release's page in the group."""
+    browser = signed_in(cast.administrator)
+    return html.unescape(browser.get(f"/everything/project/acme-tool/{version}/").content.decode())
 
 
 @pytest.fixture
@@ -341,6 +351,36 @@ class TestMerged:
         narrow = machine.signed(bearer(make_token(person, [Verb.READ])[1]))
         assert _addresses(narrow, "everything", "acme-tool") == ["acme_tool-1.0-py3-none-any.whl"]
         assert len(_addresses(reading, "everything", "acme-tool")) == 2
+
+    def test_what_is_kept_back_of_one_side_names_what_is_allowed_of_the_other(
+        self, merged: Index, machine: WsgiClient, reading: WsgiClient, cast: Cast
+    ) -> None:
+        page = reading.get("/everything/simple/acme-tool/", accept=JSON)
+        theirs = next(file["url"] for file in page.json["files"] if "9.0" in file["filename"])
+        rule = make_rule(None, sources=["kind:mirror"])
+        assert " Allowed: acme-tool 1.0." in reading.get(theirs).json["detail"]
+        assert " Allowed: acme-tool 1.0." in reading.get("/everything/pypi/acme-tool/9.0/json").json["detail"]
+        assert " Allowed: acme-tool 1.0." in _shown(cast, "9.0")
+        person = make_user("ann")
+        give(person, [Verb.READ], Index.objects.get(name="outside"))
+        narrow = machine.signed(bearer(make_token(person, [Verb.READ])[1]))
+        assert "No version of it is allowed." in narrow.get(theirs).json["detail"], "of ours they hear nothing"
+        rules.remove(actor=SYSTEM, rule=rule)
+        make_rule(None, sources=["kind:hosted"])
+        ours = next(file["url"] for file in page.json["files"] if "1.0" in file["filename"])
+        assert " Allowed: acme-tool 9.0." in reading.get(ours).json["detail"]
+        make_rule(None, name="both", sources=["kind:mirror"])
+        assert "No version of it is allowed." in reading.get(ours).json["detail"]
+
+    def test_the_page_says_which_index_a_release_is_from(
+        self, merged: Index, upstream: StaticIndex, reading: WsgiClient, cast: Cast
+    ) -> None:
+        upstream.publish(build_wheel("acme-tool", "1.0", tags="cp312-cp312-win_amd64"))
+        assert len(_addresses(reading, "everything", "acme-tool")) == 3
+        for version, source in (("9.0", "outside"), ("1.0", "main and outside")):
+            page = _shown(cast, version)
+            head = page.partition('class="project-head"')[2].partition("</header>")[0]
+            assert f'<span class="badge">from {source}</span>' in head
 
     def test_an_upstream_that_is_away_costs_us_nothing(
         self, merged: Index, upstream: StaticIndex, reading: WsgiClient
