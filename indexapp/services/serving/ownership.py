@@ -53,7 +53,7 @@ def told_to(actor: Actor, mirrors: Collection[ServedIndex], names: Sequence[str]
     terms = [mirror.terms for mirror in mirrors if mirror.terms]
     owners = {owner for one in terms for owner in one.owners}
     is_bound = actor.token is not None and bool(actor.token.projects)
-    if not is_bound and permissions.read_as_a_whole(actor).filter(pk__in=owners).count() == len(owners):
+    if owners and not is_bound and permissions.read_as_a_whole(actor).filter(pk__in=owners).count() == len(owners):
         return set(names)
     places = owners | {group for one in terms for group in one.groups} | {mirror.pk for mirror in mirrors}
     seen = permissions.prefixes_visible_to(actor).filter(Q(index=None) | Q(index_id__in=places))

@@ -291,6 +291,14 @@ def test_who_sees_the_prefix_may_know_that_a_name_is_ours(main: Index, group: In
     assert ownership.told_to(SYSTEM, [served], names) == set(names)
 
 
+def test_a_mirror_by_itself_tells_nobody_of_a_prefix_that_they_do_not_see(mirror: Index) -> None:
+    person = make_user("ann")
+    give(person, [Verb.READ, Verb.ADMINISTER], mirror)
+    roles.reserve_prefix(actor=SYSTEM, prefix="rival", team=make_team("rivals"), index=None)
+    served = index_map.read(watermarks.read()).by_pk[mirror.pk]
+    assert ownership.told_to(actor_of(person), [served], ["rival-tool", "other"]) == set()
+
+
 class TestMerged:
     """A name of ours that a security officer merges with the upstream's."""
 
