@@ -91,11 +91,13 @@ def _declare_mirrors() -> None:
 def _declare_replication() -> None:
     """That a replica takes no changes, and what seals its credential."""
     from accounts.services.keys import sealed_columns
-    from indexapp.services.replication import following, standing
+    from indexapp.services.replication import fences, following, standing, takeovers
     from tpi_site.kit import read_only
 
     read_only.register_primary(standing.primary)
+    read_only.register_fence(fences.ask)
     sealed_columns.register(following.SEALED)
+    sealed_columns.register(takeovers.SEALED)
 
 
 def _declare_backups() -> None:

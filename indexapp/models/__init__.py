@@ -8,6 +8,7 @@ from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, Mirror
 from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.promotion import Fence, Leftover, Takeover
 from indexapp.models.quotas import Quota
 from indexapp.models.replication import Epoch, Following, Replica, Site, WantedBlob
 from indexapp.models.roles import ReservedPrefix, Role
@@ -24,10 +25,12 @@ __all__ = [
     "Description",
     "Drill",
     "Epoch",
+    "Fence",
     "File",
     "Following",
     "GroupMember",
     "Index",
+    "Leftover",
     "Merge",
     "MirrorPlan",
     "MirroredFile",
@@ -49,6 +52,7 @@ __all__ = [
     "Role",
     "ScrubCount",
     "Site",
+    "Takeover",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",

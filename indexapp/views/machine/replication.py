@@ -15,7 +15,7 @@ from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, joining, news
+from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
@@ -52,10 +52,10 @@ def answer(question: Question, what: str) -> Reply | Later:
             replica, serial=asked.since, missing_blobs=asked.missing_blobs, missing_bytes=asked.missing_bytes
         )
         epochs.require_known(asked.epoch, asked.since)
-        now = news.read()
+        now, besides = news.read(), heirs.told_to(replica)
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
-            return _json(question, _told(now))
-        return AwaitedNews(question, asked)
+            return _json(question, _told(now) | besides)
+        return AwaitedNews(question, asked, besides)
     return _blob(question, what.partition("/")[2])
 
 
@@ -97,8 +97,8 @@ def _json(question: Question, found: dict[str, Any]) -> Reply:
 class AwaitedNews:
     """The answer as soon as there is news, or when it was waited for long enough; it costs no query to take it."""
 
-    def __init__(self, question: Question, asked: _Asked) -> None:
-        self._question, self._asked = question, asked
+    def __init__(self, question: Question, asked: _Asked, besides: dict[str, Any]) -> None:
+        self._question, self._asked, self._besides = question, asked, besides
         self._until = time.monotonic() + asked.wait
         self._wake: Callable[[], None] = lambda: None
         self._come = Event()
@@ -132,7 +132,7 @@ class AwaitedNews:
         """See the protocol."""
         if not self._come.is_set() and time.monotonic() < self._until:
             return None
-        return _json(self._question, _told(self._last))
+        return _json(self._question, _told(self._last) | self._besides)
 
 
 def _blob(question: Question, sha256: str) -> Reply:
