@@ -55,16 +55,6 @@ def sites(request: pytest.FixtureRequest) -> Iterator[tuple[TpiServer, TpiServer
 def join_as_heir(primary: TpiServer, replica: TpiServer, name: str = "far") -> None:
     secret = manage(primary, "invite", name, "--may-take-over", "--url", replica.url).splitlines()[0]
     replica.inside(inside.join, url=primary.url, secret=secret)
-    wait_until(
-        lambda: "not say" not in manage(replica, "promote", "--dry-run", code=_code_of_dry_run(replica)),
-        _PATIENCE,
-        lambda: replica.log[-3000:],
-    )
-
-
-def _code_of_dry_run(replica: TpiServer) -> int:
-    command = [sys.executable, "manage.py", "replication", "promote", "--dry-run"]
-    return subprocess.run(command, cwd=ROOT, env=replica.environment, capture_output=True, check=False).returncode
 
 
 def is_fenced(server: TpiServer, by: TpiServer) -> bool:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.models import User
-from accounts.permissions import require_administrator
+from accounts.permissions import require_administrator, require_operator
 from accounts.services import audit, generations, nodes
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
@@ -77,6 +77,7 @@ def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> F
             secret=sealing.seal(secret, following.purpose(url)),
             primary_site=site,
             epoch=first,
+            **following.appointed(said),
         )
         applying.apply(batch, transport)
         following.note_taken(batch)
@@ -140,7 +141,7 @@ def resume(*, actor: Actor) -> None:
 
 
 def _switch(actor: Actor, *, is_paused: bool) -> None:
-    require_administrator(actor, _DEED)
+    require_operator(actor, "pause and resume a replica")
     with transaction.atomic():
         row = _present()
         Following.objects.filter(pk=row.pk).update(is_paused=is_paused)
