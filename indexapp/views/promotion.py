@@ -34,7 +34,10 @@ def fence(request: HttpRequest) -> JsonResponse:
 @csrf_exempt  # as above
 def promotion(request: HttpRequest) -> JsonResponse:
     """Whether this site took over from the primary that asks, which proves that it is the one."""
-    return JsonResponse(takeovers.answer(_said(request)), headers=_FRESH)
+    said = _said(request)
+    if tried := secret_of(request.headers.get("Authorization", "")):  # nobody is asked for one here
+        raise credentials.wrong(tried)
+    return JsonResponse(takeovers.answer(said), headers=_FRESH)
 
 
 def _said(request: HttpRequest) -> dict[str, Any]:

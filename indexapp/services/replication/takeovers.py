@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -47,12 +47,11 @@ def claim_of(row: Takeover) -> Claim:
     return Claim(epochs.site(), row.own_url, row.epoch, row.began_after)
 
 
-def answer(said: Any) -> dict[str, Any]:
+def answer(said: Mapping[str, Any]) -> dict[str, Any]:
     """Whether this site took over from who asks; refuses who does not prove to hold the digest of this site's credential."""
-    try:
-        nonce, proof = str(said["nonce"]), str(said["proof"])
-    except (KeyError, TypeError):
-        raise Unauthenticated("The question comes with a nonce and a proof.") from None
+    nonce, proof = str(said.get("nonce", "")), str(said.get("proof", ""))
+    if not proof:
+        raise Unauthenticated("The question comes with a nonce and a proof.")
     for digest, row in _digests():
         if len(nonce) >= _NONCE and hmac.compare_digest(proof, proofs.asking(digest, nonce)):
             told: dict[str, Any] = {
