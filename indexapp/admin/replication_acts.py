@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.domain.actors import Actor
-from indexapp.models import Following
+from indexapp.models import Following, Project, Replica
 from indexapp.services.replication import joining, standing
 from tpi_site.kit import sizes
 from tpi_site.kit.admin import Screen, actor_of, freshness
@@ -158,12 +158,14 @@ class ReplicationActs(Screen):
     def offered_acts(self, request: HttpRequest) -> list[tuple[str, str, bool]]:
         """Label, address and danger of what the actor may do with this site as it is now."""
         row = Following.objects.first()
+        may_join = row is None and not Replica.objects.exists() and not Project.objects.exists()
         return [
             (act.label, reverse(f"admin:indexapp_replica_{act.name}"), act.is_dangerous)
             for act in ACTS
             if act.of_replica is (row is not None)
             and self._may_act(request, act)
             and act.name != ("resume" if row is None or not row.is_paused else "pause")
+            and (may_join or act.name != "join")
         ]
 
     def _may_act(self, request: HttpRequest, act: Act) -> bool:

@@ -151,6 +151,9 @@ def test_what_is_missing_is_listed_by_name_for_who_reads_everything(
 def test_offered_is_what_fits(root: Client, operator: Client) -> None:
     assert offered(root) == {"join"}
     assert offered(operator) == set()
+    other = make_replica("munich")
+    assert offered(root) == set(), "whom others follow joins nobody"
+    other.delete()
     make_following()
     assert offered(root) == {"pause", "leave"}
     assert offered(operator) == {"pause"}
