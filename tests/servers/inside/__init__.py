@@ -35,7 +35,15 @@ from tests.servers.inside.people import (
     token,
     user,
 )
-from tests.servers.inside.replication import as_restored, delete_release, invite, join, replicated, replication_status
+from tests.servers.inside.replication import (
+    as_restored,
+    delete_release,
+    invite,
+    join,
+    pause_following,
+    replicated,
+    replication_status,
+)
 
 __all__ = [
     "as_restored",
@@ -64,6 +72,7 @@ __all__ = [
     "mirror",
     "mirrored",
     "opening_blobs",
+    "pause_following",
     "plain_blobs",
     "publish",
     "read_only",
