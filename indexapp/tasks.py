@@ -13,7 +13,7 @@ from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.mirrors import copying, eviction, forgetting
 from indexapp.services.prefetch import running
-from indexapp.services.replication import watching as replication
+from indexapp.services.replication import lateness
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import housekeeping, pauses
@@ -53,7 +53,7 @@ def watch_backups() -> None:
 
 def watch_replication() -> int:
     """Ring for a replica that lags, lacks contents or is out of contact, and end what is over; returns how much is late."""
-    return replication.look()
+    return lateness.look()
 
 
 def examine_blob(sha256: str) -> str:

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.models import Alarm
 from indexapp import tasks
 from indexapp.models import Change, Following, Index, Replica, WantedBlob
-from indexapp.services.replication import epochs, watching
-from indexapp.services.replication.watching import INCOMPLETE, LAGGING, SILENT
+from indexapp.services.replication import epochs, lateness
+from indexapp.services.replication.lateness import INCOMPLETE, LAGGING, SILENT
 from tests.factories.publishing import published
 from tests.factories.replication import make_following, make_replica
 from tpi_site.kit import gauges
@@ -144,7 +144,7 @@ def test_other_alarms_are_left_alone() -> None:
 
     alarms.ring("replica-wrong-bytes", "Others.", subject="a" * 64)
     assert ringing() == {("replica-wrong-bytes", "a" * 64)}
-    assert watching.look() == 0
+    assert lateness.look() == 0
 
 
 def metrics() -> dict[str, float]:
