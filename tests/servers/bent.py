@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -82,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         if given := answer.headers.get("Content-Range"):
             self.send_header("Content-Range", given)
         self.end_headers()
-        self.wfile.write(found.body[: found.sent])
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked has seen enough
+            self.wfile.write(found.body[: found.sent])
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
