@@ -130,9 +130,10 @@ _IDLE = {
     "watch the key source",
     "finish an upgrade",
     "check mirror sites",
+    "watch replication",
 }
-"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, all
-migrations are applied, and there is no mirror site."""
+"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, all migrations
+are applied, nobody follows anybody, and there is no mirror site."""
 
 
 def _kill_after(job: Any, writes: int) -> bool:
