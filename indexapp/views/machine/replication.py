@@ -26,6 +26,7 @@ _TYPE = "application/octet-stream"
 LONGEST = 25.0
 """Seconds for which news is waited for."""
 _SMALL = 256 * 1024
+_YEAR = 366 * 24 * 3600
 
 
 def secret_of(authorization: str) -> str:
@@ -50,7 +51,11 @@ def answer(question: Question, what: str) -> Reply | Later:
     if what == "feed":
         asked = _Asked(question.query)
         credentials.note_state(
-            replica, serial=asked.since, missing_blobs=asked.missing_blobs, missing_bytes=asked.missing_bytes
+            replica,
+            serial=asked.since,
+            missing_blobs=asked.missing_blobs,
+            missing_bytes=asked.missing_bytes,
+            incomplete_for=asked.incomplete_for,
         )
         epochs.require_known(asked.epoch, asked.since)
         now = news.read()
@@ -58,7 +63,7 @@ def answer(question: Question, what: str) -> Reply | Later:
             return _json(question, _told(now))
         return AwaitedNews(question, asked)
     if what == "tree":
-        asked_for = {name: values[-1] for name, values in parse_qs(question.query).items()}
+        asked_for = {name: values[-1] for name, values in parse_qs(question.query, keep_blank_values=True).items()}
         return _json(question, showing.show(asked_for, Transport(secret)))
     return _blob(question, what.partition("/")[2])
 
@@ -73,6 +78,8 @@ class _Asked:
             self.generations = {name: int(given.get(name, -1)) for name in giving.GENERATIONS}
             self.missing_blobs = max(0, int(given.get("missing_blobs", 0)))
             self.missing_bytes = max(0, int(given.get("missing_bytes", 0)))
+            told = given.get("incomplete_for", "")
+            self.incomplete_for = min(max(0, int(told)), _YEAR) if told else None
             self.wait = min(float(given.get("wait", 0)), LONGEST)
         except (KeyError, ValueError):
             raise Invalid(
