@@ -16,7 +16,7 @@ class IndexConfig(AppConfig):
         from accounts.services import left_behind, scope_indexes
         from accounts.services.keys import contents, sealed_columns
         from indexapp.admin import cards as our_cards
-        from indexapp.admin import rows
+        from indexapp.admin import replication, rows
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
@@ -46,6 +46,7 @@ class IndexConfig(AppConfig):
         _declare_figures()
         _declare_mirrors()
         _declare_replication()
+        _declare_mirror_sites()
         _declare_backups()
         _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
@@ -57,6 +58,7 @@ class IndexConfig(AppConfig):
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)
         cards.register("integrity", 55, our_cards.integrity)
+        cards.register("replication", 45, replication.card)
 
 
 def _declare_figures() -> None:
@@ -98,6 +100,17 @@ def _declare_replication() -> None:
     sealed_columns.register(following.SEALED)
     figures.declare()
     schedules.declare("watch replication", "indexapp.tasks.watch_replication", every_minutes=1)
+
+
+def _declare_mirror_sites() -> None:
+    """They are checked by the clock; what readers' requests tell of them is written by each process."""
+    from accounts.services.keys import sealed_columns
+    from indexapp.services.sites import notes, secrets
+    from tpi_site.kit import companions, schedules
+
+    sealed_columns.register(secrets.SEALED)
+    notes.on_note(companions.declare("mirror sites", notes.write, pause=1.0))
+    schedules.declare("check mirror sites", "indexapp.tasks.check_mirror_sites", every_minutes=1)
 
 
 def _declare_backups() -> None:
