@@ -16,8 +16,8 @@ from typing import BinaryIO, Final
 
 from indexapp.clients.upstream import Failure, UpstreamAddress, UpstreamFailed, fetch_small, open_file
 from indexapp.services.static_export.forms import METADATA
-from indexapp.services.volunteer.ledger import KnownFile
 from indexapp.services.volunteer.pace import Pace
+from indexapp.services.volunteer.rows import KnownFile
 
 PARTS: Final = ".partial"
 """The folder of what is not whole yet, in the tree."""

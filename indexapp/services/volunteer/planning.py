@@ -14,7 +14,7 @@ from indexapp.domain.file_paths import file_path
 from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.volunteer.configuration import Configuration
 from indexapp.services.static_export.forms import FILES
-from indexapp.services.volunteer.ledger import KnownFile
+from indexapp.services.volunteer.rows import KnownFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,10 @@ from indexapp.services.static_export import forms
 from indexapp.services.static_export.tree import Tree
 from indexapp.services.volunteer import planning, telling
 from indexapp.services.volunteer.fetching import PARTS, Brought, Fetcher, part_name
-from indexapp.services.volunteer.ledger import Known, KnownFile, MirrorLedger
+from indexapp.services.volunteer.ledger import MirrorLedger
 from indexapp.services.volunteer.listing import MOST_ASKED, SERIAL, Lister
 from indexapp.services.volunteer.pace import Pace
+from indexapp.services.volunteer.rows import Known, KnownFile
 from indexapp.services.volunteer.settling import Settler
 from indexapp.services.volunteer.telling import State
 from tpi_site.kit.errors import NoSpace

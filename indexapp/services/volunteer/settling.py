@@ -17,7 +17,8 @@ from indexapp.services.static_export import forms
 from indexapp.services.static_export.forms import BASE, FILES, HTML, JSON, METADATA, PROVENANCE
 from indexapp.services.static_export.tree import Tree
 from indexapp.services.volunteer.fetching import Brought
-from indexapp.services.volunteer.ledger import GOING, THERE, KnownFile, MirrorLedger
+from indexapp.services.volunteer.ledger import MirrorLedger
+from indexapp.services.volunteer.rows import GOING, THERE, KnownFile
 
 _BATCH: Final = 200
 _BESIDE: Final = ("", METADATA, PROVENANCE)
