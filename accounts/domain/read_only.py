@@ -33,6 +33,7 @@ _GOES_ON = frozenset(
         "replication.promote",
         "replication.rebase",
         "replication.resume",
+        "replication.verify",
         "request.refuse",
         "session.prove",
         "sign-in",
