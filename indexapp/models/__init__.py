@@ -2,6 +2,7 @@
 
 from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
+from indexapp.models.holding import FetchLimit, Holding, NotHeld
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
@@ -24,15 +25,18 @@ __all__ = [
     "Description",
     "Drill",
     "Epoch",
+    "FetchLimit",
     "File",
     "Following",
     "GroupMember",
+    "Holding",
     "Index",
     "Merge",
     "MirrorPlan",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
+    "NotHeld",
     "PlannedName",
     "PolicyException",
     "PolicyHold",

@@ -17,6 +17,7 @@ def forget() -> None:
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
     from indexapp.services.policies import books, hiding, holds, learning, proofs
+    from indexapp.services.replication import budget, pacing, room
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
@@ -34,6 +35,7 @@ def forget() -> None:
         asking,
         authentication,
         books,
+        budget,
         downloads,
         refusals,
         files,
@@ -43,9 +45,11 @@ def forget() -> None:
         index_map,
         learning,
         matching,
+        pacing,
         project_pages,
         proofs,
         recent_lines,
+        room,
         root_lists,
         running,
         suspicions,

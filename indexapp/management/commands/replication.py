@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
+from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, standing
 from indexapp.services.replication.following import Round
@@ -47,6 +48,8 @@ class Command(BaseCommand):
         leave.add_argument("--accept-missing", action="store_true", help="give up bytes that are not here")
         follow = deeds.add_parser("follow", help="follow in the foreground, as the job cluster does")
         follow.add_argument("--once", action="store_true", help="end when nothing is left to be taken or fetched")
+        _replication_bytes.add_hold(deeds.add_parser("hold", help="say of which files this replica holds the bytes"))
+        _replication_bytes.add_limit(deeds.add_parser("limit", help="say how fast and when this replica fetches bytes"))
         status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
         status.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -86,6 +89,14 @@ class Command(BaseCommand):
         epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
         self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
 
+    def _hold(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.hold(options):
+            self.stdout.write(line)
+
+    def _limit(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.limit(options):
+            self.stdout.write(line)
+
     def _follow(self, options: dict[str, Any]) -> None:
         if not Following.objects.exists() or not locking.is_free(following.LOCK):
             raise CommandError("This installation is no replica, or another process of it follows.")
@@ -108,9 +119,12 @@ class Command(BaseCommand):
         found, replicas = standing.standing(), standing.replicas()
         if options["json"]:
             told = {"replica_of": found.as_json() if found else None, "replicas": replicas}
+            told |= _replication_bytes.as_json() if found else {}
             self.stdout.write(json.dumps(told, indent=2))
         else:
             self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
+            for line in (*_replication_bytes.held(), *_replication_bytes.limited()) if found else ():
+                self.stdout.write(line)
             for row in replicas:
                 seen = row["seen_at"] or "never"
                 self.stdout.write(

@@ -35,7 +35,15 @@ from tests.servers.inside.people import (
     token,
     user,
 )
-from tests.servers.inside.replication import as_restored, delete_release, invite, join, replicated, replication_status
+from tests.servers.inside.replication import (
+    as_restored,
+    delete_release,
+    hold,
+    invite,
+    join,
+    replicated,
+    replication_status,
+)
 
 __all__ = [
     "as_restored",
@@ -52,6 +60,7 @@ __all__ = [
     "enqueue_a_slow_job",
     "enqueue_jobs",
     "grant",
+    "hold",
     "index",
     "invite",
     "issue_to",

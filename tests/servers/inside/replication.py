@@ -68,3 +68,15 @@ def as_restored() -> None:
         restored._pass_over(last + restored._JUMP)
         for index in Index.objects.all():
             changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
+
+
+def hold(newest: int | None = None, projects: list[str] | None = None) -> None:
+    """Let a replica hold these bytes alone, or all of them."""
+    from accounts.domain.actors import internal
+    from indexapp.domain.copy_filter import CopyFilter
+    from indexapp.domain.replication.holding import Hold
+    from indexapp.services.replication import choosing, holding
+
+    files = CopyFilter(include=projects or (), newest=newest, with_prereleases=True)
+    choosing.hold(actor=internal("test"), wanted=Hold(files=files))
+    holding.go_on()
