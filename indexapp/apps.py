@@ -89,13 +89,15 @@ def _declare_mirrors() -> None:
 
 
 def _declare_replication() -> None:
-    """That a replica takes no changes, and what seals its credential."""
+    """That a replica takes no changes, what seals its credential, and its figures and alarms."""
     from accounts.services.keys import sealed_columns
-    from indexapp.services.replication import following, standing
-    from tpi_site.kit import read_only
+    from indexapp.services.replication import figures, following, standing
+    from tpi_site.kit import read_only, schedules
 
     read_only.register_primary(standing.primary)
     sealed_columns.register(following.SEALED)
+    figures.declare()
+    schedules.declare("watch replication", "indexapp.tasks.watch_replication", every_minutes=1)
 
 
 def _declare_backups() -> None:

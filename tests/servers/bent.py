@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.servers.ports import LOOPBACK
+from tests.servers.threaded import Threaded
 
 
 class Bent(NamedTuple):
@@ -30,26 +29,17 @@ def straight(_path: str, status: int, body: bytes) -> Bent:
     return Bent(status, body, len(body))
 
 
-class BentSite:
+class BentSite(Threaded):
     """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked."""
 
     def __init__(self, url: str) -> None:
         self.port = urlsplit(url).port
         self.bend: Bend = straight
         self.paths: list[tuple[str, str]] = []
-        self._server = _Server((LOOPBACK, 0), _Handler)
-        self._server.site = self
-        self.url = f"http://{LOOPBACK}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
+        server = _Server((LOOPBACK, 0), _Handler)
+        server.site = self
+        self.url = f"http://{LOOPBACK}:{server.server_port}"
+        self._listen(server)
 
 
 class _Server(ThreadingHTTPServer):

@@ -129,9 +129,10 @@ _IDLE = {
     "watch disks",
     "watch the key source",
     "finish an upgrade",
+    "watch replication",
 }
-"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, and all
-migrations are applied."""
+"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, all migrations
+are applied, and nobody follows anybody."""
 
 
 def _kill_after(job: Any, writes: int) -> bool:

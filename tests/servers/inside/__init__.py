@@ -41,8 +41,12 @@ from tests.servers.inside.replication import (
     hold,
     invite,
     join,
+    published_here,
     replicated,
     replication_status,
+    want,
+    want_nothing,
+    watch_replication,
 )
 
 __all__ = [
@@ -75,6 +79,7 @@ __all__ = [
     "opening_blobs",
     "plain_blobs",
     "publish",
+    "published_here",
     "read_only",
     "replicated",
     "replication_status",
@@ -89,6 +94,9 @@ __all__ = [
     "team",
     "token",
     "user",
+    "want",
+    "want_nothing",
+    "watch_replication",
     "wrapped_with",
     "yank",
 ]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0021_replication"),
+        ("indexapp", "0022_replication_watch"),
     ]
 
     operations = [
