@@ -14,6 +14,7 @@ from indexapp.services.integrity import checking, scrub
 from indexapp.services.mirrors import copying, eviction, forgetting
 from indexapp.services.prefetch import running
 from indexapp.services.replication import lateness
+from indexapp.services.sites import checking as site_checking
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import housekeeping, pauses
@@ -113,6 +114,12 @@ def copy_mirror(plan_id: int) -> str:
 def copy_mirrors() -> int:
     """The same for every mirror that has a plan; returns how many were worked on."""
     return copying.run_all()
+
+
+@pauses
+def check_mirror_sites() -> int:
+    """Check the mirror sites that are due, and look there for what readers wanted; returns how many were checked."""
+    return len(site_checking.run())
 
 
 @pauses

@@ -5,6 +5,7 @@ from indexapp.models.changes import Change
 from indexapp.models.holding import FetchLimit, Holding, NotHeld
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
+from indexapp.models.mirror_sites import FileProof, IndexSending, MirrorSite, PieceDigests, SiteIndex
 from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
 from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
@@ -27,16 +28,20 @@ __all__ = [
     "Epoch",
     "FetchLimit",
     "File",
+    "FileProof",
     "Following",
     "GroupMember",
     "Holding",
     "Index",
+    "IndexSending",
     "Merge",
     "MirrorPlan",
+    "MirrorSite",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
     "NotHeld",
+    "PieceDigests",
     "PlannedName",
     "PolicyException",
     "PolicyHold",
@@ -53,6 +58,7 @@ __all__ = [
     "Role",
     "ScrubCount",
     "Site",
+    "SiteIndex",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",

@@ -19,6 +19,7 @@ def forget() -> None:
     from indexapp.services.policies import books, hiding, holds, learning, proofs
     from indexapp.services.replication import budget, pacing, room
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+    from indexapp.services.sites import choosing, notes
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
 
@@ -36,6 +37,7 @@ def forget() -> None:
         authentication,
         books,
         budget,
+        choosing,
         downloads,
         refusals,
         files,
@@ -46,6 +48,7 @@ def forget() -> None:
         learning,
         matching,
         pacing,
+        notes,
         project_pages,
         proofs,
         recent_lines,

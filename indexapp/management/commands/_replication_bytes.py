@@ -144,8 +144,3 @@ def limited() -> Iterator[str]:
 def waits() -> str:
     """Why nothing is fetched now."""
     return pacing.waits() or room.waits()
-
-
-def as_json() -> dict[str, Any]:
-    """For ``status --json``."""
-    return {"holding": holding.told(), "fetching": pacing.told() | {"waits": waits()}}

@@ -118,8 +118,7 @@ class Command(BaseCommand):
     def _status(self, options: dict[str, Any]) -> None:
         found, replicas = standing.standing(), standing.replicas()
         if options["json"]:
-            told = overview.told() | (_replication_bytes.as_json() if found else {})
-            self.stdout.write(json.dumps(told, indent=2))
+            self.stdout.write(json.dumps(overview.told(), indent=2))
         else:
             self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
             for line in (*_replication_bytes.held(), *_replication_bytes.limited()) if found else ():

@@ -79,7 +79,7 @@ def fetch(wanted: WantedBlob, paced: Callable[[int], None] = lambda _size: None)
     try:
         with default_storage().spool() as spool:
             _receive(primary_of(row), wanted, spool, paced)
-            _keep(wanted, spool)
+            keep(wanted, spool)
     except WrongBytes as error:
         sentence = f"The primary {row.primary_url} sends other bytes than those of {wanted.sha256}: {error}."
         alarms.ring(ALARM, sentence[:500], subject=wanted.sha256)
@@ -122,7 +122,7 @@ def _receive(
         raise WrongBytes("their digest is another")
 
 
-def _keep(wanted: WantedBlob, spool: Spool) -> None:
+def keep(wanted: WantedBlob, spool: Spool) -> None:
     """Store the bytes, sealed with this site's own keys, and give them to the files that wait for them."""
     stored = blobs.store(wanted.sha256, spool)
     with transaction.atomic():

@@ -80,6 +80,7 @@ TABLES = (
 
 _OWN_EVIDENCE = "each site's audit log tells what was done there"
 _NOT_SHOWN = "work of the primary, of which nothing is served"
+_SITES = "each installation has mirror sites of its own"
 LOCAL: dict[type[Model], str] = {
     accounts.Alarm: "what a person has to look at here",
     accounts.AuditCheckpoint: _OWN_EVIDENCE,
@@ -106,6 +107,10 @@ LOCAL: dict[type[Model], str] = {
     index.Holding: "which bytes this site holds",
     index.MirrorPlan: _NOT_SHOWN,
     index.NotHeld: "which bytes this site does not hold",
+    index.FileProof: _SITES,
+    index.IndexSending: _SITES,
+    index.MirrorSite: _SITES,
+    index.PieceDigests: _SITES,
     index.PlannedName: _NOT_SHOWN,
     index.PrefetchItem: _NOT_SHOWN,
     index.PrefetchJob: _NOT_SHOWN,
@@ -113,6 +118,7 @@ LOCAL: dict[type[Model], str] = {
     index.Restoration: "this site's restores",
     index.ScrubCount: "what was read of this site's storage",
     index.Site: "who this site is",
+    index.SiteIndex: _SITES,
     index.Trashed: "what was deleted is had back on the primary",
     index.TrashedFile: "as of what was deleted",
     index.TrashedRelease: "as of what was deleted",

@@ -34,6 +34,14 @@ def join(url: str, secret: str) -> None:
     joining.join(actor=internal("test"), url=url, secret=secret)
 
 
+def pause_following(*, is_paused: bool) -> None:
+    """Take nothing from the primary for now, or go on."""
+    from accounts.domain.actors import internal
+    from indexapp.services.replication import joining
+
+    (joining.pause if is_paused else joining.resume)(actor=internal("test"))
+
+
 def replication_status() -> dict[str, Any]:
     """How a replica stands; nothing where it is none."""
     from indexapp.services.replication import standing
