@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from indexapp.domain.replication.holding import Hold
-from indexapp.services.replication import choosing, credentials, joining
+from indexapp.services.replication import choosing, credentials, fences, heirs, joining, promoting
 from tests.mutations.world import ADMINISTRATOR, Mutation
 
 REPLICATION: dict[str, Mutation] = {
@@ -30,6 +30,26 @@ REPLICATION: dict[str, Mutation] = {
     "indexapp.services.replication.choosing.limit": Mutation(
         lambda world, actor: choosing.limit(actor=actor, rate=10**6, windows=["22:00-06:00"], zone="UTC"),
         "replication.limit",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.heirs.appoint": Mutation(
+        lambda world, actor: heirs.appoint(actor=actor, replica=world.replica, url="https://far.example/"),
+        "replica.appoint",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.heirs.dismiss": Mutation(
+        lambda world, actor: heirs.dismiss(actor=actor, replica=world.replica),
+        "replica.dismiss",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.fences.confirm": Mutation(
+        lambda world, actor: fences.confirm(actor=actor),
+        "replication.confirm",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.promoting.promote": Mutation(
+        lambda world, actor: promoting.promote(actor=actor, asks_primary=False),
+        "replication.promote",
         ADMINISTRATOR,
     ),
     "indexapp.services.replication.joining.pause": Mutation(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indexapp", "0023_mirror_sites"),
+        ("indexapp", "0024_promotion"),
     ]
 
     operations = [
