@@ -131,6 +131,8 @@ class StandingSerializer(serializers.Serializer[Any]):
     replicas = FollowerSerializer(many=True)
     fence = FenceSerializer(allow_null=True)
     took_over = TakenOverSerializer(allow_null=True)
+    holding = serializers.DictField(allow_null=True, help_text="Which bytes a replica holds, and which not.")
+    fetching = serializers.DictField(allow_null=True, help_text="How fast and when it fetches, and why it waits.")
 
 
 class WantedSerializer(serializers.ModelSerializer[WantedBlob]):

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from indexapp.models import Change, Replica, Takeover
-from indexapp.services.replication import epochs, fences, promoting, standing
+from indexapp.services.replication import epochs, fences, holding, pacing, promoting, room, standing
 from indexapp.services.replication.standing import Standing
 
 
@@ -111,4 +111,6 @@ def told() -> dict[str, Any]:
         "replicas": standing.replicas(),
         "fence": fence and {"state": fence.state, "primary": fence.primary_url, "epoch": str(fence.epoch or "")},
         "took_over": promoting.told(Takeover.objects.first()),
+        "holding": holding.told() if found else None,
+        "fetching": pacing.told() | {"waits": pacing.waits() or room.waits()} if found else None,
     }
