@@ -9,6 +9,7 @@ from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, Mirror
 from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.promotion import Fence, Leftover, Takeover
 from indexapp.models.quotas import Quota
 from indexapp.models.replication import Epoch, Following, Replica, Site, WantedBlob
 from indexapp.models.roles import ReservedPrefix, Role
@@ -25,12 +26,14 @@ __all__ = [
     "Description",
     "Drill",
     "Epoch",
+    "Fence",
     "File",
     "FileProof",
     "Following",
     "GroupMember",
     "Index",
     "IndexSending",
+    "Leftover",
     "Merge",
     "MirrorPlan",
     "MirrorSite",
@@ -55,6 +58,7 @@ __all__ = [
     "ScrubCount",
     "Site",
     "SiteIndex",
+    "Takeover",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",

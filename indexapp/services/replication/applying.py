@@ -40,7 +40,7 @@ def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) 
         for label, rows in batch.rows.items()
     }
     blobs = _blobs(taken.get(places.label(File), []))
-    tables = _received(batch, transport)
+    tables = received(batch, transport)
     _take_out(batch.projects)
     _drop_gone(tables)
     for model, _, rows in tables:
@@ -99,7 +99,8 @@ Difference = tuple[type[Model], list[int], list[Row]]
 """Of a table: keys that the primary has not, and rows that differ from ours."""
 
 
-def _received(batch: Batch, transport: Transport) -> list[Difference]:
+def received(batch: Batch, transport: Transport) -> list[Difference]:
+    """What differs between the tables as they are here and as the batch has them."""
     chunks: dict[str, list[tuple[int, list[Row]]]] = {}
     for label, number, rows in batch.tables:
         model = places.BY_LABEL[label].model

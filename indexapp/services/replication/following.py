@@ -102,8 +102,18 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     news = primary.news(asked, 0.0 if is_behind else wait)
     now = timezone.now()
     newest = _number(news, "newest")
-    Following.objects.update(contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="")
+    Following.objects.update(
+        contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="", **appointed(news)
+    )
     return is_late or newest > row.cursor or news.get("generations") != row.generations
+
+
+def appointed(news: Mapping[str, Any]) -> dict[str, Any]:
+    """What the primary says of this replica: whether it may take over, where clients find it then, and who else follows."""
+    told = news.get("takeover")
+    if not isinstance(told, dict) or not isinstance(told.get("siblings"), list):
+        return {"may_take_over": False, "own_url": "", "siblings": []}
+    return {"may_take_over": True, "own_url": str(told.get("url"))[:500], "siblings": told["siblings"]}
 
 
 def _seconds_since(moment: datetime) -> int:

@@ -77,6 +77,7 @@ def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> F
             secret=sealing.seal(secret, following.purpose(url)),
             primary_site=site,
             epoch=first,
+            **following.appointed(said),
         )
         applying.apply(batch, transport)
         following.note_taken(batch)
