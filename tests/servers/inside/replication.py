@@ -77,6 +77,18 @@ def as_restored() -> None:
             changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
 
 
+def hold(newest: int | None = None, projects: list[str] | None = None) -> None:
+    """Let a replica hold these bytes alone, or all of them."""
+    from accounts.domain.actors import internal
+    from indexapp.domain.copy_filter import CopyFilter
+    from indexapp.domain.replication.holding import Hold
+    from indexapp.services.replication import choosing, holding
+
+    files = CopyFilter(include=projects or (), newest=newest, with_prereleases=True)
+    choosing.hold(actor=internal("test"), wanted=Hold(files=files))
+    holding.go_on()
+
+
 def published_here() -> list[str]:
     """The digests of all files that the site knows."""
     from indexapp.models import File
