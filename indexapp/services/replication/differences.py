@@ -9,7 +9,7 @@ from typing import Any
 
 from indexapp.domain.replication.trees import Document
 from indexapp.models import File, NotHeld, WantedBlob
-from indexapp.services.replication import places
+from indexapp.services.replication import holding, places
 from indexapp.services.replication.comparing import Side
 from indexapp.services.replication.trees import FIELDS
 
