@@ -77,6 +77,18 @@ def as_restored() -> None:
             changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
 
 
+def hold(newest: int | None = None, projects: list[str] | None = None) -> None:
+    """Let a replica hold these bytes alone, or all of them."""
+    from accounts.domain.actors import internal
+    from indexapp.domain.copy_filter import CopyFilter
+    from indexapp.domain.replication.holding import Hold
+    from indexapp.services.replication import choosing, holding
+
+    files = CopyFilter(include=projects or (), newest=newest, with_prereleases=True)
+    choosing.hold(actor=internal("test"), wanted=Hold(files=files))
+    holding.go_on()
+
+
 def published_here() -> list[str]:
     """The digests of all files that the site knows."""
     from indexapp.models import File
@@ -94,12 +106,13 @@ def want(sha256: str) -> None:
 
 
 def want_much() -> None:
-    """Contents of several sizes, of which some were tried often."""
+    """Files whose bytes are not here any more, of several sizes, of which some were tried often."""
     from django.utils import timezone
 
     from indexapp.models import File, WantedBlob
 
     files = list(File.objects.order_by("pk")[:9])
+    File.objects.filter(pk__in=[file.pk for file in files]).update(blob=None)
     for number, file in enumerate(files):
         failure = "The primary breaks off again and again." if number < 3 else ""
         WantedBlob.objects.create(
@@ -139,3 +152,10 @@ def watch_replication(hours: float = 0.0, since: str = "contact_at") -> list[lis
         tasks.watch_replication()
     rows = Alarm.objects.filter(ended_at=None, code__startswith="replica-")
     return sorted(map(list, rows.values_list("code", "subject")))
+
+
+def scrub() -> str:
+    """The scheduled job that reads what is stored."""
+    from indexapp import tasks
+
+    return tasks.scrub_blobs()
