@@ -20,10 +20,23 @@ _GO_ON = frozenset(
         "account:theme",
         "admin:accounts_readonlyperiod_add",
         "admin:accounts_readonlyperiod_do",
+        "admin:indexapp_replica_add",
+        "admin:indexapp_replica_do",
+        "admin:indexapp_replica_join",
+        "admin:indexapp_replica_leave",
+        "admin:indexapp_replica_pause",
+        "admin:indexapp_replica_resume",
         "admin:login",
         "admin:logout",
         "api:doctor",
         "api:read-only",
+        "api:replication-join",
+        "api:replication-leave",
+        "api:replication-pause",
+        "api:replication-replica",
+        "api:replication-replica-revoke",
+        "api:replication-replicas",
+        "api:replication-resume",
         "doctor",
         "index:default-rpc",
         "index:default-rpc2",
@@ -35,8 +48,8 @@ _GO_ON = frozenset(
         "support-bundle",
     }
 )
-"""Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, and questions
-that are too long for an address, of replicas too."""
+"""Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, questions that
+are too long for an address, of replicas too, and whom a site follows and is followed by."""
 
 
 class ReadOnlyMiddleware:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -72,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         if given := answer.headers.get("Content-Range"):
             self.send_header("Content-Range", given)
         self.end_headers()
-        self.wfile.write(found.body[: found.sent])
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked has seen enough
+            self.wfile.write(found.body[: found.sent])
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name

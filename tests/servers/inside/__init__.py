@@ -35,7 +35,18 @@ from tests.servers.inside.people import (
     token,
     user,
 )
-from tests.servers.inside.replication import as_restored, delete_release, invite, join, replicated, replication_status
+from tests.servers.inside.replication import (
+    as_restored,
+    delete_release,
+    invite,
+    join,
+    published_here,
+    replicated,
+    replication_status,
+    want,
+    want_nothing,
+    watch_replication,
+)
 
 __all__ = [
     "as_restored",
@@ -66,6 +77,7 @@ __all__ = [
     "opening_blobs",
     "plain_blobs",
     "publish",
+    "published_here",
     "read_only",
     "replicated",
     "replication_status",
@@ -80,6 +92,9 @@ __all__ = [
     "team",
     "token",
     "user",
+    "want",
+    "want_nothing",
+    "watch_replication",
     "wrapped_with",
     "yank",
 ]
