@@ -51,6 +51,9 @@ _GO_ON = frozenset(
 """Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, questions that
 are too long for an address, of replicas too, and whom a site follows and is followed by."""
 
+_RELAYED = frozenset({"index:default-upload", "index:upload"})
+"""What a replica asks its primary to do."""
+
 
 class ReadOnlyMiddleware:
     """Let pass what reads, and the few addresses that go on."""
@@ -66,7 +69,8 @@ class ReadOnlyMiddleware:
         self, request: HttpRequest, view: Callable[..., Any], arguments: Any, names: Any
     ) -> HttpResponse | None:
         """Refuse what is no reading."""
-        if request.method in _READS or (request.resolver_match and request.resolver_match.view_name in _GO_ON):
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if request.method in _READS or name in _GO_ON or (name in _RELAYED and read_only.relays()):
             return None
         reason = read_only.why()
         return None if reason is None else edge.to_response(request, ReadOnly(reason))

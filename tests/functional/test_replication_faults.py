@@ -157,7 +157,7 @@ def test_a_batch_that_is_cut_or_does_not_fit_is_not_taken(replica: Replica, prim
 @pytest.mark.parametrize(
     "place",
     [
-        "indexapp.services.replication.fetching:_keep",
+        "indexapp.services.replication.fetching:keep",
         "indexapp.services.replication.applying:_write_changes",
         "indexapp.services.replication.following:note_taken",
         "indexapp.services.blobs:claim",

@@ -21,6 +21,7 @@ class Bent(NamedTuple):
     sent: int
 
 
+_KEPT = {"Content-Range", "Retry-After", "X-TPI-Serial", "X-TPI-Site"}
 Bend = Callable[[str, int, bytes], Bent]
 """Told the path, the status and the body."""
 
@@ -31,12 +32,16 @@ def straight(_path: str, status: int, body: bytes) -> Bent:
 
 
 class BentSite(Threaded):
-    """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked."""
+    """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked.
+
+    Of a body that is sent no more than ``takes`` bytes are read, after which the connection ends.
+    """
 
     def __init__(self, url: str) -> None:
         self.port = urlsplit(url).port
         self.bend: Bend = straight
         self.paths: list[tuple[str, str]] = []
+        self.takes: int | None = None
         server = _Server((LOOPBACK, 0), _Handler)
         server.site = self
         self.url = f"http://{LOOPBACK}:{server.server_port}"
@@ -55,7 +60,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._relay(None)
 
     def do_POST(self) -> None:
-        self._relay(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        length, takes = int(self.headers.get("Content-Length", 0)), self.server.site.takes
+        if takes is not None and length > takes:
+            self.server.site.paths.append((self.path, ""))
+            self.rfile.read(takes)
+            self.close_connection = True
+            return
+        self._relay(self.rfile.read(length))
 
     def _relay(self, body: bytes | None) -> None:
         site = self.server.site
@@ -70,8 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(found.status)
         self.send_header("Content-Length", str(len(found.body)))
         self.send_header("Connection", "close")
-        if given := answer.headers.get("Content-Range"):
-            self.send_header("Content-Range", given)
+        for name, given in answer.headers.items():
+            if name in _KEPT:
+                self.send_header(name, given)
         self.end_headers()
         with suppress(BrokenPipeError, ConnectionResetError):  # who asked has seen enough
             self.wfile.write(found.body[: found.sent])
