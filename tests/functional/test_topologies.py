@@ -57,6 +57,7 @@ def test_installs(topology: Topology, home: Home, tmp_path: Path, installer: Ins
     application = build(tmp_path, fresh_name("application"), requires=[library.name], padding=os.urandom(600_000))
     for artefact in (library, application):
         Uv().publish(home, artefact, f"{topology.url}/second/legacy/", topology.cast.owner).require_success()
+    topology.settle()
     index = f"{topology.url}/second/simple/"
     outcome, found = installer.install(home, [application.name], index, topology.cast.reader)
     outcome.require_success()
@@ -66,6 +67,7 @@ def test_installs(topology: Topology, home: Home, tmp_path: Path, installer: Ins
 def test_files_come_whole_and_in_ranges(topology: Topology, owner: Session, home: Home, tmp_path: Path) -> None:
     artefact = build(tmp_path, fresh_name(), kinds="wheel", padding=os.urandom(600_000))
     Uv().publish(home, artefact, f"{topology.url}/legacy/", topology.cast.owner).require_success()
+    topology.settle()
     bytes_ = artefact.files[0].read_bytes()
     (file,) = owner.page(artefact.name)["files"]
     assert file["url"].startswith(f"{topology.prefix}/main/files/")
