@@ -11,6 +11,7 @@ app_name = "replication"
 urlpatterns = [
     path("hello/", machine_read, name="hello"),
     path("feed/", machine_read, name="feed"),
+    path("tree/", machine_read, name="tree"),
     re_path(r"^blobs/(?P<sha256>[0-9a-f]{64})/\Z", machine_read, name="blob"),
     path("rows/", rows, name="rows"),
 ]

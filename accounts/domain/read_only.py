@@ -27,6 +27,7 @@ _GOES_ON = frozenset(
         "replication.pause",
         "replication.rebase",
         "replication.resume",
+        "replication.verify",
         "request.refuse",
         "session.prove",
         "sign-in",

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
+from indexapp.management import replication_verify
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
 from indexapp.services.replication.following import Round
@@ -50,9 +51,11 @@ class Command(BaseCommand):
         status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
         status.add_argument("--json", action="store_true", help="one JSON object")
 
+        replication_verify.add_arguments(deeds)
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['deed']}")(options)
+            getattr(self, f"_{options['deed'].replace('-', '_')}")(options)
         except Refusal as refusal:
             raise CommandError(f"{refusal.detail} ({refusal.code})") from None
 
@@ -85,6 +88,12 @@ class Command(BaseCommand):
     def _leave(self, options: dict[str, Any]) -> None:
         epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
         self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        replication_verify.verify(self, options)
+
+    def _check_result(self, options: dict[str, Any]) -> None:
+        replication_verify.check_result(self, options)
 
     def _follow(self, options: dict[str, Any]) -> None:
         if not Following.objects.exists() or not locking.is_free(following.LOCK):

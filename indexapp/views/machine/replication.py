@@ -13,9 +13,10 @@ from uuid import UUID
 
 from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
+from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, joining, news, on_demand
+from indexapp.services.replication import credentials, epochs, giving, joining, news, on_demand, showing
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine import primary_files
@@ -44,7 +45,7 @@ def secret_of(authorization: str) -> str:
 
 
 def answer(question: Question, what: str) -> Reply | Later:
-    """The reply about ``hello``, ``feed`` or ``blobs/<sha256>``."""
+    """The reply about ``hello``, ``feed``, ``tree`` or ``blobs/<sha256>``."""
     secret = secret_of(question.authorization)
     replica = credentials.recognise(secret, question.site)
     if what == "hello":
@@ -63,6 +64,9 @@ def answer(question: Question, what: str) -> Reply | Later:
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
             return _json(question, _told(now))
         return AwaitedNews(question, asked)
+    if what == "tree":
+        asked_for = {name: values[-1] for name, values in parse_qs(question.query, keep_blank_values=True).items()}
+        return _json(question, showing.show(asked_for, Transport(secret)))
     return _blob(question, what.partition("/")[2])
 
 
