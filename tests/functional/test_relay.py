@@ -290,13 +290,6 @@ def test_however_many_ask_the_primary_is_asked_once(sites: Sites, tmp_path: Path
     assert asked(sites, found) == 1
 
 
-def test_what_a_chain_has_nowhere_but_at_its_beginning(sites: Sites, tmp_path: Path, home: Home) -> None:
-    found = lacking(sites, tmp_path, home, sites.farther, sites.far, is_wanted=False)
-    with Session(sites.farther.url, basic(found.token)) as session:
-        assert session.get(found.path).body == found.content
-        assert session.get(f"{found.path}.metadata").status == 200
-
-
 def test_a_cut_is_gone_on_with_and_wrong_bytes_never_count(sites: Sites, tmp_path: Path, home: Home) -> None:
     found = lacking(sites, tmp_path, home, is_wanted=False)
     sites.bent.bend = lambda path, status, body: (

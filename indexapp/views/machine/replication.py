@@ -16,12 +16,10 @@ from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, joining, news, on_demand, showing
+from indexapp.services.replication import credentials, epochs, giving, joining, news, showing
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
-from indexapp.views.machine import primary_files
 from indexapp.views.machine.messages import Later, Question, Reply
-from tpi_site.kit import read_only
 from tpi_site.kit.errors import Invalid, NotFound, Unavailable
 
 _TYPE = "application/octet-stream"
@@ -148,12 +146,8 @@ class AwaitedNews:
         return _json(self._question, _told(self._last))
 
 
-def _blob(question: Question, sha256: str) -> Reply | Later:
+def _blob(question: Question, sha256: str) -> Reply:
     blob = Blob.objects.filter(sha256=sha256).first()
-    if blob is None and read_only.primary() is not None:  # further up there may be more
-        return primary_files.answer(
-            question, on_demand.content(sha256), [("Cache-Control", "no-store")], lambda _: None
-        )
     if blob is None:
         raise NotFound("There is no such content here.", code="blob-unknown")
     if blob.damaged_at is not None:
