@@ -20,7 +20,7 @@ from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.fetching.digesting import Mismatch
 from indexapp.services.mirrors.fetching.download import Download
 from indexapp.services.mirrors.fetching.wanted import Wanted, needs_healing
-from indexapp.services.replication import fetching
+from indexapp.services.replication import fetching, holding
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, default_storage
 from tpi_site.kit.errors import Gone, Refusal, Unavailable
@@ -40,6 +40,8 @@ class Content:
     sha256: str
     size: int | None
     filename: str
+    is_held: bool = True
+    """Whether this site is to have the bytes; else they go through."""
 
 
 def content_of(row: int, *, is_metadata: bool) -> Content | None:
@@ -47,15 +49,12 @@ def content_of(row: int, *, is_metadata: bool) -> Content | None:
     file = File.objects.filter(pk=row).values("filename", "size", "sha256", "metadata_sha256").first()
     if file is None:
         return None
+    is_held = holding.is_held(row)
     if not is_metadata:
-        return Content(file["sha256"], file["size"], file["filename"])
-    return content(file["metadata_sha256"], f"{file['filename']}.metadata")
-
-
-def content(sha256: str, name: str = "") -> Content:
-    """The content of a digest; how large it is, where that is on the list of what is to be fetched."""
+        return Content(file["sha256"], file["size"], file["filename"], is_held)
+    sha256 = file["metadata_sha256"]
     size = WantedBlob.objects.filter(sha256=sha256).values_list("size", flat=True).first()
-    return Content(sha256, size, name or sha256)
+    return Content(sha256, size, f"{file['filename']}.metadata", is_held)
 
 
 def is_listed(wanted: Content) -> bool:
@@ -71,15 +70,24 @@ def follow(wanted: Content) -> Download:
     """
     row = Following.objects.first()
     if row is None or row.is_paused:
-        raise _not_here("This replica is paused" if row else "This site has just ceased to be a replica")
+        raise _not_here(
+            "This replica is paused" if row else "This site has just ceased to be a replica", wanted.is_held
+        )
     made = FromPrimary(row, wanted)
     download = running.follow_as(made.key, lambda: made)
     if download is None:  # it ended in between
-        raise _not_here("They have just come")
+        raise _not_here("They have just come", wanted.is_held)
     return download
 
 
-def _not_here(why: str) -> Unavailable:
+def _not_here(why: str, is_held: bool) -> Unavailable:  # noqa: FBT001  private
+    if not is_held:
+        return Unavailable(
+            "This site does not hold the bytes of this file, and its primary does not give them now: "
+            f"{why.rstrip('.')}. Ask the primary, or again later.",
+            retry_after=60,
+            code="not-held-here",
+        )
     return Unavailable(
         f"The bytes of this file are on their way from the primary of this replica: {why.rstrip('.')}. Ask again.",
         retry_after=SOON,
@@ -94,7 +102,7 @@ class FromPrimary(Download):
         address = UpstreamAddress(row.primary_url)
         digests = {"sha256": what.sha256}
         super().__init__(Wanted(0, "", what.filename, row.primary_url, address, digests, what.size, _MOST))
-        self._sha256, self._row = what.sha256, row
+        self._sha256, self._row, self._is_held = what.sha256, row, what.is_held
 
     @property
     def key(self) -> int | str:
@@ -113,12 +121,12 @@ class FromPrimary(Download):
                 f"The primary of this replica does not have the bytes of '{self.wanted.filename}' any more.",
                 code="primary-gone",
             )
-        return _not_here(str(error))
+        return _not_here(str(error), self._is_held)
 
     def _ask_store(self) -> None:
         blob = Blob.objects.filter(sha256=self._sha256).first()
         if blob is None:
-            raise _not_here("They were here and are not any more")
+            raise _not_here("They were here and are not any more", self._is_held)
         self.begin(blob.size)
         for piece in default_storage().read(blob.place, self.size, blob.size - self.size):
             self.take(piece)
@@ -154,7 +162,7 @@ class FromPrimary(Download):
 
     def too_late(self) -> Refusal:
         """See there."""
-        return _not_here("the primary takes its time")
+        return _not_here("the primary takes its time", self._is_held)
 
 
 def _receive(primary: Primary, sha256: str, into: FromPrimary) -> None:
