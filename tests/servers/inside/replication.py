@@ -133,12 +133,13 @@ def want(sha256: str) -> None:
 
 
 def want_much() -> None:
-    """Contents of several sizes, of which some were tried often."""
+    """Files whose bytes are not here any more, of several sizes, of which some were tried often."""
     from django.utils import timezone
 
     from indexapp.models import File, WantedBlob
 
     files = list(File.objects.order_by("pk")[:9])
+    File.objects.filter(pk__in=[file.pk for file in files]).update(blob=None)
     for number, file in enumerate(files):
         failure = "The primary breaks off again and again." if number < 3 else ""
         WantedBlob.objects.create(
@@ -178,3 +179,10 @@ def watch_replication(hours: float = 0.0, since: str = "contact_at") -> list[lis
         tasks.watch_replication()
     rows = Alarm.objects.filter(ended_at=None, code__startswith="replica-")
     return sorted(map(list, rows.values_list("code", "subject")))
+
+
+def scrub() -> str:
+    """The scheduled job that reads what is stored."""
+    from indexapp import tasks
+
+    return tasks.scrub_blobs()
