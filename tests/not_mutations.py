@@ -35,6 +35,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.heal": "a part of an upload, whose rights were looked at; it has its own tests",
+    "indexapp.services.integrity.repair.put_anew": "a part of healing a replica, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
     "indexapp.services.mirrors.eviction.run": "many steps, of which each stays done; it has its own tests",
@@ -53,6 +54,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.mirrors.refreshing.refresh": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.mirrors.settings.try_out": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
+    "indexapp.services.replication.verifying.verify": "compares, and writes what came out; it has its own tests",
     "indexapp.services.replication.joining.join": "fills an empty installation from another; it has its own tests",
     "indexapp.services.uploads.recording.record": "a part of uploads.accept",
 }

@@ -18,6 +18,10 @@ from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
 SITE = "X-TPI-Site"
 _ROOT = "api/v1/replication"
 _SMALL = 1024 * 1024
+_LARGE = 64 * 1024 * 1024
+"""More than the digests of any chunk, and the rows of any project, have."""
+_DIGESTS = 100.0
+"""Seconds more in which a chunk of giant projects is read."""
 _OK, _PART = 200, 206
 _TROUBLE = 500
 _HEAD = 20.0
@@ -54,6 +58,10 @@ class Primary:
         """The newest serial and the generations, as soon as they are others than ``asked`` says."""
         return self._json("feed/", {**asked, "wait": wait}, patience=wait)
 
+    def tree(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Digests of what is there, as :mod:`indexapp.services.replication.showing` says."""
+        return self._json("tree/", asked, patience=_DIGESTS, most=_LARGE)
+
     def batch(self, wish: Mapping[str, Any]) -> Batch:
         """What follows; whole, or PrimaryFailed."""
         limits = Limits(most=batches.MOST_BYTES, head=120.0, idle=60.0, total=900.0)
@@ -67,6 +75,12 @@ class Primary:
     @contextmanager
     def blob(self, sha256: str, start: int) -> Iterator[Iterator[bytes]]:
         """The bytes of a content from ``start`` on."""
+        with self.content(sha256, start) as (_, pieces):
+            yield pieces
+
+    @contextmanager
+    def content(self, sha256: str, start: int) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+        """The same, with how many bytes there are of all of it, where that is said."""
         headers = {SITE: self.site} | ({"Range": f"bytes={start}-"} if start else {})
         limits = Limits(most=_BYTES, head=_HEAD, idle=30.0)
         with _told(), outbound.get(self._address(f"blobs/{sha256}/"), headers, way=self._way, limits=limits) as answer:
@@ -74,7 +88,8 @@ class Primary:
             said = answer.headers.get("Content-Range") or ""
             if start and not said.startswith(f"bytes {start}-"):
                 raise PrimaryFailed("The primary sends another part than was asked for.", "bad-answer")
-            yield answer.body
+            whole = said.rpartition("/")[2] if start else str(answer.length)
+            yield (int(whole) if whole.isdecimal() else None), answer.body
 
     @property
     def _way(self) -> Way:
@@ -83,9 +98,11 @@ class Primary:
     def _address(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{_ROOT}/{path}"
 
-    def _json(self, path: str, asked: Mapping[str, Any], *, patience: float = 0.0) -> dict[str, Any]:
+    def _json(
+        self, path: str, asked: Mapping[str, Any], *, patience: float = 0.0, most: int = _SMALL
+    ) -> dict[str, Any]:
         url = self._address(path) + (f"?{urlencode(asked)}" if asked else "")
-        limits = Limits(most=_SMALL, head=_HEAD + patience, idle=_HEAD, total=_HEAD)
+        limits = Limits(most=most, head=_HEAD + patience, idle=_HEAD, total=_HEAD)
         with _told(), outbound.get(url, {SITE: self.site}, way=self._way, limits=limits) as answer:
             self._require(answer, _OK)
             found = json.loads(b"".join(answer.body))
