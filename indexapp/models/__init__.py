@@ -2,6 +2,7 @@
 
 from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
+from indexapp.models.holding import FetchLimit, Holding, NotHeld
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.mirror_sites import FileProof, IndexSending, MirrorSite, PieceDigests, SiteIndex
@@ -27,10 +28,12 @@ __all__ = [
     "Drill",
     "Epoch",
     "Fence",
+    "FetchLimit",
     "File",
     "FileProof",
     "Following",
     "GroupMember",
+    "Holding",
     "Index",
     "IndexSending",
     "Leftover",
@@ -40,6 +43,7 @@ __all__ = [
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
+    "NotHeld",
     "PieceDigests",
     "PlannedName",
     "PolicyException",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indexapp.services.replication import credentials, fences, heirs, joining, promoting
+from indexapp.domain.replication.holding import Hold
+from indexapp.services.replication import choosing, credentials, fences, heirs, joining, promoting
 from tests.mutations.world import ADMINISTRATOR, Mutation
 
 REPLICATION: dict[str, Mutation] = {
@@ -14,6 +15,21 @@ REPLICATION: dict[str, Mutation] = {
     "indexapp.services.replication.credentials.revoke": Mutation(
         lambda world, actor: credentials.revoke(actor=actor, replica=world.replica),
         "replica.revoke",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.choosing.hold": Mutation(
+        lambda world, actor: choosing.hold(actor=actor, wanted=Hold(indexes=["main"]), budget=10**6),
+        "replication.hold",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.choosing.hold_all": Mutation(
+        lambda world, actor: choosing.hold_all(actor=actor),
+        "replication.hold",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.choosing.limit": Mutation(
+        lambda world, actor: choosing.limit(actor=actor, rate=10**6, windows=["22:00-06:00"], zone="UTC"),
+        "replication.limit",
         ADMINISTRATOR,
     ),
     "indexapp.services.replication.heirs.appoint": Mutation(

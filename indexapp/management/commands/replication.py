@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
 from indexapp.management import promotion, replication_verify
+from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
 from indexapp.services.replication.following import Round
@@ -51,6 +52,8 @@ class Command(BaseCommand):
         leave.add_argument("--accept-missing", action="store_true", help="give up bytes that are not here")
         follow = deeds.add_parser("follow", help="follow in the foreground, as the job cluster does")
         follow.add_argument("--once", action="store_true", help="end when nothing is left to be taken or fetched")
+        _replication_bytes.add_hold(deeds.add_parser("hold", help="say of which files this replica holds the bytes"))
+        _replication_bytes.add_limit(deeds.add_parser("limit", help="say how fast and when this replica fetches bytes"))
         status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
         status.add_argument("--json", action="store_true", help="one JSON object")
         promotion.add_to(deeds)
@@ -104,6 +107,14 @@ class Command(BaseCommand):
         epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
         self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
 
+    def _hold(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.hold(options):
+            self.stdout.write(line)
+
+    def _limit(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.limit(options):
+            self.stdout.write(line)
+
     def _verify(self, options: dict[str, Any]) -> None:
         replication_verify.verify(self, options)
 
@@ -134,6 +145,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(overview.told() | promotion.told(), indent=2))
         else:
             self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
+            for line in (*_replication_bytes.held(), *_replication_bytes.limited()) if found else ():
+                self.stdout.write(line)
             for row in replicas:
                 seen = row["seen_at"] or "never"
                 self.stdout.write(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from indexapp.domain.replication.trees import Document
-from indexapp.models import WantedBlob
+from indexapp.models import File, NotHeld, WantedBlob
 from indexapp.services.replication import places
 from indexapp.services.replication.comparing import Side
 from indexapp.services.replication.trees import FIELDS
@@ -60,8 +60,15 @@ def of_bytes(primary: Side, here: Side, numbers: Sequence[int]) -> Iterator[Diff
             have = ours.held.get(filename, held)
             values = ours.files.get(filename, [])
             for place, name, at in ((_SHA256, "bytes of ", 0), (_METADATA, "metadata of ", 1)):
-                if held[at] and not have[at] and not WantedBlob.objects.filter(sha256=values[place]).exists():
+                is_lacking = held[at] and not have[at] and not WantedBlob.objects.filter(sha256=values[place]).exists()
+                if is_lacking and not _is_left_out(ours.key, filename):
                     yield _difference(theirs, f"{name}{filename}", {"held": True}, {"held": False})
+
+
+def _is_left_out(project: int, filename: str) -> bool:
+    """Whether this site is not to have the bytes of the file."""
+    files = File.objects.filter(project_id=project, filename=filename)
+    return NotHeld.objects.filter(pk__in=files.values("pk")).exists()
 
 
 def _documents(

@@ -21,7 +21,7 @@ from accounts.services import alarms
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
-from indexapp.services.replication import applying
+from indexapp.services.replication import applying, budget, healing, holding, pacing, room
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, StorageUnavailable, default_storage
 from tpi_site.kit import locking
@@ -42,7 +42,9 @@ class WrongBytes(Exception):
 
 
 def due(number: int) -> list[WantedBlob]:
-    """What is fetched next."""
+    """What is fetched next; nothing while it has to wait."""
+    if not Following.objects.filter(is_paused=False).exists() or pacing.waits() or room.keep_out():
+        return []
     now = timezone.now()
     return list(WantedBlob.objects.filter(next_at__lte=now).order_by("rank", "-pk")[:number])
 
@@ -50,42 +52,53 @@ def due(number: int) -> list[WantedBlob]:
 def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Fetch what is due, several side by side, until nothing is; returns how many came."""
     came = 0
+    healing.want_damaged()
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
+        holding.go_on(goes_on)
+        budget.keep()
         while goes_on() and (wanted := due(SIDE_BY_SIDE * 4)):
             futures = [pool.submit(_in_thread, each) for each in wanted]
             wait(futures)
             came += sum(future.result() for future in futures)
+            holding.go_on(goes_on)
+            budget.keep()
     return came
 
 
 def _in_thread(wanted: WantedBlob) -> bool:
     try:
-        return fetch(wanted)
+        return not pacing.waits() and fetch(wanted, pacing.take)
     finally:
         connections.close_all()
 
 
-def fetch(wanted: WantedBlob) -> bool:
-    """Fetch one content; whether it is here now.  What fails is tried again later."""
+def fetch(wanted: WantedBlob, paced: Callable[[int], None] = lambda _size: None) -> bool:
+    """Fetch one content; whether it is here now.  What fails is tried again later.  ``paced`` holds up who is too fast."""
     row = Following.objects.first()
-    if row is None or row.is_paused:
+    if row is None or row.is_paused or not room.takes(wanted):
         return False
     try:
         with default_storage().spool() as spool:
-            _receive(primary_of(row), wanted, spool)
+            _receive(primary_of(row), wanted, spool, paced)
             keep(wanted, spool)
     except WrongBytes as error:
         sentence = f"The primary {row.primary_url} sends other bytes than those of {wanted.sha256}: {error}."
         alarms.ring(ALARM, sentence[:500], subject=wanted.sha256)
         _put_off(wanted, sentence)
         return False
-    except (PrimaryFailed, StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
+    except OSError as error:
+        if not room.has_ended(wanted, error):
+            _put_off(wanted, str(error))
+        return False
+    except (PrimaryFailed, StorageUnavailable, blobs.BlobVanishedError) as error:
         _put_off(wanted, str(error) or type(error).__name__)
         return False
     return True
 
 
-def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
+def _receive(
+    primary: Primary, wanted: WantedBlob, spool: Spool, paced: Callable[[int], None] = lambda _size: None
+) -> None:
     """Let the whole content come; what breaks off is gone on with at the next byte.  Raises WrongBytes, PrimaryFailed."""
     digest, taken = hashlib.sha256(), 0
     for attempt in range(_TRIES):
@@ -95,6 +108,7 @@ def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
                     taken += len(piece)
                     if taken > wanted.size:
                         raise WrongBytes(f"there are more than {wanted.size}")
+                    paced(len(piece))
                     digest.update(piece)
                     spool.file.write(piece)
         except PrimaryFailed as error:
@@ -111,6 +125,8 @@ def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
 
 def keep(wanted: WantedBlob, spool: Spool) -> None:
     """Store the bytes, sealed with this site's own keys, and give them to the files that wait for them."""
+    if healing.heal(wanted, spool):
+        return
     stored = blobs.store(wanted.sha256, spool)
     with transaction.atomic():
         locking.hold(applying.BLOBS)

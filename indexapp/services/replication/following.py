@@ -21,7 +21,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, epochs, giving, places, standing
+from indexapp.services.replication import applying, epochs, giving, holding, places, standing
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
@@ -160,6 +160,7 @@ def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:
                 return  # somebody else has gone on, or this site follows nobody any more
             rewound_to = None if mark.rewound_from is None else mark.cursor
             applying.apply(batch, transport, rewound_to=rewound_to)
+            holding.after(batch)
             note_taken(batch)
     except (IntegrityError, DataError, KeyError, TypeError, ValueError, SecretBroken) as error:
         log.warning("A batch from the primary could not be taken: %s: %s", type(error).__name__, error)

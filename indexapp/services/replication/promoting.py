@@ -26,7 +26,7 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.takeovers import Claim
 from indexapp.models import Change, Epoch, File, Following, Index, Project, Replica, Takeover, WantedBlob
 from indexapp.services import changes, serial_jumps
-from indexapp.services.replication import epochs, fences, fetching, following, joining, takeovers
+from indexapp.services.replication import epochs, fences, fetching, following, holding, joining, takeovers
 from indexapp.services.replication.following import Round
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
@@ -208,6 +208,7 @@ def _take_over(actor: Actor, row: Following, epoch: uuid.UUID) -> Takeover:
     """Follow nobody any more, and keep what it takes to fence who was followed."""
     primary = following.primary_of(row)
     Following.objects.all().delete()
+    holding.end()
     joining.continue_numbering()
     return Takeover.objects.create(
         old_url=row.primary_url,
