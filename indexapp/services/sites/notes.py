@@ -50,7 +50,7 @@ _failures: dict[int, tuple[bool, str]] = {}
 _again: set[Wish] = set()
 _blocked: dict[int, tuple[float, float]] = {}
 _heard: dict[int, float] = {}
-_sent: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+_sent: OrderedDict[tuple[str, str, str], tuple[float, float, int]] = OrderedDict()
 _doubting: OrderedDict[tuple[str, str], tuple[float, float, int]] = OrderedDict()
 _wanted: Counter[str] = Counter()
 _bytes: Counter[str] = Counter()
@@ -102,9 +102,14 @@ def judged(since: dict[int, float]) -> None:
         for site, (_, noted_at) in list(_blocked.items()):
             if since.get(site, inf) > noted_at:
                 del _blocked[site]
-        for who, (_, noted_at, site) in list(_doubting.items()):
-            if since.get(site, inf) > noted_at:
-                del _doubting[who]
+        for memory in (_doubting, _sent):
+            _forget_old(memory, since)
+
+
+def _forget_old(memory: OrderedDict[Any, tuple[float, float, int]], since: dict[int, float]) -> None:
+    for key, (_, noted_at, site) in list(memory.items()):
+        if since.get(site, inf) > noted_at:
+            del memory[key]
 
 
 def heard(site: int) -> None:
@@ -127,8 +132,8 @@ def sent(address: str, client: str, what: Wish) -> bool:
     with _lock:
         if _doubting.get(who, (0.0, 0.0, 0))[0] > now:
             return False
-        is_again = _sent.get(key, float("-inf")) > now - _SAME
-        _remember(_sent, key, now)
+        is_again = _sent.get(key, (-inf, 0.0, 0))[0] > now - _SAME
+        _remember(_sent, key, (now, time.time(), what.site))
         if is_again:
             _again.add(what)
             _remember(_doubting, who, (now + _DOUBTED, time.time(), what.site))
