@@ -45,12 +45,21 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
     """The file at ``path`` below the files root of the index; later where an upstream is asked for it first."""
     actor, index, watermark = reader(question, index_name)
     served = files.find(index, path, watermark)
+    if served is not None and sites.is_sent_here(question):
+        return _open(question, actor, index, path, served, watermark)
     if served is None:
         if gate.reads_everything(actor, index, watermark):
             raise NotFound("The index has no such file; it may have been deleted. Ask for the project's page again.")
         gate.refuse(actor, index.name)
     if not gate.may_read(actor, served.member, served.project, watermark):
         gate.refuse(actor, index.name)
+    return _open(question, actor, index, path, served, watermark)
+
+
+def _open(
+    question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile, watermark: Watermark
+) -> Reply | Later:
+    """For who may read it."""
     if served.is_quarantined:
         raise Forbidden(
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
