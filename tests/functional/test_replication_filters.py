@@ -15,7 +15,7 @@ from tests.builders.wheels import build_wheel
 from tests.functional.test_replication import ALIKE
 from tests.functional.test_replication_faults import Replica
 from tests.servers import inside
-from tests.servers.bent import Bent, BentSite, straight
+from tests.servers.bent import Bend, Bent, BentSite, straight
 from tests.servers.ports import wait_until
 from tests.servers.small_disk import fill, small_disk
 from tests.servers.tpi import TpiServer
@@ -65,6 +65,17 @@ def held(replica: Replica, name: str) -> list[str]:
         f"WHERE f.blob_id IS NOT NULL AND f.filename LIKE '{name}-%' ORDER BY r.version"
     )
     return [version for (version,) in rows]
+
+
+def instead(answer: Bent) -> Bend:
+    """This answer for all bytes."""
+    return lambda path, status, body: answer if "/blobs/" in path else straight(path, status, body)
+
+
+def elsewhen() -> str:
+    """Half an hour of the day that is not now."""
+    later = datetime.now(UTC) + timedelta(hours=3)
+    return f"{later:%H}:00-{later:%H}:30"
 
 
 def test_only_what_is_to_be_held_is_fetched_and_a_newer_release_takes_the_oldests_place(
@@ -117,9 +128,8 @@ def test_a_site_says_what_it_does_not_hold_and_gives_what_it_holds(primary: TpiS
 
 
 def test_outside_its_times_rows_come_and_bytes_wait(replica: Replica, primary: TpiServer) -> None:
-    later = datetime.now(UTC) + timedelta(hours=3)
     assert replica.join().returncode == 0
-    deed(replica, "limit", "--window", f"{later:%H}:00-{later:%H}:30")
+    deed(replica, "limit", "--window", elsewhen())
     name = project(primary, "1.0")
     assert replica.follow().returncode == 1, "bytes are missing"
     assert held(replica, name) == []
@@ -132,33 +142,35 @@ def test_outside_its_times_rows_come_and_bytes_wait(replica: Replica, primary: T
 
 
 def test_bytes_that_do_not_come_are_put_off_and_nothing_is_kept_of_them(tmp_path: Path, primary: TpiServer) -> None:
-    project(primary, "1.0")
+    name = project(primary, "1.0")
     answers = [
         (404, b"<html>not here</html>", 0),
         (500, b"it broke", 0),
         (200, b"", 0),
         (206, b"x" * 10, 0),
         (200, b"<html>welcome to the hotel</html>", 0),
-        (200, b"x" * 10**6, 1),
+        (200, b"x" * 10**6, 2),
     ]
     with BentSite(primary.url) as bent:
         replica = Replica(tmp_path, primary, bent.url)
+        deed(replica, "hold", "--project", name)
+        deed(replica, "limit", "--window", elsewhen())
         assert replica.join().returncode == 0
-        for attempt, (status_given, body, alarms) in enumerate(answers, start=1):
+        assert replica.follow().returncode == 1, "its two contents are wanted and wait"
+        deed(replica, "limit", "--clear")
+        for status_given, body, alarms in answers:
             answer = Bent(status_given, body, len(body))
-            bent.bend = lambda path, status, given, said=answer: (
-                said if "/blobs/" in path else straight(path, status, given)
-            )
-            replica.data.change("UPDATE indexapp_wantedblob SET next_at = '2020-01-01 00:00:00'")
+            bent.bend = instead(answer)
+            # After so many attempts the next one is hours away, and so one round makes one.
+            replica.data.change("UPDATE indexapp_wantedblob SET attempts = 12, next_at = '2020-01-01 00:00:00'")
             assert replica.follow().returncode == 1
             assert replica.data.ask("SELECT count(*) FROM indexapp_blob") == [(0,)]
-            rows = replica.data.ask(
-                "SELECT min(attempts), max(failure = ''), min(next_at) > '2021' FROM indexapp_wantedblob"
-            )
-            assert rows == [(attempt, 0, 1)], body
-            rung = replica.data.ask("SELECT count(*) > 0 FROM accounts_alarm WHERE code = 'replica-wrong-bytes'")
+            rows = replica.data.ask("SELECT attempts, failure = '', next_at > '2021' FROM indexapp_wantedblob")
+            assert rows == [(13, 0, 1), (13, 0, 1)], body
+            rung = replica.data.ask("SELECT count(*) FROM accounts_alarm WHERE code = 'replica-wrong-bytes'")
             assert rung == [(alarms,)], body
         bent.bend = straight
+        deed(replica, "hold", "--clear")
         replica.require_equal()
 
 
