@@ -16,16 +16,18 @@ from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, showing
+from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, on_demand, showing
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
-from tpi_site.kit.errors import Invalid, NotFound, Unavailable
+from indexapp.views.machine.mirror_files import Awaited
+from tpi_site.kit.errors import Invalid, Unavailable
 
 _TYPE = "application/octet-stream"
 LONGEST = 25.0
 """Seconds for which news is waited for."""
 _SMALL = 256 * 1024
+_MOST = 2**63
 _YEAR = 366 * 24 * 3600
 
 
@@ -68,16 +70,24 @@ def answer(question: Question, what: str) -> Reply | Later:
     return _blob(question, what.partition("/")[2])
 
 
+def _number(text: str) -> int:
+    """One that a row can hold; raises ValueError."""
+    number = int(text)
+    if not 0 <= number < _MOST:
+        raise ValueError(text)
+    return number
+
+
 class _Asked:
     """What the follower has, and for how long it waits for more."""
 
     def __init__(self, query: str) -> None:
         given = {name: values[-1] for name, values in parse_qs(query).items()}
         try:
-            self.since, self.epoch = int(given["since"]), UUID(given["epoch"])
+            self.since, self.epoch = _number(given["since"]), UUID(given["epoch"])
             self.generations = {name: int(given.get(name, -1)) for name in giving.GENERATIONS}
-            self.missing_blobs = max(0, int(given.get("missing_blobs", 0)))
-            self.missing_bytes = max(0, int(given.get("missing_bytes", 0)))
+            self.missing_blobs = _number(given.get("missing_blobs", "0"))
+            self.missing_bytes = _number(given.get("missing_bytes", "0"))
             told = given.get("incomplete_for", "")
             self.incomplete_for = min(max(0, int(told)), _YEAR) if told else None
             self.wait = min(float(given.get("wait", 0)), LONGEST)
@@ -146,10 +156,10 @@ class AwaitedNews:
         return _json(self._question, _told(self._last) | self._besides)
 
 
-def _blob(question: Question, sha256: str) -> Reply:
+def _blob(question: Question, sha256: str) -> Reply | Later:
     blob = Blob.objects.filter(sha256=sha256).first()
     if blob is None:
-        raise NotFound("There is no such content here.", code="blob-unknown")
+        return Awaited(question, on_demand.pass_on(sha256), [("Cache-Control", "no-store")], lambda _: None)
     if blob.damaged_at is not None:
         raise refusals.damaged()
     headers = [("Content-Type", _TYPE), ("Cache-Control", "no-store"), ("Accept-Ranges", "bytes")]
