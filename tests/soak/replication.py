@@ -229,7 +229,7 @@ def _unequal(pair: Pair) -> list[str]:
         result = json.loads(path.read_text())["result"]
         if (result["verdict"], result["primary"]["root"]) != ("equal", result["replica"]["root"]):
             wrong.append(f"the result says {result['verdict']}")
-        told = {name: result["replica"][name] for name in ("projects", "files", "bytes_held")}
+        told = {name: result["replica"][name] for name in ("projects", "files")}
         _say(f"verdict {result['verdict']} at serial {result['serial']}: {told}, missing {result['missing']}")
     return wrong
 
