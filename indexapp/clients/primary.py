@@ -114,7 +114,7 @@ class Primary:
         if answer.status == status:
             return
         code, sentence = "bad-answer", f"{Target.of(answer.url).host} answers {answer.status}."
-        with suppress(ValueError, AttributeError, OutboundFailed):
+        with suppress(ValueError, AttributeError, RecursionError, OutboundFailed):
             problem = json.loads(b"".join(answer.body)[:_SMALL])
             code, sentence = plain(str(problem["code"]), 40), plain(str(problem["detail"]), 300)
         raise PrimaryFailed(sentence, code, answer.status)
@@ -127,5 +127,5 @@ def _told() -> Iterator[None]:
         yield
     except OutboundFailed as error:
         raise PrimaryFailed(str(error), error.code.value) from None
-    except (BadBatch, ValueError, KeyError) as error:
+    except (BadBatch, ValueError, KeyError, RecursionError) as error:
         raise PrimaryFailed(f"The primary's answer cannot be read: {error}.", "bad-answer") from None

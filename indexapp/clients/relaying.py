@@ -98,7 +98,7 @@ def _taken(answer: Response, body: bytes) -> Told:
 
 
 def _refused(answer: Response, body: bytes) -> Told:
-    with suppress(ValueError, KeyError, TypeError):
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
         problem = json.loads(body)
         if problem["status"] == answer.status:
             code, sentence = plain(str(problem["code"]), 40), plain(str(problem["detail"]))

@@ -40,7 +40,7 @@ def _posted(url: str, path: str, said: Mapping[str, Any], headers: dict[str, str
     except OutboundFailed as error:
         raise PrimaryFailed(str(error), error.code.value) from None
     found: Any = None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         found = json.loads(body)
     if status == _OK and isinstance(found, dict):
         return found

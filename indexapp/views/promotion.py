@@ -45,7 +45,7 @@ def _said(request: HttpRequest) -> dict[str, Any]:
         raise Unsupported("This is asked by POST with a JSON body.", code="method-not-allowed")
     try:
         said = json.loads(request.body[:_MOST])
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise Invalid("The body is no JSON object.", code="wish-invalid")

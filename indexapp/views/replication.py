@@ -31,6 +31,6 @@ def rows(request: HttpRequest) -> StreamingHttpResponse:
 def _wish(request: HttpRequest) -> Wish:
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("The body is no JSON.", code="wish-invalid") from None
     return giving.wish_of(body)

@@ -16,6 +16,7 @@ from uuid import UUID
 from indexapp.domain.replication.rows import as_line
 
 _LONGEST_URL = 500
+_SERIALS = range(2**63)
 
 
 def asking(digest: str, nonce: str) -> str:
@@ -58,6 +59,11 @@ class Claim:
         url = said["url"]
         if not isinstance(url, str) or not url.startswith(("http://", "https://")) or len(url) > _LONGEST_URL:
             raise ValueError("no address")
-        if not isinstance(said["is_final"], bool) or isinstance(said["began_after"], bool):
+        if not url.isprintable():  # it is told in sentences and kept in rows
+            raise ValueError("no address")
+        began_after = said["began_after"]
+        if not isinstance(said["is_final"], bool) or not isinstance(began_after, int) or isinstance(began_after, bool):
             raise TypeError("is_final")
-        return cls(UUID(str(said["site"])), url, UUID(str(said["epoch"])), int(said["began_after"]), said["is_final"])
+        if began_after not in _SERIALS:
+            raise ValueError("no serial")
+        return cls(UUID(str(said["site"])), url, UUID(str(said["epoch"])), began_after, said["is_final"])

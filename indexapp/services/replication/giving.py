@@ -25,6 +25,7 @@ _MOST_CHANGES = 1000
 _MOST_PROJECTS = 200
 _MOST_FILES = 4000
 """Files of a batch's projects, after which no further project is begun."""
+_MOST_KEY = 2**63
 _MOST_TABLES = 16 * 1024 * 1024
 """Bytes of chunks, after which no further chunk of a large table is begun."""
 _TOUCH_TABLES = frozenset(
@@ -221,18 +222,36 @@ def wish_of(body: Any) -> Wish:
     try:
         digests, counters = body.get("digests"), body.get("counters", {})
         return Wish(
-            since=int(body["since"]),
+            since=_number(body["since"]),
             epoch=UUID(body["epoch"]),
             generations={str(name): int(value) for name, value in body.get("generations", {}).items()},
-            also=[(int(index), str(name)) for index, name in body.get("also", [])],
+            also=[(_number(index), _sayable(name)) for index, name in body.get("also", [])],
             digests=None if digests is None else _digests(digests),
             counters=_digests(counters),
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise Invalid("The body does not say since when and of which epoch.", code="wish-invalid") from None
+
+
+def _number(said: Any) -> int:
+    """One that a row can hold; raises ValueError."""
+    number = int(said)
+    if not 0 <= number < _MOST_KEY:
+        raise ValueError(said)
+    return number
+
+
+def _sayable(said: Any) -> str:
+    """A name that a database can be asked for; raises ValueError."""
+    name = str(said)
+    if "\0" in name:
+        raise ValueError(said)
+    name.encode()
+    return name
 
 
 def _digests(said: Any) -> Digests:
     return {
-        str(label): {str(number): str(digest) for number, digest in chunks.items()} for label, chunks in said.items()
+        str(label): {str(_number(number)): str(digest) for number, digest in chunks.items()}
+        for label, chunks in said.items()
     }

@@ -26,7 +26,7 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.takeovers import Claim
 from indexapp.models import Change, Epoch, File, Following, Index, Project, Replica, Takeover, WantedBlob
 from indexapp.services import changes, serial_jumps
-from indexapp.services.replication import epochs, fences, fetching, following, holding, joining, takeovers
+from indexapp.services.replication import epochs, fences, fetching, following, holding, joining, pacing, room, takeovers
 from indexapp.services.replication.following import Round
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
@@ -122,6 +122,7 @@ def promote(*, actor: Actor, accepts_missing: bool = False, asks_primary: bool =
     require_administrator(actor, _DEED)
     row = require_appointed(Following.objects.first())
     epoch = uuid.uuid4()
+    _require_possible(row, accepts_missing=accepts_missing, asks_primary=asks_primary)
     was_handed_over = asks_primary and _hand_over(row, epoch, accepts_missing=accepts_missing)
     with transaction.atomic():
         locking.hold(fences.LOCK)
@@ -158,6 +159,27 @@ def promote(*, actor: Actor, accepts_missing: bool = False, asks_primary: bool =
         missing=number,
         siblings=siblings,
     )
+
+
+def _require_possible(row: Following, *, accepts_missing: bool, asks_primary: bool) -> None:
+    """Refuse before the primary is asked to stop what would fail after it has: taking nothing, or what does not come."""
+    if asks_primary and row.is_paused:
+        raise Conflict(
+            "This replica is paused, so what the primary has would not come; resume it first, or give --primary-is-down.",
+            code="replica-paused",
+        )
+    if accepts_missing:
+        return
+    wanted = WantedBlob.objects.filter(sha256=OuterRef("sha256"))
+    number, why = _without_bytes().filter(~Exists(wanted), blob=None).count(), "are not held here"
+    if not number and (waits := pacing.waits() or room.waits()):
+        number, why = count_missing(), f"do not come now: {waits.rstrip('.')}"
+    if number:
+        raise Conflict(
+            f"The bytes of {number} files are missing and {why}. Have them first, or accept their loss with --accept-missing; "
+            "--list FILE names them. The primary was not asked to stop.",
+            code="blobs-missing",
+        )
 
 
 def _require_whole(*, accepts_missing: bool) -> int:

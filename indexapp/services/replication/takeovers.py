@@ -31,6 +31,7 @@ REFUSED = "fence-refused"
 _FIRST, _LONGEST = 1.0, 30.0
 """Seconds until an old primary that could not be told is told again; twice as long after each further time."""
 _NONCE = 8
+_REFUSED = 403
 
 
 def purpose(url: str) -> str:
@@ -52,8 +53,9 @@ def answer(said: Mapping[str, Any]) -> dict[str, Any]:
     nonce, proof = str(said.get("nonce", "")), str(said.get("proof", ""))
     if not proof:
         raise Unauthenticated("The question comes with a nonce and a proof.")
-    for digest, row in _digests():
-        if len(nonce) >= _NONCE and hmac.compare_digest(proof, proofs.asking(digest, nonce)):
+    may_be_one = len(nonce) >= _NONCE and nonce.isascii() and proof.isascii()
+    for digest, row in _digests() if may_be_one else ():
+        if hmac.compare_digest(proof, proofs.asking(digest, nonce)):
             told: dict[str, Any] = {
                 "site": str(epochs.site()),
                 "former": str(row.old_site) if row else None,
@@ -89,7 +91,7 @@ def tell_due() -> None:
 def tell(row: Takeover) -> bool:
     """Tell the old primary that it is none any more; whether it has acknowledged that."""
     try:
-        secret = sealing.unseal(row.secret, purpose(row.old_url))
+        secret = _secret_of(row)
         client.tell(
             row.old_url,
             secret,
@@ -107,6 +109,14 @@ def tell(row: Takeover) -> bool:
             audit.record(actor=ACTOR, action="replication.fence-told", object_type="takeover", object_name=row.old_url)
     alarms.settle(REFUSED, subject=row.old_url[:200])
     return True
+
+
+def _secret_of(row: Takeover) -> str:
+    """The credential; one that cannot be opened keeps nothing else from being told and asked."""
+    try:
+        return sealing.unseal(row.secret, purpose(row.old_url))
+    except Unavailable as error:
+        raise PrimaryFailed(error.detail, error.code, _REFUSED) from None
 
 
 def _put_off(row: Takeover, error: PrimaryFailed) -> None:

@@ -27,6 +27,7 @@ _TYPE = "application/octet-stream"
 LONGEST = 25.0
 """Seconds for which news is waited for."""
 _SMALL = 256 * 1024
+_MOST = 2**63
 _YEAR = 366 * 24 * 3600
 
 
@@ -69,16 +70,24 @@ def answer(question: Question, what: str) -> Reply | Later:
     return _blob(question, what.partition("/")[2])
 
 
+def _number(text: str) -> int:
+    """One that a row can hold; raises ValueError."""
+    number = int(text)
+    if not 0 <= number < _MOST:
+        raise ValueError(text)
+    return number
+
+
 class _Asked:
     """What the follower has, and for how long it waits for more."""
 
     def __init__(self, query: str) -> None:
         given = {name: values[-1] for name, values in parse_qs(query).items()}
         try:
-            self.since, self.epoch = int(given["since"]), UUID(given["epoch"])
+            self.since, self.epoch = _number(given["since"]), UUID(given["epoch"])
             self.generations = {name: int(given.get(name, -1)) for name in giving.GENERATIONS}
-            self.missing_blobs = max(0, int(given.get("missing_blobs", 0)))
-            self.missing_bytes = max(0, int(given.get("missing_bytes", 0)))
+            self.missing_blobs = _number(given.get("missing_blobs", "0"))
+            self.missing_bytes = _number(given.get("missing_bytes", "0"))
             told = given.get("incomplete_for", "")
             self.incomplete_for = min(max(0, int(told)), _YEAR) if told else None
             self.wait = min(float(given.get("wait", 0)), LONGEST)
