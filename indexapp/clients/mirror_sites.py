@@ -27,6 +27,10 @@ class SiteLacks(SiteTrouble):
     """It says that it has no such file."""
 
 
+class SiteLate(SiteTrouble):
+    """It answers, and is too slow for what has so many bytes."""
+
+
 class SiteWrong(Exception):
     """What it sends is not the content that was asked for."""
 
@@ -61,7 +65,7 @@ def stretches(site: SiteAddress, url: str, size: int, *, patience: float) -> Ite
     """
     limits = Limits(most=size + STRETCH, head=patience, idle=patience, total=patience * (2 + size // STRETCH))
     try:
-        with outbound.get(url, way=site.way, limits=limits) as answer:
+        with outbound.get(url, way=site.way, limits=limits, stays=True) as answer:
             _require_file(answer, size)
             yield from _cut(answer, size, patience)
     except OutboundFailed as error:
@@ -74,7 +78,7 @@ def touch(site: SiteAddress, url: str) -> None:
     """Ask for one byte: whether the site answers at this moment.  Raises SiteTrouble."""
     limits = Limits(most=2**62, head=_TOUCH, idle=_TOUCH, total=_TOUCH)
     try:
-        with outbound.get(url, {"Range": "bytes=0-0"}, way=site.way, limits=limits) as answer:
+        with outbound.get(url, {"Range": "bytes=0-0"}, way=site.way, limits=limits, stays=True) as answer:
             _require(answer, _OK, _PART)
             next(answer.body, b"")
     except OutboundFailed as error:

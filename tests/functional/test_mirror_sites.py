@@ -6,12 +6,9 @@ The site is nginx with a static export, behind a relay that bends its answers wh
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -24,6 +21,7 @@ from tests.functional.publishers import Uv
 from tests.functional.test_static_export import exported
 from tests.servers import inside
 from tests.servers.bent import Bend, Bent, BentSite, straight
+from tests.servers.commands import Commands
 from tests.servers.data_folder import DataFolder
 from tests.servers.nginx_static import NginxStatic
 from tests.servers.ports import wait_until
@@ -40,7 +38,7 @@ class World:
     """An index that everybody may read, and a site that has it; ``over`` ends what hangs."""
 
     server: TpiServer
-    tree: Path
+    commands: Commands
     site: BentSite
     library: Artefact
     application: Artefact
@@ -56,11 +54,7 @@ class World:
         return DataFolder(self.server.data, {})
 
     def command(self, *words: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "manage.py", "mirror_sites", *words],
-            cwd=ROOT, env=self.server.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
+        return self.commands.run("mirror_sites", *words)
 
     def state(self) -> str:
         return str(self.data.ask("SELECT state FROM indexapp_mirrorsite")[0][0])
@@ -108,8 +102,8 @@ class World:
         assert self.get(url).body == content
         if self.asked() > before:
             return True
-        time.sleep(1.0)  # until the process has written what it noted
-        self.command("check", "bent")
+        if self.data.ask("SELECT 1 FROM indexapp_fileproof WHERE wanted_at IS NOT NULL"):
+            self.command("check", "bent")
         return False
 
     def alarms(self) -> set[str]:
@@ -127,14 +121,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     library = build(folder, fresh_name("library"))
     application = build(folder, fresh_name("application"), requires=[library.name], padding=os.urandom(3_300_000))
     settings = {"TPI_OUTBOUND_NETWORKS": "127.0.0.0/8", "TPI_WORKERS": "1"}
-    with TpiServer(settings=settings) as server, NginxStatic(tree) as nginx, BentSite(nginx.url) as site:
+    with (
+        TpiServer(settings=settings) as server,
+        NginxStatic(tree) as nginx,
+        BentSite(nginx.url) as site,
+        Commands(server.environment, str(ROOT)) as commands,
+    ):
         owner = Credentials(password=server.inside(inside.token))
         server.inside(inside.index, name="open", anonymous_read=True)
         for artefact in (library, application):
             Uv().publish(home, artefact, f"{server.url}/open/legacy/", owner).require_success()
         exported(server.environment, "open", tree)
         (old,) = (path.read_bytes() for path in library.files if path.suffix == ".whl")
-        made = World(server, tree, site, library, application, old)
+        made = World(server, commands, site, library, application, old)
         words = ("--index", "open", "--redirect", "--lag-hours", "0")
         assert made.command("add", "bent", f"{site.url}/", *words)[0] == 0
         yield made
@@ -179,6 +178,17 @@ def bends(world: World) -> dict[str, tuple[Bend, set[str], str]]:
 BENDS = ["flips a byte", "serves old bytes", "hangs", "answers 500", "cuts"]
 
 
+@contextmanager
+def calmed(world: World) -> Iterator[None]:
+    """The site is straight again afterwards, and nothing hangs."""
+    try:
+        yield
+    finally:
+        world.site.bend = straight
+        world.over.set()
+        world.over = Event()
+
+
 def installs(world: World, home: Home, installer: Installer) -> None:
     outcome, found = installer.install(home, [world.application.name], world.index, None)
     outcome.require_success()
@@ -206,7 +216,7 @@ def test_a_site_gives_the_bytes(world: World, home: Home, installer: Installer, 
 def test_through_the_index_nothing_breaks_an_install(world: World, home: Home, installer: Installer, what: str) -> None:
     world.make_ready()
     world.site.bend = bends(world)[what][0]
-    with world_calm(world):
+    with calmed(world):
         installs(world, home, installer)
         assert world.asked() >= 1, "the site was asked"
         is_told(world, what)
@@ -220,7 +230,7 @@ def test_nobody_is_sent_to_a_site_that_does_not_answer(
     world.make_ready()
     world.mode("redirect")
     world.site.bend = bends(world)[what][0]
-    with world_calm(world):
+    with calmed(world):
         installs(world, home, installer)
         assert world.asked() >= 1, "the index has asked the site"
         is_told(world, what)
@@ -235,7 +245,7 @@ def test_wrong_bytes_after_a_redirect_are_never_installed_and_the_next_try_works
     world.make_ready()
     world.mode("redirect")
     world.site.bend = bends(world)[what][0]
-    with world_calm(world):
+    with calmed(world):
         outcome, found = installer.install(home, [world.application.name], world.index, None)
         assert outcome.code != 0
         assert world.application.name not in found
@@ -246,7 +256,7 @@ def test_wrong_bytes_after_a_redirect_are_never_installed_and_the_next_try_works
 def test_a_site_that_lacks_what_it_should_have_is_stale_and_comes_back(world: World, home: Home) -> None:
     world.make_ready()
     world.site.bend = lambda _path, _status, _body: Bent(404, b"", 0)
-    with world_calm(world):
+    with calmed(world):
         world.command("check", "bent")
         assert world.state() == "stale"
         assert "mirror-site-stale" in world.alarms()
@@ -260,7 +270,7 @@ def test_a_site_that_lacks_what_it_should_have_is_stale_and_comes_back(world: Wo
 def test_a_wrong_site_stays_out_until_a_person_puts_it_back(world: World) -> None:
     world.make_ready()
     world.site.bend = flips
-    with world_calm(world):
+    with calmed(world):
         assert world.command("check", "bent")[0] == 1
     assert world.state() == "wrong"
     for _ in range(4):
@@ -271,18 +281,3 @@ def test_a_wrong_site_stays_out_until_a_person_puts_it_back(world: World) -> Non
         assert world.get(url).body == content
     assert world.asked("") == asked
     world.make_ready()
-
-
-class world_calm:  # noqa: N801  a context, read as words
-    """The site is straight again afterwards, and nothing hangs."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __enter__(self) -> None:
-        """Nothing."""
-
-    def __exit__(self, *_: object) -> None:
-        self._world.site.bend = straight
-        self._world.over.set()
-        self._world.over = Event()

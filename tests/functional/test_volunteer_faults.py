@@ -244,3 +244,16 @@ def test_a_full_disk_harms_nothing(tmp_path: Path) -> None:
         assert mirror.shown("beta") == {"beta-1.0.tar.gz", "beta-1.1.tar.gz"}
         assert mirror.status()["over_budget_files"] == 1
         require_whole(mirror.tree, is_exact=False)
+
+
+def test_a_name_that_leaves_no_room_for_what_lies_beside_ends_no_run(tmp_path: Path) -> None:
+    """A name may have 255 bytes; with ``.metadata`` behind it file systems refuse one of more than 246."""
+    long = StaticFile(f"acme_tool-1.0-1{'b' * 218}-py3-none-any.whl", build_wheel("acme-tool", "1.0").content)
+    assert len(long.filename) == 250
+    with StaticIndex([long, sdist("beta", "1.0")]) as upstream:
+        mirror = Volunteer(tmp_path, upstream.url)
+        mirror.run_here()
+        (file,) = page_of(mirror.tree, "acme-tool")["files"]
+        assert (file["filename"], file["core-metadata"]) == (long.filename, False)
+        require_whole(mirror.tree, is_exact=False)
+        assert names_in(mirror.tree) == ["acme-tool", "beta"]

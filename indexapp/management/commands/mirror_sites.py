@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
 from indexapp.models import Index, MirrorSite
-from indexapp.services.sites import checking, settings
+from indexapp.services.sites import checking, settings, standing
 from tpi_site.kit.errors import Refusal
 
 _ACTOR = internal("mirror-sites")
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         only = _site(options["name"]) if options["name"] else None
         reports = checking.run(now=True, only=only)
         for name, report in reports.items():
-            said = report.wrong or report.away or report.lacking or f"{report.right} files are right"
+            said = report.wrong or report.away or report.lacking or _right(report.right)
             self.stdout.write(f"{name}: {said}; {report.wishes} more were looked for and found.")
         if any(report.wrong or report.away or report.lacking for report in reports.values()):
             sys.exit(1)
@@ -99,6 +99,10 @@ def _add_site(add: CommandParser) -> None:
     add.add_argument("--key", dest="signing_key", metavar="FILE", help="a file with the key of signed addresses")
     add.add_argument("--ca", dest="ca_certificates", metavar="FILE", help="a file with its authorities (PEM)")
     add.add_argument("--lag-hours", type=int, help="how old its tree may be")
+
+
+def _right(count: int) -> str:
+    return f"{count} files are right" if count else standing.NOTHING
 
 
 def _text(path: str) -> str:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.services import generations
 from indexapp.clients import mirror_sites as client
-from indexapp.clients.mirror_sites import STRETCH, SiteAddress, SiteLacks, SiteTrouble, SiteWrong
+from indexapp.clients.mirror_sites import STRETCH, SiteAddress, SiteLacks, SiteLate, SiteTrouble, SiteWrong
 from indexapp.models import FileProof, MirrorSite, PieceDigests
 from indexapp.services.serving import files, index_map, watermarks
 from indexapp.services.sites import secrets, specimens, standing
@@ -32,6 +32,8 @@ PROVED_FOR: Final = timedelta(hours=24)
 MOST_BYTES: Final = 256 * 1024 * 1024
 """Of one content; larger ones are given from here."""
 _PATIENCE: Final = 10.0
+_LONGEST: Final = 60.0
+"""Seconds for one content: the other sites wait meanwhile."""
 _LOCK = "mirror sites"
 _WISHES, _WISHED_BYTES, _WISHED_SECONDS = 200, 512 * 1024 * 1024, 30.0
 _OLD = timedelta(days=2)
@@ -72,12 +74,14 @@ def run(*, now: bool = False, only: MirrorSite | None = None) -> dict[str, Repor
 
 def prove(address: SiteAddress, specimen: Specimen) -> bytes:
     """Fetch it and hold it against its digest; the digests of its stretches, where it has several.  Raises as the client."""
-    whole, digests, taken = hashlib.sha256(), [], 0
+    whole, digests, taken, until = hashlib.sha256(), [], 0, time.monotonic() + _LONGEST
     url = address.url(specimen.index.name, specimen.path)
     for stretch in client.stretches(address, url, specimen.size, patience=_PATIENCE):
         taken += len(stretch)
         whole.update(stretch)
         digests.append(hashlib.sha256(stretch).digest())
+        if time.monotonic() > until and taken < specimen.size:
+            raise SiteLate(f"in {_LONGEST:.0f} seconds it gave {taken} of {specimen.size} bytes")
     if whole.hexdigest() != specimen.sha256:
         raise SiteWrong(f"of {specimen.path.rpartition('/')[2]} its bytes have the SHA-256 {whole.hexdigest()}")
     return b"".join(digests) if specimen.size > STRETCH else b""
@@ -103,6 +107,10 @@ def _look(site: MirrorSite, address: SiteAddress, specimen: Specimen, report: Re
     began = time.monotonic()
     try:
         digests = prove(address, specimen)
+    except SiteLate as error:
+        if specimen.is_due:
+            report.away = str(error)
+        return not specimen.is_due
     except SiteLacks as error:
         if specimen.is_due:
             report.lacking = f"it lacks {specimen.path.rpartition('/')[2]}, which it should have by now ({error})"

@@ -13,6 +13,7 @@ from math import inf
 from threading import Lock
 from typing import Any, Final
 
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from indexapp.domain import balancing
@@ -186,10 +187,14 @@ def write() -> int:
 
 
 def _write_wishes(wishes: set[Wish]) -> None:
-    if not wishes or FileProof.objects.filter(wanted_at__isnull=False).count() > _MOST_WISHED:
+    if not wishes:
         return
     now = timezone.now()
-    there = set(MirrorSite.objects.filter(pk__in={each.site for each in wishes}).values_list("pk", flat=True))
+    asked = MirrorSite.objects.filter(pk__in={each.site for each in wishes})
+    waiting = asked.annotate(wished=Count("proofs", filter=Q(proofs__wanted_at__isnull=False)))
+    there = {
+        pk for pk, wished in waiting.values_list("pk", "wished") if wished <= _MOST_WISHED
+    }  # of each: one may be away
     rows = [
         FileProof(site_id=each.site, sha256=each.sha256, index_id=each.index, path=each.path, wanted_at=now)
         for each in wishes

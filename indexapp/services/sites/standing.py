@@ -17,6 +17,10 @@ from indexapp.models import FileProof, MirrorSite
 WRONG_BYTES: Final = "mirror-site-wrong-bytes"
 AWAY: Final = "mirror-site-away"
 STALE: Final = "mirror-site-stale"
+NOTHING: Final = (
+    "There is nothing to check it by: its indexes have no file that it may be asked for. A site gets what everybody may read, "
+    "unless it takes private files."
+)
 PASSES: Final = 3
 """Checks in a row that a new site passes before it gets anybody."""
 _EVERY: Final = 60.0
@@ -81,9 +85,11 @@ def passed(site: MirrorSite, *, is_slow: bool, milliseconds: int | None) -> None
 
 
 def unproved(site: MirrorSite) -> None:
-    """There was nothing by which it could be checked: it stays as it is."""
+    """There was nothing by which it could be checked: it stays as it is, and says so while it gets nobody."""
     now = timezone.now()
-    MirrorSite.objects.filter(pk=site.pk).update(checked_at=now, next_check_at=now + timedelta(seconds=_EVERY))
+    rows = MirrorSite.objects.filter(pk=site.pk)
+    rows.update(checked_at=now, next_check_at=now + timedelta(seconds=_EVERY))
+    rows.filter(state=_State.PROBATION).update(reason=NOTHING)
 
 
 def _leave_out(site: MirrorSite, state: MirrorSite.State, alarm: str, sentence: str) -> None:

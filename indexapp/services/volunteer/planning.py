@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from packaging.version import Version
 
@@ -13,8 +14,11 @@ from indexapp.domain.copy_filter import Copied
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.timestamps import iso_utc
 from indexapp.domain.volunteer.configuration import Configuration
-from indexapp.services.static_export.forms import FILES
+from indexapp.services.static_export.forms import FILES, METADATA, PROVENANCE
 from indexapp.services.volunteer.rows import KnownFile
+
+_LONGEST_NAME: Final = 255
+"""Bytes, of every file system that matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,12 @@ def _row(project: str, position: int, rank: int, file: UpstreamFile, known: dict
         upload_time=before.upload_time if before and file.upload_time is None else moment,
         requires_python=file.requires_python,
         yanked=file.yanked,
-        metadata=(file.core_metadata or {}).get("sha256"),
-        provenance=file.provenance,
+        metadata=(file.core_metadata or {}).get("sha256") if _fits(file.filename, METADATA) else None,
+        provenance=file.provenance if _fits(file.filename, PROVENANCE) else None,
         url=file.url,
     )
+
+
+def _fits(filename: str, ending: str) -> bool:
+    """Whether a file may lie beside it under that name; page and file are whole without."""
+    return len(f"{filename}{ending}".encode()) <= _LONGEST_NAME

@@ -99,6 +99,8 @@ def _judged(
         headers = _headers(served, f'"{served.sha256}"')
         reply = sites.reply(question, served, watermark, index=index, path=path, headers=headers, own=_watched)
         if reply is not None:
+            if served.member.is_mirror:
+                mirror_files.used(served)
             note(reply)
             return reply
     if served.member.is_mirror:

@@ -86,12 +86,19 @@ class Response:
 
 
 def get(
-    url: str, headers: Mapping[str, str] | None = None, *, way: Way, limits: Limits, takes_gzip: bool = False
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    way: Way,
+    limits: Limits,
+    takes_gzip: bool = False,
+    stays: bool = False,
 ) -> Response:
     """GET an http or https address, through redirects; raises :class:`OutboundFailed`, whose sentence has no secret.
 
     Statuses are the caller's to read. With ``takes_gzip`` the answer may come packed and ``body`` is unpacked; without,
-    ``identity`` is asked for and ``body`` is what came, whatever the server calls its encoding.
+    ``identity`` is asked for and ``body`` is what came, whatever the server calls its encoding.  With ``stays`` a redirect to
+    another server is a failure: who is not trusted shall not say whom to ask from here.
     """
     deadline = Deadline(limits.head)
     target = Target.of(url)
@@ -102,7 +109,7 @@ def get(
         try:
             if response.status not in _REDIRECTS:
                 return _ready(response, target, limits, deadline, takes_gzip=takes_gzip)
-            following = _following(response, target)
+            following = _following(response, target, stays=stays)
         except BaseException:
             response.close()
             raise
@@ -176,7 +183,7 @@ def _ready(response: Response, target: Target, limits: Limits, deadline: Deadlin
     return response
 
 
-def _following(response: Response, target: Target) -> Target:
+def _following(response: Response, target: Target, *, stays: bool) -> Target:
     """Where a redirect leads; raises OutboundFailed where it may not be followed."""
     location = response.headers.get("Location")
     if not location:
@@ -189,4 +196,6 @@ def _following(response: Response, target: Target) -> Target:
         ) from None
     if target.is_secure and not following.is_secure:
         raise OutboundFailed(f"{target.host} redirects from https to http, which is not followed.", Code.NOT_ALLOWED)
+    if stays and not following.is_of_origin(target):
+        raise OutboundFailed(f"{target.host} redirects to another server, which is not followed.", Code.NOT_ALLOWED)
     return following
