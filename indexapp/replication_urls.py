@@ -1,11 +1,11 @@
-"""What replicas ask, below ``/api/v1/replication/``; :mod:`indexapp.views.machine.routes` answers all but the last in front."""
+"""What replicas ask, below ``/api/v1/replication/``; :mod:`indexapp.views.machine.routes` answers GETs in front."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 
 from indexapp.views.machine.django_views import machine_read
-from indexapp.views.replication import rows
+from indexapp.views.replication import blobs, rows
 
 app_name = "replication"
 urlpatterns = [
@@ -13,4 +13,5 @@ urlpatterns = [
     path("feed/", machine_read, name="feed"),
     re_path(r"^blobs/(?P<sha256>[0-9a-f]{64})/\Z", machine_read, name="blob"),
     path("rows/", rows, name="rows"),
+    path("blobs/", blobs, name="blobs"),
 ]

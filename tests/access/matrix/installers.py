@@ -40,6 +40,6 @@ def machine() -> dict[str, Row]:
     # Replicas come with secrets of their own, which nobody else has.
     rows["replication:hello"] = rows["replication:feed"] = reads(NOBODY)
     rows["replication:blob"] = reads(NOBODY, sha256="0" * 64)
-    rows["replication:rows"] = Row({"POST": (NOBODY, {})})
+    rows["replication:rows"] = rows["replication:blobs"] = Row({"POST": (NOBODY, {})})
     rows["index:package"] = reads(READERS, **INDEX, **PATH)
     return rows
