@@ -20,10 +20,23 @@ _GO_ON = frozenset(
         "account:theme",
         "admin:accounts_readonlyperiod_add",
         "admin:accounts_readonlyperiod_do",
+        "admin:indexapp_replica_add",
+        "admin:indexapp_replica_do",
+        "admin:indexapp_replica_join",
+        "admin:indexapp_replica_leave",
+        "admin:indexapp_replica_pause",
+        "admin:indexapp_replica_resume",
         "admin:login",
         "admin:logout",
         "api:doctor",
         "api:read-only",
+        "api:replication-join",
+        "api:replication-leave",
+        "api:replication-pause",
+        "api:replication-replica",
+        "api:replication-replica-revoke",
+        "api:replication-replicas",
+        "api:replication-resume",
         "doctor",
         "index:default-rpc",
         "index:default-rpc2",
@@ -35,8 +48,11 @@ _GO_ON = frozenset(
         "support-bundle",
     }
 )
-"""Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, and questions
-that are too long for an address, of replicas too."""
+"""Signing in and out, which reading needs, the switch itself, what operators look at when something is wrong, questions that
+are too long for an address, of replicas too, and whom a site follows and is followed by."""
+
+_RELAYED = frozenset({"index:default-upload", "index:upload"})
+"""What a replica asks its primary to do."""
 
 
 class ReadOnlyMiddleware:
@@ -53,7 +69,8 @@ class ReadOnlyMiddleware:
         self, request: HttpRequest, view: Callable[..., Any], arguments: Any, names: Any
     ) -> HttpResponse | None:
         """Refuse what is no reading."""
-        if request.method in _READS or (request.resolver_match and request.resolver_match.view_name in _GO_ON):
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if request.method in _READS or name in _GO_ON or (name in _RELAYED and read_only.relays()):
             return None
         reason = read_only.why()
         return None if reason is None else edge.to_response(request, ReadOnly(reason))

@@ -46,6 +46,7 @@ class IndexConfig(AppConfig):
         _declare_figures()
         _declare_mirrors()
         _declare_replication()
+        _declare_mirror_sites()
         _declare_backups()
         _declare_vulnerability_data()
         edge.translate(StorageUnavailable, refusals.away)
@@ -89,13 +90,26 @@ def _declare_mirrors() -> None:
 
 
 def _declare_replication() -> None:
-    """That a replica takes no changes, and what seals its credential."""
+    """That a replica takes no changes, what seals its credential, and its figures and alarms."""
     from accounts.services.keys import sealed_columns
-    from indexapp.services.replication import following, standing
-    from tpi_site.kit import read_only
+    from indexapp.services.replication import figures, following, standing
+    from tpi_site.kit import read_only, schedules
 
     read_only.register_primary(standing.primary)
     sealed_columns.register(following.SEALED)
+    figures.declare()
+    schedules.declare("watch replication", "indexapp.tasks.watch_replication", every_minutes=1)
+
+
+def _declare_mirror_sites() -> None:
+    """They are checked by the clock; what readers' requests tell of them is written by each process."""
+    from accounts.services.keys import sealed_columns
+    from indexapp.services.sites import notes, secrets
+    from tpi_site.kit import companions, schedules
+
+    sealed_columns.register(secrets.SEALED)
+    notes.on_note(companions.declare("mirror sites", notes.write, pause=1.0))
+    schedules.declare("check mirror sites", "indexapp.tasks.check_mirror_sites", every_minutes=1)
 
 
 def _declare_backups() -> None:

@@ -13,6 +13,8 @@ from indexapp.services.backups import watching
 from indexapp.services.integrity import checking, scrub
 from indexapp.services.mirrors import copying, eviction, forgetting
 from indexapp.services.prefetch import running
+from indexapp.services.replication import lateness
+from indexapp.services.sites import checking as site_checking
 from indexapp.services.trash import purging
 from indexapp.services.vulnerabilities import fetching
 from tpi_site.kit.read_only import housekeeping, pauses
@@ -48,6 +50,11 @@ def drill() -> str:
 def watch_backups() -> None:
     """Start backups and drills again that died, and ring for them and for what is late."""
     watching.look()
+
+
+def watch_replication() -> int:
+    """Ring for a replica that lags, lacks contents or is out of contact, and end what is over; returns how much is late."""
+    return lateness.look()
 
 
 def examine_blob(sha256: str) -> str:
@@ -107,6 +114,12 @@ def copy_mirror(plan_id: int) -> str:
 def copy_mirrors() -> int:
     """The same for every mirror that has a plan; returns how many were worked on."""
     return copying.run_all()
+
+
+@pauses
+def check_mirror_sites() -> int:
+    """Check the mirror sites that are due, and look there for what readers wanted; returns how many were checked."""
+    return len(site_checking.run())
 
 
 @pauses

@@ -23,6 +23,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "accounts.services.sessions.note_sign_out": "writes the evidence of what Django does",
     "accounts.services.token_leaks.report": "for whoever holds the secret; rings an alarm too, and has its own tests",
     "accounts.services.token_scopes.checked_indexes": "asks",
+    "indexapp.services.replication.relaying.relay": "asks the primary, whose mutation it is",
     "indexapp.services.role_holders.named": "asks, and writes down what fails",
     "indexapp.services.prefix_holders.named": "asks, and writes down what fails",
     "accounts.services.teams.person_named": "asks, and writes down what fails",

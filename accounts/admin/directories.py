@@ -121,6 +121,7 @@ ACTIONS = (
         is_dangerous=True,
         is_bulk=False,
         leads_to=_syncs_url,
+        needs_fresh_sign_in=True,
     ),
     ConfirmedAction(
         name="disable",
@@ -140,6 +141,7 @@ ACTIONS = (
         perform=_set_enabled(enabled=True),
         permission="instance",
         offered=lambda actor, row: not row.enabled and _is_ours(row) and actor.may_administer_instance,
+        needs_fresh_sign_in=True,
     ),
 )
 

@@ -209,6 +209,7 @@ class UserScreen(LeftBehindPage, Screen):
             perform=_set(is_active=True),
             offered=lambda _, user: not user.is_active,
             extent=_what_the_directory_says,
+            needs_fresh_sign_in=True,
         ),
         ConfirmedAction(
             name="promote",

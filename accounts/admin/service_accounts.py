@@ -105,6 +105,7 @@ class ServiceAccountScreen(Screen):
             question="Tokens of it that are not revoked work again.",
             perform=_set(is_active=True),
             offered=lambda actor, row: not row.is_active and _admins(actor, row),
+            needs_fresh_sign_in=True,
         ),
     )
     deletion = ConfirmedAction(

@@ -116,6 +116,7 @@ class TokenScreen(Screen):
             offered=lambda actor, token: token.is_usable and token.kind != TokenKind.SHORT and _may_hold(actor, token),
             form=Rotation,
             is_bulk=False,
+            needs_fresh_sign_in=True,
         ),
     )
 

@@ -14,6 +14,9 @@ POLICY = "policy"
 TABLES = "tables"
 """What nobody remembers and replicas have to know: tokens that were issued, and second factors."""
 
+SITES = "sites"
+"""Mirror sites: which there are, how they do, and what they were found to have."""
+
 
 def bump_access() -> None:
     """Make every remembered right void; call it in the transaction that changes one."""
@@ -28,6 +31,11 @@ def bump_policy() -> None:
 def bump_tables() -> None:
     """Have replicas compare; call it in the transaction of what changes no remembered right."""
     _bump(TABLES)
+
+
+def bump_sites() -> None:
+    """Have the choice of mirror sites made anew; call it in the transaction that changes them or what they have."""
+    _bump(SITES)
 
 
 def policy() -> int:

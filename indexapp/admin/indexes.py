@@ -72,6 +72,7 @@ class IndexScreen(Screen):
             permission="instance",
             offered=lambda _, index: not index.is_default,
             is_bulk=False,
+            needs_fresh_sign_in=True,
         ),
     )
     deletion = ConfirmedAction(

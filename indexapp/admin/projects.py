@@ -129,6 +129,7 @@ class ProjectScreen(Screen):
             perform=_becomes(Status.ACTIVE),
             permission="secure",
             offered=_may_clear,
+            needs_fresh_sign_in=True,
         ),
     )
     deletion = ConfirmedAction(

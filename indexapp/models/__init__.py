@@ -4,6 +4,7 @@ from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
+from indexapp.models.mirror_sites import FileProof, IndexSending, MirrorSite, PieceDigests, SiteIndex
 from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, MirroredProvenance, Upstream
 from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
@@ -25,14 +26,18 @@ __all__ = [
     "Drill",
     "Epoch",
     "File",
+    "FileProof",
     "Following",
     "GroupMember",
     "Index",
+    "IndexSending",
     "Merge",
     "MirrorPlan",
+    "MirrorSite",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
+    "PieceDigests",
     "PlannedName",
     "PolicyException",
     "PolicyHold",
@@ -49,6 +54,7 @@ __all__ = [
     "Role",
     "ScrubCount",
     "Site",
+    "SiteIndex",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",

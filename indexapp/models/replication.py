@@ -68,6 +68,7 @@ class Replica(models.Model):
     serial = models.BigIntegerField(default=0)
     missing_blobs = models.BigIntegerField(default=0)
     missing_bytes = models.BigIntegerField(default=0)
+    incomplete_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -81,6 +82,8 @@ class Following(models.Model):
 
     ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last, and
     ``generations`` the primary's counters by then.  ``primary_serial`` is the newest that it told.
+    ``awaited_serial`` was the newest at ``behind_since`` and is not here yet; ``awaited_blob`` the key of the content that was
+    wanted last at ``incomplete_since``, and some up to it are not here yet.
     """
 
     only = models.BooleanField(primary_key=True, default=True, editable=False)
@@ -99,6 +102,10 @@ class Following(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True)
     failure_code = models.CharField(max_length=40, blank=True)
     failure = models.CharField(max_length=500, blank=True)
+    awaited_serial = models.BigIntegerField(default=0)
+    behind_since = models.DateTimeField(null=True, blank=True)
+    awaited_blob = models.BigIntegerField(default=0)
+    incomplete_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -11,10 +11,13 @@ from indexapp import permissions
 from indexapp.domain.digests import MultiDigest
 from indexapp.models import Index
 from indexapp.services import disk_room, uploads
+from indexapp.services.replication import relaying
+from indexapp.services.replication.relaying import Came
 from indexapp.services.serving import gate, index_map, watermarks
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.services.uploads import admission
 from indexapp.storage import default_storage
+from indexapp.views import relayed
 from indexapp.views.form_reader import MAX_FIELDS_SIZE, read_form
 from tpi_site.kit import edge, request_context
 from tpi_site.kit.bodies import Body, turn
@@ -35,17 +38,20 @@ def upload(request: HttpRequest, index: str | None = None) -> HttpResponse:
         return _refused(request, Unsupported("Uploads are POST requests."), None)
     body = Body(request.META, request)
     try:
-        accepted = _accept(request, index, body)
+        way = relayed.came(request)
+        accepted = _accept(request, index, body, way)
     except Exception as error:
         refusal = edge.as_refusal(error)
         if refusal is None:
             raise
         return _refused(request, refusal, body)
     text = "".join(f"{warning}\n" for warning in accepted.warnings).encode()
-    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Length": str(len(text))})
+    headers = {"Content-Length": str(len(text)), **relayed.told(way)}
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
-def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads.Accepted:
+def _accept(request: HttpRequest, index_name: str | None, body: Body, way: Came) -> uploads.Accepted:
+    is_relayed_on = relaying.is_possible()
     watermark = watermarks.read()
     actor = _actor(request, watermark)
     index = _index(actor, index_name, watermark)
@@ -66,7 +72,9 @@ def _accept(request: HttpRequest, index_name: str | None, body: Body) -> uploads
         now = watermarks.read()
         if now.access != watermark.access:
             actor = _actor(request, now)  # a token may have been revoked while the body came
-        incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest)
+        incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest, way.key)
+        if is_relayed_on:
+            return relaying.relay(actor=actor, incoming=incoming, came=way)
         return uploads.accept(actor=actor, incoming=incoming)
 
 

@@ -29,6 +29,7 @@ from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import SYSTEM, join, make_token, make_user
 from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_group, published
+from tests.factories.replication import make_replica
 from tests.factories.upstreams import make_mirror
 from tests.factories.vulnerabilities import make_advisory
 
@@ -71,6 +72,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "alarm": alarms.ring("test", "Something needs a person.").pk,
         "trash": Trashed.objects.get().pk,
         "drill": make_drill().pk,
+        "replica": make_replica("far").name,
         "prefetch": PrefetchJob.objects.create(index=cast.index, name="requirements.txt", kind="requirements.txt").pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],

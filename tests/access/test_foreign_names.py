@@ -30,6 +30,7 @@ from tests.factories.directories import map_group, silent_directory
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_index, published
+from tests.factories.replication import make_replica
 from tests.plugins import process_memory
 from tests.wsgi_client import WsgiClient
 
@@ -62,6 +63,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
         "osv_id": "PYSEC-1999-1",
         "advisory": "PYSEC-1999-1",
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
+        "replica": make_replica("foreign").name,
         "index": "theirs",
         "project": "secret",
         "name": "secret",

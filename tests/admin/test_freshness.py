@@ -27,23 +27,22 @@ DONE_WITHOUT_PROOF = {
     "alarm": {"end"},
     "auditsink": {"test"},
     "browsersession": {"end"},
-    "directory": {"accept-removals", "disable", "enable", "plan", "sync"},
+    "directory": {"disable", "plan", "sync"},
     "file": {"unyank", "yank"},
-    "index": {"make-default"},
     "mirroredfile": {"keep-ours"},
     "mirroredproject": {"refresh"},
     "policyexception": {"revoke"},
     "policyhold": {"reject"},
     "prefetchjob": {"cancel"},
-    "project": {"archive", "clear", "deprecate", "quarantine"},
+    "project": {"archive", "deprecate", "quarantine"},
     "readonlyperiod": {"end"},
     "release": {"unyank", "yank"},
-    "serviceaccount": {"disable", "enable"},
-    "token": {"revoke", "rotate"},
+    "serviceaccount": {"disable"},
+    "token": {"revoke"},
     "trashed": {"restore"},
-    "user": {"disable", "enable", "end-sessions"},
+    "user": {"disable", "end-sessions"},
 }
-"""What else does, by screen; each is named here, so that a new one is decided about."""
+"""What else does, by screen: it takes away, holds back, or is undone by one more click.  What lets somebody in again is not here."""
 CONFIRM = "/account/confirm/?next="
 
 

@@ -155,8 +155,24 @@ def test_a_rule_is_tried_without_being_made(rest: AsPerson, acme: Index) -> None
 def test_a_source_that_there_is_not_is_answered_with_those_that_one_may_see(rest: AsPerson, cast: Cast) -> None:
     group = make_group("group", cast.index, make_index("other"))
     give(cast.team_admin, [Verb.ADMINISTER], group)
-    refusal = rest("team_admin").post("policy-rules/", {**RULE, "index": "group", "conditions": {"sources": ["blub"]}})
-    assert refusal.json["detail"] == "No source is called 'blub' here; there are: main."
+    for name in ("blub", "other"):
+        given = {**RULE, "index": "group", "conditions": {"sources": [name]}}
+        for address in ("policy-rules/", "policy-rules/dry-run/"):
+            refusal = rest("team_admin").post(address, given)
+            assert refusal.json["detail"] == f"No source is called '{name}' here; there are: main."
+        row = make_rule(group, name=f"of-{name}", sources=["main"])
+        assert rest("team_admin").patch(f"policy-rules/{row.pk}/", {"conditions": given["conditions"]}).status == 400
+
+
+def test_a_source_that_somebody_else_named_stays_in_a_rule_that_is_changed(rest: AsPerson, cast: Cast) -> None:
+    group = make_group("group", cast.index, make_index("other"))
+    give(cast.team_admin, [Verb.ADMINISTER], group)
+    row = make_rule(group, sources=["main", "other"])
+    changed = {"conditions": {"sources": ["main", "other"], "yanked": True}}
+    answer = rest("team_admin").patch(f"policy-rules/{row.pk}/", changed)
+    assert answer.status == 200, answer.body
+    given = {**RULE, "name": "other", "index": "group", "conditions": {"sources": ["other"]}}
+    assert rest("security_officer").post("policy-rules/", given).status == 201
 
 
 def test_exceptions_and_reviews(rest: AsPerson, acme: Index) -> None:

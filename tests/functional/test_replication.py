@@ -20,6 +20,7 @@ from tests.servers.wire import Session, basic
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("cluster")]
 ALIKE = {"TPI_TOKEN_PEPPER": "aZ3k9Qw7Lm2Rt8Xv5Bn1Yc6Hd4Jf0GsPq", "TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
+JSON = {"Content-Type": "application/json"}
 _PATIENCE = 60.0
 
 
@@ -77,9 +78,9 @@ def test_what_is_published_on_the_primary_is_installed_from_the_replica_when_the
         status = replica.inside(inside.replication_status)
         assert (status["serials_behind"], status["missing_blobs"], status["failure"]) == (0, 0, "")
 
-        refused = Twine().publish(home, build(tmp_path / "2.0", name, "2.0"), f"{replica.url}/legacy/", credentials)
-        assert refused.code != 0
-        assert f"replica of {primary.url}" in refused.output
+        refused = session.request("POST", f"/api/v1/indexes/main/projects/{name}/releases/1.0/yank/", b"{}", JSON)
+        assert refused.status == 503
+        assert f"replica of {primary.url}" in refused.reason
 
     primary.stop()
     for installer in (Pip(), Uv()):

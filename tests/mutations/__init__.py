@@ -12,8 +12,9 @@ from tests.mutations.people import PEOPLE
 from tests.mutations.policies import POLICIES
 from tests.mutations.publishing import PUBLISHING
 from tests.mutations.replication import REPLICATION
+from tests.mutations.sites import SITES
 from tests.mutations.world import Mutation, World
 
-MUTATIONS = MIRRORS | OPERATING | PEOPLE | POLICIES | PUBLISHING | REPLICATION
+MUTATIONS = MIRRORS | OPERATING | PEOPLE | POLICIES | PUBLISHING | REPLICATION | SITES
 
 __all__ = ["MUTATIONS", "Mutation", "World"]

@@ -19,12 +19,12 @@ REPLICATION: dict[str, Mutation] = {
     "indexapp.services.replication.joining.pause": Mutation(
         lambda world, actor: joining.pause(actor=actor),
         "replication.pause",
-        ADMINISTRATOR,
+        f"operator {ADMINISTRATOR}",
     ),
     "indexapp.services.replication.joining.resume": Mutation(
         lambda world, actor: joining.resume(actor=actor),
         "replication.resume",
-        ADMINISTRATOR,
+        f"operator {ADMINISTRATOR}",
     ),
     "indexapp.services.replication.joining.leave": Mutation(
         lambda world, actor: joining.leave(actor=actor),

@@ -32,10 +32,12 @@ from indexapp.models import (
     Trashed,
 )
 from indexapp.services import releases
+from indexapp.services.sites import settings as settings_of_sites
 from tests.builders.wheels import build_wheel
 from tests.factories.cast import ROLES, Cast
 from tests.factories.directories import map_group, silent_directory
 from tests.factories.factors import begun, with_factor
+from tests.factories.mirror_sites import make_site
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.policies import make_policy
 from tests.factories.publishing import (
@@ -94,6 +96,8 @@ class World:
         self.merge: Merge = Merge.objects.create(group=self.group, normalized_name="merged", reason="a fork")
         self.contested: File = make_file(make_release(make_project(self.mirror, "theirs")))
         MirroredFile.objects.create(file=self.contested, conflict="Others.", conflict_at=timezone.now())
+        self.mirror_site = make_site("near", indexes=[self.index])
+        self.site_that_is_out = settings_of_sites.take_out(actor=SYSTEM, site=make_site("farther"))
 
     @staticmethod
     def other_place() -> Path:

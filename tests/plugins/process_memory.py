@@ -18,6 +18,7 @@ def forget() -> None:
     from indexapp.services.mirrors.metadata import answering
     from indexapp.services.policies import books, hiding, holds, learning, proofs
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
+    from indexapp.services.sites import choosing, notes
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
 
@@ -34,6 +35,7 @@ def forget() -> None:
         asking,
         authentication,
         books,
+        choosing,
         downloads,
         refusals,
         files,
@@ -43,6 +45,7 @@ def forget() -> None:
         index_map,
         learning,
         matching,
+        notes,
         project_pages,
         proofs,
         recent_lines,

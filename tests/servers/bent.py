@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.servers.ports import LOOPBACK
+from tests.servers.threaded import Threaded
 
 
 class Bent(NamedTuple):
@@ -21,6 +21,7 @@ class Bent(NamedTuple):
     sent: int
 
 
+_KEPT = {"Content-Range", "Retry-After", "X-TPI-Serial", "X-TPI-Site"}
 Bend = Callable[[str, int, bytes], Bent]
 """Told the path, the status and the body."""
 
@@ -30,26 +31,21 @@ def straight(_path: str, status: int, body: bytes) -> Bent:
     return Bent(status, body, len(body))
 
 
-class BentSite:
-    """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked."""
+class BentSite(Threaded):
+    """``with BentSite(url) as site: site.url``; ``bend`` may be changed meanwhile, ``paths`` are what was asked.
+
+    Of a body that is sent no more than ``takes`` bytes are read, after which the connection ends.
+    """
 
     def __init__(self, url: str) -> None:
         self.port = urlsplit(url).port
         self.bend: Bend = straight
         self.paths: list[tuple[str, str]] = []
-        self._server = _Server((LOOPBACK, 0), _Handler)
-        self._server.site = self
-        self.url = f"http://{LOOPBACK}:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
+        self.takes: int | None = None
+        server = _Server((LOOPBACK, 0), _Handler)
+        server.site = self
+        self.url = f"http://{LOOPBACK}:{server.server_port}"
+        self._listen(server)
 
 
 class _Server(ThreadingHTTPServer):
@@ -64,7 +60,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._relay(None)
 
     def do_POST(self) -> None:
-        self._relay(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        length, takes = int(self.headers.get("Content-Length", 0)), self.server.site.takes
+        if takes is not None and length > takes:
+            self.server.site.paths.append((self.path, ""))
+            self.rfile.read(takes)
+            self.close_connection = True
+            return
+        self._relay(self.rfile.read(length))
 
     def _relay(self, body: bytes | None) -> None:
         site = self.server.site
@@ -79,10 +81,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(found.status)
         self.send_header("Content-Length", str(len(found.body)))
         self.send_header("Connection", "close")
-        if given := answer.headers.get("Content-Range"):
-            self.send_header("Content-Range", given)
+        for name, given in answer.headers.items():
+            if name in _KEPT:
+                self.send_header(name, given)
         self.end_headers()
-        self.wfile.write(found.body[: found.sent])
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked has seen enough
+            self.wfile.write(found.body[: found.sent])
         self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name

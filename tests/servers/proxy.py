@@ -11,12 +11,12 @@ import ssl
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tests.servers.certificates import ServerCertificate
 from tests.servers.ports import LOOPBACK
+from tests.servers.threaded import Threaded
 
 _PIECE = 64 * 1024
 
@@ -29,7 +29,7 @@ class Forwarded(NamedTuple):
     headers: dict[str, str]
 
 
-class Proxy:
+class Proxy(Threaded):
     """``with Proxy() as proxy: proxy.url``; ``requests`` are those for which it was asked, refused ones too.
 
     ``credentials`` is ``user:password``; ``answers`` is what it says to CONNECT in place of doing it.
@@ -44,20 +44,11 @@ class Proxy:
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
         if self._context and certificate:
             self._context.load_cert_chain(certificate.certificate, certificate.key)
-        self._server = _Server((LOOPBACK, 0), _Handler)
-        self._server.proxy, self._server.context = self, self._context
-        self.address = f"{LOOPBACK}:{self._server.server_port}"
+        server = _Server((LOOPBACK, 0), _Handler)
+        server.proxy, server.context = self, self._context
+        self.address = f"{LOOPBACK}:{server.server_port}"
         self.url = f"{'https' if certificate else 'http'}://{self.address}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
+        self._listen(server)
 
 
 class _Server(ThreadingHTTPServer):

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
@@ -31,6 +31,7 @@ from tests.builders.core_metadata import Built
 from tests.servers.certificates import ServerCertificate
 from tests.servers.ports import LOOPBACK
 from tests.servers.static_index_requests import IndexHandler
+from tests.servers.threaded import Threaded
 
 Sort = Literal["list", "page", "file", "metadata", "provenance"]
 Fault = Literal[
@@ -136,7 +137,7 @@ class Project:
     """Further keys of the JSON page."""
 
 
-class StaticIndex:
+class StaticIndex(Threaded):
     """See the module's text. ``certificate`` makes it an HTTPS server; ``client_ca`` then wants one of clients too."""
 
     def __init__(
@@ -161,11 +162,11 @@ class StaticIndex:
         self.stopping = threading.Event()
         for file in files:
             self.publish(file)
-        self._server = _Server(self, server_context(certificate, client_ca))
+        server = _Server(self, server_context(certificate, client_ca))
         scheme = "http" if certificate is None else "https"
-        self.base = f"{scheme}://{host}:{self._server.server_port}"
+        self.base = f"{scheme}://{host}:{server.server_port}"
         self.url = f"{self.base}/simple/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._listen(server)
 
     def publish(self, file: Built | StaticFile) -> StaticFile:
         """Add a file, or put another in the place of the one with its name."""
@@ -196,16 +197,10 @@ class StaticIndex:
         kept = self.projects.get(project, Project())
         self.projects[project] = Project(kept.status, kept.reason, self.serial, kept.extra)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stopping.set()
         self.resume.set()
-        self._server.shutdown()
-        self._thread.join(30)
-        self._server.server_close()
+        super().__exit__(kind, error, at)
 
 
 class _Server(ThreadingHTTPServer):

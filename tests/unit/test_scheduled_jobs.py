@@ -129,9 +129,11 @@ _IDLE = {
     "watch disks",
     "watch the key source",
     "finish an upgrade",
+    "check mirror sites",
+    "watch replication",
 }
-"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, and all
-migrations are applied."""
+"""Jobs that find nothing to write here: no directory answers, all is sealed, no disk is full, no source is away, all migrations
+are applied, nobody follows anybody, and there is no mirror site."""
 
 
 def _kill_after(job: Any, writes: int) -> bool:

@@ -74,6 +74,11 @@ def primary() -> str | None:
     return _primary
 
 
+def relays() -> bool:
+    """Whether nothing but being a replica keeps changes from being made, so that the primary may be asked to make them."""
+    return primary() is not None and _known is None and not settings.TPI_READ_ONLY
+
+
 def look() -> None:
     """Ask anew: the mode has just been switched, or it is time."""
     global _known, _primary, _until  # noqa: PLW0603  what the process remembers

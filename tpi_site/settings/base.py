@@ -40,6 +40,9 @@ TPI_BACKUP_URL = env.text("TPI_BACKUP_URL")
 TPI_BACKUP_HOURS = env.integer("TPI_BACKUP_HOURS", 24, minimum=1)
 TPI_BACKUP_KEEP = env.integer("TPI_BACKUP_KEEP", 30)
 TPI_DRILL_DAYS = env.integer("TPI_DRILL_DAYS", 30)
+TPI_REPLICA_LAG_MINUTES = env.integer("TPI_REPLICA_LAG_MINUTES", 10)
+TPI_REPLICA_INCOMPLETE_MINUTES = env.integer("TPI_REPLICA_INCOMPLETE_MINUTES", 60)
+TPI_REPLICA_CONTACT_MINUTES = env.integer("TPI_REPLICA_CONTACT_MINUTES", 5)
 TPI_TRUSTED_PROXIES = env.words("TPI_TRUSTED_PROXIES")
 TPI_DOWNLOAD_LOG = env.switch("TPI_DOWNLOAD_LOG", default=True)
 TPI_DOWNLOAD_LOG_DAYS = env.integer("TPI_DOWNLOAD_LOG_DAYS", 90, minimum=1)
@@ -287,12 +290,14 @@ SPECTACULAR_SETTINGS = {
         {"name": "Directories", "description": "LDAP and Active Directory servers that people sign in through."},
         {"name": "Alarms", "description": "What needs a person."},
         {"name": "Changes", "description": "What happened to what is published, in order."},
+        {"name": "Replication", "description": "Sites that follow one another."},
         {"name": "Backups", "description": "Evidence of backups, drills and restores."},
         {"name": "Audit", "description": "Who did what."},
         {"name": "Operation", "description": "How the installation runs."},
         {"name": "Root", "description": "Where to begin."},
     ],
     "ENUM_NAME_OVERRIDES": {
+        "ReplicaStateEnum": "indexapp.api.v1.replication_bodies.STATES",
         "VerbEnum": "accounts.api.token_bodies.VERBS",
         "TokenKindEnum": "accounts.models.tokens.TokenKind",
         "KindEnum": "indexapp.models.indexes.Index.Kind",

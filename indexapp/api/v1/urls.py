@@ -16,6 +16,7 @@ from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
 from indexapp.api.v1.quotas import IndexQuotaViewSet, TeamQuotaViewSet
 from indexapp.api.v1.releases import ReleaseViewSet
+from indexapp.api.v1.replication import FollowingViewSet, ReplicaViewSet, StandingViewSet, WantedViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
 from indexapp.api.v1.trash import TrashViewSet
@@ -118,5 +119,18 @@ urlpatterns = [
     path("vulnerabilities/exposed/", ExposedViewSet.at(**_LIST), name="exposed"),
     path("vulnerabilities/imports/", AdvisoryImportViewSet.at(**_LIST), name="advisory-imports"),
     path("vulnerabilities/<str:advisory>/", AdvisoryViewSet.at(get="retrieve"), name="advisory"),
+    path("replication/standing/", StandingViewSet.at(get="retrieve"), name="replication-standing"),
+    path("replication/replicas/", ReplicaViewSet.at(**_ROWS), name="replication-replicas"),
+    path("replication/replicas/<str:replica>/", ReplicaViewSet.at(**_ROW), name="replication-replica"),
+    path(
+        "replication/replicas/<str:replica>/revoke/",
+        ReplicaViewSet.at(post="revoke"),
+        name="replication-replica-revoke",
+    ),
+    path("replication/wanted/", WantedViewSet.at(**_LIST), name="replication-wanted"),
+    *(
+        path(f"replication/following/{act}/", FollowingViewSet.at(post=act), name=f"replication-{act}")
+        for act in ("join", "pause", "resume", "leave")
+    ),
     path("changes/", ChangeViewSet.at(**_LIST), name="changes"),
 ]

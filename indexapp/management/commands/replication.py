@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
 from indexapp.models import Following, Replica
-from indexapp.services.replication import credentials, fetching, following, joining, standing
+from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
 from indexapp.services.replication.following import Round
 from indexapp.services.replication.standing import Standing
 from tpi_site.kit import locking
@@ -107,8 +107,7 @@ class Command(BaseCommand):
     def _status(self, options: dict[str, Any]) -> None:
         found, replicas = standing.standing(), standing.replicas()
         if options["json"]:
-            told = {"replica_of": found.as_json() if found else None, "replicas": replicas}
-            self.stdout.write(json.dumps(told, indent=2))
+            self.stdout.write(json.dumps(overview.told(), indent=2))
         else:
             self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
             for row in replicas:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from django.db import transaction
@@ -73,6 +74,14 @@ def warning_of(rule: PolicyRule) -> str:
     return found if found and _is_of_mirrors(rule, read.sources) else ""
 
 
+def _sources_of(rule: PolicyRule) -> frozenset[str]:
+    """None where what is stored cannot be read, as after another release."""
+    try:
+        return written.read(rule.conditions).sources
+    except Invalid:
+        return frozenset()
+
+
 def _is_of_mirrors(rule: PolicyRule, sources: frozenset[str]) -> bool:
     """Whether what it asks can hold for files of a mirror."""
     if rule.index is not None and rule.index.kind == Index.Kind.HOSTED:
@@ -92,13 +101,14 @@ def change(*, actor: Actor, rule: PolicyRule, **values: Any) -> PolicyRule:
         _alone()
         rule = _fresh(rule)
         before, effect = _told(rule), rule.effect
+        named = _sources_of(rule)
         _set(rule, values)
         _require_may_set(actor, rule.index, effect, rule.effect)
         if values.keys() & _HOLDS_ANEW:
             _require_may_open(actor, rule)
         _check(rule)
         if "conditions" in values:  # an index may have been renamed since it was named
-            _check_sources(actor, rule)
+            _check_sources(actor, rule, named)
         _require_name_free(rule)
         if values.keys() & _HOLDS_ANEW:
             rule.since = timezone.now()
@@ -201,8 +211,11 @@ def _check(rule: PolicyRule) -> None:
         raise Invalid("A rule's reason has at most 500 characters, its contact 200.", code="reason-too-long")
 
 
-def _check_sources(actor: Actor, rule: PolicyRule) -> None:
-    """Refuse a source that there is not, or that the rule's index does not serve: the rule would hold for nothing."""
+def _check_sources(actor: Actor, rule: PolicyRule, kept: Container[str] = ()) -> None:
+    """Refuse a source that there is not, or that the rule's index does not serve: the rule would hold for nothing.
+
+    One that the actor may not know of is refused like one that is nowhere, unless the rule names it already.
+    """
     named = {one for one in written.read(rule.conditions).sources if not one.startswith("kind:")}
     if not named:
         return
@@ -211,8 +224,8 @@ def _check_sources(actor: Actor, rule: PolicyRule) -> None:
     else:
         served = index_map.load(watermarks.read().access).by_pk.get(rule.index.pk)
         known = {member.name for member in served.members} if served else set()
-    if missing := sorted(named - known):
-        told = set(Index.objects.visible_to(actor).values_list("name", flat=True)) & known
+    told = set(Index.objects.visible_to(actor).values_list("name", flat=True)) & known
+    if missing := sorted(one for one in named if one not in told and not (one in known and one in kept)):
         names = ", ".join(sorted(told)[:_MOST_TOLD]) or "none"
         raise Invalid(f"No source is called '{missing[0][:64]}' here; there are: {names}.", code="source-unknown")
 

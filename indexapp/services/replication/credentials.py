@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -107,8 +108,15 @@ def _require_same_site(row: Replica, text: str) -> None:
         )
 
 
-def note_state(row: Replica, *, serial: int, missing_blobs: int, missing_bytes: int) -> None:
-    """What the replica tells of itself."""
+def note_state(
+    row: Replica, *, serial: int, missing_blobs: int, missing_bytes: int, incomplete_for: float | None = None
+) -> None:
+    """What the replica tells of itself; ``incomplete_for`` is for how many seconds a content has been missing."""
+    now = timezone.now()
     Replica.objects.filter(pk=row.pk).update(
-        seen_at=timezone.now(), serial=serial, missing_blobs=missing_blobs, missing_bytes=missing_bytes
+        seen_at=now,
+        serial=serial,
+        missing_blobs=missing_blobs,
+        missing_bytes=missing_bytes,
+        incomplete_since=None if incomplete_for is None else now - timedelta(seconds=incomplete_for),
     )

@@ -100,7 +100,7 @@ def fetch(wanted: WantedBlob) -> bool:
     try:
         with default_storage().spool() as spool:
             _receive(primary_of(row), wanted, spool)
-            _keep(wanted, spool)
+            keep(wanted, spool)
     except WrongBytes as error:
         sentence = f"The primary {row.primary_url} sends other bytes than those of {wanted.sha256}: {error}."
         alarms.ring(ALARM, sentence[:500], subject=wanted.sha256)
@@ -136,7 +136,7 @@ def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
         raise WrongBytes("their digest is another")
 
 
-def _keep(wanted: WantedBlob, spool: Spool) -> None:
+def keep(wanted: WantedBlob, spool: Spool) -> None:
     """Store the bytes, sealed with this site's own keys, and give them to the files that wait for them."""
     stored = blobs.store(wanted.sha256, spool)
     with transaction.atomic():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from itertools import pairwise
 from typing import Any
@@ -97,12 +97,17 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
         **row.generations,
         "missing_blobs": number,
         "missing_bytes": size,
+        **({} if row.incomplete_since is None else {"incomplete_for": _seconds_since(row.incomplete_since)}),
     }
     news = primary.news(asked, 0.0 if is_behind else wait)
     now = timezone.now()
     newest = _number(news, "newest")
     Following.objects.update(contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="")
     return is_late or newest > row.cursor or news.get("generations") != row.generations
+
+
+def _seconds_since(moment: datetime) -> int:
+    return max(0, int((timezone.now() - moment).total_seconds()))
 
 
 def _number(said: Mapping[str, Any], name: str) -> int:

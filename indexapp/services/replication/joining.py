@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.domain.actors import Actor
 from accounts.models import User
-from accounts.permissions import require_administrator
+from accounts.permissions import require_administrator, require_operator
 from accounts.services import audit, generations, nodes
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
@@ -140,7 +140,7 @@ def resume(*, actor: Actor) -> None:
 
 
 def _switch(actor: Actor, *, is_paused: bool) -> None:
-    require_administrator(actor, _DEED)
+    require_operator(actor, "pause and resume a replica")
     with transaction.atomic():
         row = _present()
         Following.objects.filter(pk=row.pk).update(is_paused=is_paused)

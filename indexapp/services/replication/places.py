@@ -80,6 +80,7 @@ TABLES = (
 
 _OWN_EVIDENCE = "each site's audit log tells what was done there"
 _NOT_SHOWN = "work of the primary, of which nothing is served"
+_SITES = "each installation has mirror sites of its own"
 LOCAL: dict[type[Model], str] = {
     accounts.Alarm: "what a person has to look at here",
     accounts.AuditCheckpoint: _OWN_EVIDENCE,
@@ -101,8 +102,12 @@ LOCAL: dict[type[Model], str] = {
     index.Blob: "where this site's storage keeps bytes, sealed with its own keys",
     index.Change: "the feed itself",
     index.Drill: "this site's drills",
+    index.FileProof: _SITES,
     index.Following: "whom this site follows",
+    index.IndexSending: _SITES,
     index.MirrorPlan: _NOT_SHOWN,
+    index.MirrorSite: _SITES,
+    index.PieceDigests: _SITES,
     index.PlannedName: _NOT_SHOWN,
     index.PrefetchItem: _NOT_SHOWN,
     index.PrefetchJob: _NOT_SHOWN,
@@ -110,6 +115,7 @@ LOCAL: dict[type[Model], str] = {
     index.Restoration: "this site's restores",
     index.ScrubCount: "what was read of this site's storage",
     index.Site: "who this site is",
+    index.SiteIndex: _SITES,
     index.Trashed: "what was deleted is had back on the primary",
     index.TrashedFile: "as of what was deleted",
     index.TrashedRelease: "as of what was deleted",

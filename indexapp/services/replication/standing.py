@@ -28,6 +28,8 @@ class Standing:
     failing_since: datetime | None
     failure_code: str
     failure: str
+    behind_since: datetime | None = None
+    incomplete_since: datetime | None = None
 
     @property
     def serials_behind(self) -> int:
@@ -41,7 +43,8 @@ class Standing:
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        moments = {name: getattr(self, name) for name in ("contact_at", "failing_since")}
+        names = ("contact_at", "failing_since", "behind_since", "incomplete_since")
+        moments = {name: getattr(self, name) for name in names}
         told = {name: value.isoformat() if value else None for name, value in moments.items()}
         return asdict(self) | told | {"serials_behind": self.serials_behind, "contact_age": self.contact_age}
 
@@ -75,6 +78,8 @@ def standing() -> Standing | None:
         row.failing_since,
         row.failure_code,
         row.failure,
+        row.behind_since,
+        row.incomplete_since,
     )
 
 

@@ -1,4 +1,4 @@
-"""The three numbers that tell whether anything remembered is still true."""
+"""The four numbers that tell whether anything remembered is still true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tpi_site.kit.one_row import one_row
 _SQL = (
     "SELECT COALESCE((SELECT value FROM accounts_generation WHERE name = 'access'), 0),"
     " COALESCE((SELECT MAX(serial) FROM indexapp_change), 0),"
-    " COALESCE((SELECT value FROM accounts_generation WHERE name = 'policy'), 0)"
+    " COALESCE((SELECT value FROM accounts_generation WHERE name = 'policy'), 0),"
+    " COALESCE((SELECT value FROM accounts_generation WHERE name = 'sites'), 0)"
 )
 
 
@@ -23,11 +24,13 @@ class Watermark(NamedTuple):
     """``access`` rises with people, tokens, rights and index settings; ``serial`` with what is published.
 
     ``policy`` rises with rules on what is let through, and with what they are held against.
+    ``sites`` rises with mirror sites.
     """
 
     access: int
     serial: int
     policy: int = 0
+    sites: int = 0
 
 
 class FileWatch:

@@ -11,12 +11,15 @@ from accounts.domain.actors import Actor
 from accounts.domain.verbs import Verb
 from accounts.permissions import SIGN_IN
 from indexapp import permissions
-from indexapp.models import File, Index, Project, Release
+from indexapp.models import Change, File, Index, Project, Release
 from indexapp.services import projects, quotas
 from indexapp.services.serving import gate, watermarks
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.services.uploads.holdings import Holdings
 from tpi_site.kit.errors import Forbidden, Invalid, TooLarge, Unauthenticated
+
+RELAYS_KNOWN = timedelta(minutes=10)
+"""For how long an upload that a replica relayed is known as such; clients that were not answered repeat within that."""
 
 
 def require_may_try(actor: Actor, index: Index) -> None:
@@ -82,6 +85,20 @@ def is_same_file(index: Index, held: Holdings, filename: str, sha256: str) -> bo
             code="filename-retired",
         )
     return False
+
+
+def require_not_repeated(index: Index, held: Holdings, filename: str, relay_key: str) -> None:
+    """Refuse what a replica relays once more after it was taken and something else took its place: a late repetition."""
+    if not relay_key or held.project is None or index.profile != Index.Profile.SNAPSHOT:
+        return
+    lately = timezone.now() - RELAYS_KNOWN
+    taken = Change.objects.filter(index_name=index.name, project=held.project.normalized_name, filename=filename)
+    if taken.filter(detail__relay=relay_key, at__gte=lately).exists():
+        raise Invalid(
+            f"This '{filename}' was taken a moment ago and has been replaced or deleted since; to publish it once more, upload "
+            f"it to the primary, or wait {RELAYS_KNOWN.seconds // 60} minutes.",
+            code="upload-repeated",
+        )
 
 
 def require_open(index: Index, held: Holdings) -> None:

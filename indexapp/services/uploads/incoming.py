@@ -12,7 +12,10 @@ from indexapp.storage import Spool
 
 @dataclass(frozen=True)
 class Incoming:
-    """One upload as it came over the wire; nothing of it is believed yet."""
+    """One upload as it came over the wire; nothing of it is believed yet.
+
+    ``relay_key`` is what a replica that relays it says of it, the same for the same file; empty where it came directly.
+    """
 
     index: Index
     fields: Mapping[str, Sequence[str]]
@@ -20,6 +23,7 @@ class Incoming:
     content_type: str
     spool: Spool
     digest: MultiDigest
+    relay_key: str = ""
 
 
 @dataclass(frozen=True)

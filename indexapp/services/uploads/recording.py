@@ -51,6 +51,7 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
         project.index = index
         if admission.is_same_file(index, held, filename, kept.file.sha256):
             return Accepted(is_new=False)
+        admission.require_not_repeated(index, held, filename, incoming.relay_key)
         admission.require_open(index, held)
         admission.require_only_sdist(held, inspected.name.kind, filename)
         admission.require_room(index, held, kept.file.place.size)
@@ -67,7 +68,10 @@ def record(*, actor: Actor, incoming: Incoming, form: FormFields, inspected: Ins
         if is_described and project.summary != inspected.metadata.summary:
             summaries.refresh(project)
         quotas.charge(index_id=index.pk, team_id=project.team_id, size=grown)
-        _log(actor, project, release, file, replaced, is_new_project=is_new_project, is_new_release=is_new_release)
+        news: dict[str, bool | str] = {"new_project": is_new_project, "new_release": is_new_release}
+        if incoming.relay_key:
+            news["relay"] = incoming.relay_key
+        _log(actor, project, release, file, replaced, news)
     return Accepted(is_new=True, warnings=inspected.warnings)
 
 
@@ -160,9 +164,7 @@ def _log(
     release: Release,
     file: File,
     replaced: bool,  # noqa: FBT001  private, called once
-    *,
-    is_new_project: bool,
-    is_new_release: bool,
+    news: dict[str, bool | str],
 ) -> None:
     index = project.index
     audit.record(
@@ -184,6 +186,5 @@ def _log(
         filename=file.filename,
         saving=["total_size"],
         sha256=file.sha256,
-        new_project=is_new_project,
-        new_release=is_new_release,
+        **news,
     )

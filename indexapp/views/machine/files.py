@@ -22,8 +22,9 @@ from indexapp.services.policies import holds, learning
 from indexapp.services.serving import files, gate, watermarks
 from indexapp.services.serving.files import ServedFile
 from indexapp.services.serving.index_map import ServedIndex
+from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
-from indexapp.views.machine import mirror_files
+from indexapp.views.machine import mirror_files, sites
 from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
 from indexapp.views.machine.simple import reader
 from tpi_site.kit import request_context
@@ -32,7 +33,7 @@ from tpi_site.kit.errors import Forbidden, Gone, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 _TYPE = "application/octet-stream"
-_SENT = {200, 206}
+_SENT = {200, 206, 302}
 _HEALED = {"blob-missing", "blob-damaged"}
 """Refusals of what a mirror kept that fetching it once more makes good."""
 _SMALL = 256 * 1024
@@ -63,24 +64,33 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
     if served.wants:
         judged = partial(_judged_anew, question, actor, index, path)
         return mirror_files.AwaitedFirst(learning.fetch(served.wants), judged)
-    return _judged(question, actor, index, path, served)
+    return _judged(question, actor, index, path, served, watermark)
 
 
 def _judged_anew(question: Question, actor: Actor, index: ServedIndex, path: str) -> Reply | Later:
     """With what was learned of the file; what did not come is missing."""
-    served = files.find(index, path, watermarks.read())
+    watermark = watermarks.read()
+    served = files.find(index, path, watermark)
     if served is None or served.is_quarantined or served.is_hidden:
         raise NotFound("The index has no such file any more. Ask for the project's page again.")
-    return _judged(question, actor, index, path, served)
+    return _judged(question, actor, index, path, served, watermark)
 
 
-def _judged(question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile) -> Reply | Later:
+def _judged(
+    question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile, watermark: Watermark
+) -> Reply | Later:
     # Before an upstream hears of the question, and of what is kept as well.
     if served.ruling.rule is not None:
         is_of_both = served.beside is not None and gate.may_read(actor, *served.beside, watermarks.read())
         ruling = served.ruling_of_both if is_of_both else served.ruling
         holds.obey(ruling, actor, served.member, served.project[1], path)
     note = partial(_note, question, actor, index.name, served.project[1], path)
+    if watermark.sites and served.ruling.rule is None and not served.is_damaged:
+        headers = _headers(served, f'"{served.sha256}"')
+        reply = sites.reply(question, served, watermark, index=index, path=path, headers=headers, own=_watched)
+        if reply is not None:
+            note(reply)
+            return reply
     if served.member.is_mirror:
         return _of_mirror(question, served, note)
     if served.is_awaited and not files.look_again(served):
@@ -94,6 +104,10 @@ def _judged(question: Question, actor: Actor, index: ServedIndex, path: str, ser
     reply = _answer(question, served)
     note(reply)
     return reply
+
+
+def _watched(served: ServedFile, span: Span) -> Iterator[bytes]:
+    return suspicions.watching(_pieces(served, span), served.sha256)
 
 
 def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], None]) -> Reply | Later:
@@ -233,7 +247,7 @@ def _body(served: ServedFile, span: Span) -> bytes | LocalFile | Iterator[bytes]
         path = default_storage().plain_path(served.bytes_at)
         if path is not None and path.exists():
             return LocalFile(path, span.start, span.length)
-        return suspicions.watching(_pieces(served, span), served.sha256)
+        return _watched(served, span)
     except FileNotFoundError:
         suspicions.note(served.sha256)
         raise Unavailable(

@@ -25,6 +25,7 @@ _TYPE = "application/octet-stream"
 LONGEST = 25.0
 """Seconds for which news is waited for."""
 _SMALL = 256 * 1024
+_YEAR = 366 * 24 * 3600
 
 
 def secret_of(authorization: str) -> str:
@@ -49,7 +50,11 @@ def answer(question: Question, what: str) -> Reply | Later:
     if what == "feed":
         asked = _Asked(question.query)
         credentials.note_state(
-            replica, serial=asked.since, missing_blobs=asked.missing_blobs, missing_bytes=asked.missing_bytes
+            replica,
+            serial=asked.since,
+            missing_blobs=asked.missing_blobs,
+            missing_bytes=asked.missing_bytes,
+            incomplete_for=asked.incomplete_for,
         )
         epochs.require_known(asked.epoch, asked.since)
         now = news.read()
@@ -69,6 +74,8 @@ class _Asked:
             self.generations = {name: int(given.get(name, -1)) for name in giving.GENERATIONS}
             self.missing_blobs = max(0, int(given.get("missing_blobs", 0)))
             self.missing_bytes = max(0, int(given.get("missing_bytes", 0)))
+            told = given.get("incomplete_for", "")
+            self.incomplete_for = min(max(0, int(told)), _YEAR) if told else None
             self.wait = min(float(given.get("wait", 0)), LONGEST)
         except (KeyError, ValueError):
             raise Invalid(

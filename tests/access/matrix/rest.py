@@ -86,6 +86,19 @@ def rest() -> dict[str, Row]:
         ),
         "api:encryption": reads(SEES_ALL),
         # No place for backups is set.
+        "api:replication-standing": reads(WATCHERS),
+        "api:replication-wanted": reads(WATCHERS),
+        "api:replication-replicas": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, {"name": "further"})}),
+        "api:replication-replica": Row({"GET": (WATCHERS, None), "DELETE": (ADMINISTRATOR, None)}, {"replica": "far"}),
+        "api:replication-replica-revoke": Row({"POST": (ADMINISTRATOR, {})}, {"replica": "far"}),
+        # The scene holds projects, and follows nobody.
+        "api:replication-join": Row(
+            {"POST": (ADMINISTRATOR, {"primary_url": "https://primary.example/", "secret": "tpi_nothing"})},
+            answers={"POST": 409},
+        ),
+        "api:replication-pause": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
+        "api:replication-resume": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
+        "api:replication-leave": Row({"POST": (ADMINISTRATOR, {})}, answers={"POST": 409}),
         "api:backups": Row({"GET": (WATCHERS, None), "POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:drills": reads(WATCHERS),
         "api:drill": reads(WATCHERS, id="{drill}"),

@@ -35,7 +35,19 @@ from tests.servers.inside.people import (
     token,
     user,
 )
-from tests.servers.inside.replication import as_restored, delete_release, invite, join, replicated, replication_status
+from tests.servers.inside.replication import (
+    as_restored,
+    delete_release,
+    invite,
+    join,
+    pause_following,
+    published_here,
+    replicated,
+    replication_status,
+    want,
+    want_nothing,
+    watch_replication,
+)
 
 __all__ = [
     "as_restored",
@@ -64,8 +76,10 @@ __all__ = [
     "mirror",
     "mirrored",
     "opening_blobs",
+    "pause_following",
     "plain_blobs",
     "publish",
+    "published_here",
     "read_only",
     "replicated",
     "replication_status",
@@ -80,6 +94,9 @@ __all__ = [
     "team",
     "token",
     "user",
+    "want",
+    "want_nothing",
+    "watch_replication",
     "wrapped_with",
     "yank",
 ]

@@ -34,6 +34,14 @@ def join(url: str, secret: str) -> None:
     joining.join(actor=internal("test"), url=url, secret=secret)
 
 
+def pause_following(*, is_paused: bool) -> None:
+    """Take nothing from the primary for now, or go on."""
+    from accounts.domain.actors import internal
+    from indexapp.services.replication import joining
+
+    (joining.pause if is_paused else joining.resume)(actor=internal("test"))
+
+
 def replication_status() -> dict[str, Any]:
     """How a replica stands; nothing where it is none."""
     from indexapp.services.replication import standing
@@ -68,3 +76,47 @@ def as_restored() -> None:
         restored._pass_over(last + restored._JUMP)
         for index in Index.objects.all():
             changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
+
+
+def published_here() -> list[str]:
+    """The digests of all files that the site knows."""
+    from indexapp.models import File
+
+    return sorted(File.objects.values_list("sha256", flat=True))
+
+
+def want(sha256: str) -> None:
+    """A content that the primary has not."""
+    from django.utils import timezone
+
+    from indexapp.models import WantedBlob
+
+    WantedBlob.objects.create(sha256=sha256, size=1, next_at=timezone.now())
+
+
+def want_nothing() -> None:
+    """Give up what is missing."""
+    from indexapp.models import WantedBlob
+
+    WantedBlob.objects.all().delete()
+
+
+def watch_replication(hours: float = 0.0, since: str = "contact_at") -> list[list[str]]:
+    """Look as the job does, as if so many hours had gone by since then; the alarms about replication that are open."""
+    from datetime import timedelta
+
+    from django.db.models import F
+
+    from accounts.models import Alarm
+    from indexapp import tasks
+    from indexapp.models import Following, Replica
+
+    tasks.watch_replication()
+    if hours:
+        ago = timedelta(hours=hours)
+        Following.objects.update(**{since: F(since) - ago})
+        if since == "contact_at":
+            Replica.objects.update(seen_at=F("seen_at") - ago)
+        tasks.watch_replication()
+    rows = Alarm.objects.filter(ended_at=None, code__startswith="replica-")
+    return sorted(map(list, rows.values_list("code", "subject")))

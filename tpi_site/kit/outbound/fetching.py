@@ -10,7 +10,7 @@ import http.client
 import math
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
@@ -29,6 +29,7 @@ from tpi_site.kit.release import RELEASE
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_REFUSED = 407
+_CLOSED = (BrokenPipeError, ConnectionResetError)
 _AGENT = f"trusted-packaging-index/{RELEASE}"
 
 
@@ -36,12 +37,14 @@ _AGENT = f"trusted-packaging-index/{RELEASE}"
 class Limits:
     """How long and how much: seconds and bytes.
 
-    ``head``: until the headers of the last hop are there, names resolved and redirects followed; ``idle``: for each next
-    piece of the body; ``total``: for all of the body; ``most``: what the body may have, when unpacked too.
+    ``head``: until the headers of the last hop are there, names resolved and redirects followed, and ``step`` for each part
+    of that, as a piece that is sent; ``idle``: for each next piece of the body; ``total``: for all of the body; ``most``: what
+    the body may have, when unpacked too.
     """
 
     most: int
     head: float = 15.0
+    step: float = math.inf
     idle: float = 30.0
     total: float = math.inf
 
@@ -111,9 +114,12 @@ def get(
     raise OutboundFailed(f"{target.host} redirects more than {MOST_REDIRECTS} times.", Code.BAD_ANSWER)
 
 
-def send(url: str, body: bytes, headers: Mapping[str, str], *, way: Way, limits: Limits) -> Response:
-    """POST ``body`` and read the answer as it comes, as :func:`get` does; a redirect is an answer like any other."""
-    deadline, target = Deadline(limits.head), Target.of(url)
+def send(url: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], *, way: Way, limits: Limits) -> Response:
+    """POST ``body`` and read the answer as it comes, as :func:`get` does; a redirect is an answer like any other.
+
+    With a body in pieces ``headers`` say its Content-Length.  Who answers and closes before all of it has come is heard.
+    """
+    deadline, target = Deadline(limits.head, limits.step), Target.of(url)
     own = {"User-Agent": _AGENT, **headers, "Accept-Encoding": "identity"}
     response = _ask(target, own, way, limits, deadline, is_home=way.leads_home(target), body=body)
     try:
@@ -131,7 +137,7 @@ def _ask(
     deadline: Deadline,
     *,
     is_home: bool,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
 ) -> Response:
     try:
         sock = way.connected(target, deadline, is_home=is_home)
@@ -142,7 +148,8 @@ def _ask(
     path = target.url if way.proxy_url and not target.is_secure else target.path
     sent = {**headers, **way.headers(target, is_home=is_home), "Host": target.authority, "Connection": "close"}
     try:
-        connection.request("GET" if body is None else "POST", path, body, headers=sent)
+        with suppress(*_CLOSED if body is not None else ()):
+            connection.request("GET" if body is None else "POST", path, body, headers=sent)
         answer = connection.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
         sock.close()

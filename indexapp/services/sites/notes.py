@@ -1,0 +1,199 @@
+"""What readers' requests tell of mirror sites, written down a moment later: no reader waits for the database.
+
+What a site was found to do wrong counts in this process at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from django.utils import timezone
+
+from indexapp.domain import balancing
+from indexapp.models import FileProof, MirrorSite
+from indexapp.services.sites import checking, standing
+from tpi_site.kit import queue, read_only
+
+_BLOCKED: Final = 30.0
+"""Seconds for which this process leaves a site alone that failed it; by then the database says how it does."""
+_MOST, _MOST_WISHED = 2000, 5000
+_SAME: Final = 20.0
+"""Seconds within which the same client asks again for the same file because it did not get it."""
+_DOUBTED: Final = 60.0
+"""Seconds for which such a client is sent nowhere."""
+_HEARD: Final = 5.0
+"""Seconds for which a site counts as answering that this process heard from."""
+_COUNTED: Final = 4096
+_OFTEN: Final = 64
+
+
+@dataclass(frozen=True)
+class Wish:
+    """That a site is to be looked at for a content."""
+
+    site: int
+    sha256: str
+    index: int
+    path: str
+
+
+_lock = Lock()
+_wishes: set[Wish] = set()
+_given: Counter[int] = Counter()
+_failures: dict[int, tuple[bool, str]] = {}
+_again: set[Wish] = set()
+_blocked: dict[int, float] = {}
+_heard: dict[int, float] = {}
+_sent: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+_doubting: OrderedDict[tuple[str, str], float] = OrderedDict()
+_wanted: Counter[str] = Counter()
+_bytes: Counter[str] = Counter()
+_listeners: list[Callable[[], None]] = []
+
+
+def on_note(listener: Callable[[], None]) -> None:
+    """Have ``listener`` called when there is something to write; it must not wait."""
+    _listeners.append(listener)
+
+
+def wish(wished: Wish) -> None:
+    """Somebody wanted a content that the site was not found to have yet."""
+    with _lock:
+        if wished in _wishes or len(_wishes) >= _MOST:
+            return
+        _wishes.add(wished)
+    _tell()
+
+
+def given(site: int, size: int) -> None:
+    """Bytes were asked of the site for a reader."""
+    with _lock:
+        _given[site] += size
+    _tell()
+
+
+def failed(site: int, what: str, *, is_wrong: bool) -> None:
+    """The site did not give what it was found to have; nobody of this process is given it for now."""
+    with _lock:
+        _blocked[site] = time.monotonic() + _BLOCKED
+        _heard.pop(site, None)
+        if is_wrong or site not in _failures:
+            _failures[site] = (is_wrong, what)
+    _tell()
+
+
+def is_blocked(site: int) -> bool:
+    """Whether it failed this process a moment ago."""
+    return _blocked.get(site, 0.0) > time.monotonic()
+
+
+def unblock(in_use: set[int]) -> None:
+    """The database knows what became of all sites but these; one that comes back is not blamed for what was before."""
+    with _lock:
+        for site in _blocked.keys() - in_use:
+            del _blocked[site]
+
+
+def heard(site: int) -> None:
+    """It answered."""
+    _heard[site] = time.monotonic()
+
+
+def is_heard(site: int) -> bool:
+    """Whether it answered this process a moment ago."""
+    return _heard.get(site, float("-inf")) > time.monotonic() - _HEARD
+
+
+def sent(address: str, client: str, what: Wish) -> bool:
+    """Note that a client is sent to a site for a content; False where it was a moment ago, and so did not get it.
+
+    Then the site is looked at at once for that very content, and the client has all from here for a while.
+    """
+    who, now = (address, client[:200]), time.monotonic()
+    key = (*who, what.sha256)
+    with _lock:
+        if _doubting.get(who, 0.0) > now:
+            return False
+        is_again = _sent.get(key, float("-inf")) > now - _SAME
+        _remember(_sent, key, now)
+        if is_again:
+            _again.add(what)
+            _remember(_doubting, who, now + _DOUBTED)
+    if is_again:
+        _tell()
+    return not is_again
+
+
+def _remember(memory: OrderedDict[Any, float], key: Any, moment: float) -> None:
+    memory[key] = moment
+    memory.move_to_end(key)
+    while len(memory) > _COUNTED:
+        memory.popitem(last=False)
+
+
+def is_popular(sha256: str, size: int) -> bool:
+    """Whether much of this process's traffic is for that content; counts the request."""
+    with _lock:
+        _wanted[sha256] += 1
+        _bytes[sha256] += size
+        if len(_wanted) > _COUNTED:
+            for counter in (_wanted, _bytes):
+                kept = {key: number // 2 for key, number in counter.items() if _wanted[key] > 1}
+                counter.clear()
+                counter.update(kept)
+        return _wanted[sha256] >= _OFTEN and _bytes[sha256] >= balancing.POPULAR * _bytes.total()
+
+
+def write() -> int:
+    """Write what was noted; returns how many sites or contents that were about."""
+    if read_only.why() is not None:
+        return 0
+    with _lock:
+        wishes, counts, failures, again = set(_wishes), dict(_given), dict(_failures), set(_again)
+        for each in (_wishes, _given, _failures, _again):
+            each.clear()
+    for site in MirrorSite.objects.filter(pk__in=failures):
+        is_wrong, what = failures[site.pk]
+        if is_wrong:
+            standing.wrong(site, what)
+        else:
+            standing.trouble(site, what)
+    for pk, size in counts.items():
+        checking.note_given(pk, size)
+    MirrorSite.objects.filter(pk__in={each.site for each in again}).update(next_check_at=timezone.now())
+    _write_wishes(wishes | again)
+    if again:
+        queue.enqueue("indexapp.tasks.check_mirror_sites", name="check mirror sites")
+    return len(wishes | again) + len(counts) + len(failures)
+
+
+def _write_wishes(wishes: set[Wish]) -> None:
+    if not wishes or FileProof.objects.filter(wanted_at__isnull=False).count() > _MOST_WISHED:
+        return
+    now = timezone.now()
+    there = set(MirrorSite.objects.filter(pk__in={each.site for each in wishes}).values_list("pk", flat=True))
+    rows = [
+        FileProof(site_id=each.site, sha256=each.sha256, index_id=each.index, path=each.path, wanted_at=now)
+        for each in wishes
+        if each.site in there and len(each.path) <= 400  # noqa: PLR2004  as the column
+    ]
+    FileProof.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["site", "sha256"], update_fields=["wanted_at", "index", "path"]
+    )
+
+
+def _tell() -> None:
+    for listener in _listeners:
+        listener()
+
+
+def forget_all() -> None:
+    """Empty this process's memory."""
+    with _lock:
+        for each in (_wishes, _given, _failures, _again, _blocked, _heard, _sent, _doubting, _wanted, _bytes):
+            each.clear()
