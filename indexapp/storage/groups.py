@@ -21,7 +21,7 @@ from indexapp.storage.filesystem import FilesystemStore
 from indexapp.storage.spooling import DiskSpool
 from tpi_site.kit.key_ring import key_ring
 
-MOST = 160
+MOST = 128
 """Contents of a group: each holds a descriptor until it has its name."""
 _FEW = 8
 """Below this each is synced by itself, so that no single upload waits for all that others write to the disk."""
