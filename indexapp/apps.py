@@ -16,7 +16,7 @@ class IndexConfig(AppConfig):
         from accounts.services import left_behind, scope_indexes
         from accounts.services.keys import contents, sealed_columns
         from indexapp.admin import cards as our_cards
-        from indexapp.admin import rows
+        from indexapp.admin import replication, rows
         from indexapp.domain import segments
         from indexapp.services import blobs, downloads, resealing
         from indexapp.services import left_behind as our_left_behind
@@ -58,6 +58,7 @@ class IndexConfig(AppConfig):
         cards.register("looked after", 10, our_cards.looked_after)
         cards.register("recent releases", 20, our_cards.recent_releases)
         cards.register("integrity", 55, our_cards.integrity)
+        cards.register("replication", 45, replication.card)
 
 
 def _declare_figures() -> None:

@@ -14,5 +14,6 @@ def page_context(request: HttpRequest) -> dict[str, object]:
     return {
         "actor": getattr(request, "actor", None),
         "read_only_banner": read_only.banner,
+        "replica_of": read_only.followed,
         "opens_console": SimpleLazyObject(lambda: entrance.may_enter(request)),
     }

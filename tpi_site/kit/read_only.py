@@ -108,6 +108,11 @@ def require_off() -> None:
         raise ReadOnly(reason)
 
 
+def followed() -> str:
+    """The address of the primary where it is for being its replica alone that nothing is changed here; else nothing."""
+    return "" if settings.TPI_READ_ONLY or why() is None or _known is not None else _primary or ""
+
+
 def banner() -> str:
     """What every page says while the mode is on, else nothing."""
     reason = why()

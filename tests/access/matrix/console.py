@@ -143,6 +143,13 @@ CONSOLE = {
     "accounts_directorysync": Screen(WATCHERS, WATCHERS, has_history=False),
     "accounts_readonlyperiod": Screen(WATCHERS, WATCHERS, adds=OPERATES, actions={"end": OPERATES}),
     "accounts_node": Screen(WATCHERS, WATCHERS, has_history=False),
+    "indexapp_replica": Screen(
+        WATCHERS,
+        WATCHERS,
+        adds=ADMINISTRATOR,
+        actions={"revoke": ADMINISTRATOR},
+        here={"join": ADMINISTRATOR, "leave": ADMINISTRATOR, "pause": OPERATES, "resume": OPERATES},
+    ),
     "accounts_alarm": Screen(WATCHERS, WATCHERS, actions={"end": OPERATES | SECURES}),
     "indexapp_index": Screen(
         INSIDE,

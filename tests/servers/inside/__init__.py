@@ -45,6 +45,7 @@ from tests.servers.inside.replication import (
     replicated,
     replication_status,
     want,
+    want_much,
     want_nothing,
     watch_replication,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "token",
     "user",
     "want",
+    "want_much",
     "want_nothing",
     "watch_replication",
     "wrapped_with",

@@ -94,6 +94,26 @@ def want(sha256: str) -> None:
     WantedBlob.objects.create(sha256=sha256, size=1, next_at=timezone.now())
 
 
+def want_much() -> None:
+    """Contents of several sizes, of which some were tried often."""
+    from django.utils import timezone
+
+    from indexapp.models import File, WantedBlob
+
+    files = list(File.objects.order_by("pk")[:9])
+    for number, file in enumerate(files):
+        failure = "The primary breaks off again and again." if number < 3 else ""
+        WantedBlob.objects.create(
+            sha256=f"{number:064x}",
+            size=7_654_321 * (number + 1),
+            files=[file.pk],
+            rank=number % 2,
+            attempts=9 - number if failure else 0,
+            next_at=timezone.now(),
+            failure=failure,
+        )
+
+
 def want_nothing() -> None:
     """Give up what is missing."""
     from indexapp.models import WantedBlob
