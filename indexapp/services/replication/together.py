@@ -32,11 +32,12 @@ _PORTION = 400
 
 @dataclass
 class Came:
-    """How a group went: digests that are kept, and those that have to be fetched alone; the rest stays due.
+    """How a group went: digests that came right, that are kept, and that have to be fetched alone; the rest stays due.
 
     ``failure`` is why nothing at all was answered.
     """
 
+    right: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
     alone: set[str] = field(default_factory=set)
     failure: PrimaryFailed | None = None
@@ -65,6 +66,9 @@ def fetch(primary: Primary, wanted: Sequence[WantedBlob]) -> Came:
     came = Came()
     kept = keep(default_storage(), _received(primary, {each.sha256: each.size for each in wanted}, came))
     came.kept = {each.sha256 for each in kept}
+    came.alone |= (
+        came.right - came.kept
+    )  # there already, as one that was killed left them: to be read before they count
     return came
 
 
@@ -77,6 +81,7 @@ def _received(primary: Primary, sizes: Mapping[str, int], came: Came) -> Iterato
             size = open_still.pop(sha256, None)
             answered += 1
             if content is not None and len(content) == size and hashlib.sha256(content).hexdigest() == sha256:
+                came.right.add(sha256)
                 yield sha256, content
             elif sha256 in sizes:
                 came.alone.add(sha256)
