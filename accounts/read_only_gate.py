@@ -40,6 +40,8 @@ _GO_ON = frozenset(
         "doctor",
         "index:default-rpc",
         "index:default-rpc2",
+        "replication:fence",
+        "replication:promotion",
         "replication:rows",
         "index:osv-query",
         "index:osv-query-batch",

@@ -93,11 +93,13 @@ def _declare_mirrors() -> None:
 def _declare_replication() -> None:
     """That a replica takes no changes, what seals its credential, and its figures and alarms."""
     from accounts.services.keys import sealed_columns
-    from indexapp.services.replication import figures, following, standing
+    from indexapp.services.replication import fences, figures, following, standing, takeovers
     from tpi_site.kit import read_only, schedules
 
     read_only.register_primary(standing.primary)
+    read_only.register_fence(fences.ask)
     sealed_columns.register(following.SEALED)
+    sealed_columns.register(takeovers.SEALED)
     figures.declare()
     schedules.declare("watch replication", "indexapp.tasks.watch_replication", every_minutes=1)
 

@@ -53,6 +53,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.mirrors.refreshing.refresh": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.mirrors.settings.try_out": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
+    "indexapp.services.replication.verifying.verify": "compares, and writes what came out; it has its own tests",
     "indexapp.services.replication.joining.join": "fills an empty installation from another; it has its own tests",
     "indexapp.services.uploads.recording.record": "a part of uploads.accept",
 }

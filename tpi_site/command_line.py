@@ -7,6 +7,7 @@ secrets and an empty database, or change one that was left behind.  Nothing is m
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -35,6 +36,8 @@ _NEEDING = frozenset(
     }
 )
 """Commands that do something with an installation that is there."""
+_BARE = frozenset({"volunteer_mirror"})
+"""Commands that need no installation, and must not begin one."""
 _MAKING = frozenset({"migrate", "prepare", "restore"})
 _BASE = Path(__file__).resolve().parent.parent
 _ADVICE = "give this shell the service's settings (README: 'set -a; . /etc/tpi/tpi.env; set +a'), or start TPI first."
@@ -51,6 +54,10 @@ def run(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else ""
     if command in _NEEDING | _MAKING:
         os.umask(0o077)  # what is made is secret, the database file too
+    if command in _BARE:
+        for name in ("TPI_SECRET_KEY", "TPI_TOKEN_PEPPER"):
+            if not os.environ.get(f"{name}_FILE"):
+                os.environ.setdefault(name, secrets.token_urlsafe(64))  # for this process: none is made on the disk
     if sentence := refusal(command):
         sys.exit(f"CommandError: {sentence}")
     try:

@@ -1,4 +1,4 @@
-"""The process beside the job cluster that follows a primary, where this installation is a replica.
+"""The process beside the job cluster that follows a primary, where this installation is a replica, or else watches its own.
 
 It is forked from the cluster's first process, which has no threads and leaves its connections behind; killed, it is started
 again, more slowly each time.
@@ -18,13 +18,15 @@ _LOOK_AGAIN = 3.0  # seconds
 _STEADY = 30.0
 _SHORTEST, _LONGEST = 1.0, 60.0
 _PATIENCE = 5.0
+_FOLLOWS, _WATCHES = "follows", "watches"
 
 
 class FollowerKeeper:
-    """Keeps one child that follows for as long as this installation is a replica; :meth:`look` costs nothing in between."""
+    """Keeps one child that follows or watches, as long as there is something for it; :meth:`look` costs nothing in between."""
 
     def __init__(self) -> None:
         self._pid = 0
+        self._part = ""
         self._due = 0.0
         self._started_at = 0.0
         self._pause = _SHORTEST
@@ -39,11 +41,11 @@ class FollowerKeeper:
             self._pause = _SHORTEST if now - self._started_at > _STEADY else min(self._pause * 2, _LONGEST)
             self._due = now + self._pause
             return
-        is_replica = _is_replica()
-        if is_replica and not self._pid:
-            self._start()
-        elif is_replica is False and self._pid:
+        part = _part()
+        if part is not None and part != self._part and self._pid:
             self.stop()
+        if part and not self._pid:
+            self._start(part)
 
     def stop(self) -> None:
         """End the child, and wait a little for it."""
@@ -65,45 +67,48 @@ class FollowerKeeper:
             return False
         code = os.waitstatus_to_exitcode(status)
         if code:
-            log.warning("The process that follows the primary ended with %d.", code)
+            log.warning("The process of replication ended with %d.", code)
         self._pid = 0
         return True
 
-    def _start(self) -> None:
+    def _start(self, part: str) -> None:
+        self._part = part
         self._started_at = time.monotonic()
         self._pid = os.fork()
         if self._pid:
             return
         code = 1
         try:
-            _run()
+            _run(part)
             code = 0
         except Exception:
-            log.exception("The process that follows the primary failed.")
+            log.exception("The process of replication failed.")
         finally:
             sys.stderr.flush()
             os._exit(code)  # nothing of the parent's is this process's to end
 
 
-def _is_replica() -> bool | None:
-    """None where the database cannot be asked."""
+def _part() -> str | None:
+    """Which part there is to play: following, watching, or neither; None where the database cannot be asked."""
     from django.db import DatabaseError, InterfaceError, connections
 
-    from indexapp.services.replication import standing
+    from indexapp.services.replication import standing, watching
 
     try:
-        return standing.primary() is not None
+        if standing.primary() is not None:
+            return _FOLLOWS
+        return _WATCHES if watching.is_needed() else ""
     except (DatabaseError, InterfaceError) as error:
-        log.warning("Nobody can tell now whether this installation is a replica: %s", error)
+        log.warning("Nobody can tell now what this installation's part in replication is: %s", error)
         return None
     finally:
         connections.close_all()  # so that no child inherits one
 
 
-def _run() -> None:
-    from indexapp.services.replication import running
+def _run(part: str) -> None:
+    from indexapp.services.replication import running, watching
 
     ending = Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     signal.signal(signal.SIGINT, lambda *_: ending.set())
-    running.run(ending)
+    (running if part == _FOLLOWS else watching).run(ending)

@@ -71,22 +71,44 @@ def origin_of(raw_public_key: bytes) -> str:
 
 def note(checkpoint: Checkpoint, key: PublicKey, signature: bytes) -> str:
     """The checkpoint with its signature, as it leaves the installation."""
-    return f"{checkpoint.text}\n— {key.name} {base64.b64encode(key.id + signature).decode()}\n"
+    return signed_note(checkpoint.text, key, signature)
+
+
+def signed_note(text: str, key: PublicKey, signature: bytes) -> str:
+    """Lines of text, of which none is empty, with their signature."""
+    return f"{text}\n— {key.name} {base64.b64encode(key.id + signature).decode()}\n"
 
 
 def opened(text: str, keys: Iterable[PublicKey]) -> Checkpoint:
     """The checkpoint of a note that one of ``keys`` has signed; raises :class:`CheckpointBroken`."""
+    body, signatures = _parted(text)
+    checkpoint = _stated(body)
+    _require_signed(body, signatures, keys)
+    return checkpoint
+
+
+def opened_text(text: str, keys: Iterable[PublicKey]) -> str:
+    """The lines of a note that one of ``keys`` has signed, whatever they state; raises :class:`CheckpointBroken`."""
+    body, signatures = _parted(text)
+    _require_signed(body, signatures, keys)
+    return body
+
+
+def _parted(text: str) -> tuple[str, str]:
     body, separator, signatures = text.replace("\r\n", "\n").partition("\n\n")
     if not separator:
         raise CheckpointBroken("it is not a signed note: an empty line before the signature is missing")
+    return body, signatures
+
+
+def _require_signed(body: str, signatures: str, keys: Iterable[PublicKey]) -> None:
     by_id = {key.id: key for key in keys}
-    checkpoint = _stated(body)
     for line in signatures.splitlines():
         match = _SIGNATURE.match(line)
         blob = _decoded(match["blob"]) if match else b""
         key = by_id.get(blob[:_ID])
         if match and key and key.name == match["name"] and key.verifies(blob[_ID:], f"{body}\n"):
-            return checkpoint
+            return
     raise CheckpointBroken("no signature of it is by a key that is trusted here")
 
 

@@ -1,4 +1,4 @@
-"""The Ed25519 key that signs checkpoints of the audit chain."""
+"""The Ed25519 key that signs checkpoints of the audit chain, and what else this installation states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from accounts.domain.checkpoints import PublicKey, origin_of
+from accounts.domain.checkpoints import PublicKey, origin_of, signed_note
 from tpi_site.kit.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def public_key() -> PublicKey:
     """The key by which others verify what :func:`signing_key` signs."""
     raw = signing_key().public_key().public_bytes_raw()
     return PublicKey(origin_of(raw), raw)
+
+
+def signed(text: str) -> str:
+    """Lines of text, each with its end and none empty, as a signed note; their first line says what they state."""
+    return signed_note(text, public_key(), signing_key().sign(text.encode()))
 
 
 def _kept() -> str:

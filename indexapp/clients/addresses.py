@@ -23,6 +23,7 @@ class UpstreamAddress:
     client_certificate: str = field(default="", repr=False)
     client_key: str = field(default="", repr=False)
     proxy_url: str = field(default="", repr=False)
+    contact: str = ""
 
     @property
     def root(self) -> str:
@@ -44,4 +45,5 @@ class UpstreamAddress:
             client_certificate=self.client_certificate,
             client_key=self.client_key,
             proxy_url=self.proxy_url,
+            contact=self.contact,
         )

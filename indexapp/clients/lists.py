@@ -9,7 +9,16 @@ from indexapp.clients import html_reading, json_reading
 from indexapp.clients.addresses import UpstreamAddress
 from indexapp.clients.asking import MISSING, ask, refusal, told
 from indexapp.clients.json_reading import NotTheForm
-from indexapp.clients.pages import ACCEPT, bad_answer, form_of, is_version_one, serial_of
+from indexapp.clients.pages import (
+    ACCEPT,
+    NotModified,
+    bad_answer,
+    etag_of,
+    form_of,
+    is_version_one,
+    max_age_of,
+    serial_of,
+)
 from indexapp.domain.names import is_valid_name
 from tpi_site.kit.outbound import Limits, Response
 
@@ -35,6 +44,8 @@ class ProjectNames:
         self._response = response
         self._form = form_of(response)
         self.last_serial = serial_of(response.headers.get("X-PyPI-Last-Serial"))
+        """Of the whole list; where no header tells it, known when the list was read."""
+        self.etag = etag_of(response.headers)
 
     def __iter__(self) -> Iterator[str]:
         return (entry.name for entry in self.entries())
@@ -62,6 +73,8 @@ class ProjectNames:
                 yield ListedProject(value["name"], serial_of(value.get("_last-serial")))
             elif key == "meta" and isinstance(value, dict):
                 is_list = is_version_one(value.get("api-version"))
+                if self.last_serial is None:
+                    self.last_serial = serial_of(value.get("_last-serial"))
         if not is_list:
             raise NotTheForm("it is of no known version of the simple API")
 
@@ -80,13 +93,29 @@ class ProjectNames:
 
 def fetch_project_names(address: UpstreamAddress) -> ProjectNames | None:
     """The list of the upstream, None where it has none; raises UpstreamFailed."""
-    response = ask(address, address.root, {"Accept": ACCEPT}, limits=_LIMITS, takes_gzip=True)
+    names = _fetch(address, {})
+    return names if isinstance(names, ProjectNames) else None
+
+
+def fetch_changed_names(
+    address: UpstreamAddress, *, etag: str = "", passes_caches: bool = False
+) -> ProjectNames | NotModified | None:
+    """The same, unless it is the list that had ``etag``; with ``passes_caches`` a proxy's copy will not do."""
+    headers = {"If-None-Match": etag} if etag else {}
+    return _fetch(address, headers | ({"Cache-Control": "no-cache"} if passes_caches else {}))
+
+
+def _fetch(address: UpstreamAddress, headers: dict[str, str]) -> ProjectNames | NotModified | None:
+    response = ask(address, address.root, {"Accept": ACCEPT, **headers}, limits=_LIMITS, takes_gzip=True)
     try:
-        names = _names(response)
+        if response.status == 304 and "If-None-Match" in headers:  # noqa: PLR2004  not modified
+            names: ProjectNames | NotModified | None = NotModified(max_age_of(response.headers))
+        else:
+            names = _names(response)
     except BaseException:
         response.close()
         raise
-    if names is None:
+    if not isinstance(names, ProjectNames):
         response.close()
     return names
 

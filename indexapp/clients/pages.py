@@ -88,10 +88,18 @@ PageAnswer = NotModified | Missing | Page
 
 
 def fetch_page(
-    address: UpstreamAddress, normalized_name: str, *, etag: str = "", last_modified: str = ""
+    address: UpstreamAddress,
+    normalized_name: str,
+    *,
+    etag: str = "",
+    last_modified: str = "",
+    passes_caches: bool = False,
 ) -> PageAnswer:
-    """Ask for a project; raises :class:`UpstreamFailed`. One bad file never costs the others."""
-    headers = {"Accept": ACCEPT}
+    """Ask for a project; raises :class:`UpstreamFailed`. One bad file never costs the others.
+
+    With ``passes_caches`` a proxy's copy will not do.
+    """
+    headers = {"Accept": ACCEPT} | ({"Cache-Control": "no-cache"} if passes_caches else {})
     if etag:
         headers["If-None-Match"] = etag
     if last_modified:

@@ -20,6 +20,10 @@ SITE = "X-TPI-Site"
 _ROOT = "api/v1/replication"
 _SMALL = 1024 * 1024
 _FRAMES = 2 * frames.MOST_BYTES
+_LARGE = 64 * 1024 * 1024
+"""More than the digests of any chunk, and the rows of any project, have."""
+_DIGESTS = 100.0
+"""Seconds more in which a chunk of giant projects is read."""
 _OK, _PART = 200, 206
 _TROUBLE = 500
 _HEAD = 20.0
@@ -55,6 +59,10 @@ class Primary:
     def news(self, asked: Mapping[str, Any], wait: float) -> dict[str, Any]:
         """The newest serial and the generations, as soon as they are others than ``asked`` says."""
         return self._json("feed/", {**asked, "wait": wait}, patience=wait)
+
+    def tree(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Digests of what is there, as :mod:`indexapp.services.replication.showing` says."""
+        return self._json("tree/", asked, patience=_DIGESTS, most=_LARGE)
 
     def batch(self, wish: Mapping[str, Any]) -> Batch:
         """What follows; whole, or PrimaryFailed."""
@@ -97,9 +105,11 @@ class Primary:
     def _address(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{_ROOT}/{path}"
 
-    def _json(self, path: str, asked: Mapping[str, Any], *, patience: float = 0.0) -> dict[str, Any]:
+    def _json(
+        self, path: str, asked: Mapping[str, Any], *, patience: float = 0.0, most: int = _SMALL
+    ) -> dict[str, Any]:
         url = self._address(path) + (f"?{urlencode(asked)}" if asked else "")
-        limits = Limits(most=_SMALL, head=_HEAD + patience, idle=_HEAD, total=_HEAD)
+        limits = Limits(most=most, head=_HEAD + patience, idle=_HEAD, total=_HEAD)
         with _told(), outbound.get(url, {SITE: self.site}, way=self._way, limits=limits) as answer:
             self._require(answer, _OK)
             found = json.loads(b"".join(answer.body))

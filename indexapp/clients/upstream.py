@@ -6,7 +6,7 @@ from indexapp.clients.addresses import UpstreamAddress
 from indexapp.clients.downloads import FileAnswer, fetch_small, open_file
 from indexapp.clients.failures import Failure, UpstreamFailed
 from indexapp.clients.files import UpstreamFile
-from indexapp.clients.lists import ListedProject, ProjectNames, fetch_project_names
+from indexapp.clients.lists import ListedProject, ProjectNames, fetch_changed_names, fetch_project_names
 from indexapp.clients.pages import Missing, NotModified, Page, PageAnswer, fetch_page
 from indexapp.clients.trial import Trial, flaw, test
 
@@ -23,6 +23,7 @@ __all__ = [
     "UpstreamAddress",
     "UpstreamFailed",
     "UpstreamFile",
+    "fetch_changed_names",
     "fetch_page",
     "fetch_project_names",
     "fetch_small",

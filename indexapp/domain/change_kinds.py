@@ -30,6 +30,7 @@ class ChangeKind(Enum):
     FILE_RESTORED = "file-restored"
     TRASH_PURGED = "trash-purged"
     INSTALLATION_RESTORED = "installation-restored"
+    INSTALLATION_PROMOTED = "installation-promoted"
     PROJECT_MIRRORED = "project-mirrored"
     FILE_MIRRORED = "file-mirrored"
     POLICY_CHANGED = "policy-changed"

@@ -48,6 +48,7 @@ _OF_PROJECT = {
     ChangeKind.PROJECT_MIRRORED.value: "update from upstream",
     ChangeKind.PROJECT_DELETED.value: "remove project",
     ChangeKind.INSTALLATION_RESTORED.value: "restored with the installation",
+    ChangeKind.INSTALLATION_PROMOTED.value: "told anew by the site that took over",
 }
 _ADDED = "add {tag} file {filename}"
 _REMOVED = "remove file {filename}"

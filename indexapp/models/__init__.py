@@ -2,6 +2,7 @@
 
 from indexapp.models.backups import Backup, Drill, Restoration
 from indexapp.models.changes import Change
+from indexapp.models.holding import FetchLimit, Holding, NotHeld
 from indexapp.models.indexes import GroupMember, Index
 from indexapp.models.integrity import ScrubCount
 from indexapp.models.mirror_sites import FileProof, IndexSending, MirrorSite, PieceDigests, SiteIndex
@@ -9,6 +10,7 @@ from indexapp.models.mirrors import Merge, MirroredFile, MirroredProject, Mirror
 from indexapp.models.policies import PolicyException, PolicyHold, PolicyRule
 from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, PrefetchJob
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
+from indexapp.models.promotion import Fence, Leftover, Takeover
 from indexapp.models.quotas import Quota
 from indexapp.models.replication import Epoch, Following, Replica, Site, WantedBlob
 from indexapp.models.roles import ReservedPrefix, Role
@@ -25,18 +27,23 @@ __all__ = [
     "Description",
     "Drill",
     "Epoch",
+    "Fence",
+    "FetchLimit",
     "File",
     "FileProof",
     "Following",
     "GroupMember",
+    "Holding",
     "Index",
     "IndexSending",
+    "Leftover",
     "Merge",
     "MirrorPlan",
     "MirrorSite",
     "MirroredFile",
     "MirroredProject",
     "MirroredProvenance",
+    "NotHeld",
     "PieceDigests",
     "PlannedName",
     "PolicyException",
@@ -55,6 +62,7 @@ __all__ = [
     "ScrubCount",
     "Site",
     "SiteIndex",
+    "Takeover",
     "Trashed",
     "TrashedFile",
     "TrashedRelease",

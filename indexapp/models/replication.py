@@ -54,13 +54,18 @@ class Epoch(models.Model):
 class Replica(models.Model):
     """A site that may follow this one; ``digest`` is of its secret, as a token's is.
 
-    ``site`` is who came with the secret first, and nobody else may; the rest is what it told when it asked last.
+    ``site`` is who came with the secret first, and nobody else may.  ``url`` is where it is asked whether it took over, if it
+    may.  The rest is what it told when it asked last.
     """
 
     name = models.CharField(max_length=64, unique=True, validators=[SLUG])
     key_id = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     site = models.UUIDField(unique=True, null=True, blank=True, editable=False)
+    may_take_over = models.BooleanField(default=False)
+    url = models.CharField(max_length=500, blank=True)
+    ca_certificates = models.TextField(blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=150)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -81,7 +86,9 @@ class Following(models.Model):
     """That this site is a replica: of whom, and how far it has come.  There is one row, or none.
 
     ``secret`` is sealed for the primary's address.  ``epoch`` and ``cursor`` are what was applied last, and
-    ``generations`` the primary's counters by then.  ``primary_serial`` is the newest that it told.
+    ``generations`` the primary's counters by then.  ``primary_serial`` is the newest that it told.  ``may_take_over``,
+    ``own_url`` and ``siblings`` are what it says of this replica: whether it may take over, at which address clients would find
+    it then, and who else follows.
     ``awaited_serial`` was the newest at ``behind_since`` and is not here yet; ``awaited_blob`` the key of the content that was
     wanted last at ``incomplete_since``, and some up to it are not here yet.
     """
@@ -97,6 +104,9 @@ class Following(models.Model):
     compared_at = models.DateTimeField(null=True, blank=True)
     primary_serial = models.BigIntegerField(default=0)
     is_paused = models.BooleanField(default=False)
+    may_take_over = models.BooleanField(default=False)
+    own_url = models.CharField(max_length=500, blank=True)
+    siblings = models.JSONField(default=list, blank=True)
     joined_at = models.DateTimeField(auto_now_add=True)
     contact_at = models.DateTimeField(null=True, blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)

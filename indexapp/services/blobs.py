@@ -7,7 +7,7 @@ new upload of the same bytes meet at one lock, and whoever comes second sees wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -83,6 +83,27 @@ def _under_current_key(stored: Stored) -> Stored:
         return replace(stored, place=default_storage().under_current_key(stored.place))
     except BlobDamaged:
         raise BlobVanishedError(stored.sha256) from None
+
+
+def kept(digests: Iterable[str]) -> dict[str, int]:
+    """The keys of those contents that are here, for a transaction that will refer to them.
+
+    What garbage collection has marked may go at any moment: it is held, and looked at once more.
+    """
+    every, found, marked = list(digests), {}, []
+    for start in range(0, len(every), _BATCH):
+        rows = Blob.objects.filter(sha256__in=every[start : start + _BATCH])
+        for sha256, key, name, since in rows.values_list("sha256", "pk", "object_name", "unreferenced_since"):
+            found[sha256] = key
+            if since is not None:
+                marked.append((name, sha256))
+    for name, sha256 in sorted(marked):  # as claims do
+        hold(name)
+        is_there = default_storage().exists(name)
+        rows = Blob.objects.filter(pk=found[sha256], object_name=name)
+        if not is_there or not rows.update(unreferenced_since=None):
+            del found[sha256]
+    return found
 
 
 def is_whole(blob: Blob) -> bool:

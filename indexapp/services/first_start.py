@@ -20,7 +20,7 @@ from accounts.domain.actors import internal
 from accounts.domain.verbs import Verb
 from accounts.models import User
 from accounts.services import tokens, users
-from indexapp.models import Following, Index
+from indexapp.models import Fence, Following, Index
 from indexapp.services import indexes
 from tpi_site.kit.errors import Invalid, Refusal
 
@@ -43,6 +43,8 @@ def run() -> FirstStart:
     if (primary_of := Following.objects.first()) is not None:
         return FirstStart(_index_of_replica(primary_of), None, None)
     index = _index()
+    if Fence.objects.filter(state=Fence.State.FENCED).exists():
+        return FirstStart(index, None, None)
     with transaction.atomic():
         user, password = _administrator()
         token = _token(user, index) if user is not None else None

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
-from indexapp.models import Blob, File, TrashedFile
+from indexapp.models import Blob, File, Leftover, TrashedFile
 from indexapp.services import blobs
 from indexapp.services.backups import leases
 from indexapp.storage import default_storage
@@ -37,8 +37,8 @@ class Garbage:
 
 
 def _unused() -> QuerySet[Blob]:
-    """Blobs that no file needs, nor one in the trash."""
-    rows = Blob.objects.all()
+    """Blobs that no file needs, nor one in the trash, nor what an old primary brought back."""
+    rows = Blob.objects.filter(~Exists(Leftover.objects.filter(blob=OuterRef("pk"))))
     for model in (File, TrashedFile):
         for column in ("blob", "metadata_blob"):
             rows = rows.filter(~Exists(model._default_manager.filter(**{column: OuterRef("pk")})))

@@ -26,6 +26,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.directories import map_group, silent_directory
+from tests.factories.mirror_sites import make_site
 from tests.factories.people import SYSTEM, join, make_token, make_user
 from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_group, published
@@ -73,6 +74,7 @@ def scene(cast: Cast) -> dict[str, Any]:
         "trash": Trashed.objects.get().pk,
         "drill": make_drill().pk,
         "replica": make_replica("far").name,
+        "site": make_site("near", indexes=[cast.index]).name,
         "prefetch": PrefetchJob.objects.create(index=cast.index, name="requirements.txt", kind="requirements.txt").pk,
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "audit": AuditEntry.objects.order_by("pk").values_list("pk", flat=True)[0],

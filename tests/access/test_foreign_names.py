@@ -27,6 +27,7 @@ from tests.builders.wheels import build_wheel
 from tests.factories.backups import make_drill
 from tests.factories.cast import Cast
 from tests.factories.directories import map_group, silent_directory
+from tests.factories.mirror_sites import make_site
 from tests.factories.people import SYSTEM, make_service_account, make_team, make_token, make_user
 from tests.factories.policies import make_policy
 from tests.factories.publishing import give, make_index, published
@@ -64,6 +65,7 @@ def foreign(cast: Cast, own: dict[str, Any]) -> dict[str, Any]:
         "advisory": "PYSEC-1999-1",
         "sink": AuditSink.objects.create(name="siem", kind="file", address="siem.jsonl").name,
         "replica": make_replica("foreign").name,
+        "site": make_site("foreign").name,
         "index": "theirs",
         "project": "secret",
         "name": "secret",

@@ -39,10 +39,12 @@ from indexapp.models import (
     Change,
     Drill,
     File,
+    IndexSending,
     Merge,
     MirroredFile,
     MirroredProject,
     MirrorPlan,
+    MirrorSite,
     PolicyException,
     PolicyHold,
     PolicyRule,
@@ -106,6 +108,8 @@ def shown(cast: Cast, scene: dict[str, Any]) -> dict[str, Any]:
         "indexapp_policyexception": PolicyException.objects.get(pk=scene["policy_exception"]),
         "indexapp_policyhold": PolicyHold.objects.get(pk=scene["policy_hold"]),
         "indexapp_quota": Quota.objects.get_or_create(index=cast.index)[0],
+        "indexapp_mirrorsite": MirrorSite.objects.get(),
+        "indexapp_indexsending": IndexSending.objects.create(index=cast.index, mode="through"),
         "indexapp_upstream": Upstream.objects.get(),
         "indexapp_mirroredproject": MirroredProject.objects.create(
             index=Upstream.objects.get().index, normalized_name="theirs"

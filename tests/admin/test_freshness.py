@@ -31,6 +31,7 @@ DONE_WITHOUT_PROOF = {
     "file": {"unyank", "yank"},
     "mirroredfile": {"keep-ours"},
     "mirroredproject": {"refresh"},
+    "mirrorsite": {"take-out"},
     "policyexception": {"revoke"},
     "policyhold": {"reject"},
     "prefetchjob": {"cancel"},

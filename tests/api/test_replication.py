@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from indexapp.domain.replication import batches, frames
-from indexapp.models import File, Index, Replica
+from indexapp.models import File, Index, Project, Replica
 from indexapp.services.replication import credentials, epochs, giving
 from tests.factories.cast import Cast
 from tests.factories.people import SYSTEM
@@ -43,7 +43,7 @@ def rows(client: WsgiClient, **wish: Any) -> Answer:
 
 
 def test_without_a_secret_nothing_is_told(machine: WsgiClient) -> None:
-    for path in ("hello/", f"feed/?since=0&epoch={uuid4()}", f"blobs/{'0' * 64}/"):
+    for path in ("hello/", "tree/?from=0", f"feed/?since=0&epoch={uuid4()}", f"blobs/{'0' * 64}/"):
         answer = machine.get(f"{ROOT}/{path}")
         assert answer.status == 401
     assert rows(machine).status == 401
@@ -133,6 +133,41 @@ def test_a_batch_is_whole_and_holds_no_secret_in_clear(replica: WsgiClient, main
     assert [change["serial"] for change in batch.changes] == list(range(1, epochs.newest_serial() + 1))
     assert [each.name for each in batch.projects] == ["acme-tool"]
     assert batch.end["compared"]
+
+
+def test_digests_are_told_from_the_root_to_the_rows(replica: WsgiClient, main: Index) -> None:
+    file = published(main)
+    tree = f"{ROOT}/tree/"
+    page = replica.get(f"{tree}?from=0").json
+    assert page["serial"] == epochs.newest_serial()
+    assert page["next"] is None
+    (chunk,) = page["chunks"]
+    number, key = chunk["number"], str(file.project_id)
+    assert (chunk["projects"], chunk["files"], chunk["bytes_held"]) == (1, 1, 2)
+    assert replica.get(f"{tree}?chunks={number},{number + 1}").json["chunks"] == [chunk]
+    assert replica.get(f"{tree}?versions=0").json["versions"] == {str(number): chunk["version"]}
+    assert list(replica.get(f"{tree}?chunk={number}").json["projects"]) == [key]
+    document = replica.get(f"{tree}?project={key}").json["document"]
+    assert document["project"]["index"] == "main"
+    assert list(document["files"]) == [file.filename]
+    assert replica.get(f"{tree}?project={file.project_id + 1}").json["document"] is None
+    assert replica.get(f"{tree}?table=indexapp.index").json["table"]
+    assert replica.get(f"{tree}?log=1").json["log"] == epochs.newest_serial()
+    Project.objects.update(status_reason="of another")
+    (other,) = replica.get(f"{tree}?from=0").json["chunks"]
+    assert other["digest"] != chunk["digest"]
+    assert (other["held"], other["version"]) == (chunk["held"], chunk["version"])
+
+
+@pytest.mark.parametrize("query", ["from=x", "from=-1", "versions=", "chunks=", f"chunks={'1,' * 65}1", "project=1e9"])
+def test_digests_that_nobody_can_ask_for_are_refused(replica: WsgiClient, query: str) -> None:
+    answer = replica.get(f"{ROOT}/tree/?{query}")
+    assert (answer.status, answer.code) == (400, "wish-invalid")
+
+
+def test_digests_of_an_unknown_table_are_not_there(replica: WsgiClient) -> None:
+    assert replica.get(f"{ROOT}/tree/").code == "table-unknown"
+    assert replica.get(f"{ROOT}/tree/?table=accounts.auditentry").code == "table-unknown"
 
 
 def test_bytes_come_whole_and_from_any_byte(replica: WsgiClient, main: Index) -> None:

@@ -26,6 +26,7 @@ SEALERS = {
         ("Upstream", "proxy_password"),
     },
     "indexapp/services/replication/joining.py": {("Following", "secret")},
+    "indexapp/services/replication/promoting.py": {("Takeover", "secret")},
     "indexapp/services/sites/settings.py": {("MirrorSite", "signing_key")},
 }
 """Modules that seal a secret, and the columns into which they write it."""

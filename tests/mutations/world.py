@@ -19,6 +19,7 @@ from accounts.services import (
     sessions,
 )
 from indexapp.models import (
+    Fence,
     File,
     Index,
     Merge,
@@ -61,7 +62,11 @@ class World:
         self.cast = cast
         self.index: Index = cast.index
         self.file: File = published(self.index)
-        self.following, self.replica = make_following(), Replica.objects.create(name="far", key_id="k", digest="d")
+        self.following, self.replica = (
+            make_following(may_take_over=True),
+            Replica.objects.create(name="far", key_id="k", digest="d"),
+        )
+        Fence.objects.create(state=Fence.State.IN_DOUBT, replica="'far'")
         self.release: Release = self.file.release
         self.project: Project = self.release.project
         gone = published(self.index, build_wheel("acme-tool", "0.9"))

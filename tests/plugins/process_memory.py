@@ -17,6 +17,7 @@ def forget() -> None:
     from indexapp.services.mirrors.fetching import running
     from indexapp.services.mirrors.metadata import answering
     from indexapp.services.policies import books, hiding, holds, learning, proofs
+    from indexapp.services.replication import budget, pacing, room
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
     from indexapp.services.sites import choosing, notes
     from indexapp.services.vulnerabilities import matching
@@ -35,6 +36,7 @@ def forget() -> None:
         asking,
         authentication,
         books,
+        budget,
         choosing,
         downloads,
         refusals,
@@ -45,10 +47,12 @@ def forget() -> None:
         index_map,
         learning,
         matching,
+        pacing,
         notes,
         project_pages,
         proofs,
         recent_lines,
+        room,
         root_lists,
         running,
         suspicions,

@@ -40,8 +40,11 @@ class ReadOnly(Unavailable):
 
 _ask: Callable[[], str | None] = lambda: None  # noqa: E731  until somebody knows
 _ask_primary: Callable[[], str | None] = lambda: None  # noqa: E731  as above
+_ask_fence: Callable[[], tuple[str | None, str | None]] = lambda: (None, None)  # noqa: E731  as above
 _known: str | None = None
 _primary: str | None = None
+_fence: str | None = None
+_doubt: str | None = None
 _until = 0.0
 _passing: ContextVar[bool] = ContextVar("changes go on in read-only mode", default=False)
 
@@ -58,13 +61,22 @@ def register_primary(ask: Callable[[], str | None]) -> None:
     _ask_primary = ask
 
 
+def register_fence(ask: Callable[[], tuple[str | None, str | None]]) -> None:
+    """``ask`` says why this site must write no more because another took over, and why that is not known yet; each or None."""
+    global _ask_fence  # noqa: PLW0603  as above
+    _ask_fence = ask
+
+
 def why() -> str | None:
     """Why the mode is on, perhaps in no words; None where it is off.  Where the database is away, as far as is known."""
     if settings.TPI_READ_ONLY:
         return _BY_SETTING
-    if (followed := primary()) is not None and _known is None:
-        return f"It is a replica of {followed}; make changes there."
-    return _known
+    followed = primary()
+    if _fence is not None:
+        return _fence
+    if _known is not None:
+        return _known
+    return f"It is a replica of {followed}; make changes there." if followed is not None else _doubt
 
 
 def primary() -> str | None:
@@ -81,18 +93,19 @@ def relays() -> bool:
 
 def look() -> None:
     """Ask anew: the mode has just been switched, or it is time."""
-    global _known, _primary, _until  # noqa: PLW0603  what the process remembers
+    global _known, _primary, _fence, _doubt, _until  # noqa: PLW0603  what the process remembers
     try:
         _known, _primary = _ask(), _ask_primary()
+        _fence, _doubt = _ask_fence()
     except (DatabaseError, InterfaceError):
         log.debug("Nobody can tell now whether read-only mode is on.")
     _until = time.monotonic() + _REMEMBERED
 
 
-def remember(known: str | None, seconds: float, *, of: str | None = None) -> None:
-    """Take this for true for so long; ``of`` is whose replica the site is."""
-    global _known, _primary, _until
-    _known, _primary, _until = known, of, time.monotonic() + seconds
+def remember(known: str | None, seconds: float, *, of: str | None = None, fence: str | None = None) -> None:
+    """Take this for true for so long; ``of`` is whose replica the site is, ``fence`` why it must write no more."""
+    global _known, _primary, _fence, _doubt, _until
+    _known, _primary, _fence, _doubt, _until = known, of, fence, None, time.monotonic() + seconds
 
 
 def wait_until_known() -> None:
@@ -102,9 +115,9 @@ def wait_until_known() -> None:
 
 
 def require_off() -> None:
-    """Refuse a change while the mode is on, but for what is said to go on; on a replica all, as rows are the primary's."""
+    """Refuse a change while the mode is on, but for what is said to go on; on a replica, and where another took over, all."""
     reason = why()
-    if reason is not None and (_primary is not None or not _passing.get()):
+    if reason is not None and (_primary is not None or _fence is not None or not _passing.get()):
         raise ReadOnly(reason)
 
 

@@ -109,6 +109,8 @@ class StandingSerializer(serializers.Serializer[Any]):
     epoch = EpochSerializer()
     replica_of = FollowedSerializer(allow_null=True)
     replicas = FollowerSerializer(many=True)
+    holding = serializers.DictField(allow_null=True, help_text="Which bytes a replica holds, and which not.")
+    fetching = serializers.DictField(allow_null=True, help_text="How fast and when it fetches, and why it waits.")
 
 
 class WantedSerializer(serializers.ModelSerializer[WantedBlob]):

@@ -10,6 +10,7 @@ from indexapp.api.v1.copy_plans import CopyPlanViewSet, GivenUpViewSet
 from indexapp.api.v1.files import FileViewSet
 from indexapp.api.v1.indexes import IndexViewSet
 from indexapp.api.v1.merges import MergeViewSet
+from indexapp.api.v1.mirror_sites import MirrorSiteViewSet, SendingViewSet
 from indexapp.api.v1.policies import PolicyExceptionViewSet, PolicyHoldViewSet, PolicyRuleViewSet
 from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
@@ -52,6 +53,7 @@ urlpatterns = [
     path(f"{_INDEX}merges/", MergeViewSet.at(**_ROWS), name="merges"),
     path(f"{_INDEX}merges/<str:name>/", MergeViewSet.at(**_ROW), name="merge"),
     path("teams/<str:team>/quota/", TeamQuotaViewSet.at(get="retrieve", patch="partial_update"), name="team-quota"),
+    path(f"{_INDEX}sending/", SendingViewSet.at(get="retrieve", patch="partial_update"), name="index-sending"),
     path(f"{_INDEX}trash/", TrashViewSet.at(**_LIST), name="trash"),
     path(f"{_INDEX}trash/<int:id>/", TrashViewSet.at(get="retrieve"), name="trash-entry"),
     *(
@@ -111,6 +113,10 @@ urlpatterns = [
         path(f"policy-holds/<int:id>/{action}/", PolicyHoldViewSet.at(post=action), name=f"policy-hold-{action}")
         for action in ("approve", "reject")
     ),
+    path("mirror-sites/", MirrorSiteViewSet.at(**_ROWS), name="mirror-sites"),
+    path("mirror-sites/<str:site>/", MirrorSiteViewSet.at(**_ROW, patch="partial_update"), name="mirror-site"),
+    path("mirror-sites/<str:site>/take-out/", MirrorSiteViewSet.at(post="take_out"), name="mirror-site-take-out"),
+    path("mirror-sites/<str:site>/put-back/", MirrorSiteViewSet.at(post="put_back"), name="mirror-site-put-back"),
     path("backups/", BackupViewSet.at(**_ROWS), name="backups"),
     path("drills/", DrillViewSet.at(**_LIST), name="drills"),
     path("drills/<int:id>/", DrillViewSet.at(get="retrieve"), name="drill"),

@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from accounts.services import audit_keys, migrating, nodes, shared_secrets
 from accounts.services.directories import environment
 from indexapp.management.welcome import welcome
-from indexapp.models import Following
 from indexapp.services import first_start
 from indexapp.services.backups import restoring
+from indexapp.services.replication import heirs
 from tpi_site.kit import locking, read_only, schedules, static_files
 
 
@@ -50,7 +50,9 @@ class Command(BaseCommand):
         if not nodes.has_newer():
             schedules.write()
         static_files.collect()
+        heirs.ask_at_start()
+        read_only.look()
         started = first_start.run()
-        if not Following.objects.exists():  # a replica has its primary's
+        if heirs.may_write():  # a replica has its primary's
             environment.write(settings.TPI_DIRECTORIES)
         return started

@@ -11,6 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
+from indexapp.management import promotion, replication_verify
+from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
 from indexapp.services.replication.following import Round
@@ -33,6 +35,9 @@ class Command(BaseCommand):
         deeds = parser.add_subparsers(dest="deed", required=True)
         invite = deeds.add_parser("invite", help="on the primary: print the secret of a new replica, once")
         invite.add_argument("name")
+        invite.add_argument("--may-take-over", action="store_true", help="it may be promoted; needs --url")
+        invite.add_argument("--url", default="", help="its address, where it is asked and where clients find it then")
+        invite.add_argument("--ca", type=Path, help="a file with the authorities (PEM) of its certificate")
         revoke = deeds.add_parser("revoke", help="on the primary: a replica may follow no more")
         revoke.add_argument("name")
         join = deeds.add_parser("join", help="on an empty installation: become a replica")
@@ -47,17 +52,33 @@ class Command(BaseCommand):
         leave.add_argument("--accept-missing", action="store_true", help="give up bytes that are not here")
         follow = deeds.add_parser("follow", help="follow in the foreground, as the job cluster does")
         follow.add_argument("--once", action="store_true", help="end when nothing is left to be taken or fetched")
+        _replication_bytes.add_hold(deeds.add_parser("hold", help="say of which files this replica holds the bytes"))
+        _replication_bytes.add_limit(deeds.add_parser("limit", help="say how fast and when this replica fetches bytes"))
         status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
         status.add_argument("--json", action="store_true", help="one JSON object")
+        promotion.add_to(deeds)
+
+        replication_verify.add_arguments(deeds)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['deed']}")(options)
+            if (run := options.get("run")) is not None:
+                run(self, options)
+            else:
+                getattr(self, f"_{options['deed'].replace('-', '_')}")(options)
         except Refusal as refusal:
             raise CommandError(f"{refusal.detail} ({refusal.code})") from None
 
     def _invite(self, options: dict[str, Any]) -> None:
-        _, secret = credentials.invite(actor=_ACTOR, name=options["name"])
+        if options["may_take_over"] and not options["url"]:
+            raise CommandError("A replica that may take over is invited with --url, the address of its site.")
+        row, secret = credentials.invite(actor=_ACTOR, name=options["name"])
+        if options["may_take_over"]:
+            try:
+                promotion.appoint(row, options)
+            except (Refusal, CommandError):
+                credentials.revoke(actor=_ACTOR, replica=row)
+                raise
         self.stdout.write(secret)
         self.stderr.write("This is shown once; give it to 'manage.py replication join' on the other site.")
 
@@ -86,6 +107,20 @@ class Command(BaseCommand):
         epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
         self.stdout.write(f"This installation follows nobody any more, and has begun {epoch}.")
 
+    def _hold(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.hold(options):
+            self.stdout.write(line)
+
+    def _limit(self, options: dict[str, Any]) -> None:
+        for line in _replication_bytes.limit(options):
+            self.stdout.write(line)
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        replication_verify.verify(self, options)
+
+    def _check_result(self, options: dict[str, Any]) -> None:
+        replication_verify.check_result(self, options)
+
     def _follow(self, options: dict[str, Any]) -> None:
         if not Following.objects.exists() or not locking.is_free(following.LOCK):
             raise CommandError("This installation is no replica, or another process of it follows.")
@@ -107,15 +142,19 @@ class Command(BaseCommand):
     def _status(self, options: dict[str, Any]) -> None:
         found, replicas = standing.standing(), standing.replicas()
         if options["json"]:
-            self.stdout.write(json.dumps(overview.told(), indent=2))
+            self.stdout.write(json.dumps(overview.told() | promotion.told(), indent=2))
         else:
             self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
+            for line in (*_replication_bytes.held(), *_replication_bytes.limited()) if found else ():
+                self.stdout.write(line)
             for row in replicas:
                 seen = row["seen_at"] or "never"
                 self.stdout.write(
                     f"{row['name']}: {row['serials_behind']} serials behind, {row['missing_blobs']} contents of "
                     f"{row['missing_bytes']} bytes missing; seen {seen}."
                 )
+            for sentence in promotion.sentences():
+                self.stdout.write(sentence)
         if found is not None and found.failing_since is not None:
             sys.exit(1)
 

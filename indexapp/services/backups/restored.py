@@ -7,7 +7,7 @@ changes, and none that was ever shown decreases.
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
@@ -15,14 +15,11 @@ from accounts.models import VerifiedPassword
 from accounts.services import audit, generations
 from indexapp.domain.backup_manifest import Manifest
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Backup, Change, Drill, Epoch, Index, Project, Restoration
-from indexapp.services import changes
+from indexapp.models import Backup, Change, Drill, Epoch, Index, Restoration
+from indexapp.services import changes, serial_jumps
 from indexapp.services.backups.places import Place
 from indexapp.services.replication import epochs
 from tpi_site.kit import locking
-
-_JUMP = 1_000_000
-"""Serials that are passed over: more than an installation gives between two backups."""
 
 
 def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
@@ -36,8 +33,8 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
         Drill.objects.filter(report_sha256="").delete()  # those that went on there are nobody's here
         locking.hold("changes")
         last = Change.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
-        following = _renumber_projects(last + _JUMP)
-        _pass_over(following - 1)
+        following = serial_jumps.renumber_projects(last + serial_jumps.JUMP)
+        serial_jumps.pass_over(following - 1)
         row = Restoration.objects.create(
             backup_name=manifest.name,
             place=place.address[:400],
@@ -61,32 +58,3 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
                 actor=actor, kind=ChangeKind.INSTALLATION_RESTORED, index=index, backup=manifest.name, last_serial=last
             )
     return following
-
-
-def _renumber_projects(serial: int) -> int:
-    """Give each project a serial of its own from ``serial`` on, and return the one after them.
-
-    What was published since the backup may have gone from any of them, and their serials would be lower than they were: who
-    follows by serials looks at each of them again.
-    """
-    table = Project._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET last_serial = %s + ranked.place"  # noqa: S608  the table's name is ours
-            f" FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS place FROM {table}) AS ranked"
-            f" WHERE ranked.id = {table}.id",
-            [serial],
-        )
-    return serial + Project.objects.count()
-
-
-def _pass_over(serial: int) -> None:
-    """Let the next serial be the one after ``serial``."""
-    table = Change._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'serial'), %s)", [table, serial])
-            return
-        cursor.execute("UPDATE sqlite_sequence SET seq = %s WHERE name = %s", [serial, table])
-        if not cursor.rowcount:
-            cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, serial])

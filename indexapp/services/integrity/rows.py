@@ -35,13 +35,13 @@ def files() -> Iterator[Fault]:
 def _of_file(file: File) -> Iterator[Fault]:
     name = f"{file.index.name}/{file.filename}"
     if file.blob is None:
-        pass  # a mirror's that nobody has asked for, or that made room for others
+        pass  # a mirror's that nobody has asked for, or that made room for others; a replica's that is not here
     elif file.sha256 != file.blob.sha256:
         yield Fault(Code.FILE_DIGEST, name, "its SHA-256 is not that of its blob", row=file.pk)
     elif file.size != file.blob.size:
         yield Fault(Code.FILE_SIZE, name, f"it says {file.size} bytes, and its blob {file.blob.size}", row=file.pk)
-    if file.metadata_blob is None and file.index.kind == Index.Kind.MIRROR:
-        return  # the upstream tells of it, and nobody has asked for it
+    if file.metadata_blob is None and (file.index.kind == Index.Kind.MIRROR or file.blob is None):
+        return  # the upstream tells of it, and nobody has asked for it; or the primary does, and it is not here
     beside = file.metadata_blob.sha256 if file.metadata_blob else ""
     if file.metadata_sha256 != beside:
         yield Fault(

@@ -6,7 +6,7 @@ places never meet; foreign keys are looked at when the transaction ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -16,7 +16,8 @@ from accounts.services import generations
 from indexapp.domain.replication.batches import Batch, Touched
 from indexapp.domain.replication.rows import CHUNK
 from indexapp.domain.replication.transport import Transport
-from indexapp.models import Blob, Change, File, Following, Index, MirroredProject, Project, Role, WantedBlob
+from indexapp.models import Change, File, Following, Index, MirroredProject, Project, Role, WantedBlob
+from indexapp.services import blobs
 from indexapp.services.replication import columns, places
 from indexapp.services.replication.columns import Row
 from indexapp.services.replication.places import Table
@@ -39,13 +40,13 @@ def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) 
         label: [columns.received(places.PARTS[label].model, row, transport) for row in rows]
         for label, rows in batch.rows.items()
     }
-    blobs = _blobs(taken.get(places.label(File), []))
-    tables = _received(batch, transport)
+    keys = _blobs(taken.get(places.label(File), []))
+    tables = received(batch, transport)
     _take_out(batch.projects)
     _drop_gone(tables)
     for model, _, rows in tables:
         _put(model, rows)
-    _replace([each.key for each in batch.projects if each.key is not None], taken, blobs)
+    _replace([each.key for each in batch.projects if each.key is not None], taken, keys)
     _drop_dangling()
     _write_changes(batch.changes)
     if any((gone or rows) and not places.BY_LABEL[places.label(model)].is_counter for model, gone, rows in tables):
@@ -106,7 +107,8 @@ Difference = tuple[type[Model], list[int], list[Row]]
 """Of a table: keys that the primary has not, and rows that differ from ours."""
 
 
-def _received(batch: Batch, transport: Transport) -> list[Difference]:
+def received(batch: Batch, transport: Transport) -> list[Difference]:
+    """What differs between the tables as they are here and as the batch has them."""
     chunks: dict[str, list[tuple[int, list[Row]]]] = {}
     for label, number, rows in batch.tables:
         model = places.BY_LABEL[label].model
@@ -172,12 +174,12 @@ def _blobs(files: list[Row]) -> dict[str, int]:
                 one = wanted.setdefault(sha256, WantedBlob(sha256=sha256, size=int(size), rank=rank, next_at=now))
                 one.rank = min(one.rank, rank)
                 one.files.append(int(row["id"]))
-    known = _known(wanted)
-    _want([one for sha256, one in wanted.items() if sha256 not in known])
+    known = blobs.kept(wanted)
+    want([one for sha256, one in wanted.items() if sha256 not in known])
     return known
 
 
-def _want(missing: list[WantedBlob]) -> None:
+def want(missing: list[WantedBlob]) -> None:
     """Put them on the list; what is on it already waits for these files too."""
     there: dict[str, WantedBlob] = {}
     digests = [one.sha256 for one in missing]
@@ -190,15 +192,6 @@ def _want(missing: list[WantedBlob]) -> None:
         if row is not None and not (set(one.files) <= set(row.files) and row.rank <= one.rank):
             row.files, row.rank = sorted({*row.files, *one.files}), min(row.rank, one.rank)
             row.save(update_fields=["files", "rank"])
-
-
-def _known(digests: Iterable[str]) -> dict[str, int]:
-    every = list(digests)
-    found: dict[str, int] = {}
-    for start in range(0, len(every), _PORTION):
-        rows = Blob.objects.filter(sha256__in=every[start : start + _PORTION])
-        found |= dict(rows.values_list("sha256", "pk"))
-    return found
 
 
 def empty() -> None:

@@ -66,16 +66,16 @@ def recognise(text: str, site: str = "") -> Replica:
     parts = parse_token(text)
     row = Replica.objects.filter(key_id=parts.key_id).first() if parts else None
     if parts is None or row is None or row.revoked_at is not None:
-        raise _wrong(text)
+        raise wrong(text)
     if not hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER)):
-        raise _wrong(text)
+        raise wrong(text)
     if site:
         _require_same_site(row, site)
     return row
 
 
-def _wrong(text: str) -> Forbidden:
-    """The refusal; the audit log names whose token it is that was tried."""
+def wrong(text: str) -> Forbidden:
+    """The refusal of a secret; the audit log names whose token it is that was tried."""
     refusal = Forbidden("This is the secret of no replica of this installation.", code="replica-unknown")
     actor: Actor | None = None
     with suppress(Refusal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Max
@@ -47,11 +47,13 @@ def current() -> Epoch:
         return Epoch.objects.last() or Epoch.objects.create(number=1)
 
 
-def begin(reason: Epoch.Reason, began_after: int) -> Epoch:
-    """A new epoch; call it in the transaction that ends the one before."""
+def begin(reason: Epoch.Reason, began_after: int, *, identity: UUID | None = None) -> Epoch:
+    """A new epoch, perhaps with a uuid that was told already; call it in the transaction that ends the one before."""
     locking.hold(_LOCK)
     last = Epoch.objects.last() or Epoch.objects.create(number=1)
-    return Epoch.objects.create(number=last.number + 1, began_after=began_after, reason=reason)
+    return Epoch.objects.create(
+        uuid=identity or uuid4(), number=last.number + 1, began_after=began_after, reason=reason
+    )
 
 
 def history() -> list[Past]:

@@ -22,7 +22,7 @@ from accounts.services import alarms
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
-from indexapp.services.replication import applying, together
+from indexapp.services.replication import applying, budget, holding, pacing, room, together
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, StorageUnavailable, default_storage
 from tpi_site.kit import locking
@@ -44,7 +44,9 @@ class WrongBytes(Exception):
 
 
 def due(number: int) -> list[WantedBlob]:
-    """What is fetched next."""
+    """What is fetched next; nothing while it has to wait."""
+    if not Following.objects.filter(is_paused=False).exists() or pacing.waits() or room.keep_out():
+        return []
     now = timezone.now()
     return list(WantedBlob.objects.filter(next_at__lte=now).order_by("rank", "-pk")[:number])
 
@@ -53,6 +55,8 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Fetch what is due, several side by side, until nothing is; returns how many came."""
     came = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
+        holding.go_on(goes_on)
+        budget.keep()
         while goes_on() and (wanted := due(SIDE_BY_SIDE * together.MOST)):
             groups, alone = together.grouped(wanted)
             # Large ones one by one: somebody may say stop before the last of so many.
@@ -60,18 +64,20 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
             futures += [pool.submit(_in_thread, _fetch_one, each) for each in alone[: SIDE_BY_SIDE * 4]]
             wait(futures)
             came += sum(future.result() for future in futures)
+            holding.go_on(goes_on)
+            budget.keep()
     return came
 
 
 def _in_thread(work: Callable[[T], int], what: T) -> int:
     try:
-        return work(what)
+        return 0 if pacing.waits() else work(what)
     finally:
         connections.close_all()
 
 
 def _fetch_one(wanted: WantedBlob) -> int:
-    return int(fetch(wanted))
+    return int(fetch(wanted, pacing.take))
 
 
 def _fetch_group(wanted: Sequence[WantedBlob]) -> int:
@@ -79,40 +85,50 @@ def _fetch_group(wanted: Sequence[WantedBlob]) -> int:
     row = Following.objects.first()
     if row is None or row.is_paused:
         return 0
+    taken = [each for each in wanted if room.takes(each)]
+    if not taken:
+        return 0
     try:
-        came = together.fetch(primary_of(row), wanted)
+        came = together.fetch(primary_of(row), taken, pacing.take)
     except (StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
-        for each in wanted:
-            _put_off(each, str(error) or type(error).__name__)
+        for each in taken:
+            if not (isinstance(error, OSError) and room.has_ended(each, error)):
+                _put_off(each, str(error) or type(error).__name__)
         return 0
     if came.failure is not None:
-        for each in wanted:
+        for each in taken:
             _put_off(each, str(came.failure))
         return 0
-    return len(came.kept) + sum(fetch(each) for each in wanted if each.sha256 in came.alone - came.kept)
+    return len(came.kept) + sum(fetch(each, pacing.take) for each in taken if each.sha256 in came.alone - came.kept)
 
 
-def fetch(wanted: WantedBlob) -> bool:
-    """Fetch one content; whether it is here now.  What fails is tried again later."""
+def fetch(wanted: WantedBlob, paced: Callable[[int], None] = lambda _size: None) -> bool:
+    """Fetch one content; whether it is here now.  What fails is tried again later.  ``paced`` holds up who is too fast."""
     row = Following.objects.first()
-    if row is None or row.is_paused:
+    if row is None or row.is_paused or not room.takes(wanted):
         return False
     try:
         with default_storage().spool() as spool:
-            _receive(primary_of(row), wanted, spool)
+            _receive(primary_of(row), wanted, spool, paced)
             keep(wanted, spool)
     except WrongBytes as error:
         sentence = f"The primary {row.primary_url} sends other bytes than those of {wanted.sha256}: {error}."
         alarms.ring(ALARM, sentence[:500], subject=wanted.sha256)
         _put_off(wanted, sentence)
         return False
-    except (PrimaryFailed, StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
+    except OSError as error:
+        if not room.has_ended(wanted, error):
+            _put_off(wanted, str(error))
+        return False
+    except (PrimaryFailed, StorageUnavailable, blobs.BlobVanishedError) as error:
         _put_off(wanted, str(error) or type(error).__name__)
         return False
     return True
 
 
-def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
+def _receive(
+    primary: Primary, wanted: WantedBlob, spool: Spool, paced: Callable[[int], None] = lambda _size: None
+) -> None:
     """Let the whole content come; what breaks off is gone on with at the next byte.  Raises WrongBytes, PrimaryFailed."""
     digest, taken = hashlib.sha256(), 0
     for attempt in range(_TRIES):
@@ -122,6 +138,7 @@ def _receive(primary: Primary, wanted: WantedBlob, spool: Spool) -> None:
                     taken += len(piece)
                     if taken > wanted.size:
                         raise WrongBytes(f"there are more than {wanted.size}")
+                    paced(len(piece))
                     digest.update(piece)
                     spool.file.write(piece)
         except PrimaryFailed as error:

@@ -21,7 +21,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, epochs, giving, places, standing
+from indexapp.services.replication import applying, epochs, giving, holding, places, standing
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
@@ -102,8 +102,18 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     news = primary.news(asked, 0.0 if is_behind else wait)
     now = timezone.now()
     newest = _number(news, "newest")
-    Following.objects.update(contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="")
+    Following.objects.update(
+        contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="", **appointed(news)
+    )
     return is_late or newest > row.cursor or news.get("generations") != row.generations
+
+
+def appointed(news: Mapping[str, Any]) -> dict[str, Any]:
+    """What the primary says of this replica: whether it may take over, where clients find it then, and who else follows."""
+    told = news.get("takeover")
+    if not isinstance(told, dict) or not isinstance(told.get("siblings"), list):
+        return {"may_take_over": False, "own_url": "", "siblings": []}
+    return {"may_take_over": True, "own_url": str(told.get("url"))[:500], "siblings": told["siblings"]}
 
 
 def _seconds_since(moment: datetime) -> int:
@@ -150,6 +160,7 @@ def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:
                 return  # somebody else has gone on, or this site follows nobody any more
             rewound_to = None if mark.rewound_from is None else mark.cursor
             applying.apply(batch, transport, rewound_to=rewound_to)
+            holding.after(batch)
             note_taken(batch)
     except (IntegrityError, DataError, KeyError, TypeError, ValueError, SecretBroken) as error:
         log.warning("A batch from the primary could not be taken: %s: %s", type(error).__name__, error)

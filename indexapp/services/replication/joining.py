@@ -21,7 +21,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Epoch, Following, Index, Project, Trashed, WantedBlob
-from indexapp.services.replication import applying, epochs, following, places, standing
+from indexapp.services.replication import applying, epochs, following, holding, places, standing
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
 from tpi_site.kit.outbound import OutboundFailed
@@ -77,6 +77,7 @@ def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> F
             secret=sealing.seal(secret, following.purpose(url)),
             primary_site=site,
             epoch=first,
+            **following.appointed(said),
         )
         applying.apply(batch, transport)
         following.note_taken(batch)
@@ -165,8 +166,16 @@ def leave(*, actor: Actor, accepts_missing: bool = False) -> Epoch:
                 f"{number} contents of {size} bytes are not here yet; wait for them, or give them up with --accept-missing.",
                 code="blobs-missing",
             )
+        left_out, their_size = holding.not_held()
+        if left_out and not accepts_missing:
+            raise Conflict(
+                f"The bytes of {left_out} files, {their_size} in all, are held by the primary alone; hold them first "
+                "(replication hold --all), or give them up with --accept-missing.",
+                code="blobs-not-held",
+            )
         Following.objects.all().delete()
         WantedBlob.objects.all().delete()
+        holding.end()
         continue_numbering()
         epoch = epochs.begin(Epoch.Reason.PROMOTED, began_after=epochs.newest_serial())
         audit.record(
@@ -176,6 +185,7 @@ def leave(*, actor: Actor, accepts_missing: bool = False) -> Epoch:
             object_name=row.primary_url,
             serial=row.cursor,
             missing=number,
+            not_held=left_out,
         )
         transaction.on_commit(read_only.look)
     return epoch

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from indexapp.models import Change, Replica
-from indexapp.services.replication import epochs, standing
+from indexapp.services.replication import epochs, holding, pacing, room, standing
 from indexapp.services.replication.standing import Standing
 
 
@@ -109,4 +109,6 @@ def told() -> dict[str, Any]:
         "epoch": {"uuid": str(epoch.uuid), "number": epoch.number, "reason": epoch.reason},
         "replica_of": found.as_json() | {"state": own_state(found).value} if found else None,
         "replicas": standing.replicas(),
+        "holding": holding.told() if found else None,
+        "fetching": pacing.told() | {"waits": pacing.waits() or room.waits()} if found else None,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -61,10 +61,13 @@ def grouped(wanted: Sequence[WantedBlob]) -> tuple[list[list[WantedBlob]], list[
     return found, [each for each in wanted if each.pk not in chosen]
 
 
-def fetch(primary: Primary, wanted: Sequence[WantedBlob]) -> Came:
-    """Fetch a group; raises OSError, StorageUnavailable, BlobVanishedError, with which nothing of it was taken."""
+def fetch(primary: Primary, wanted: Sequence[WantedBlob], paced: Callable[[int], None]) -> Came:
+    """Fetch a group; ``paced`` holds up who is too fast.
+
+    Raises OSError, StorageUnavailable, BlobVanishedError, with which nothing of it was taken.
+    """
     came = Came()
-    kept = keep(default_storage(), _received(primary, {each.sha256: each.size for each in wanted}, came))
+    kept = keep(default_storage(), _received(primary, {each.sha256: each.size for each in wanted}, came, paced))
     came.kept = {each.sha256 for each in kept}
     came.alone |= (
         came.right - came.kept
@@ -72,12 +75,15 @@ def fetch(primary: Primary, wanted: Sequence[WantedBlob]) -> Came:
     return came
 
 
-def _received(primary: Primary, sizes: Mapping[str, int], came: Came) -> Iterator[tuple[str, bytes]]:
+def _received(
+    primary: Primary, sizes: Mapping[str, int], came: Came, paced: Callable[[int], None]
+) -> Iterator[tuple[str, bytes]]:
     """The contents that came whole and are right."""
     open_still = dict(sizes)
     answered = 0
     try:
         for sha256, content in primary.contents(list(sizes)):
+            paced(len(content or b""))
             size = open_still.pop(sha256, None)
             answered += 1
             if content is not None and len(content) == size and hashlib.sha256(content).hexdigest() == sha256:

@@ -6,11 +6,11 @@ so a client finds, at every moment and whatever dies, pages of which every file 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +23,11 @@ from accounts.services import audit
 from indexapp.domain import export_manifest
 from indexapp.domain.export_manifest import Entry, Head, ManifestUnreadable
 from indexapp.domain.policy.name_patterns import project_patterns
-from indexapp.domain.simple_root import render_html, render_json
 from indexapp.models import Blob, Index
 from indexapp.services.serving import index_map, project_pages, root_lists, watermarks
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
-from indexapp.services.static_export import choosing, project_files, tree
+from indexapp.services.static_export import choosing, forms, project_files, tree
 from indexapp.services.static_export.ledger import Ledger
 from indexapp.services.static_export.project_files import Content, Exported
 from indexapp.services.static_export.tree import MANIFEST, Kept, Tree
@@ -202,7 +201,7 @@ class _Run:
             else:
                 missing.add(content.path)
         for path, body in exported.pages(missing):
-            self._put(path, body, exported.name)
+            self.summary.written_pages += forms.put_page(self.tree, self.ledger, path, body, exported.name)
 
     def _keep(self, content: Content) -> bool:
         """Whether the tree has the content now; one that lies elsewhere by now, or was deleted, is no damage."""
@@ -227,22 +226,14 @@ class _Run:
             self.summary.copied_bytes += content.size
         self.summary.linked += kept is Kept.LINKED
 
-    def _put(self, path: str, body: bytes, project: str) -> None:
-        self.summary.written_pages += self.tree.put(path, body)
-        self.ledger.add([Entry(path, "page", project, hashlib.sha256(body).hexdigest(), len(body))])
-
     def _write_list(self) -> None:
         """The names that the index lists and the tree has."""
         serial, rows = root_lists.listed(self.index, self.watermark)
-        found = [row for row in rows if self.ledger.has_project(row[1])]
-        self._put("simple/index.html", render_html(found, last_serial=serial), "")
-        self._put("simple/index.v1+json", render_json(found, last_serial=serial), "")
+        found = sorted((row for row in rows if self.ledger.has_project(row[1])), key=itemgetter(1))
+        self.summary.written_pages += forms.put_list(self.tree, self.ledger, lambda: found, serial)
 
     def _write_manifest(self, head: Head) -> None:
-        ledger = self.ledger
-        self.summary.manifest_sha256 = self.tree.put_lines(
-            MANIFEST, lambda: export_manifest.lines(head, ledger.all("file"), ledger.all("page"))
-        )[1]
+        self.summary.manifest_sha256 = forms.put_manifest(self.tree, self.ledger, head)
 
     def _counted(self) -> Summary:
         files, size = self.ledger.count("file")

@@ -9,17 +9,17 @@ from typing import Final
 from indexapp.domain.export_manifest import Entry, Kind
 
 _TABLE: Final = """
-    CREATE TABLE entry (path TEXT PRIMARY KEY, kind TEXT, project TEXT, sha256 TEXT, size INTEGER) WITHOUT ROWID
+    CREATE TABLE IF NOT EXISTS entry (path TEXT PRIMARY KEY, kind TEXT, project TEXT, sha256 TEXT, size INTEGER) WITHOUT ROWID
 """
 
 
 class Ledger:
-    """The entries of one export by their path."""
+    """The entries of one export by their path; ``place`` is the file in which they stay."""
 
-    def __init__(self) -> None:
-        self._rows = sqlite3.connect("")  # a file without a name, gone with its process
+    def __init__(self, place: str = "") -> None:
+        self._rows = sqlite3.connect(place)  # a file without a name is gone with its process
         self._rows.execute(_TABLE)
-        self._rows.execute("CREATE INDEX by_project ON entry (project)")
+        self._rows.execute("CREATE INDEX IF NOT EXISTS by_project ON entry (project)")
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Note that the tree has these."""

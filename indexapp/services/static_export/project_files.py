@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from indexapp.domain.file_paths import file_path
 from indexapp.domain.policy.rules import Screening
-from indexapp.domain.simple_page import HTML_FORM, JSON_FORM, FileRow, ProjectPage
+from indexapp.domain.simple_page import FileRow, ProjectPage
 from indexapp.models import File, MirroredProvenance, Project
 from indexapp.services.mirrors import provenance
 from indexapp.services.policies import gate
@@ -21,12 +21,9 @@ from indexapp.services.policies.facts import HostedDetails
 from indexapp.services.serving import merged_pages, page_rows
 from indexapp.services.serving.page_rows import ReleaseFiles
 from indexapp.services.serving.project_pages import ServedProject
+from indexapp.services.static_export.forms import BASE, FILES, METADATA, PROVENANCE, project_pages
 from indexapp.storage import StoredBlob, default_storage
 
-FILES: Final = "files/"
-_BASE: Final = f"../../{FILES}"
-"""Where the files are, as a project's page says it: the tree may lie at any address."""
-_METADATA, _PROVENANCE = ".metadata", ".provenance"
 _PLACES: Final = (
     *("blob__object_name", "blob__size", "blob__sealed_key"),
     *("metadata_blob__sha256", "metadata_blob__object_name", "metadata_blob__size", "metadata_blob__sealed_key"),
@@ -62,8 +59,7 @@ class Exported:
         releases = _without(self.releases, missing) if missing else self.releases
         about = replace(self.about, versions=[release.version for release in releases])
         rows = [row for release in releases for row in release.files]
-        for filename, form in (("index.html", HTML_FORM), ("index.v1+json", JSON_FORM)):
-            yield f"simple/{self.name}/{filename}", form.render(about, rows)
+        yield from project_pages(about, rows)
 
 
 class _Here(NamedTuple):
@@ -84,7 +80,7 @@ def read(page: ServedProject) -> Exported | None:
     beside = page_rows.state(page.beside.place.pk) if page.beside else None
     about = ProjectPage(
         name=name,
-        files_base=_BASE,
+        files_base=BASE,
         versions=(),
         status=project.status,
         status_reason=project.status_reason,
@@ -144,7 +140,7 @@ def _here(project_id: int) -> dict[str, _Here]:
 def _row(row: FileRow, here: _Here) -> FileRow:
     """The page's row, with the metadata and the provenance that are beside the file in the tree."""
     metadata = here.metadata[0] if here.metadata is not None and here.metadata[0] == row[7] else None
-    attested = f"{_BASE}{row[1]}{_PROVENANCE}" if here.provenance is not None else None
+    attested = f"{BASE}{row[1]}{PROVENANCE}" if here.provenance is not None else None
     return (*row[:7], metadata, attested)
 
 
@@ -153,7 +149,7 @@ def _contents(here: _Here, filename: str) -> Iterator[Content]:
     yield Content(path, here.sha256, here.place.size, _reader(here.place))
     if here.metadata is not None:
         sha256, place = here.metadata
-        yield Content(f"{path}{_METADATA}", sha256, place.size, _reader(place), path)
+        yield Content(f"{path}{METADATA}", sha256, place.size, _reader(place), path)
     if here.provenance is not None:
         yield from _provenance(here.provenance, path)
 
@@ -163,7 +159,7 @@ def _provenance(row: int, path: str) -> Iterator[Content]:
     text = provenance.kept(row)
     if text is not None:
         sha256 = hashlib.sha256(text).hexdigest()
-        yield Content(f"{path}{_PROVENANCE}", sha256, len(text), lambda: iter([provenance.kept(row) or b""]), path)
+        yield Content(f"{path}{PROVENANCE}", sha256, len(text), lambda: iter([provenance.kept(row) or b""]), path)
 
 
 def _reader(place: StoredBlob) -> Callable[[], Iterator[bytes]]:
@@ -178,8 +174,8 @@ def _without(releases: Iterable[ReleaseFiles], missing: Collection[str]) -> list
         for row in release.files:
             path = f"{FILES}{row[1]}"
             if path not in missing:
-                metadata = None if f"{path}{_METADATA}" in missing else row[7]
-                rows.append((*row[:7], metadata, None if f"{path}{_PROVENANCE}" in missing else row[8]))
+                metadata = None if f"{path}{METADATA}" in missing else row[7]
+                rows.append((*row[:7], metadata, None if f"{path}{PROVENANCE}" in missing else row[8]))
         if rows:
             found.append(release._replace(files=rows))
     return found

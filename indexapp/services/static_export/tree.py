@@ -69,6 +69,35 @@ class Tree:
             self._settle(part, file, self.root / path)
         return Kept.COPIED
 
+    def has(self, path: str, sha256: str, size: int | None) -> bool:
+        """Whether the content of this digest is at ``path`` already; it is read."""
+        found = self.size_of(path) if size is None else size
+        return found is not None and _digest_of(self.root / path, found) == sha256
+
+    def size_of(self, path: str) -> int | None:
+        """Bytes of the file at ``path``; None where there is none."""
+        return _size_of(self.root / path)
+
+    def adopt(self, part: Path, path: str) -> None:
+        """Give a finished file of the same disk, which the caller has proved, its place."""
+        target = self.root / path
+        self._make_folders(target.parent)
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(descriptor, self.mode & 0o666)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        settle(part, target)
+
+    def remove(self, path: str) -> None:
+        """Take a file out, and the folders in which it was the last."""
+        target = self.root / path
+        target.unlink(missing_ok=True)
+        for folder in target.parents:
+            if folder.parent == self.root or not _remove_empty(folder):
+                break
+
     def put(self, path: str, body: bytes) -> bool:
         """Have these bytes at ``path``; whether anything had to be written."""
         return self.put_lines(path, lambda: iter([body]))[0]
@@ -210,6 +239,8 @@ def _digest_of(path: Path, size: int) -> str | None:
     return digest.hexdigest()
 
 
-def _remove_empty(folder: Path) -> None:
+def _remove_empty(folder: Path) -> bool:
     with suppress(OSError):  # something is left in it, or it is a link
         folder.rmdir()
+        return True
+    return False

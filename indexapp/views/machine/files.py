@@ -19,6 +19,7 @@ from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.mirrors.metadata import answering
 from indexapp.services.policies import holds, learning
+from indexapp.services.replication import holding
 from indexapp.services.serving import files, gate, watermarks
 from indexapp.services.serving.files import ServedFile
 from indexapp.services.serving.index_map import ServedIndex
@@ -94,6 +95,12 @@ def _judged(
     if served.member.is_mirror:
         return _of_mirror(question, served, note)
     if served.is_awaited and not files.look_again(served):
+        if not holding.is_held(served.row):
+            raise Unavailable(
+                "This site does not hold the bytes of this file, and its primary gives them to nobody now; ask the primary.",
+                retry_after=60,
+                code="not-held-here",
+            )
         raise Unavailable(
             "The bytes of this file are on their way from the primary of this replica; ask again.",
             retry_after=10,

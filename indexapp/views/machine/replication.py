@@ -13,9 +13,10 @@ from uuid import UUID
 
 from indexapp.domain import byte_ranges
 from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
+from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, joining, news
+from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, showing
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
@@ -42,11 +43,11 @@ def secret_of(authorization: str) -> str:
 
 
 def answer(question: Question, what: str) -> Reply | Later:
-    """The reply about ``hello``, ``feed`` or ``blobs/<sha256>``."""
+    """The reply about ``hello``, ``feed``, ``tree`` or ``blobs/<sha256>``."""
     secret = secret_of(question.authorization)
     replica = credentials.recognise(secret, question.site)
     if what == "hello":
-        return _json(question, joining.hello(secret))
+        return _json(question, joining.hello(secret) | heirs.told_to(replica))
     if what == "feed":
         asked = _Asked(question.query)
         credentials.note_state(
@@ -57,10 +58,13 @@ def answer(question: Question, what: str) -> Reply | Later:
             incomplete_for=asked.incomplete_for,
         )
         epochs.require_known(asked.epoch, asked.since)
-        now = news.read()
+        now, besides = news.read(), heirs.told_to(replica)
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
-            return _json(question, _told(now))
-        return AwaitedNews(question, asked)
+            return _json(question, _told(now) | besides)
+        return AwaitedNews(question, asked, besides)
+    if what == "tree":
+        asked_for = {name: values[-1] for name, values in parse_qs(question.query, keep_blank_values=True).items()}
+        return _json(question, showing.show(asked_for, Transport(secret)))
     return _blob(question, what.partition("/")[2])
 
 
@@ -104,8 +108,8 @@ def _json(question: Question, found: dict[str, Any]) -> Reply:
 class AwaitedNews:
     """The answer as soon as there is news, or when it was waited for long enough; it costs no query to take it."""
 
-    def __init__(self, question: Question, asked: _Asked) -> None:
-        self._question, self._asked = question, asked
+    def __init__(self, question: Question, asked: _Asked, besides: dict[str, Any]) -> None:
+        self._question, self._asked, self._besides = question, asked, besides
         self._until = time.monotonic() + asked.wait
         self._wake: Callable[[], None] = lambda: None
         self._come = Event()
@@ -139,7 +143,7 @@ class AwaitedNews:
         """See the protocol."""
         if not self._come.is_set() and time.monotonic() < self._until:
             return None
-        return _json(self._question, _told(self._last))
+        return _json(self._question, _told(self._last) | self._besides)
 
 
 def _blob(question: Question, sha256: str) -> Reply:

@@ -18,7 +18,7 @@ _PACKAGE = re.compile(rf"/packages/({INDEX})/({FILE})\Z")
 _JSON = re.compile(rf"(?:/({INDEX}))?/pypi/([^/]+)(?:/([^/]+))?/json/?\Z")
 _FEED = re.compile(rf"(?:/({INDEX}))?/rss/(?:(updates|packages)|project/([^/]+)/releases)\.xml\Z")
 _PROVENANCE = re.compile(rf"(?:/({INDEX}))?/integrity/([^/]+)/([^/]+)/([^/]+)/provenance\Z")
-_REPLICATION = re.compile(r"/api/v1/replication/(hello|feed|blobs/[0-9a-f]{64})/\Z")
+_REPLICATION = re.compile(r"/api/v1/replication/(hello|feed|tree|blobs/[0-9a-f]{64})/\Z")
 
 
 def concerns(path: str) -> bool:

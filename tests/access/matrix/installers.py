@@ -38,8 +38,9 @@ def machine() -> dict[str, Row]:
     rows["index:osv-query-batch"] = Row({"POST": (SIGNED_IN, {"queries": [question]})})
     rows["index:osv-advisory"] = reads(SIGNED_IN, osv_id="PYSEC-2026-1")
     # Replicas come with secrets of their own, which nobody else has.
-    rows["replication:hello"] = rows["replication:feed"] = reads(NOBODY)
+    rows["replication:hello"] = rows["replication:feed"] = rows["replication:tree"] = reads(NOBODY)
     rows["replication:blob"] = reads(NOBODY, sha256="0" * 64)
-    rows["replication:rows"] = rows["replication:blobs"] = Row({"POST": (NOBODY, {})})
+    for name in ("rows", "blobs", "fence", "promotion"):
+        rows[f"replication:{name}"] = Row({"POST": (NOBODY, {})})
     rows["index:package"] = reads(READERS, **INDEX, **PATH)
     return rows

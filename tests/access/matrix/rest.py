@@ -99,6 +99,17 @@ def rest() -> dict[str, Row]:
         "api:replication-pause": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:replication-resume": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:replication-leave": Row({"POST": (ADMINISTRATOR, {})}, answers={"POST": 409}),
+        "api:mirror-sites": Row(
+            {"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, {"name": "new", "base_url": "https://new.example/"})}
+        ),
+        "api:mirror-site": Row(
+            {"GET": (WATCHERS, None), "PATCH": (ADMINISTRATOR, {"weight": 2.0}), "DELETE": (ADMINISTRATOR, None)},
+            {"site": "near"},
+        ),
+        "api:mirror-site-take-out": Row({"POST": (OPERATES, {})}, {"site": "near"}),
+        # The scene's site is in.
+        "api:mirror-site-put-back": Row({"POST": (OPERATES, {})}, {"site": "near"}, answers={"POST": 409}),
+        "api:index-sending": Row({"GET": (WATCHERS, None), "PATCH": (ADMINISTRATOR, {"mode": "through"})}, INDEX),
         "api:backups": Row({"GET": (WATCHERS, None), "POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:drills": reads(WATCHERS),
         "api:drill": reads(WATCHERS, id="{drill}"),

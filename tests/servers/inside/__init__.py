@@ -38,6 +38,7 @@ from tests.servers.inside.people import (
 from tests.servers.inside.replication import (
     as_restored,
     delete_release,
+    hold,
     invite,
     join,
     pause_following,
@@ -65,6 +66,7 @@ __all__ = [
     "enqueue_a_slow_job",
     "enqueue_jobs",
     "grant",
+    "hold",
     "index",
     "invite",
     "issue_to",

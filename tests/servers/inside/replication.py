@@ -66,16 +66,27 @@ def as_restored() -> None:
     from accounts.domain.actors import internal
     from indexapp.domain.change_kinds import ChangeKind
     from indexapp.models import Epoch, Index
-    from indexapp.services import changes
-    from indexapp.services.backups import restored
+    from indexapp.services import changes, serial_jumps
     from indexapp.services.replication import epochs
 
     with transaction.atomic():
         last = epochs.newest_serial()
         epochs.begin(Epoch.Reason.RESTORED, began_after=last)
-        restored._pass_over(last + restored._JUMP)
+        serial_jumps.pass_over(last + serial_jumps.JUMP)
         for index in Index.objects.all():
             changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
+
+
+def hold(newest: int | None = None, projects: list[str] | None = None) -> None:
+    """Let a replica hold these bytes alone, or all of them."""
+    from accounts.domain.actors import internal
+    from indexapp.domain.copy_filter import CopyFilter
+    from indexapp.domain.replication.holding import Hold
+    from indexapp.services.replication import choosing, holding
+
+    files = CopyFilter(include=projects or (), newest=newest, with_prereleases=True)
+    choosing.hold(actor=internal("test"), wanted=Hold(files=files))
+    holding.go_on()
 
 
 def published_here() -> list[str]:

@@ -24,13 +24,11 @@ from tpi_site.kit.outbound.failures import Code, OutboundFailed, reason
 from tpi_site.kit.outbound.nested import Nested
 from tpi_site.kit.outbound.targets import Target
 from tpi_site.kit.outbound.ways import Way
-from tpi_site.kit.release import RELEASE
 
 MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PROXY_REFUSED = 407
 _CLOSED = (BrokenPipeError, ConnectionResetError)
-_AGENT = f"trusted-packaging-index/{RELEASE}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def get(
     deadline = Deadline(limits.head)
     target = Target.of(url)
     is_home = way.leads_home(target)
-    own = {"User-Agent": _AGENT, **(headers or {}), "Accept-Encoding": "gzip" if takes_gzip else "identity"}
+    own = {**(headers or {}), "Accept-Encoding": "gzip" if takes_gzip else "identity"}
     for _ in range(MOST_REDIRECTS + 1):
         response = _ask(target, own, way, limits, deadline, is_home=is_home)
         try:
@@ -120,7 +118,7 @@ def send(url: str, body: bytes | Iterable[bytes], headers: Mapping[str, str], *,
     With a body in pieces ``headers`` say its Content-Length.  Who answers and closes before all of it has come is heard.
     """
     deadline, target = Deadline(limits.head, limits.step), Target.of(url)
-    own = {"User-Agent": _AGENT, **headers, "Accept-Encoding": "identity"}
+    own = {**headers, "Accept-Encoding": "identity"}
     response = _ask(target, own, way, limits, deadline, is_home=way.leads_home(target), body=body)
     try:
         return _ready(response, target, limits, deadline, takes_gzip=False)

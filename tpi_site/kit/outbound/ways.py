@@ -15,7 +15,9 @@ from tpi_site.kit.outbound.failures import Code, OutboundFailed
 from tpi_site.kit.outbound.nested import secure_over
 from tpi_site.kit.outbound.targets import Target
 from tpi_site.kit.outbound.tls import Trust, context_for
+from tpi_site.kit.release import RELEASE
 
+_AGENT = f"trusted-packaging-index/{RELEASE}"
 _MOST_HEAD = 16 * 1024  # bytes of a proxy's answer to CONNECT
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 
@@ -36,6 +38,8 @@ class Way:
     client_certificate: str = field(default="", repr=False)
     client_key: str = field(default="", repr=False)
     proxy_url: str = field(default="", repr=False)
+    contact: str = ""
+    """Whom the other side may ask about the requests; it is told with each of them."""
 
     def check(self) -> None:
         """Raise OutboundFailed for a home, a proxy or certificates that cannot be used as they are written."""
@@ -62,7 +66,7 @@ class Way:
 
     def headers(self, target: Target, *, is_home: bool) -> dict[str, str]:
         """What a request says of who sends it."""
-        found = {}
+        found = {"User-Agent": f"{_AGENT} ({self.contact})" if self.contact else _AGENT}
         if is_home and (self.username or self.password):
             found["Authorization"] = basic(self.username, self.password)
         if self.proxy_url and not target.is_secure:

@@ -87,6 +87,7 @@ def test_the_stored_kinds_never_change() -> None:
         "file-restored",
         "trash-purged",
         "installation-restored",
+        "installation-promoted",
         "project-mirrored",
         "file-mirrored",
         "policy-changed",

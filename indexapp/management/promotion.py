@@ -1,0 +1,146 @@
+"""The parts of ``manage.py replication`` that are about taking over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.domain.actors import internal
+from indexapp.models import Following, Replica, Takeover
+from indexapp.services.replication import fences, heirs, promoting
+from indexapp.services.replication.promoting import Promotion
+from tpi_site.kit import read_only
+
+_ACTOR = internal("replication")
+
+
+def add_to(deeds: Any) -> None:
+    """The further subcommands."""
+    appoint_to = deeds.add_parser("appoint", help="on the primary: a replica may take over")
+    appoint_to.add_argument("name")
+    appoint_to.add_argument(
+        "--url", required=True, help="its address, where it is asked and where clients find it then"
+    )
+    appoint_to.add_argument("--ca", type=Path, help="a file with the authorities (PEM) of its certificate")
+    appoint_to.set_defaults(run=_appoint)
+    dismiss = deeds.add_parser("dismiss", help="on the primary: a replica may not take over any more")
+    dismiss.add_argument("name")
+    dismiss.set_defaults(run=_dismiss)
+    promote = deeds.add_parser("promote", help="on a replica that may: become the primary")
+    promote.add_argument("--accept-missing", action="store_true", help="give up the bytes that are not here")
+    promote.add_argument("--primary-is-down", action="store_true", help="do not ask the primary to stop first")
+    promote.add_argument(
+        "--list", type=Path, metavar="FILE", help="write what is missing, a line of JSON each; - for here"
+    )
+    promote.add_argument("--dry-run", action="store_true", help="only tell, and write the list")
+    promote.set_defaults(run=_promote)
+    confirm = deeds.add_parser("confirm-primary", help="on a primary that waits: nobody took over, it may write")
+    confirm.add_argument("--lift-fence", action="store_true", help="even where another site took over; see the manual")
+    confirm.set_defaults(run=_confirm)
+
+
+def _named(name: str) -> Replica:
+    row = Replica.objects.filter(name=name).first()
+    if row is None:
+        raise CommandError(f"There is no replica named '{name}'.")
+    return row
+
+
+def appoint(row: Replica, options: dict[str, Any]) -> None:
+    """Let it take over, as the options ``url`` and ``ca`` say."""
+    try:
+        authorities = options["ca"].read_text() if options["ca"] else ""
+    except OSError as error:
+        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+    heirs.appoint(actor=_ACTOR, replica=row, url=options["url"], ca_certificates=authorities)
+
+
+def _appoint(_command: BaseCommand, options: dict[str, Any]) -> None:
+    appoint(_named(options["name"]), options)
+
+
+def _dismiss(_command: BaseCommand, options: dict[str, Any]) -> None:
+    heirs.dismiss(actor=_ACTOR, replica=_named(options["name"]))
+
+
+def write_list(path: Path, rows: Iterable[Any]) -> int:
+    """Each as a line of JSON into the file, or to standard output for ``-``; returns how many."""
+    number = 0
+    try:
+        with path.open("w", encoding="utf-8") if str(path) != "-" else open(1, "w", closefd=False) as file:
+            for number, row in enumerate(rows, start=1):  # noqa: B007  how many there were
+                file.write(json.dumps(asdict(row) if not isinstance(row, dict) else row, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
+    return number
+
+
+def _promote(command: BaseCommand, options: dict[str, Any]) -> None:
+    row = promoting.require_appointed(Following.objects.first())
+    if options["list"] is not None:
+        write_list(options["list"], promoting.missing())
+    missing = promoting.count_missing()
+    contact = row.contact_at.isoformat(timespec="seconds") if row.contact_at else "never"
+    command.stdout.write(
+        f"Replica of {row.primary_url}: last contact {contact}, at serial {row.cursor}, "
+        f"{max(0, row.primary_serial - row.cursor)} behind what it was told then, bytes of {missing} files missing."
+    )
+    if options["dry_run"]:
+        return
+    made = promoting.promote(
+        actor=_ACTOR, accepts_missing=options["accept_missing"], asks_primary=not options["primary_is_down"]
+    )
+    read_only.wait_until_known()
+    for sentence in _told(made):
+        command.stdout.write(sentence)
+
+
+def _told(made: Promotion) -> list[str]:
+    sentences = [f"This installation is the primary now, in {made.epoch}, which began after serial {made.serial}."]
+    if made.was_handed_over:
+        sentences.append(f"{made.old_url} had stopped, and all that it had was taken.")
+    else:
+        sentences.append(
+            f"What {made.old_url} took after the last contact is not here; it lists that when it joins this site "
+            "('manage.py replication rejoin' there)."
+        )
+    if made.missing:
+        sentences.append(f"The bytes of {made.missing} files are given up for now.")
+    fenced = "knows, and takes no changes." if made.is_fenced else "cannot be told yet; that is tried until it knows."
+    sentences.append(f"The old primary {fenced}")
+    if made.siblings:
+        sentences.append(
+            f"These may follow this site with the secrets that they have: {', '.join(made.siblings)}. Run 'manage.py "
+            f"replication follow-primary {made.own_url}' on each."
+        )
+    return sentences
+
+
+def _confirm(command: BaseCommand, options: dict[str, Any]) -> None:
+    fences.confirm(actor=_ACTOR, lifts_fence=options["lift_fence"])
+    read_only.wait_until_known()
+    command.stdout.write("This installation is the primary.")
+
+
+def told() -> dict[str, Any]:
+    """For 'status --json'."""
+    row = fences.present()
+    fence = None if row is None else {"state": row.state, "primary": row.primary_url, "epoch": str(row.epoch or "")}
+    return {"fence": fence, "took_over": promoting.told(Takeover.objects.first())}
+
+
+def sentences() -> list[str]:
+    """For 'status'."""
+    found = [sentence for sentence in fences.ask() if sentence]
+    took_over = Takeover.objects.first()
+    if took_over is not None:
+        knows = (
+            "knows" if took_over.acknowledged_at else f"does not know yet: {took_over.failure or 'it is being told'}"
+        )
+        found.append(f"Took over from {took_over.old_url} on {took_over.began_at:%Y-%m-%d %H:%M}; that one {knows}.")
+    return found
