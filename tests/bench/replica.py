@@ -17,13 +17,17 @@ def main(deed: str, *given: str) -> None:
     import django
 
     django.setup()
+    from django.db import transaction
+
     from accounts.domain.actors import internal
-    from indexapp.services.replication import credentials, joining
+    from indexapp.services.replication import applying, credentials, joining
 
     actor = internal("bench")
     if deed == "invite":
         sys.stdout.write(credentials.invite(actor=actor, name=given[0])[1])
     elif deed == "join":
+        with transaction.atomic():
+            applying.empty()  # every installation of the bench has people of its own
         joining.join(actor=actor, url=given[0], secret=given[1])
     else:
         _wait([credentials.invite(actor=actor, name=f"waiting-{number}")[1] for number in range(int(given[0]))])
