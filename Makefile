@@ -73,6 +73,7 @@ simulate: $(STAMP)-test
 	$(BIN)/python -m tests.simulate --to docs/mirror-sites-simulation.md
 
 soak: install-test
+	$(BIN)/python -m tests.soak.serials
 	$(BIN)/python -m tests.soak.kills
 	$(BIN)/python -m tests.soak.traffic
 	$(BIN)/python -m tests.soak.chaos

@@ -35,6 +35,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.integrity.quarantine.give_free": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.quarantine.hold_back": "the product's own doing, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.heal": "a part of an upload, whose rights were looked at; it has its own tests",
+    "indexapp.services.integrity.repair.put_anew": "a part of healing a replica, which nobody asks for; it has its own tests",
     "indexapp.services.integrity.repair.repair": "a part of check, whose actor is the command; it has its own tests",
     "indexapp.services.integrity.scrub.run": "as check, for what is due",
     "indexapp.services.mirrors.eviction.run": "many steps, of which each stays done; it has its own tests",

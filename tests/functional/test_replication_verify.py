@@ -149,17 +149,39 @@ def test_bytes_that_nobody_awaits_are_named(replica: Replica) -> None:
     ), said
 
 
-def test_bytes_of_this_site_are_read_where_it_is_wished(replica: Replica) -> None:
-    assert replica.follow().returncode == 0
+def flip_a_byte(replica: Replica) -> None:
     path = next(path for path in (replica.data.data / "files" / "blobs").rglob("*") if path.is_file())
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.chmod(0o600)
     path.write_bytes(content)
+
+
+def test_damaged_bytes_are_found_and_come_from_the_primary_again(replica: Replica, primary: TpiServer) -> None:
+    assert replica.follow().returncode == 0
+    serials = replica.data.ask("SELECT max(serial) FROM indexapp_change")
+    flip_a_byte(replica)
     assert verify(replica)[0] == 0
     code, result, said = verify(replica, "--deep")
     assert (code, result["verdict"]) == (1, "incomplete"), said
-    assert result["missing"]["deep"]["faults"] == 1
+    assert (result["missing"]["deep"]["faults"], result["missing"]["damaged"]) == (1, 1)
+    assert replica.data.ask("SELECT max(serial) FROM indexapp_change") == serials, "the log is the primary's"
+    assert replica.follow().returncode == 0
+    assert replica.data.ask("SELECT count(*) FROM indexapp_blob WHERE damaged_at IS NOT NULL") == [(0,)]
+    assert verify(replica, "--deep")[0] == 0
+    replica.require_equal()
+
+
+def test_the_scrub_of_a_replica_has_what_it_finds_healed(replica: Replica) -> None:
+    assert replica.follow().returncode == 0
+    flip_a_byte(replica)
+    replica.data.change("UPDATE indexapp_blob SET created_at = '2020-01-01 00:00:00', verified_at = NULL")
+    replica.inside("scrub")
+    ringing = "SELECT count(*) FROM accounts_alarm WHERE code = 'blob-damaged' AND ended_at IS NULL"
+    assert replica.data.ask(ringing) == [(1,)]
+    assert replica.follow().returncode == 0
+    assert replica.data.ask(ringing) == [(0,)]
+    assert verify(replica, "--deep")[0] == 0
 
 
 def once(work: Callable[[], object]) -> Callable[[str, int, bytes], Bent]:

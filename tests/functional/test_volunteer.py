@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tests.functional.publishers import Uv
 from tests.functional.volunteers import Volunteer, asked, sdist
 from tests.servers import inside
 from tests.servers.nginx_static import NginxStatic
-from tests.servers.static_index import StaticFile, StaticIndex
+from tests.servers.static_index import Project, StaticFile, StaticIndex
 from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
@@ -220,6 +221,29 @@ def test_too_much_gone_wants_a_person(tmp_path: Path) -> None:
         assert "6 of 20 projects are gone" in mirror.run_here(code=1)
         mirror.run_here("--accept-deletions")
         assert len(names_in(mirror.tree)) == 14
+
+
+def _peak(mirror: Volunteer) -> int:
+    """KiB of memory that a run took at most; of itself, because what wait4 tells counts this process's before it began."""
+    peak = 0
+    with mirror.begun("--once") as process:
+        while process.poll() is None:
+            said = Path(f"/proc/{process.pid}/status").read_text()
+            peak = max([peak, *(int(line.split()[1]) for line in said.splitlines() if line.startswith("VmHWM"))])
+            time.sleep(0.005)
+    assert process.returncode == 0
+    return peak
+
+
+def test_memory_stays_flat_with_the_list(tmp_path: Path) -> None:
+    peaks = []
+    for number in (100, 200_000):
+        with StaticIndex([sdist("beta", "1.0")]) as upstream:
+            upstream.projects.update({f"project-{each}": Project(serial=0) for each in range(number)})
+            mirror = Volunteer(tmp_path / str(number), upstream.url, projects="newest = 1")
+            peaks.append(_peak(mirror))
+            assert names_in(mirror.tree) == ["beta"]
+    assert peaks[1] < peaks[0] + 24 * 2**10, f"{peaks[0]} KiB for a short list, {peaks[1]} for a long one"
 
 
 def test_it_is_told_to_stop_and_who_comes_second_is_refused(upstream: StaticIndex, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.domain.actors import Actor
-from accounts.services import alarms, audit
+from accounts.services import alarms, audit, generations
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Blob, File
+from indexapp.models import Blob, File, Following
 from indexapp.services import changes
 from indexapp.services.integrity.faults import Fault
 
@@ -42,6 +42,9 @@ def give_free(*, actor: Actor, blob: Blob) -> bool:
 
 
 def _tell(actor: Actor, blob: Blob, kind: ChangeKind) -> None:
+    if Following.objects.exists():
+        generations.bump_policy()  # a replica's log is its primary's: a change of its own would take the place of one to come
+        return
     files = File.objects.filter(Q(blob=blob) | Q(metadata_blob=blob)).select_related("index", "project", "release")
     for file in files.order_by("project_id", "pk"):
         version = file.release.version

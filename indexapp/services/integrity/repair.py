@@ -13,14 +13,14 @@ from django.db import transaction
 from accounts.domain.actors import Actor
 from accounts.services import audit
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Blob, Change, File, Project, Quota
+from indexapp.models import Blob, Change, File, Following, Project, Quota
 from indexapp.services import blobs, changes, quotas
 from indexapp.services.blobs import Stored
 from indexapp.services.integrity import quarantine, rows
 from indexapp.services.integrity.faults import HOLDS_BACK, Code, Fault
 from indexapp.services.integrity.objects import digest_of
 from indexapp.services.projects import lock
-from indexapp.storage import BlobDamaged, BlobStorage, StoredBlob, addresses, default_storage
+from indexapp.storage import BlobDamaged, BlobStorage, Spool, StoredBlob, addresses, default_storage
 from indexapp.storage.names import name_of
 from indexapp.storage.telling import told
 from tpi_site.kit import locking
@@ -48,9 +48,11 @@ def repair(*, actor: Actor, fault: Fault, source: BlobStorage | None = None) -> 
     """Undo the fault; False where it cannot be, or not with what is at hand."""
     if fault.code in HOLDS_BACK and fault.blob is not None:
         return source is not None and _restore(actor, fault.blob, source)
+    if fault.code is Code.KEY_WRONG and fault.blob is not None:
+        return _take_key(actor, fault.blob)
+    if Following.objects.exists():
+        return False  # the rows are the primary's, and are put right there
     match fault.code:
-        case Code.KEY_WRONG if fault.blob is not None:
-            return _take_key(actor, fault.blob)
         case Code.FILE_SIZE:
             return _recount_file(actor, fault)
         case Code.PROJECT_SIZE | Code.PROJECT_SERIAL:
@@ -73,6 +75,11 @@ def _restore(actor: Actor, blob: Blob, source: BlobStorage) -> bool:
                 _record(actor, blob, storage.restore(blob.sha256, spool))
                 return True
     return False
+
+
+def put_anew(*, actor: Actor, blob: Blob, spool: Spool) -> None:
+    """Let bytes that were proved to be the blob's lie where damaged ones do, and serve them again."""
+    _record(actor, blob, default_storage().restore(blob.sha256, spool))
 
 
 def heal(*, actor: Actor, stored: Stored) -> None:

@@ -22,7 +22,7 @@ from accounts.services import alarms
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
-from indexapp.services.replication import applying, budget, holding, pacing, room, together
+from indexapp.services.replication import applying, budget, healing, holding, pacing, room, together
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, StorageUnavailable, default_storage
 from tpi_site.kit import locking
@@ -54,6 +54,7 @@ def due(number: int) -> list[WantedBlob]:
 def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Fetch what is due, several side by side, until nothing is; returns how many came."""
     came = 0
+    healing.want_damaged()
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
         holding.go_on(goes_on)
         budget.keep()
@@ -155,6 +156,8 @@ def _receive(
 
 def keep(wanted: WantedBlob, spool: Spool) -> None:
     """Store the bytes, sealed with this site's own keys, and give them to the files that wait for them."""
+    if healing.heal(wanted, spool):
+        return
     stored = blobs.store(wanted.sha256, spool)
     with transaction.atomic():
         locking.hold(applying.BLOBS)

@@ -44,9 +44,11 @@ class Came:
 
 
 def grouped(wanted: Sequence[WantedBlob]) -> tuple[list[list[WantedBlob]], list[WantedBlob]]:
-    """Those that come together, group by group, and those that come alone: large ones, and what failed before."""
+    """Those that come together, group by group, and those that come alone: large ones, damaged ones, and what failed before."""
     storage = default_storage()
     small = [each for each in wanted if each.size <= frames.LARGEST and not each.attempts]
+    there = set(Blob.objects.filter(sha256__in=[each.sha256 for each in small]).values_list("sha256", flat=True))
+    small = [each for each in small if each.sha256 not in there]  # what has a row is to be healed
     if len(small) < _FEWEST or not groups.is_grouping(storage):
         return [], list(wanted)
     found: list[list[WantedBlob]] = [[]]

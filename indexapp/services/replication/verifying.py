@@ -26,7 +26,7 @@ from indexapp.domain.replication import trees
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Following
 from indexapp.services.integrity import checking, verification
-from indexapp.services.replication import comparing, differences, epochs, following, showing, standing
+from indexapp.services.replication import comparing, differences, epochs, following, holding, showing, standing
 from indexapp.services.replication.comparing import Moment, Side
 from indexapp.services.replication.differences import Difference
 from tpi_site.kit.errors import Conflict
@@ -155,7 +155,8 @@ def _missing(actor: Actor, wish: Wish) -> dict[str, Any]:
         faults = [str(fault) for fault, _ in found]
         deep = {"blobs": summary.blobs, "faults": len(faults), "first": faults[:10]}
     wanted, size = standing.missing()
-    return {"wanted": wanted, "wanted_bytes": size, "damaged": verification.damaged(), "deep": deep}
+    told = {"wanted": wanted, "wanted_bytes": size, "damaged": verification.damaged(), "deep": deep}
+    return told | {"not_held": holding.not_held()[0]}
 
 
 def _verdict(moment: Moment | None, missing: dict[str, Any], *, is_same: bool) -> Verdict:

@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS file (
     has_metadata INTEGER DEFAULT 0, has_provenance INTEGER DEFAULT 0, gone_at REAL, tried INTEGER DEFAULT 0,
     failures INTEGER DEFAULT 0, retry_at REAL DEFAULT 0, failure TEXT DEFAULT ''
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS waiting ON project (coalesce(listed, 0) DESC, name)
+    WHERE chosen = 1 AND (listed IS NULL OR have IS NULL OR listed > have);
 CREATE INDEX IF NOT EXISTS files_of ON file (project);
 CREATE INDEX IF NOT EXISTS lacking ON file (rank, upload_time) WHERE wanted = 1 AND done = 0 AND over = 0;
 CREATE INDEX IF NOT EXISTS leaving ON file (gone_at) WHERE wanted = 0;

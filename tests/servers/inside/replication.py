@@ -151,3 +151,10 @@ def watch_replication(hours: float = 0.0, since: str = "contact_at") -> list[lis
         tasks.watch_replication()
     rows = Alarm.objects.filter(ended_at=None, code__startswith="replica-")
     return sorted(map(list, rows.values_list("code", "subject")))
+
+
+def scrub() -> str:
+    """The scheduled job that reads what is stored."""
+    from indexapp import tasks
+
+    return tasks.scrub_blobs()
