@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
-from indexapp.admin import replication_page
+from indexapp.admin import promotions, replication_page
 from indexapp.admin.replication_acts import ReplicationActs
 from indexapp.models import Replica
 from indexapp.services.replication import credentials, overview, standing
@@ -50,11 +50,15 @@ class ReplicaScreen(ReplicationActs, OperationsScreen):
     form = add_form = InviteForm
     add_fieldsets = ((None, {"fields": ("name",)}),)
     fieldsets = (
-        (None, {"fields": ("name", "state", "identity", "since", "created_by")}),
+        (None, {"fields": ("name", "state", "identity", "heir", "since", "created_by")}),
         ("As it told last", {"fields": ("contact", "serial", "changes", "contents")}),
     )
-    readonly_fields = ("name", "state", "identity", "since", "created_by", "contact", "serial", "changes", "contents")
+    readonly_fields = (
+        *("name", "state", "identity", "heir", "since", "created_by"),
+        *("contact", "serial", "changes", "contents"),
+    )
     confirmed_actions = (
+        *promotions.ACTIONS,
         ConfirmedAction(
             name="revoke",
             label="Revoke",
@@ -156,6 +160,11 @@ class ReplicaScreen(ReplicationActs, OperationsScreen):
     def identity(self, row: Replica) -> SafeString | str:
         """Who came with the secret."""
         return marks.mono(str(row.site)) if row.site else "nobody has come with the secret yet"
+
+    @admin.display(description="May take over")
+    def heir(self, row: Replica) -> str:
+        """Whether, and where it is asked."""
+        return f"yes, at {row.url}" if row.may_take_over else "no"
 
     @admin.display(description="Invited")
     def since(self, row: Replica) -> SafeString | str:

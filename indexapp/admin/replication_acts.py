@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from accounts.domain.actors import Actor
+from indexapp.admin import promotions
 from indexapp.models import Following, Project, Replica
 from indexapp.services.replication import joining, standing
 from tpi_site.kit import sizes
@@ -63,9 +64,16 @@ class LeaveForm(forms.Form):
             del self.fields["accept_missing"]
 
 
+def _nothing_more(_row: Following | None) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Act:
-    """``sentences`` say what happens; ``of_replica`` whether it is for a site that follows, or for one that does not."""
+    """``sentences`` say what happens; ``of_replica`` whether it is for a site that follows, or for one that does not.
+
+    ``done`` is said afterwards, unless ``perform`` returns a sentence.
+    """
 
     name: str
     label: str
@@ -77,6 +85,7 @@ class Act:
     of_replica: bool = True
     is_dangerous: bool = False
     template: str = "admin/replication_act.html"
+    particulars: Callable[[Following | None], Mapping[str, Any]] = _nothing_more
 
 
 def _join(actor: Actor, given: Mapping[str, Any]) -> object:
@@ -120,6 +129,21 @@ ACTS = (
         ("This site follows its primary again, and tries at once what was put off.",),
         lambda actor, _: joining.resume(actor=actor),
         permission="operate",
+    ),
+    Act(
+        "promote",
+        "Promote",
+        "",
+        (
+            "This installation becomes the primary, in a new epoch: it follows nobody any more, and takes changes.",
+            "The old primary is asked to stop first, and what it has is taken, which may last some minutes.",
+            "One that does not answer is told afterwards, until it knows. Take clients away from it before.",
+        ),
+        promotions.perform,
+        form=promotions.PromotionForm,
+        is_dangerous=True,
+        template="admin/replication_promote.html",
+        particulars=promotions.particulars,
     ),
     Act(
         "leave",
@@ -180,11 +204,12 @@ class ReplicationActs(Screen):
         form = act.form(request.POST if "confirmed" in request.POST else None)
         if form.is_bound and form.is_valid():
             try:
-                act.perform(actor_of(request), form.cleaned_data)
+                came = act.perform(actor_of(request), form.cleaned_data)
             except Refusal as refusal:
                 form.add_error(None, refusal.detail)
             else:
-                return self._after(request, act, form.cleaned_data)
+                sentence = came if isinstance(came, str) else act.done
+                return self._after(request, act, form.cleaned_data, sentence)
         return self._asked(request, act, form)
 
     def _asked(self, request: HttpRequest, act: Act, form: forms.Form) -> HttpResponse:
@@ -198,13 +223,14 @@ class ReplicationActs(Screen):
             "following": found,
             "fits": act.of_replica is (found is not None),
             "list_url": self._list_url(),
+            **(act.particulars(Following.objects.first()) if found is not None else {}),
         }
         return TemplateResponse(request, act.template, context)
 
-    def _after(self, request: HttpRequest, act: Act, given: Mapping[str, Any]) -> HttpResponse:
+    def _after(self, request: HttpRequest, act: Act, given: Mapping[str, Any], told: str) -> HttpResponse:
         """To the page; who joined is nobody here any more."""
         if act.name != "join":
-            self.message_user(request, act.done, messages.SUCCESS)
+            self.message_user(request, told, messages.SUCCESS)
             return HttpResponseRedirect(self._list_url())
         request.session.flush()
         request.user = AnonymousUser()

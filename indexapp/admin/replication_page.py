@@ -9,8 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.models import AuditEntry
 from indexapp.models import Blob, Epoch, File, Following, WantedBlob
-from indexapp.services.replication import epochs, overview, standing
+from indexapp.services.replication import epochs, holding, overview, pacing, room, standing
 from indexapp.services.replication.overview import State
 from tpi_site.kit import sizes
 
@@ -109,6 +110,12 @@ def context(*, names_files: bool) -> dict[str, Any]:
         "advice": ADVICE.get(found.failure_code, _ELSE),
         "their_epoch": Epoch.objects.filter(uuid=found.epoch).first(),
         "joined_at": Following.objects.values_list("joined_at", flat=True).first(),
+    }
+    left_out, size = holding.not_held()
+    told |= {
+        "waits": pacing.waits() or room.waits(),
+        "left_out": f"{_counted(left_out, 'file')} ({sizes.rounded(size)})" if left_out else "",
+        "verified": AuditEntry.objects.filter(action="replication.verify").order_by("-pk").first(),
     }
     if found.missing_blobs:
         told |= {

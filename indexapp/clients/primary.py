@@ -77,6 +77,12 @@ class Primary:
     @contextmanager
     def blob(self, sha256: str, start: int) -> Iterator[Iterator[bytes]]:
         """The bytes of a content from ``start`` on."""
+        with self.content(sha256, start) as (_, pieces):
+            yield pieces
+
+    @contextmanager
+    def content(self, sha256: str, start: int) -> Iterator[tuple[int | None, Iterator[bytes]]]:
+        """The same, with how many bytes there are of all of it, where that is said."""
         headers = {SITE: self.site} | ({"Range": f"bytes={start}-"} if start else {})
         limits = Limits(most=_BYTES, head=_HEAD, idle=30.0)
         with _told(), outbound.get(self._address(f"blobs/{sha256}/"), headers, way=self._way, limits=limits) as answer:
@@ -84,7 +90,8 @@ class Primary:
             said = answer.headers.get("Content-Range") or ""
             if start and not said.startswith(f"bytes {start}-"):
                 raise PrimaryFailed("The primary sends another part than was asked for.", "bad-answer")
-            yield answer.body
+            whole = said.rpartition("/")[2] if start else str(answer.length)
+            yield (int(whole) if whole.isdecimal() else None), answer.body
 
     def contents(self, digests: Sequence[str]) -> Iterator[Frame]:
         """Small contents, as many of them as one answer has; raises PrimaryFailed after those that came whole."""

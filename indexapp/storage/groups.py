@@ -27,6 +27,8 @@ _FEW = 8
 """Below this each is synced by itself, so that no single upload waits for all that others write to the disk."""
 _TELLS = (5, 8)
 """The Linux since which ``syncfs`` tells of what could not be written."""
+_TELLING = {0xEF53, 0x58465342, 0x9123683E, 0xF2F52010}
+"""File systems of a disk that do: ext, XFS, Btrfs, F2FS.  One that lies over another, or is elsewhere, may swallow an error."""
 
 
 class Kept(NamedTuple):
@@ -72,8 +74,9 @@ class _Group:
 
     def __init__(self, store: FilesystemStore, stack: ExitStack) -> None:
         self._store, self._stack = store, stack
-        self._root = os.open(store.root, os.O_RDONLY | os.O_DIRECTORY)  # before any byte, for the errors since then
-        stack.callback(os.close, self._root)
+        # Before any byte, for the errors since then; the spools and the names are of one file system, or none could be linked.
+        self._disk = os.open(store.spool_folder, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, self._disk)
         self._blobs = str(store.blobs)  # joined as texts: a Path for each of a hundred thousand is dear
         self._spools: dict[str, DiskSpool] = {}
 
@@ -99,8 +102,8 @@ class _Group:
         return kept
 
     def _sync(self, descriptors: list[int]) -> None:
-        if len(descriptors) > _FEW and _syncs_all():
-            _sync_all(self._root)
+        if len(descriptors) > _FEW and _syncs_all() and _kind_of(self._disk) in _TELLING:
+            _sync_all(self._disk)
         else:
             for each in descriptors:
                 os.fsync(each)
@@ -126,6 +129,14 @@ def _syncs_all() -> bool:
     found = re.match(r"(\d+)\.(\d+)", platform.release())
     is_new = found is not None and (int(found[1]), int(found[2])) >= _TELLS
     return is_new and platform.system() == "Linux" and hasattr(ctypes.CDLL(None), "syncfs")
+
+
+def _kind_of(descriptor: int) -> int:
+    """The number of the file system's kind, which ``fstatfs`` has in its first word."""
+    found = (ctypes.c_long * 64)()
+    if ctypes.CDLL(None, use_errno=True).fstatfs(descriptor, found):
+        return 0
+    return found[0] & 0xFFFFFFFF
 
 
 def _sync_all(descriptor: int) -> None:

@@ -11,10 +11,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from accounts.services import audit
 from indexapp.models import Epoch, Following, Index, Replica, WantedBlob
 from indexapp.services.replication import epochs, standing
 from tests.admin.screens import do, messages
 from tests.factories.browsers import grow_stale
+from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.factories.replication import PRIMARY, make_following, make_replica
 from tests.wsgi_client import WsgiClient, bearer
@@ -120,6 +122,10 @@ def test_a_replica_tells_of_whom_and_how_far(root: Client, as_replica: Following
     assert "all files are here" in text.lower()
     assert "42 s ago" in text or "43 s ago" in text
     assert ">catching up</span>" in text
+    assert "<dt>Left out by filters</dt><dd>nothing</dd>" in text
+    assert "<dt>Last verified</dt><dd>never</dd>" in text
+    audit.record(actor=SYSTEM, action="replication.verify", object_name=PRIMARY, verdict="equal")
+    assert " UTC, equal</dd>" in page(root)
     Following.objects.update(
         failing_since=timezone.now(), failure_code="site-changed", failure="Another installation answers there."
     )

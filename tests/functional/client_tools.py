@@ -77,7 +77,7 @@ class Home:
             "COLUMNS": "400",
             "HTTPS_PROXY": _NOWHERE,
             "HTTP_PROXY": _NOWHERE,
-            "NO_PROXY": "127.0.0.1",
+            "NO_PROXY": "127.0.0.1,10.0.0.0/8",
             "PIP_CONFIG_FILE": "/dev/null",
             "PIP_NO_INPUT": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

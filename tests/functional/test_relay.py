@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -206,3 +211,124 @@ def test_a_primary_that_is_away_and_a_replica_that_is_paused(sites: Sites, tmp_p
         sites.primary.start()
     assert refused.code != 0
     assert "did not say that it took the upload" in refused.output
+
+
+BIG = Random(7).randbytes(3_000_000)
+
+
+class Lacking(NamedTuple):
+    """A project that a site has no bytes of: the addresses of its wheel and of the metadata, and what they are."""
+
+    name: str
+    path: str
+    content: bytes
+    token: str
+
+
+def lacking(
+    sites: Sites, folder: Path, home: Home, *places: TpiServer, is_wanted: bool, padding: bytes = BIG
+) -> Lacking:
+    token, name = known_token(sites), fresh_name()
+    artefact = build(folder, name, kinds="wheel", padding=padding)
+    done = Twine().publish(home, artefact, f"{sites.primary.url}/legacy/", Credentials(password=token))
+    assert done.code == 0, done.output
+    for place in places or (sites.far,):
+        wait_until(lambda: place.inside(inside.here, project=name) == [True], _PATIENCE, lambda: place.log[-3000:])
+        place.inside(inside.let_go, project=name, is_wanted=is_wanted)
+    with Session(sites.far.url, basic(token)) as session:
+        path = urlsplit(session.page(name)["files"][0]["url"]).path
+    sites.bent.paths.clear()
+    return Lacking(name, path, artefact.files[0].read_bytes(), token)
+
+
+def asked(sites: Sites, found: Lacking) -> int:
+    """How often the primary was asked for the wheel."""
+    sha256 = hashlib.sha256(found.content).hexdigest()
+    return sum(path.endswith(f"/blobs/{sha256}/") for path, _ in sites.bent.paths)
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_bytes_that_are_not_here_are_had_from_the_primary(
+    sites: Sites, tmp_path: Path, home: Home, is_wanted: bool
+) -> None:
+    found = lacking(sites, tmp_path, home, is_wanted=is_wanted)
+    etag = f'"{hashlib.sha256(found.content).hexdigest()}"'
+    with Session(sites.far.url, basic(found.token)) as session:
+        head = session.request("HEAD", found.path)
+        assert (head.status, head.headers["Content-Length"]) == (200, str(len(found.content)))
+        assert head.headers["ETag"] == etag
+        assert session.get(found.path, {"If-None-Match": etag}).status == 304
+        assert session.get(found.path, {"Range": "bytes=99000000-"}).status == 416
+        assert asked(sites, found) == 0, "none of this needs a byte"
+        part = session.get(found.path, {"Range": "bytes=1000-1999"})
+        assert (part.status, part.body) == (206, found.content[1000:2000])
+        other = session.get(found.path, {"Range": "bytes=1000-1999", "If-Range": '"another"'})
+        assert (other.status, other.body) == (200, found.content)
+        assert session.get(found.path).body == found.content
+        metadata = session.get(f"{found.path}.metadata")
+        assert metadata.status == 200
+        assert b"Name: " in metadata.body
+    with Session(sites.far.url) as nobody:
+        assert nobody.get(found.path).status == 401
+    if is_wanted:
+        wait_until(
+            lambda: sites.far.inside(inside.here, project=found.name) == [True], _PATIENCE, lambda: sites.far.log
+        )
+    else:
+        assert sites.far.inside(inside.here, project=found.name) == [False]
+
+
+def test_however_many_ask_the_primary_is_asked_once(sites: Sites, tmp_path: Path, home: Home) -> None:
+    found = lacking(sites, tmp_path, home, is_wanted=True)
+
+    def read(_: int) -> bytes:
+        with Session(sites.far.url, basic(found.token)) as session:
+            return session.get(found.path).body
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(read, range(12))) == {found.content}
+    assert asked(sites, found) == 1
+
+
+def test_a_cut_is_gone_on_with_and_wrong_bytes_never_count(sites: Sites, tmp_path: Path, home: Home) -> None:
+    found = lacking(sites, tmp_path, home, is_wanted=False)
+    sites.bent.bend = lambda path, status, body: (
+        Bent(status, body, 1_000_000) if "/blobs/" in path else straight(path, status, body)
+    )
+    with Session(sites.far.url, basic(found.token)) as session:
+        assert session.get(found.path).body == found.content
+    assert "bytes=1000000-" in {given for _, given in sites.bent.paths}
+    sites.bent.bend = lambda path, status, body: (
+        Bent(status, body[:-1] + bytes([body[-1] ^ 1]), len(body))
+        if "/blobs/" in path
+        else straight(path, status, body)
+    )
+    with Session(sites.far.url, basic(found.token)) as session, pytest.raises(http.client.IncompleteRead):
+        session.get(found.path)
+    with Session(sites.far.url, basic(found.token)) as session:
+        small = session.get(f"{found.path}.metadata")
+        assert (small.status, small.json()["code"]) == (503, "primary-mismatch")
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, b"it broke"), (404, b"<html>nothing</html>"), (200, b"")])
+def test_while_the_primary_is_away_the_bytes_are_on_their_way(
+    sites: Sites, tmp_path: Path, home: Home, status: int, body: bytes
+) -> None:
+    found = lacking(sites, tmp_path, home, is_wanted=True, padding=b"")
+    sites.bent.bend = lambda path, known, given: (
+        Bent(status, body or given, len(body)) if "/blobs/" in path else straight(path, known, given)
+    )
+    with Session(sites.far.url, basic(found.token)) as session:
+        reply = session.get(found.path)
+        assert (reply.status, reply.json()["code"]) == (503, "not-here-yet")
+        assert reply.headers["Retry-After"]
+        sites.bent.bend = straight
+        wait_until(lambda: session.get(found.path).body == found.content, _PATIENCE, lambda: sites.far.log[-3000:])
+
+
+def test_what_the_primary_lost_is_gone(sites: Sites, tmp_path: Path, home: Home) -> None:
+    found = lacking(sites, tmp_path, home, is_wanted=True)
+    sites.primary.inside(inside.let_go, project=found.name, is_wanted=False)
+    with Session(sites.far.url, basic(found.token)) as session:
+        reply = session.get(found.path)
+        assert (reply.status, reply.json()["code"]) == (410, "primary-gone")

@@ -134,10 +134,12 @@ def test_a_group_that_is_cut_keeps_what_came_whole(replica: Replica, bent: BentS
     assert sum("/blobs/" in path and not path.endswith("replication/blobs/") for path, _ in bent.paths) == 1
 
 
+def not_together(path: str, status: int, body: bytes) -> Bent:
+    return Bent(404, b"", 0) if path.endswith("replication/blobs/") else Bent(status, body, len(body))
+
+
 def test_a_primary_that_gives_no_contents_together_gives_them_one_by_one(replica: Replica, bent: BentSite) -> None:
-    bent.bend = lambda path, status, body: (
-        Bent(404, b"", 0) if path.endswith("replication/blobs/") else Bent(status, body, len(body))
-    )
+    bent.bend = not_together
     replica.require_equal()
 
 
@@ -194,6 +196,7 @@ def test_a_batch_that_is_cut_or_does_not_fit_is_not_taken(replica: Replica, prim
 @pytest.mark.parametrize(
     "place",
     [
+        "indexapp.services.replication.fetching:keep",
         "indexapp.services.replication.together:give",
         "indexapp.services.replication.together:_point",
         "indexapp.services.replication.applying:_write_changes",
@@ -202,9 +205,11 @@ def test_a_batch_that_is_cut_or_does_not_fit_is_not_taken(replica: Replica, prim
     ],
 )
 def test_a_follower_that_is_killed_is_gone_on_with_by_the_next(
-    replica: Replica, primary: TpiServer, place: str
+    replica: Replica, primary: TpiServer, bent: BentSite, place: str
 ) -> None:
     primary.inside(inside.publish, numbers=[int(uuid4()) % 10**6])
+    if place.endswith("fetching:keep"):  # which is of contents that come alone
+        bent.bend = not_together
     command = [sys.executable, "-m", "tests.servers.dying", place, "1", "replication", "follow", "--once"]
     done = subprocess.run(command, cwd=ROOT, env=replica.data.environment, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr

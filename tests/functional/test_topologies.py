@@ -5,46 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Home
-from tests.functional.conftest import Cast, make_cast
 from tests.functional.installers import INSTALLERS, Installer, Pip
 from tests.functional.publishers import PUBLISHERS, Hatch, Publisher, Uv
-from tests.servers.nginx import ACCEL, nginx
-from tests.servers.ports import LOOPBACK, free_port
-from tests.servers.tpi import TpiServer
+from tests.functional.topologies import TOPOLOGIES, Topology
+from tests.servers.nginx import ACCEL
 from tests.servers.wire import Session
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("topologies")]
 
 
-@dataclass(frozen=True)
-class Topology:
-    """Where clients reach the installation, and who may do what there."""
-
-    url: str
-    server: TpiServer
-    cast: Cast
-
-
-@pytest.fixture(scope="module", params=["nginx passes the prefix on", "nginx removes the prefix and sends the files"])
+@pytest.fixture(scope="module", params=TOPOLOGIES)
 def topology(request: pytest.FixtureRequest) -> Iterator[Topology]:
-    port = free_port()
-    settings = {"TPI_URL": f"http://{LOOPBACK}:{port}/pkg", "TPI_TRUSTED_PROXIES": LOOPBACK}
-    sends_files = request.param.endswith("sends the files")
-    if sends_files:
-        settings["TPI_ACCEL_LOCATION"] = ACCEL
-    with TpiServer(settings=settings) as server:
-        (server.folder / "nginx").mkdir()
-        blobs = server.data / "files/blobs"
-        upstream = f"{server.url}/" if sends_files else server.url
-        with nginx(folder=server.folder / "nginx", port=port, upstream=upstream, prefix="/pkg", blobs=blobs):
-            yield Topology(f"http://{LOOPBACK}:{port}/pkg", server, make_cast(server))
+    with TOPOLOGIES[request.param]() as found:
+        yield found
 
 
 @pytest.fixture
@@ -78,6 +57,7 @@ def test_installs(topology: Topology, home: Home, tmp_path: Path, installer: Ins
     application = build(tmp_path, fresh_name("application"), requires=[library.name], padding=os.urandom(600_000))
     for artefact in (library, application):
         Uv().publish(home, artefact, f"{topology.url}/second/legacy/", topology.cast.owner).require_success()
+    topology.settle()
     index = f"{topology.url}/second/simple/"
     outcome, found = installer.install(home, [application.name], index, topology.cast.reader)
     outcome.require_success()
@@ -87,9 +67,10 @@ def test_installs(topology: Topology, home: Home, tmp_path: Path, installer: Ins
 def test_files_come_whole_and_in_ranges(topology: Topology, owner: Session, home: Home, tmp_path: Path) -> None:
     artefact = build(tmp_path, fresh_name(), kinds="wheel", padding=os.urandom(600_000))
     Uv().publish(home, artefact, f"{topology.url}/legacy/", topology.cast.owner).require_success()
+    topology.settle()
     bytes_ = artefact.files[0].read_bytes()
     (file,) = owner.page(artefact.name)["files"]
-    assert file["url"].startswith("/pkg/main/files/")
+    assert file["url"].startswith(f"{topology.prefix}/main/files/")
     whole = owner.download(file["url"])
     assert (whole.status, whole.body) == (200, bytes_)
     assert whole.headers["Cache-Control"].startswith("private")
@@ -108,7 +89,7 @@ def test_redirects_stay_below_the_prefix(topology: Topology, owner: Session, hom
     artefact = build(tmp_path, fresh_name("Acme"), kinds="wheel")
     Uv().publish(home, artefact, f"{topology.url}/legacy/", topology.cast.owner).require_success()
     reply = owner.get(f"/simple/{artefact.name.upper()}")
-    assert (reply.status, reply.headers["Location"]) == (301, f"/pkg/simple/{artefact.name.lower()}/")
+    assert (reply.status, reply.headers["Location"]) == (301, f"{topology.prefix}/simple/{artefact.name.lower()}/")
     outcome, found = Pip().install(home, [artefact.name.upper()], f"{topology.url}/simple", topology.cast.reader)
     outcome.require_success()
     assert found == {artefact.name.lower(): "1.0"}

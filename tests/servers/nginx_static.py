@@ -18,14 +18,19 @@ _CERTIFICATE = """        ssl_certificate /etc/nginx/tpi.crt;
         ssl_certificate_key /etc/nginx/tpi.key;
         ssl_protocols TLSv1.2 TLSv1.3;
 """
+_SIGNED = """            secure_link $arg_md5,$arg_expires;
+            secure_link_md5 "$secure_link_expires$uri KEY";
+            if ($secure_link = "") { return 403; }
+            if ($secure_link = "0") { return 410; }
+"""
 
 
 class NginxStatic(Daemon):
-    """``url`` is where clients come, without TLS; ``tree`` is the folder."""
+    """``url`` is where clients come, without TLS; ``tree`` is the folder.  With ``key`` files are for signed addresses alone."""
 
     name = "nginx"
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, key: str = "") -> None:
         super().__init__()
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -37,6 +42,8 @@ class NginxStatic(Daemon):
             "worker_processes auto;": "worker_processes 1;",
             "http {\n": f"http {{\n    access_log off;\n{places}",
         }
+        if key:  # as docs/mirror-sites.md says
+            here["location /files/ {\n"] = f"location /files/ {{\n{_SIGNED.replace('KEY', key)}"
         self.path = self.folder / "nginx.conf"
         self.path.write_text(rendered(here, CONFIGURATION))
 

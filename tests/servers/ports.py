@@ -17,9 +17,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def status_of(port: int, path: str, timeout: float = 5.0) -> int | None:
+def status_of(port: int, path: str, timeout: float = 5.0, address: str = LOOPBACK) -> int | None:
     """The status that ``path`` answers with, or None while nobody answers."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

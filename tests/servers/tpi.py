@@ -29,15 +29,19 @@ _STOP_SECONDS = 60
 class TpiServer:
     """A context manager; ``settings`` are further environment variables.
 
-    ``from_nothing`` lets the first start migrate and collect all by itself, as at an operator's.
+    ``from_nothing`` lets the first start migrate and collect all by itself, as at an operator's.  A subclass may run it on
+    another host: ``address`` is where it is reached, and ``way`` what a command begins with so that it runs there.
     """
+
+    address = LOOPBACK
+    way: tuple[str, ...] = ()
 
     def __init__(self, *, settings: Mapping[str, str] | None = None, from_nothing: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tpi-functional-"))
         self.data = self.folder / "data"
         self.log_path = self.folder / "log"
         self.port = free_port()
-        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.url = f"http://{self.address}:{self.port}"
         self.settings = dict(settings or {})
         self._from_nothing = from_nothing
         self._caretaker = Caretaker()
@@ -89,7 +93,7 @@ class TpiServer:
             templates.begin(self.data, with_database="TPI_DATABASE_URL" not in self.settings)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tpi_site.serve"],
+                [*self.way, sys.executable, "-m", "tpi_site.serve"],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -116,7 +120,7 @@ class TpiServer:
 
     def _is_alive(self) -> bool:
         assert self.is_supervised, f"TPI ended:\n{self.log[-4000:]}"
-        return status_of(self.port, "/livez") == 200
+        return status_of(self.port, "/livez", address=self.address) == 200
 
     def wait_until_whole(self) -> None:
         """Return when the present supervisor's own web server answers and its job cluster runs."""
@@ -193,7 +197,7 @@ class TpiServer:
 
     def inside(self, work: Callable[..., Any], **arguments: Any) -> Any:
         """Run a function of :mod:`tests.servers.inside` against this installation's data; arguments and result are JSON."""
-        command = [sys.executable, "-m", "tests.servers.inside", work.__name__, json.dumps(arguments)]
+        command = [*self.way, sys.executable, "-m", "tests.servers.inside", work.__name__, json.dumps(arguments)]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

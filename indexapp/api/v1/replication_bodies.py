@@ -49,7 +49,7 @@ class ReplicaSerializer(serializers.ModelSerializer[Replica]):
         model = Replica
         fields = (
             *("name", "site", "state", "created_at", "created_by", "seen_at", "serial", "serials_behind"),
-            *("behind_since", "missing_blobs", "missing_bytes", "incomplete_since"),
+            *("behind_since", "missing_blobs", "missing_bytes", "incomplete_since", "may_take_over", "url"),
         )
         read_only_fields = fields
 
@@ -100,6 +100,26 @@ class FollowerSerializer(serializers.Serializer[Any]):
     missing_bytes = serializers.IntegerField()
 
 
+class FenceSerializer(serializers.Serializer[Any]):
+    """That this site may not write: another one took over, or may have."""
+
+    state = serializers.CharField()
+    primary = serializers.CharField(help_text="Who took over, where that is known.")
+    epoch = serializers.CharField()
+
+
+class TakenOverSerializer(serializers.Serializer[Any]):
+    """From whom this site took over, and whether that one knows."""
+
+    old_primary = serializers.CharField()
+    epoch = serializers.UUIDField()
+    began_after = serializers.IntegerField()
+    began_at = serializers.DateTimeField()
+    is_fenced = serializers.BooleanField()
+    attempts = serializers.IntegerField()
+    failure = serializers.CharField()
+
+
 class StandingSerializer(serializers.Serializer[Any]):
     """How replication stands here; `replica_of` is null on a site that follows nobody."""
 
@@ -109,6 +129,8 @@ class StandingSerializer(serializers.Serializer[Any]):
     epoch = EpochSerializer()
     replica_of = FollowedSerializer(allow_null=True)
     replicas = FollowerSerializer(many=True)
+    fence = FenceSerializer(allow_null=True)
+    took_over = TakenOverSerializer(allow_null=True)
     holding = serializers.DictField(allow_null=True, help_text="Which bytes a replica holds, and which not.")
     fetching = serializers.DictField(allow_null=True, help_text="How fast and when it fetches, and why it waits.")
 
@@ -120,3 +142,39 @@ class WantedSerializer(serializers.ModelSerializer[WantedBlob]):
         model = WantedBlob
         fields = ("sha256", "size", "rank", "attempts", "next_at", "failure")
         read_only_fields = fields
+
+
+class LostSerializer(serializers.Serializer[Any]):
+    """What is not here, or not right; `what` is `file` or `metadata`."""
+
+    index = serializers.CharField()
+    project = serializers.CharField()
+    filename = serializers.CharField()
+    sha256 = serializers.CharField()
+    size = serializers.IntegerField()
+    what = serializers.CharField()
+
+
+class LossSerializer(serializers.Serializer[Any]):
+    """What a promotion would lose, as far as this site knows."""
+
+    contact_at = serializers.DateTimeField(allow_null=True)
+    serial = serializers.IntegerField()
+    serials_behind = serializers.IntegerField()
+    missing = serializers.IntegerField(help_text="How many there are in all.")
+    files = LostSerializer(many=True, help_text="The first thousand.")
+
+
+class PromotionSerializer(serializers.Serializer[Any]):
+    """What was promoted, and what is lost by it."""
+
+    epoch = EpochSerializer()
+    old_url = serializers.CharField()
+    own_url = serializers.CharField()
+    serial = serializers.IntegerField(help_text="After which the epoch began.")
+    serials_behind = serializers.IntegerField()
+    contact_at = serializers.DateTimeField(allow_null=True)
+    was_handed_over = serializers.BooleanField(help_text="Whether the old primary stopped first, and all was taken.")
+    is_fenced = serializers.BooleanField(help_text="Whether the old primary knows; else it is told until it does.")
+    missing = serializers.IntegerField()
+    siblings = serializers.ListField(child=serializers.CharField(), help_text="Replicas that may follow this site.")

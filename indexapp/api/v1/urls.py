@@ -15,6 +15,7 @@ from indexapp.api.v1.policies import PolicyExceptionViewSet, PolicyHoldViewSet, 
 from indexapp.api.v1.prefetches import PrefetchItemViewSet, PrefetchViewSet
 from indexapp.api.v1.prefixes import PrefixViewSet
 from indexapp.api.v1.projects import ProjectViewSet
+from indexapp.api.v1.promotions import HeirViewSet, PromotionViewSet
 from indexapp.api.v1.quotas import IndexQuotaViewSet, TeamQuotaViewSet
 from indexapp.api.v1.releases import ReleaseViewSet
 from indexapp.api.v1.replication import FollowingViewSet, ReplicaViewSet, StandingViewSet, WantedViewSet
@@ -132,6 +133,15 @@ urlpatterns = [
         "replication/replicas/<str:replica>/revoke/",
         ReplicaViewSet.at(post="revoke"),
         name="replication-replica-revoke",
+    ),
+    *(
+        path(f"replication/replicas/<str:replica>/{act}/", HeirViewSet.at(post=act), name=f"replication-replica-{act}")
+        for act in ("appoint", "dismiss")
+    ),
+    path(
+        "replication/following/promote/",
+        PromotionViewSet.at(get="retrieve", post="promote"),
+        name="replication-promote",
     ),
     path("replication/wanted/", WantedViewSet.at(**_LIST), name="replication-wanted"),
     *(

@@ -9,7 +9,7 @@ from typing import Any
 
 from indexapp.domain.replication.trees import Document
 from indexapp.models import File, NotHeld, WantedBlob
-from indexapp.services.replication import holding, places
+from indexapp.services.replication import places
 from indexapp.services.replication.comparing import Side
 from indexapp.services.replication.trees import FIELDS
 
@@ -69,15 +69,6 @@ def _is_left_out(project: int, filename: str) -> bool:
     """Whether this site is not to have the bytes of the file."""
     files = File.objects.filter(project_id=project, filename=filename)
     return NotHeld.objects.filter(pk__in=files.values("pk")).exists()
-
-
-def _is_awaited(document: Document, filename: str, sha256: str) -> bool:
-    """Whether the bytes are to come, or are left out because this replica's filters say so."""
-    if WantedBlob.objects.filter(sha256=sha256).exists():
-        return True
-    files = File.objects.filter(index__name=document.project["index"], filename=filename)
-    key = files.values_list("pk", flat=True).first()
-    return key is not None and not holding.is_held(key)
 
 
 def _documents(

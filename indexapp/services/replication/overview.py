@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from indexapp.models import Change, Replica
-from indexapp.services.replication import epochs, holding, pacing, room, standing
+from indexapp.models import Change, Replica, Takeover
+from indexapp.services.replication import epochs, fences, holding, pacing, promoting, room, standing
 from indexapp.services.replication.standing import Standing
 
 
@@ -101,7 +101,7 @@ def replica_state(row: Replica) -> State:
 
 def told() -> dict[str, Any]:
     """All of it, for programs."""
-    found, epoch = standing.standing(), epochs.current()
+    found, epoch, fence = standing.standing(), epochs.current(), fences.present()
     return {
         "role": "replica" if found else "primary",
         "site": str(epochs.site()),
@@ -109,6 +109,8 @@ def told() -> dict[str, Any]:
         "epoch": {"uuid": str(epoch.uuid), "number": epoch.number, "reason": epoch.reason},
         "replica_of": found.as_json() | {"state": own_state(found).value} if found else None,
         "replicas": standing.replicas(),
+        "fence": fence and {"state": fence.state, "primary": fence.primary_url, "epoch": str(fence.epoch or "")},
+        "took_over": promoting.told(Takeover.objects.first()),
         "holding": holding.told() if found else None,
         "fetching": pacing.told() | {"waits": pacing.waits() or room.waits()} if found else None,
     }

@@ -178,13 +178,13 @@ def _load(generation: int) -> _Registry:
         return _Registry(generation, {}, {})
     rows: dict[int, Site] = {}
     sites: dict[str, Known] = {}
+    notes.judged({row.pk: row.state_at.timestamp() for row in in_use})
     for row in in_use:
         try:
             sites[row.name] = _known(row)
         except Unavailable:  # its key does not open; checks ring for it
             continue
         rows[row.pk] = _site(row)
-    notes.unblock(set(rows))
     served: dict[int, list[Site]] = {}
     for index, site in SiteIndex.objects.filter(index__in=modes).order_by("site__name").values_list("index", "site"):
         if site in rows:

@@ -9,6 +9,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from threading import Lock
 from typing import Any, Final
 
@@ -47,10 +48,10 @@ _wishes: set[Wish] = set()
 _given: Counter[int] = Counter()
 _failures: dict[int, tuple[bool, str]] = {}
 _again: set[Wish] = set()
-_blocked: dict[int, float] = {}
+_blocked: dict[int, tuple[float, float]] = {}
 _heard: dict[int, float] = {}
-_sent: OrderedDict[tuple[str, str, str], float] = OrderedDict()
-_doubting: OrderedDict[tuple[str, str], float] = OrderedDict()
+_sent: OrderedDict[tuple[str, str, str], tuple[float, float, int]] = OrderedDict()
+_doubting: OrderedDict[tuple[str, str], tuple[float, float, int]] = OrderedDict()
 _wanted: Counter[str] = Counter()
 _bytes: Counter[str] = Counter()
 _listeners: list[Callable[[], None]] = []
@@ -80,7 +81,7 @@ def given(site: int, size: int) -> None:
 def failed(site: int, what: str, *, is_wrong: bool) -> None:
     """The site did not give what it was found to have; nobody of this process is given it for now."""
     with _lock:
-        _blocked[site] = time.monotonic() + _BLOCKED
+        _blocked[site] = time.monotonic() + _BLOCKED, time.time()
         _heard.pop(site, None)
         if is_wrong or site not in _failures:
             _failures[site] = (is_wrong, what)
@@ -89,14 +90,26 @@ def failed(site: int, what: str, *, is_wrong: bool) -> None:
 
 def is_blocked(site: int) -> bool:
     """Whether it failed this process a moment ago."""
-    return _blocked.get(site, 0.0) > time.monotonic()
+    return _blocked.get(site, (0.0, 0.0))[0] > time.monotonic()
 
 
-def unblock(in_use: set[int]) -> None:
-    """The database knows what became of all sites but these; one that comes back is not blamed for what was before."""
+def judged(since: dict[int, float]) -> None:
+    """Forget what was noted of sites before their state changed last, and of those that are not in use.
+
+    ``since`` is when each site that is in use came to be as it is, in seconds since 1970.
+    """
     with _lock:
-        for site in _blocked.keys() - in_use:
-            del _blocked[site]
+        for site, (_, noted_at) in list(_blocked.items()):
+            if since.get(site, inf) > noted_at:
+                del _blocked[site]
+        for memory in (_doubting, _sent):
+            _forget_old(memory, since)
+
+
+def _forget_old(memory: OrderedDict[Any, tuple[float, float, int]], since: dict[int, float]) -> None:
+    for key, (_, noted_at, site) in list(memory.items()):
+        if since.get(site, inf) > noted_at:
+            del memory[key]
 
 
 def heard(site: int) -> None:
@@ -117,20 +130,20 @@ def sent(address: str, client: str, what: Wish) -> bool:
     who, now = (address, client[:200]), time.monotonic()
     key = (*who, what.sha256)
     with _lock:
-        if _doubting.get(who, 0.0) > now:
+        if _doubting.get(who, (0.0, 0.0, 0))[0] > now:
             return False
-        is_again = _sent.get(key, float("-inf")) > now - _SAME
-        _remember(_sent, key, now)
+        is_again = _sent.get(key, (-inf, 0.0, 0))[0] > now - _SAME
+        _remember(_sent, key, (now, time.time(), what.site))
         if is_again:
             _again.add(what)
-            _remember(_doubting, who, now + _DOUBTED)
+            _remember(_doubting, who, (now + _DOUBTED, time.time(), what.site))
     if is_again:
         _tell()
     return not is_again
 
 
-def _remember(memory: OrderedDict[Any, float], key: Any, moment: float) -> None:
-    memory[key] = moment
+def _remember(memory: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    memory[key] = value
     memory.move_to_end(key)
     while len(memory) > _COUNTED:
         memory.popitem(last=False)

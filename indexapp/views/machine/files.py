@@ -19,17 +19,17 @@ from indexapp.services import downloads
 from indexapp.services.integrity import suspicions
 from indexapp.services.mirrors.metadata import answering
 from indexapp.services.policies import holds, learning
-from indexapp.services.replication import holding
+from indexapp.services.replication import on_demand
 from indexapp.services.serving import files, gate, watermarks
 from indexapp.services.serving.files import ServedFile
 from indexapp.services.serving.index_map import ServedIndex
 from indexapp.services.serving.watermarks import Watermark
 from indexapp.storage import BlobDamaged, KeyMissing, StorageUnavailable, default_storage, refusals
-from indexapp.views.machine import mirror_files, sites
+from indexapp.views.machine import mirror_files, primary_files, sites
 from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
+from indexapp.views.machine.ranges import unsatisfiable
 from indexapp.views.machine.simple import reader
-from tpi_site.kit import request_context
-from tpi_site.kit.edge import problem_answer
+from tpi_site.kit import read_only, request_context
 from tpi_site.kit.errors import Forbidden, Gone, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
@@ -45,12 +45,21 @@ def file(question: Question, index_name: str | None, path: str) -> Reply | Later
     """The file at ``path`` below the files root of the index; later where an upstream is asked for it first."""
     actor, index, watermark = reader(question, index_name)
     served = files.find(index, path, watermark)
+    if served is not None and sites.is_sent_here(question):
+        return _open(question, actor, index, path, served, watermark)
     if served is None:
         if gate.reads_everything(actor, index, watermark):
             raise NotFound("The index has no such file; it may have been deleted. Ask for the project's page again.")
         gate.refuse(actor, index.name)
     if not gate.may_read(actor, served.member, served.project, watermark):
         gate.refuse(actor, index.name)
+    return _open(question, actor, index, path, served, watermark)
+
+
+def _open(
+    question: Question, actor: Actor, index: ServedIndex, path: str, served: ServedFile, watermark: Watermark
+) -> Reply | Later:
+    """For who may read it."""
     if served.is_quarantined:
         raise Forbidden(
             f"The project '{served.project[1]}' is quarantined and its files are held back; ask the index's admins why.",
@@ -95,22 +104,22 @@ def _judged(
     if served.member.is_mirror:
         return _of_mirror(question, served, note)
     if served.is_awaited and not files.look_again(served):
-        if not holding.is_held(served.row):
-            raise Unavailable(
-                "This site does not hold the bytes of this file, and its primary gives them to nobody now; ask the primary.",
-                retry_after=60,
-                code="not-held-here",
-            )
-        raise Unavailable(
-            "The bytes of this file are on their way from the primary of this replica; ask again.",
-            retry_after=10,
-            code="not-here-yet",
-        )
-    if served.is_damaged:
-        raise refusals.damaged()
-    reply = _answer(question, served)
+        return _of_primary(question, served, note)
+    try:
+        if served.is_damaged:
+            raise refusals.damaged()
+        reply = _answer(question, served)
+    except Unavailable as refusal:
+        if refusal.code not in _HEALED or read_only.primary() is None:
+            raise
+        return _of_primary(question, served, note)
     note(reply)
     return reply
+
+
+def _of_primary(question: Question, served: ServedFile, note: Callable[[Reply], None]) -> Reply | Later:
+    wanted = on_demand.content_of(served.row, is_metadata=served.is_metadata)
+    return primary_files.answer(question, wanted, _headers(served, ""), note)
 
 
 def _watched(served: ServedFile, span: Span) -> Iterator[bytes]:
@@ -126,6 +135,10 @@ def _of_mirror(question: Question, served: ServedFile, note: Callable[[Reply], N
         except Unavailable as refusal:
             if refusal.code not in _HEALED:
                 raise
+    if reply is None and read_only.primary() is not None:
+        wanted = on_demand.content_of(served.row, is_metadata=served.is_metadata)
+        if wanted is not None and on_demand.is_listed(wanted):  # else the upstream may have it
+            return _of_primary(question, served, note)
     if reply is None and served.is_metadata:
         fresh = partial(_fresh, question, served)
         return mirror_files.AwaitedSmall(answering.fetch(served.row, served.member.name, fresh))
@@ -189,7 +202,7 @@ def _answer(question: Question, served: ServedFile) -> Reply:
     try:
         spans = _spans(question, served, etag)
     except UnsatisfiableRange as error:
-        return _unsatisfiable(question, error)
+        return unsatisfiable(question, error)
     if spans is None:
         return _whole(question, served, headers)
     return _part(question, served, headers, spans)
@@ -199,18 +212,6 @@ def _spans(question: Question, served: ServedFile, etag: str) -> list[Span] | No
     if not question.byte_range or not byte_ranges.if_range(question.if_range, etag):
         return None
     return byte_ranges.parse_range(question.byte_range, served.size)
-
-
-def _unsatisfiable(question: Question, error: UnsatisfiableRange) -> Reply:
-    answer = problem_answer(
-        416, "range-unsatisfiable", "The range lies outside the file.", "", {"Content-Range": error.content_range}
-    )
-    headers = [
-        ("Content-Type", answer.content_type),
-        ("Content-Length", str(len(answer.body))),
-        *answer.headers.items(),
-    ]
-    return Reply(416, headers, b"" if question.is_head else answer.body)
 
 
 def _lies_plain(served: ServedFile) -> bool:

@@ -8,7 +8,7 @@ from concurrent import futures
 from concurrent.futures import Future
 
 from indexapp.domain import byte_ranges
-from indexapp.domain.byte_ranges import Span
+from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.services.mirrors import uses
 from indexapp.services.mirrors.fetching import download as downloads
 from indexapp.services.mirrors.fetching import running
@@ -16,6 +16,7 @@ from indexapp.services.mirrors.fetching.download import Download
 from indexapp.services.serving import files
 from indexapp.services.serving.files import ServedFile
 from indexapp.views.machine.messages import Later, LocalFile, Question, Reply
+from indexapp.views.machine.ranges import unsatisfiable
 from tpi_site.kit.errors import Unavailable
 
 _TYPE = "application/octet-stream"
@@ -86,13 +87,12 @@ class Awaited:
             raise download.failure
         if not download.is_begun and not (self._question.is_head and download.total is not None):
             if time.monotonic() > self._until:
-                raise Unavailable(
-                    "The upstream takes too long; the file is being fetched, so ask again.",
-                    retry_after=5,
-                    code="upstream-unavailable",
-                )
+                raise download.too_late()
             return None
-        reply = self._begun(download)
+        try:
+            reply = self._begun(download)
+        except UnsatisfiableRange as error:
+            return unsatisfiable(self._question, error)
         self._note(reply)
         return reply
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
+from django.conf import settings
+
+from indexapp.domain import signed_links
 from indexapp.domain.byte_ranges import Span
 from indexapp.domain.file_paths import file_path
 from indexapp.services.serving.files import ServedFile
@@ -45,6 +49,14 @@ def reply(
     if not notes.sent(context.address, context.client, Wish(chosen.site.pk, served.sha256, index.pk, where)):
         return None
     return _redirect(chosen, served) if passing.is_answering(chosen) else None
+
+
+def is_sent_here(question: Question) -> bool:
+    """Whether this installation is a mirror site, and another one has signed the address for some minutes."""
+    keys = tuple(settings.TPI_SITE_KEYS)
+    if not keys or not question.query:
+        return False
+    return signed_links.is_good(f"{settings.FORCE_SCRIPT_NAME or ''}{question.path}", question.query, keys, time.time())
 
 
 def _redirect(chosen: Chosen, served: ServedFile) -> Reply:

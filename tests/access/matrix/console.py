@@ -156,8 +156,12 @@ CONSOLE = {
         WATCHERS,
         WATCHERS,
         adds=ADMINISTRATOR,
-        actions={"revoke": ADMINISTRATOR},
-        here={"join": ADMINISTRATOR, "leave": ADMINISTRATOR, "pause": OPERATES, "resume": OPERATES},
+        actions=dict.fromkeys(("appoint", "dismiss", "revoke"), ADMINISTRATOR),
+        before={"dismiss": {"may_take_over": True}},
+        here={
+            **dict.fromkeys(("join", "leave", "promote"), ADMINISTRATOR),
+            **dict.fromkeys(("pause", "resume"), OPERATES),
+        },
     ),
     "accounts_alarm": Screen(WATCHERS, WATCHERS, actions={"end": OPERATES | SECURES}),
     "indexapp_index": Screen(

@@ -91,6 +91,13 @@ def rest() -> dict[str, Row]:
         "api:replication-replicas": Row({"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, {"name": "further"})}),
         "api:replication-replica": Row({"GET": (WATCHERS, None), "DELETE": (ADMINISTRATOR, None)}, {"replica": "far"}),
         "api:replication-replica-revoke": Row({"POST": (ADMINISTRATOR, {})}, {"replica": "far"}),
+        "api:replication-replica-appoint": Row(
+            {"POST": (ADMINISTRATOR, {"url": "https://far.example/"})}, {"replica": "far"}
+        ),
+        "api:replication-replica-dismiss": Row({"POST": (ADMINISTRATOR, {})}, {"replica": "far"}),
+        "api:replication-promote": Row(
+            {"GET": (ADMINISTRATOR, None), "POST": (ADMINISTRATOR, {})}, answers={"GET": 409, "POST": 409}
+        ),
         # The scene holds projects, and follows nobody.
         "api:replication-join": Row(
             {"POST": (ADMINISTRATOR, {"primary_url": "https://primary.example/", "secret": "tpi_nothing"})},

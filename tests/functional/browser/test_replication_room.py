@@ -86,19 +86,21 @@ def wait_until_shown(page: Page, words: str) -> None:
     wait_until(is_shown, _PATIENCE, lambda: page.locator("main").inner_text())
 
 
-def test_a_site_is_invited_joins_follows_fails_and_leaves(
+def test_a_site_is_invited_joins_follows_loses_its_primary_and_takes_over(
     chromium: Browser, sites: tuple[TpiServer, TpiServer], troubles: list[str]
 ) -> None:
     primary, other = sites
     theirs, ours = open_site(chromium, primary, troubles), open_site(chromium, other, troubles)
     join(ours, other, primary, invite(theirs, primary))
     see_both_in_step(theirs, ours, primary, other)
+    appoint(theirs, ours, other)
     pause(ours, other)
     theirs.close()
     primary.stop()
     other.inside(inside.want_much)
     see_it_fail(ours)
-    leave(ours)
+    think_about_leaving(ours)
+    promote(ours, primary)
 
 
 def invite(theirs: Page, primary: TpiServer) -> str:
@@ -173,14 +175,42 @@ def see_it_fail(ours: Page) -> None:
     check(ours, "replica-failing")
 
 
-def leave(ours: Page) -> None:
-    """What is missing is given up on purpose."""
+def appoint(theirs: Page, ours: Page, other: TpiServer) -> None:
+    """On the primary; the replica learns of it with the news."""
+    theirs.get_by_role("link", name="Let it take over").click()
+    theirs.get_by_label("Its address").fill(other.url)
+    check(theirs, "appoint")
+    theirs.get_by_role("button", name="Let it take over").click()
+    expect(theirs.get_by_role("status").first).to_contain_text("was allowed to take over")
+    expect(theirs.locator("main")).to_contain_text(f"yes, at {other.url}")
+    ours.goto(other.url + ROOM)
+    ours.get_by_role("link", name="Promote").click()
+    wait_until_shown(ours, "Nothing is missing")
+    check(ours, "promote-whole")
+
+
+def think_about_leaving(ours: Page) -> None:
+    """What is missing is given up on purpose only."""
     ours.get_by_role("link", name="Leave").click()
     check(ours, "leave")
     ours.get_by_role("button", name="Leave").click()
     expect(ours.locator(".errorlist")).to_be_visible()
-    ours.get_by_label("Give up what is missing").check()
-    ours.get_by_role("button", name="Leave").click()
-    expect(ours.get_by_role("status").first).to_contain_text("follows nobody any more")
+    expect(ours.get_by_label("Give up what is missing")).not_to_be_checked()
+    ours.get_by_role("link", name="Cancel").click()
+
+
+def promote(ours: Page, primary: TpiServer) -> None:
+    """With the loss in sight, although the primary cannot be asked."""
+    ours.get_by_role("link", name="Promote").click()
+    expect(ours.locator("main")).to_contain_text("9 things would be lost")
+    check(ours, "promote")
+    ours.get_by_role("button", name="Promote").click()
+    expect(ours.locator(".errorlist")).to_be_visible()
+    ours.get_by_label("Accept the loss").check()
+    ours.get_by_role("button", name="Promote").click()
+    told = ours.get_by_role("status").first
+    expect(told).to_contain_text("This installation is the primary now, in epoch 2", timeout=60_000)
+    expect(told).to_contain_text(f"What {primary.url} took after the last contact is not here.")
     expect(ours.locator(".facts-wide").first).to_contain_text("primary")
     expect(ours.get_by_role("complementary", name="A replica")).to_have_count(0)
+    check(ours, "promoted")

@@ -42,6 +42,33 @@ def pause_following(*, is_paused: bool) -> None:
     (joining.pause if is_paused else joining.resume)(actor=internal("test"))
 
 
+def let_go(project: str, *, is_wanted: bool) -> None:
+    """Have none of the bytes of a project's files, as where a filter leaves them out or they are still to come."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from indexapp.models import Blob, File, WantedBlob
+    from indexapp.storage import default_storage
+
+    later = timezone.now() + timedelta(days=1)
+    for file in File.objects.select_related("blob", "metadata_blob").filter(project__normalized_name=project):
+        File.objects.filter(pk=file.pk).update(blob=None, metadata_blob=None)
+        for blob in filter(None, (file.blob, file.metadata_blob)):
+            if is_wanted:
+                WantedBlob.objects.create(sha256=blob.sha256, size=blob.size, files=[file.pk], next_at=later)
+            Blob.objects.filter(pk=blob.pk).delete()
+            default_storage().delete(blob.object_name)
+
+
+def here(project: str) -> list[bool]:
+    """Of each of a project's files whether its bytes and those of its metadata are here."""
+    from indexapp.models import File
+
+    files = File.objects.filter(project__normalized_name=project)
+    return [bool(file.blob_id and file.metadata_blob_id) for file in files.order_by("filename")]
+
+
 def replication_status() -> dict[str, Any]:
     """How a replica stands; nothing where it is none."""
     from indexapp.services.replication import standing
@@ -106,12 +133,13 @@ def want(sha256: str) -> None:
 
 
 def want_much() -> None:
-    """Contents of several sizes, of which some were tried often."""
+    """Files whose bytes are not here any more, of several sizes, of which some were tried often."""
     from django.utils import timezone
 
     from indexapp.models import File, WantedBlob
 
     files = list(File.objects.order_by("pk")[:9])
+    File.objects.filter(pk__in=[file.pk for file in files]).update(blob=None)
     for number, file in enumerate(files):
         failure = "The primary breaks off again and again." if number < 3 else ""
         WantedBlob.objects.create(

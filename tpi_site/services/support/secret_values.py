@@ -19,8 +19,9 @@ from accounts.domain import sealed_purposes
 from accounts.models import AuditSink, Directory
 from accounts.services import audit_senders
 from accounts.services.directories import settings as directories
-from indexapp.models import Upstream
+from indexapp.models import MirrorSite, Upstream
 from indexapp.services.mirrors import secrets as upstreams
+from indexapp.services.sites import secrets as sites
 from tpi_site.kit import key_ring
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.key_ring import WrapBroken
@@ -156,6 +157,7 @@ def _of_rows() -> Iterator[str]:
                 for row in Upstream.objects.all()
                 for name in upstreams.NAMES
             ),
+            *((row.signing_key, sites.purpose(row.name, row.base_url)) for row in MirrorSite.objects.all()),
         ]
         for text, purpose in sealed:
             with suppress(WrapBroken):

@@ -14,13 +14,21 @@ from indexapp.services.mirrors.fetching import keeping, leases, receiving
 from indexapp.services.mirrors.fetching.digesting import Mismatch, Proof
 from indexapp.services.mirrors.fetching.siblings import Leader, LeaderGone, lead_or_follow
 from indexapp.services.mirrors.fetching.wanted import Wanted
-from indexapp.storage import StorageUnavailable, default_storage
+from indexapp.storage import Spool, StorageUnavailable, default_storage
 from indexapp.storage.following import FollowedSpool
 from tpi_site.kit import read_only
 from tpi_site.kit.errors import Gone, Refusal, Unavailable
 
 log = logging.getLogger(__name__)
-PAUSE = {"upstream-unavailable": 10.0, "upstream-gone": 60.0, "upstream-mismatch": 60.0, "file-too-large": 60.0}
+PAUSE = {
+    "upstream-unavailable": 10.0,
+    "upstream-gone": 60.0,
+    "upstream-mismatch": 60.0,
+    "file-too-large": 60.0,
+    "not-here-yet": 2.0,
+    "primary-gone": 10.0,
+    "primary-mismatch": 10.0,
+}
 """Seconds for which the upstream is not asked again, by what became of the last question."""
 _HELD_BACK = 64 * 1024
 _MANY = 4
@@ -67,6 +75,46 @@ class Download:
         self._spool: FollowedSpool | None = None
         self._proof = Proof(wanted.digests)
         self.leader: Leader | None = None
+
+    # Where it comes from and goes to; another source has others.
+
+    @property
+    def key(self) -> int | str:
+        """What tells it from others of this installation."""
+        return self.wanted.row
+
+    def _ask(self) -> None:
+        receiving.receive(self.wanted, self)
+
+    def _ask_store(self) -> None:
+        receiving.receive_kept(self.wanted, self)
+
+    def _may_ask(self) -> bool:
+        return leases.wait(self.wanted.row)
+
+    def _renew(self) -> None:
+        leases.take(self.wanted.row)
+
+    def _give_back(self) -> None:
+        leases.give_back(self.wanted.row)
+
+    def _keep(self, spool: Spool) -> None:
+        if read_only.why() is None:
+            keeping.keep(self.wanted.row, spool, self._proof.ours)
+
+    def _mismatch(self, error: Mismatch) -> Refusal:
+        return _mismatch(self.wanted, error)
+
+    def _note_mismatch(self, error: Mismatch) -> None:
+        keeping.note_conflict(self.wanted.row, str(error))
+
+    def too_late(self) -> Refusal:
+        """What is said to who has waited long enough."""
+        return Unavailable(
+            "The upstream takes too long; the file is being fetched, so ask again.",
+            retry_after=5,
+            code="upstream-unavailable",
+        )
 
     # What those who follow it use.
 
@@ -159,7 +207,7 @@ class Download:
         if now - self._renewed_at > leases.RENEW_SECONDS:
             self._renewed_at = now
             if self.leader is not None:
-                leases.take(self.wanted.row)
+                self._renew()
         lonely = 0.0 if self.followers else now - self._lonely_since
         is_worth_it = self.size >= (self.total or 0) * _WORTH_IT
         if lonely > (_LONELY_MOST if is_worth_it else _LONELY_SECONDS):
@@ -187,10 +235,10 @@ class Download:
                 is_new = self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
-                if is_new and self.leader is not None and read_only.why() is None:
-                    keeping.keep(self.wanted.row, spool, self._proof.ours)
+                if is_new and self.leader is not None:
+                    self._keep(spool)
         except Mismatch as error:
-            self._fail(_mismatch(self.wanted, error))
+            self._fail(self._mismatch(error))
             self._note_conflict(error)
         except UpstreamFailed as error:
             log.warning("The upstream of %s failed for %s: %s", self.wanted.index, self.wanted.filename, error)
@@ -214,10 +262,10 @@ class Download:
             found = lead_or_follow(self)
             if isinstance(found, Leader):
                 self.leader = found
-                if leases.wait(self.wanted.row):
-                    receiving.receive(self.wanted, self)
+                if self._may_ask():
+                    self._ask()
                     return True
-                receiving.receive_kept(self.wanted, self)
+                self._ask_store()
                 return False
             try:
                 found.receive(self)
@@ -243,7 +291,7 @@ class Download:
 
     def _note_conflict(self, error: Mismatch) -> None:
         try:
-            keeping.note_conflict(self.wanted.row, str(error))
+            self._note_mismatch(error)
         except Exception:  # the database is away, or nothing may be written: who waits is told all the same
             log.exception("The conflict at %s could not be noted: %s", self.wanted.filename, error)
 
@@ -251,7 +299,7 @@ class Download:
         if self.leader is not None:
             try:
                 self.leader.close()
-                leases.give_back(self.wanted.row)
+                self._give_back()
             except Exception:
                 log.exception("The lease of %s could not be given back; it ends by itself.", self.wanted.filename)
         with self.changed:

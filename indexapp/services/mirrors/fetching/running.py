@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Lock, Thread
 
 from django.db import connections
@@ -14,33 +15,38 @@ from indexapp.services.mirrors.places import Places
 _AT_ONCE = 48
 """Downloads that a process has under way, half of them of one mirror at most; others wait for their turn."""
 _MOST_FAILED = 1000
-_downloads: dict[int, Download] = {}
+_downloads: dict[int | str, Download] = {}
 _places: Places[Download] = Places(_AT_ONCE)
 _lock = Lock()
 
 
 def follow(row: int) -> Download | None:
-    """The download of the file, which the caller follows now and must leave; None when there is nothing to fetch any more.
+    """The download of a mirror's file, which the caller follows now and must leave; None when there is nothing to fetch now.
 
     Where it failed a moment ago that is the answer still.
     """
+    return follow_as(row, lambda: None if (found := wanted.load(row)) is None else Download(found))
+
+
+def follow_as(key: int | str, make: Callable[[], Download | None]) -> Download | None:
+    """As :func:`follow`, of the download that ``make`` makes where there is none of this key."""
     for _ in range(2):
-        download = _current(row)
+        download = _current(key)
         if download is None:
-            found = wanted.load(row)
-            if found is None:
+            made = make()
+            if made is None:
                 return None
-            download = _begun(Download(found))
+            download = _begun(made)
         if download.join():
             return download
     return None
 
 
-def _current(row: int) -> Download | None:
+def _current(key: int | str) -> Download | None:
     with _lock:
-        download = _downloads.get(row)
+        download = _downloads.get(key)
         if download is not None and download.is_over and download.forget_at <= time.monotonic():
-            del _downloads[row]
+            del _downloads[key]
             return None
         return download
 
@@ -48,7 +54,7 @@ def _current(row: int) -> Download | None:
 def _begun(download: Download) -> Download:
     """``download`` itself, or the one that somebody else has begun a moment ago."""
     with _lock:
-        found = _downloads.setdefault(download.wanted.row, download)
+        found = _downloads.setdefault(download.key, download)
         if found is not download:
             return found
         _places.add(download.wanted.index, download)
@@ -92,8 +98,8 @@ def _work(mirror: str, download: Download) -> None:
 
 def _forget(download: Download) -> None:
     with _lock:
-        if download.failure is None and _downloads.get(download.wanted.row) is download:
-            del _downloads[download.wanted.row]
+        if download.failure is None and _downloads.get(download.key) is download:
+            del _downloads[download.key]
 
 
 def under_way() -> int:

@@ -34,7 +34,7 @@ _AHEAD = struct.Struct(">qq")
 _LENGTH = struct.Struct(">I")
 _UNKNOWN = -1
 _END, _FAILED = 0, 0xFFFFFFFF
-GONE = "upstream-gone"
+GONE = frozenset({"upstream-gone", "primary-gone"})
 
 
 class LeaderGone(Exception):
@@ -43,7 +43,7 @@ class LeaderGone(Exception):
 
 def lead_or_follow(download: Download) -> Leader | Follower:
     """Be the process that fetches the file, or be given the bytes by the one that does."""
-    name = _name(download.wanted.row)
+    name = _name(download.key)
     for _ in range(_TRIES):
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -68,11 +68,11 @@ def lead_or_follow(download: Download) -> Leader | Follower:
     return Leader(None, download)  # somebody else's process sits on the name: fetch for this one alone
 
 
-def _name(row: int) -> bytes:
+def _name(key: int | str) -> bytes:
     """Of the file in this installation: another one on the same machine numbers its files likewise."""
     database = settings.DATABASES[DEFAULT_DB_ALIAS]
     place = [str(database.get(part, "")) for part in ("HOST", "PORT", "NAME")]
-    told = "\0".join([node(), settings.SECRET_KEY, *place, str(row)])
+    told = "\0".join([node(), settings.SECRET_KEY, *place, str(key)])
     return b"\0tpi-mirror-" + hashlib.sha256(told.encode()).hexdigest()[:40].encode()
 
 
@@ -166,7 +166,7 @@ class Follower:
                 raise LeaderGone from None
         if length == _FAILED:
             code, detail = json.loads(said)
-            raise Gone(detail, code=code) if code == GONE else Unavailable(detail, retry_after=10, code=code)
+            raise Gone(detail, code=code) if code in GONE else Unavailable(detail, retry_after=10, code=code)
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

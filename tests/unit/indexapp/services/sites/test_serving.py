@@ -17,6 +17,7 @@ from tests.factories.cast import Cast
 from tests.factories.mirror_sites import KEY, in_use, make_site
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import make_index, published
+from tests.plugins.process_memory import forget
 from tests.servers.text_server import TextServer
 from tests.wsgi_client import Answer, WsgiClient
 
@@ -266,3 +267,24 @@ def test_without_a_trusted_proxy_the_header_is_anybodys_word(two: MirrorSite, ma
     machine.get(path_of(file), X_Forwarded_For="203.0.113.7")
     notes.write()
     assert MirrorSite.objects.get(given_bytes__gt=0).name == "far"
+
+
+def test_a_site_believes_what_the_index_has_signed(private: File, machine: WsgiClient, settings: Any) -> None:
+    path = path_of(private)
+    url = f"http://tpi.example{path}"
+
+    def asked(key: str, until: int, of: str = url) -> int:
+        return machine.get(f"{path}?{urlsplit(signed_links.for_tpi(of, key, until)).query}").status
+
+    later = 2**33
+    assert asked(KEY, later) == 401, "it has no key"
+    settings.TPI_SITE_KEYS = ["another-key-of-a-site", KEY]
+    assert asked(KEY, later) == 200
+    assert asked(KEY, 1) == 401
+    assert asked("a-key-that-nobody-has", later) == 401
+    assert asked(KEY, later, f"{url}.metadata") == 401
+    assert machine.get(path).status == 401
+    private.release.project.status = "quarantined"
+    private.release.project.save(update_fields=["status"])
+    forget()
+    assert asked(KEY, later) == 403

@@ -13,6 +13,7 @@ from tests.factories.mirror_sites import KEY, in_use, make_site
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import make_index
 from tpi_site.kit.errors import Refusal
+from tpi_site.services.support.secret_values import secret_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -76,6 +77,7 @@ def test_a_key_is_sealed_never_told_and_for_one_address(index: Index) -> None:
     assert secrets.address_of(site).key == KEY
     assert KEY not in str(site.__dict__) + str(settings.described(site)) + repr(secrets.address_of(site))
     assert KEY not in str(list(AuditEntry.objects.values_list("detail", flat=True)))
+    assert KEY in secret_values(), "so that no support bundle has it"
     with pytest.raises(Refusal) as refused:
         settings.change(actor=SYSTEM, site=site, base_url="https://elsewhere.example/")
     assert refused.value.code == "site-key-missing"
