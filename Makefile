@@ -8,7 +8,7 @@ JOBS ?= 2
 APT_TEST := postgresql-15 nginx redis-server haproxy chromium fonts-dejavu-core libldap-dev libsasl2-dev gcc python3-dev \
 	slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind \
 	ceph-mon ceph-osd radosgw ceph-common \
-	prometheus systemd podman iproute2
+	prometheus systemd podman iproute2 rsync
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: serve test check bench simulate image format lock clean install install-test soak translations

@@ -6,7 +6,7 @@ from django.urls import path, re_path
 
 from indexapp.views.machine.django_views import machine_read
 from indexapp.views.promotion import fence, promotion
-from indexapp.views.replication import rows
+from indexapp.views.replication import blobs, rows
 
 app_name = "replication"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("tree/", machine_read, name="tree"),
     re_path(r"^blobs/(?P<sha256>[0-9a-f]{64})/\Z", machine_read, name="blob"),
     path("rows/", rows, name="rows"),
+    path("blobs/", blobs, name="blobs"),
     path("fence/", fence, name="fence"),
     path("promotion/", promotion, name="promotion"),
 ]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from indexapp.clients.files import plain
-from indexapp.domain.replication import batches
+from indexapp.domain.replication import batches, frames
 from indexapp.domain.replication.batches import BadBatch, Batch
+from indexapp.domain.replication.frames import Frame
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
 
 SITE = "X-TPI-Site"
 _ROOT = "api/v1/replication"
 _SMALL = 1024 * 1024
+_FRAMES = 2 * frames.MOST_BYTES
 _LARGE = 64 * 1024 * 1024
 """More than the digests of any chunk, and the rows of any project, have."""
 _DIGESTS = 100.0
@@ -90,6 +92,18 @@ class Primary:
                 raise PrimaryFailed("The primary sends another part than was asked for.", "bad-answer")
             whole = said.rpartition("/")[2] if start else str(answer.length)
             yield (int(whole) if whole.isdecimal() else None), answer.body
+
+    def contents(self, digests: Sequence[str]) -> Iterator[Frame]:
+        """Small contents, as many of them as one answer has; raises PrimaryFailed after those that came whole."""
+        limits = Limits(most=_FRAMES, head=60.0, idle=30.0)
+        body = json.dumps({"sha256": list(digests)}).encode()
+        headers = {SITE: self.site, "Content-Type": "application/json"}
+        with (
+            _told(),
+            outbound.send(self._address("blobs/"), body, headers, way=self._way, limits=limits) as answer,
+        ):
+            self._require(answer, _OK)
+            yield from frames.read(answer.body)
 
     @property
     def _way(self) -> Way:

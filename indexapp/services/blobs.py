@@ -56,10 +56,9 @@ def claim(*stored: Stored) -> dict[str, int]:
     wanted = {each.sha256: each for each in stored}
     _hold_keys(list(wanted.values()))
     _require_names_of_now(list(wanted.values()))
-    for each in sorted(
-        wanted.values(), key=lambda one: one.object_name
-    ):  # one order for all, so that none waits for another
-        hold(each.object_name)
+    ordered = sorted(wanted.values(), key=lambda one: one.object_name)  # for all, so that none waits for another
+    locking.hold_each(_lock_of(each.object_name) for each in ordered)
+    for each in ordered:
         if not default_storage().exists(each.object_name):
             raise BlobVanishedError(each.sha256)
     return _rows([_under_current_key(each) for each in wanted.values()])
@@ -114,7 +113,11 @@ def is_whole(blob: Blob) -> bool:
 
 def hold(object_name: str) -> None:
     """Until the end of the transaction nobody else refers to this object, or removes it."""
-    locking.hold(f"blob:{object_name}")
+    locking.hold(_lock_of(object_name))
+
+
+def _lock_of(object_name: str) -> str:
+    return f"blob:{object_name}"
 
 
 _INSERT = (

@@ -46,6 +46,11 @@ class FilesystemStore:
         self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
+    def blobs(self) -> Path:
+        """The folder of the objects, in which their names are paths."""
+        return self._blobs
+
+    @property
     def spool_folder(self) -> Path:
         """See the protocol."""
         return self._incoming.folder
@@ -60,7 +65,7 @@ class FilesystemStore:
         Also a name that is there already: who gave it may have died before it reached the disk.
         """
         target = self._path(name)
-        self._make_folders()
+        self.make_folders()
         if _touched(target):
             _sync_folder(target.parent)
             return False
@@ -76,7 +81,7 @@ class FilesystemStore:
         _sync_folder(target.parent)
         return True
 
-    def _make_folders(self) -> None:
+    def make_folders(self) -> None:
         """Make all folders durably at once, so that it is one upload in the store's life that waits for them.
 
         Those that are there already too: who made them may have died before they reached the disk.
@@ -98,7 +103,7 @@ class FilesystemStore:
         if not isinstance(spool, DiskSpool):
             raise TypeError(spool)
         os.fsync(spool.file.fileno())
-        self._make_folders()
+        self.make_folders()
         beside = self._incoming.folder / secrets.token_hex(16)
         spool.link_to(beside)
         beside.replace(target)
@@ -118,7 +123,7 @@ class FilesystemStore:
             raise FileNotFoundError(f"{name} is no file")
         return ObjectState(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
-    def local_path(self, name: str) -> Path | None:
+    def local_path(self, name: str) -> Path:
         """See the protocol."""
         return self._path(name)
 

@@ -89,6 +89,19 @@ def opened(ring: KeyRing, object_name: str, wrapped: str) -> StreamKey:
         raise SegmentBroken(f"its key: {error}") from None
 
 
+def sealed(content: bytes, object_name: str, ring: KeyRing) -> tuple[str, list[bytes]]:
+    """A content that is in memory as a whole object with a key of its own: the wrapped key, and the object's parts."""
+    key = StreamKey.make()
+    wrapped = ring.wrap(key.to_bytes(), purpose(object_name))
+    cipher, view = StreamCipher(key), memoryview(content)
+    parts = [head_of(key, wrapped), key.header]
+    for number in range(segments.segments_of(len(content))):
+        place = segments.place_of(number, len(content))
+        plain = view[place.plain_start : place.plain_start + place.plain_length]
+        parts.append(cipher.seal(plain, number, is_last=place.is_last))
+    return wrapped, parts
+
+
 class SealedSpool:
     """Bytes on their way in, sealed before they reach the disk; :meth:`finish` gives the object its end and its head."""
 

@@ -45,7 +45,7 @@ class DiskSpool:
         self.file.flush()
         return os.fstat(self.file.fileno()).st_size
 
-    def link_to(self, target: Path) -> None:
+    def link_to(self, target: Path | str) -> None:
         """Give the bytes a second, lasting name; raises FileExistsError."""
         if self.path is not None:
             os.link(self.path, target)

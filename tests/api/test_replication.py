@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from indexapp.domain.replication import batches
+from indexapp.domain.replication import batches, frames
 from indexapp.models import File, Index, Project, Replica
 from indexapp.services.replication import credentials, epochs, giving
 from tests.factories.cast import Cast
@@ -46,6 +47,7 @@ def test_without_a_secret_nothing_is_told(machine: WsgiClient) -> None:
         answer = machine.get(f"{ROOT}/{path}")
         assert answer.status == 401
     assert rows(machine).status == 401
+    assert contents(machine, "0" * 64).status == 401
 
 
 def test_other_secrets_open_nothing(machine: WsgiClient, cast: Cast, secret: str) -> None:
@@ -180,6 +182,46 @@ def test_bytes_come_whole_and_from_any_byte(replica: WsgiClient, main: Index) ->
         assert part.headers["Content-Range"] == f"bytes {start}-{file.size - 1}/{file.size}"
     assert replica.get(path, Range=f"bytes={file.size}-").status == 416
     assert replica.get(f"{ROOT}/blobs/{'0' * 64}/").code == "blob-unknown"
+
+
+def contents(client: WsgiClient, *digests: str) -> Answer:
+    body = json.dumps({"sha256": digests}).encode()
+    return client.post(f"{ROOT}/blobs/", body, Content_Type="application/json")
+
+
+def test_many_contents_come_by_one_answer(replica: WsgiClient, main: Index) -> None:
+    file = File.objects.select_related("blob", "metadata_blob").get(pk=published(main).pk)
+    answer = contents(replica, file.sha256, "0" * 64, file.metadata_sha256, file.sha256)
+    found = {each.sha256: each.content for each in frames.read([answer.body])}
+    assert found.pop("0" * 64) is None
+    assert {sha256: hashlib.sha256(content or b"").hexdigest() for sha256, content in found.items()} == {
+        file.sha256: file.sha256,
+        file.metadata_sha256: file.metadata_sha256,
+    }
+    assert file.blob is not None
+    file.blob.damaged_at = file.uploaded_at
+    file.blob.save()
+    (damaged,) = frames.read([contents(replica, file.sha256).body])
+    assert damaged.content is None
+
+
+def test_an_answer_of_many_contents_is_bounded(
+    replica: WsgiClient, main: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = published(main)
+    monkeypatch.setattr(frames, "MOST_BYTES", 1)
+    wanted = [file.sha256, file.metadata_sha256]
+    assert [each.sha256 for each in frames.read([contents(replica, *wanted).body])] == [file.sha256]
+    monkeypatch.setattr(frames, "LARGEST", file.size - 1)
+    assert [each.sha256 for each in frames.read([contents(replica, *wanted).body])] == [file.metadata_sha256]
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, [], {"sha256": []}, {"sha256": ["x"]}, {"sha256": [1]}, {"sha256": ["0" * 64] * 257}]
+)
+def test_a_question_for_contents_that_is_none_is_refused(replica: WsgiClient, asked: Any) -> None:
+    answer = replica.post(f"{ROOT}/blobs/", json.dumps(asked).encode(), Content_Type="application/json")
+    assert (answer.status, answer.code) == (400, "wish-invalid")
 
 
 def test_damaged_bytes_are_not_given(replica: WsgiClient, main: Index) -> None:

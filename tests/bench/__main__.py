@@ -31,6 +31,7 @@ from tests.bench.lines import (
     peer_mirrors,
     peers,
     policies,
+    replicas,
     rights,
     starting,
     verifying,
@@ -209,6 +210,13 @@ def scaling(table: Table, scale: Scale, folder: Path) -> None:
     nodes.measure_two_nodes(table, scale.effort, folder, SMALL)
 
 
+def following(table: Table, scale: Scale, folder: Path) -> None:
+    """A replica and its primary."""
+    is_quick = scale is QUICK
+    replicas.measure_following(table, folder, SMALL, 100 if is_quick else 300, 20 if is_quick else 60)
+    replicas.measure_first_copy(table, folder, Shape(1000 if is_quick else 10_000, 10))
+
+
 SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "start": start,
     "reads": reads,
@@ -223,6 +231,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "verify": comparing,
     "mirrors": fetching,
     "nodes": scaling,
+    "replicas": following,
     "peers": others,
 }
 

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 
+from indexapp.domain.replication import frames
 from tests.functional.test_replication import ALIKE
 from tests.servers import inside
 from tests.servers.bent import Bent, BentSite, straight
@@ -82,7 +83,8 @@ def replica(tmp_path: Path, primary: TpiServer, bent: BentSite) -> Replica:
 
 def test_bytes_that_are_others_never_count_and_ring(replica: Replica, bent: BentSite) -> None:
     def flip(path: str, status: int, body: bytes) -> Bent:
-        bad = bytes([body[0] ^ 1]) + body[1:] if "/blobs/" in path else body
+        at = 32 if path.endswith("replication/blobs/") else 0  # what sort of a frame it is; the content's first byte
+        bad = body[:at] + bytes([body[at] ^ 0x80]) + body[at + 1 :] if "/blobs/" in path else body
         return Bent(status, bad, len(bad))
 
     bent.bend = flip
@@ -101,7 +103,44 @@ def test_a_connection_that_is_cut_is_gone_on_with_at_the_next_byte(replica: Repl
 
     bent.bend = cut
     replica.require_equal()
-    assert {given for path, given in bent.paths if "/blobs/" in path} == {"", "bytes=20001-", "bytes=40002-"}
+    alone = [given for path, given in bent.paths if len(path) > len("/api/v1/replication/blobs/")]
+    assert {given for given in alone if given.startswith("bytes=")} == {"bytes=20001-", "bytes=40002-"}
+
+
+def test_of_many_contents_those_that_came_whole_are_taken_and_wrong_ones_alone_ring(
+    replica: Replica, primary: TpiServer, bent: BentSite
+) -> None:
+    def flip_last(path: str, status: int, body: bytes) -> Bent:
+        if path.endswith("replication/blobs/"):
+            at = len(body) - len(frames.END) - 1
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        return Bent(status, body, len(body))
+
+    bent.bend = flip_last
+    replica.require_equal()
+    asked = [path for path, _ in bent.paths if "/blobs/" in path]
+    assert sum(path.endswith("replication/blobs/") for path in asked) == 1
+    assert len(asked) == 2, "the one that was wrong came by itself"
+    assert replica.data.ask("SELECT count(*) FROM accounts_alarm WHERE code = 'replica-wrong-bytes'") == [(0,)]
+
+
+def test_a_group_that_is_cut_keeps_what_came_whole(replica: Replica, bent: BentSite) -> None:
+    def cut(path: str, status: int, body: bytes) -> Bent:
+        sent = len(body) - len(frames.END) - 1 if path.endswith("replication/blobs/") else len(body)
+        return Bent(status, body, sent)
+
+    bent.bend = cut
+    replica.require_equal()
+    assert sum("/blobs/" in path and not path.endswith("replication/blobs/") for path, _ in bent.paths) == 1
+
+
+def not_together(path: str, status: int, body: bytes) -> Bent:
+    return Bent(404, b"", 0) if path.endswith("replication/blobs/") else Bent(status, body, len(body))
+
+
+def test_a_primary_that_gives_no_contents_together_gives_them_one_by_one(replica: Replica, bent: BentSite) -> None:
+    bent.bend = not_together
+    replica.require_equal()
 
 
 @pytest.mark.parametrize(
@@ -158,15 +197,19 @@ def test_a_batch_that_is_cut_or_does_not_fit_is_not_taken(replica: Replica, prim
     "place",
     [
         "indexapp.services.replication.fetching:keep",
+        "indexapp.services.replication.together:give",
+        "indexapp.services.replication.together:_point",
         "indexapp.services.replication.applying:_write_changes",
         "indexapp.services.replication.following:note_taken",
         "indexapp.services.blobs:claim",
     ],
 )
 def test_a_follower_that_is_killed_is_gone_on_with_by_the_next(
-    replica: Replica, primary: TpiServer, place: str
+    replica: Replica, primary: TpiServer, bent: BentSite, place: str
 ) -> None:
     primary.inside(inside.publish, numbers=[int(uuid4()) % 10**6])
+    if place.endswith("fetching:keep"):  # which is of contents that come alone
+        bent.bend = not_together
     command = [sys.executable, "-m", "tests.servers.dying", place, "1", "replication", "follow", "--once"]
     done = subprocess.run(command, cwd=ROOT, env=replica.data.environment, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -66,11 +66,18 @@ def _write_changes(changes: list[Row]) -> None:
 
 def _take_out(projects: Sequence[Touched]) -> None:
     """Remove projects that the primary has not, or has under another key: it was deleted, and made anew."""
-    for each in projects:
-        there = Project.objects.filter(index_id=each.index, normalized_name=each.name)
-        others = there if each.key is None else there.exclude(pk=each.key)
-        others.delete()
-        MirroredProject.objects.filter(index_id=each.index, normalized_name=each.name, project=None).delete()
+    theirs = {(each.index, each.name): each.key for each in projects}
+    for start in range(0, len(projects), _PORTION):
+        portion = projects[start : start + _PORTION]
+        of = {"index_id__in": {each.index for each in portion}, "normalized_name__in": [each.name for each in portion]}
+        listed = Project.objects.filter(**of).order_by().values_list("index_id", "normalized_name", "pk")
+        others = [key for index, name, key in listed if theirs.get((index, name), key) != key]
+        if others:
+            Project.objects.filter(pk__in=others).delete()
+        loose = MirroredProject.objects.filter(project=None, **of).order_by()
+        names = loose.values_list("index_id", "normalized_name", "pk")
+        if keys := [key for index, name, key in names if (index, name) in theirs]:
+            MirroredProject.objects.filter(pk__in=keys).delete()
 
 
 def _replace(keys: Sequence[int], taken: Mapping[str, list[Row]], blobs: Mapping[str, int]) -> None:

@@ -10,9 +10,10 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from typing import TypeVar
 
 from django.db import connections, transaction
 from django.utils import timezone
@@ -21,12 +22,13 @@ from accounts.services import alarms
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
-from indexapp.services.replication import applying, budget, healing, holding, pacing, room
+from indexapp.services.replication import applying, budget, healing, holding, pacing, room, together
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, StorageUnavailable, default_storage
 from tpi_site.kit import locking
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 ALARM = "replica-wrong-bytes"
 SIDE_BY_SIDE = 4
 _TRIES = 5
@@ -56,8 +58,11 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
         holding.go_on(goes_on)
         budget.keep()
-        while goes_on() and (wanted := due(SIDE_BY_SIDE * 4)):
-            futures = [pool.submit(_in_thread, each) for each in wanted]
+        while goes_on() and (wanted := due(SIDE_BY_SIDE * together.MOST)):
+            groups, alone = together.grouped(wanted)
+            # Large ones one by one: somebody may say stop before the last of so many.
+            futures = [pool.submit(_in_thread, _fetch_group, each) for each in groups]
+            futures += [pool.submit(_in_thread, _fetch_one, each) for each in alone[: SIDE_BY_SIDE * 4]]
             wait(futures)
             came += sum(future.result() for future in futures)
             holding.go_on(goes_on)
@@ -65,11 +70,37 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     return came
 
 
-def _in_thread(wanted: WantedBlob) -> bool:
+def _in_thread(work: Callable[[T], int], what: T) -> int:
     try:
-        return not pacing.waits() and fetch(wanted, pacing.take)
+        return 0 if pacing.waits() else work(what)
     finally:
         connections.close_all()
+
+
+def _fetch_one(wanted: WantedBlob) -> int:
+    return int(fetch(wanted, pacing.take))
+
+
+def _fetch_group(wanted: Sequence[WantedBlob]) -> int:
+    """Fetch small contents together, and by themselves those that did not come so; how many came."""
+    row = Following.objects.first()
+    if row is None or row.is_paused:
+        return 0
+    taken = [each for each in wanted if room.takes(each)]
+    if not taken:
+        return 0
+    try:
+        came = together.fetch(primary_of(row), taken, pacing.take)
+    except (StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
+        for each in taken:
+            if not (isinstance(error, OSError) and room.has_ended(each, error)):
+                _put_off(each, str(error) or type(error).__name__)
+        return 0
+    if came.failure is not None:
+        for each in taken:
+            _put_off(each, str(came.failure))
+        return 0
+    return len(came.kept) + sum(fetch(each, pacing.take) for each in taken if each.sha256 in came.alone - came.kept)
 
 
 def fetch(wanted: WantedBlob, paced: Callable[[int], None] = lambda _size: None) -> bool:

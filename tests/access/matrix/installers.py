@@ -40,7 +40,7 @@ def machine() -> dict[str, Row]:
     # Replicas come with secrets of their own, which nobody else has.
     rows["replication:hello"] = rows["replication:feed"] = rows["replication:tree"] = reads(NOBODY)
     rows["replication:blob"] = reads(NOBODY, sha256="0" * 64)
-    for name in ("rows", "fence", "promotion"):
+    for name in ("rows", "blobs", "fence", "promotion"):
         rows[f"replication:{name}"] = Row({"POST": (NOBODY, {})})
     rows["index:package"] = reads(READERS, **INDEX, **PATH)
     return rows

@@ -1,0 +1,157 @@
+"""Many small contents fetched by one request, made durable together, and given to the files that wait for them at once.
+
+Whatever did not come so comes by itself (:mod:`indexapp.services.replication.fetching`), where wrong bytes ring and what broke
+off is gone on with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+
+from indexapp.clients.primary import Primary, PrimaryFailed
+from indexapp.domain.replication import frames
+from indexapp.models import Blob, File, WantedBlob
+from indexapp.services import blobs
+from indexapp.services.blobs import Stored
+from indexapp.services.replication import applying
+from indexapp.storage import BlobStorage, default_storage, groups
+from tpi_site.kit import locking
+
+log = logging.getLogger(__name__)
+MOST = groups.MOST
+_FEWEST = 4
+"""Contents for which a group is worth while."""
+_PORTION = 400
+
+
+@dataclass
+class Came:
+    """How a group went: digests that came right, that are kept, and that have to be fetched alone; the rest stays due.
+
+    ``failure`` is why nothing at all was answered.
+    """
+
+    right: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)
+    failure: PrimaryFailed | None = None
+
+
+def grouped(wanted: Sequence[WantedBlob]) -> tuple[list[list[WantedBlob]], list[WantedBlob]]:
+    """Those that come together, group by group, and those that come alone: large ones, damaged ones, and what failed before."""
+    storage = default_storage()
+    small = [each for each in wanted if each.size <= frames.LARGEST and not each.attempts]
+    there = set(Blob.objects.filter(sha256__in=[each.sha256 for each in small]).values_list("sha256", flat=True))
+    small = [each for each in small if each.sha256 not in there]  # what has a row is to be healed
+    if len(small) < _FEWEST or not groups.is_grouping(storage):
+        return [], list(wanted)
+    found: list[list[WantedBlob]] = [[]]
+    size = 0
+    for each in small:
+        if len(found[-1]) == MOST or (found[-1] and size + each.size > frames.MOST_BYTES):
+            found.append([])
+            size = 0
+        found[-1].append(each)
+        size += each.size
+    chosen = {each.pk for each in small}
+    return found, [each for each in wanted if each.pk not in chosen]
+
+
+def fetch(primary: Primary, wanted: Sequence[WantedBlob], paced: Callable[[int], None]) -> Came:
+    """Fetch a group; ``paced`` holds up who is too fast.
+
+    Raises OSError, StorageUnavailable, BlobVanishedError, with which nothing of it was taken.
+    """
+    came = Came()
+    kept = keep(default_storage(), _received(primary, {each.sha256: each.size for each in wanted}, came, paced))
+    came.kept = {each.sha256 for each in kept}
+    came.alone |= (
+        came.right - came.kept
+    )  # there already, as one that was killed left them: to be read before they count
+    return came
+
+
+def _received(
+    primary: Primary, sizes: Mapping[str, int], came: Came, paced: Callable[[int], None]
+) -> Iterator[tuple[str, bytes]]:
+    """The contents that came whole and are right."""
+    open_still = dict(sizes)
+    answered = 0
+    try:
+        for sha256, content in primary.contents(list(sizes)):
+            paced(len(content or b""))
+            size = open_still.pop(sha256, None)
+            answered += 1
+            if content is not None and len(content) == size and hashlib.sha256(content).hexdigest() == sha256:
+                came.right.add(sha256)
+                yield sha256, content
+            elif sha256 in sizes:
+                came.alone.add(sha256)
+    except PrimaryFailed as error:
+        log.warning("A group of contents broke off: %s", error)
+        if not answered and not error.status and error.code != "bad-answer":
+            came.failure = error
+        else:
+            came.alone |= open_still.keys()
+    else:
+        if not answered:
+            came.alone |= open_still.keys()  # else it would be asked for without end
+
+
+def keep(storage: BlobStorage, contents: Iterator[tuple[str, bytes]]) -> list[Stored]:
+    """Store right contents durably, sealed with this site's keys, and give them to who waits; those that were."""
+    stored = [Stored(each.sha256, each.place, is_new=True) for each in groups.put_together(storage, contents)]
+    if not stored:
+        return []
+    try:
+        needed = give(stored)
+    except blobs.BlobVanishedError:
+        for each in stored:
+            blobs.discard(each)
+        raise
+    for each in stored:
+        if each.sha256 not in needed:
+            blobs.discard(each)
+    return stored
+
+
+def give(stored: Sequence[Stored]) -> set[str]:
+    """Let the files that wait for stored contents have them, and take those off the list; the digests that were needed."""
+    digests = [each.sha256 for each in stored]
+    with transaction.atomic():
+        locking.hold(applying.BLOBS)
+        rows = list(WantedBlob.objects.filter(sha256__in=digests))
+        own, beside = _waiting(rows)
+        needed = {*own.values(), *beside.values()}
+        if needed:
+            blobs.claim(*(each for each in stored if each.sha256 in needed))
+            _point(sorted(own), "blob", "sha256")
+            _point(sorted(beside), "metadata_blob", "metadata_sha256")
+        WantedBlob.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return needed
+
+
+def _waiting(rows: Sequence[WantedBlob]) -> tuple[dict[int, str], dict[int, str]]:
+    """The files that lack their own bytes, and those that lack the metadata beside them, with the digest of what they lack."""
+    keys, wanted = sorted({key for row in rows for key in row.files}), {row.sha256 for row in rows}
+    own: dict[int, str] = {}
+    beside: dict[int, str] = {}
+    for start in range(0, len(keys), _PORTION):
+        files = File.objects.filter(pk__in=keys[start : start + _PORTION]).order_by()
+        own |= dict(files.filter(blob=None, sha256__in=wanted).values_list("pk", "sha256"))
+        lacking = files.filter(metadata_blob=None, metadata_sha256__in=wanted)
+        beside |= dict(lacking.values_list("pk", "metadata_sha256"))
+    return own, beside
+
+
+def _point(keys: Sequence[int], column: str, digest: str) -> None:
+    """Let these files refer to the blobs of their digests."""
+    blob = Subquery(Blob.objects.filter(sha256=OuterRef(digest)).values("pk")[:1])
+    for start in range(0, len(keys), _PORTION):
+        File.objects.filter(pk__in=keys[start : start + _PORTION]).update(**{column: blob})
