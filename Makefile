@@ -77,6 +77,7 @@ soak: install-test
 	$(BIN)/python -m tests.soak.kills
 	$(BIN)/python -m tests.soak.traffic
 	$(BIN)/python -m tests.soak.chaos
+	$(BIN)/python -m tests.soak.replication
 
 image: install-test
 	@sh deploy/install-debian.sh mmdebstrap buildah podman runc uidmap netavark

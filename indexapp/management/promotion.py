@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.domain.actors import internal
+from indexapp.management import replication_drill
 from indexapp.models import Following, Leftover, Replica, Takeover
 from indexapp.services.replication import fences, heirs, leftovers, promoting, returning
 from indexapp.services.replication.promoting import Promotion
@@ -41,6 +42,7 @@ def add_to(deeds: Any) -> None:
     )
     promote.add_argument("--dry-run", action="store_true", help="only tell, and write the list")
     promote.set_defaults(run=_promote)
+    replication_drill.add_to(deeds)
     _add_returning(deeds)
     confirm = deeds.add_parser("confirm-primary", help="on a primary that waits: nobody took over, it may write")
     confirm.add_argument("--lift-fence", action="store_true", help="even where another site took over; see the manual")

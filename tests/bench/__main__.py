@@ -33,6 +33,7 @@ from tests.bench.lines import (
     policies,
     rights,
     starting,
+    verifying,
     vulnerabilities,
 )
 from tests.bench.lines.pages import Pages
@@ -181,6 +182,12 @@ def knowing(table: Table, scale: Scale, folder: Path) -> None:
     vulnerabilities.measure_import(table, index, folder / "archives", scale.advisories)
 
 
+def comparing(table: Table, scale: Scale, folder: Path) -> None:
+    """A replica held against its primary."""
+    primary = Installation(folder, "verify-primary", pinned=False, **verifying.SETTINGS)
+    verifying.measure_verify(table, primary, folder, scale.large)
+
+
 def sealing(table: Table, scale: Scale, folder: Path) -> None:
     """Sealed bytes beside plain ones; the server has all processors, as it opens on one what it sends on another."""
     index = Installation(folder, "sealed", SMALL, pinned=False)
@@ -213,6 +220,7 @@ SECTIONS: dict[str, Callable[[Table, Scale, Path], None]] = {
     "encryption": sealing,
     "keys": rotating,
     "vulnerabilities": knowing,
+    "verify": comparing,
     "mirrors": fetching,
     "nodes": scaling,
     "peers": others,

@@ -186,6 +186,14 @@ def test_the_compose_files_proxy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_proxy_of_two_sites_guards_as_that_of_one() -> None:
+    """All but the last lines of its frontend, and the servers, is what the other has."""
+    one, two = ((DEPLOY / name).read_text().split("\nglobal\n")[1] for name in ("haproxy.cfg", "haproxy-sites.cfg"))
+    guards, _, _ = one.partition("    default_backend nodes")
+    assert len(guards) > 1000
+    assert two.startswith(guards)
+
+
 @pytest.mark.parametrize("unit", ["tpi.service", "tpi-doctor.service", "tpi-doctor.timer"])
 def test_the_units(unit: str, tmp_path: Path) -> None:
     for path in (DEPLOY / "systemd").iterdir():

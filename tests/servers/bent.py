@@ -76,6 +76,9 @@ class _Handler(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body, dict(self.headers))
             answer = connection.getresponse()
             found = site.bend(self.path, answer.status, answer.read())
+        except (OSError, http.client.HTTPException):  # the site behind is away, or died over it
+            self.close_connection = True
+            return
         finally:
             connection.close()
         self.send_response(found.status)

@@ -15,6 +15,7 @@ from tests.servers.daemons import Daemon, program
 from tests.servers.ports import LOOPBACK, free_port
 
 CONFIGURATION = Path(__file__).resolve().parent.parent.parent / "deploy/haproxy.cfg"
+SITES = CONFIGURATION.with_name("haproxy-sites.cfg")
 
 
 def rendered(changes: Mapping[str, str], path: Path = CONFIGURATION) -> str:
@@ -83,3 +84,24 @@ class HAProxy(Daemon):
                 return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
             except OSError:
                 return ""
+
+
+class SitesProxy(HAProxy):
+    """In front of a primary and a replica, by ``deploy/haproxy-sites.cfg``; a site is ``UP`` while it is the primary."""
+
+    def command(self) -> Sequence[str]:
+        """See the base class."""
+        path = self.folder / "haproxy.cfg"
+        text = rendered(
+            {
+                "/run/haproxy/admin.sock": str(self.folder / "admin.sock"),
+                ":443 ssl crt /etc/haproxy/tpi.pem alpn h2,http/1.1": f"{LOOPBACK}:{self.port}",
+            },
+            SITES,
+        )
+        for number, port in enumerate(self.ports):
+            shipped = f"site{number}.tpi.example:8000"
+            assert text.count(shipped) == 2, shipped
+            text = text.replace(shipped, f"{LOOPBACK}:{port}")
+        path.write_text(text)
+        return [program("haproxy"), "-db", "-f", str(path)]

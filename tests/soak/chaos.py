@@ -10,7 +10,6 @@ each, every client must get on again.  At the end every acknowledged upload inst
 from __future__ import annotations
 
 import argparse
-import hashlib
 import random
 import shutil
 import subprocess
@@ -24,8 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.builders.core_metadata import Built
-from tests.functional.client_tools import Credentials, Home
+from tests.functional.client_tools import Credentials
 from tests.functional.installers import Pip
 from tests.functional.installers import Uv as UvInstall
 from tests.functional.load import Load
@@ -36,6 +34,7 @@ from tests.servers.cluster import Cluster
 from tests.servers.ports import wait_until
 from tests.servers.small_disk import fill
 from tests.servers.tpi import ROOT
+from tests.soak.installing import not_installing
 
 LONGEST_FAILURE = 6.0
 """Seconds."""
@@ -50,8 +49,6 @@ _EXPECTED = {200, 502, 503, 504, 507}
 """502 and 504 are HAProxy's words for a node that died with the request in its hands."""
 _ROOM = 8
 """GiB of the S3 server, which are taken as they are needed; an hour of uploads has some four."""
-_AT_ONCE = 200
-"""Projects of one install command."""
 
 
 class Site:
@@ -176,7 +173,9 @@ def wrong_in(site: Site, load: Load) -> list[str]:
         f"{status} was answered {count} times" for status, count in load.statuses.items() if status not in _EXPECTED
     ]
     wrong += [f"node {number} has a fault in its log: {line}" for number, line in _faults(site)]
-    wrong += _not_installing(site, [*load.acknowledged, *load.published])
+    acknowledged = [*load.acknowledged, *load.published]
+    few = site.random.sample(acknowledged, min(20, len(acknowledged)))
+    wrong += not_installing(site.cluster.url, site.owner, site.folder, acknowledged, few)
     wrong += _commands(site)
     return wrong + _rows(site, load)
 
@@ -189,29 +188,6 @@ def _faults(site: Site) -> list[tuple[int, str]]:
         for line in node.log.splitlines()
         if " 500 " in line or "A read failed" in line
     ]
-
-
-def _not_installing(site: Site, acknowledged: Sequence[Built]) -> list[str]:
-    """uv installs all of it, and refuses what has another hash than was sent; pip does so with some."""
-    lines = [_requirement(built) for built in acknowledged]
-    batches = [lines[start : start + _AT_ONCE] for start in range(0, len(lines), _AT_ONCE)]
-    few = site.random.sample(lines, min(20, len(lines)))
-    wrong = []
-    for number, (installer, batch) in enumerate([*((UvInstall(), batch) for batch in batches), (Pip(), few)]):
-        home = Home(site.folder / f"install-{number}")
-        path = home.folder / "requirements.txt"
-        path.write_text("\n".join(batch))
-        options = ("--require-hashes", "--no-deps", "-r", str(path))
-        outcome, found = installer.install(home, [], f"{site.cluster.url}/simple/", site.owner, *options)
-        if outcome.code or len(found) != len(batch):
-            wrong.append(f"{installer} installs {len(found)} of {len(batch)}: {outcome.output[-2000:]}")
-        shutil.rmtree(home.folder, ignore_errors=True)
-    return wrong
-
-
-def _requirement(built: Built) -> str:
-    name, version = built.filename.split("-")[:2]
-    return f"{name}=={version} --hash=sha256:{hashlib.sha256(built.content).hexdigest()}"
 
 
 def _commands(site: Site) -> list[str]:

@@ -21,6 +21,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Epoch, Following, Index, Project, Trashed, WantedBlob
+from indexapp.services import quotas
 from indexapp.services.replication import applying, epochs, following, holding, places, standing
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
@@ -177,6 +178,7 @@ def leave(*, actor: Actor, accepts_missing: bool = False) -> Epoch:
         WantedBlob.objects.all().delete()
         holding.end()
         continue_numbering()
+        quotas.recount()
         epoch = epochs.begin(Epoch.Reason.PROMOTED, began_after=epochs.newest_serial())
         audit.record(
             actor=actor,

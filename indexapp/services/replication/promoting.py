@@ -25,7 +25,7 @@ from indexapp.clients.primary import PrimaryFailed
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.takeovers import Claim
 from indexapp.models import Change, Epoch, File, Following, Index, Project, Replica, Takeover, WantedBlob
-from indexapp.services import changes, serial_jumps
+from indexapp.services import changes, quotas, serial_jumps
 from indexapp.services.replication import epochs, fences, fetching, following, holding, joining, pacing, room, takeovers
 from indexapp.services.replication.following import Round
 from tpi_site.kit import locking, read_only, sealing
@@ -232,6 +232,7 @@ def _take_over(actor: Actor, row: Following, epoch: uuid.UUID) -> Takeover:
     Following.objects.all().delete()
     holding.end()
     joining.continue_numbering()
+    quotas.recount()
     return Takeover.objects.create(
         old_url=row.primary_url,
         old_site=row.primary_site,

@@ -65,6 +65,11 @@ def answer(said: Mapping[str, Any]) -> dict[str, Any]:
     raise Forbidden("This site holds no credential of the primary that asks.", code="replica-unknown")
 
 
+def own_digest() -> str | None:
+    """Of the credential with which this site follows; None where there is none, or it does not open."""
+    return next((digest for digest, row in _digests() if row is None), None)
+
+
 def _digests() -> Iterator[tuple[str, Takeover | None]]:
     """Of the credential with which this site follows; of those with which it did, only where it follows nobody."""
     if (followed := Following.objects.first()) is not None:

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection
 
+from accounts.services import read_only as modes
+from indexapp.domain.replication.takeovers import Claim
+from indexapp.models import Fence, Index
+from indexapp.services.replication import fences
+from tests.factories.people import SYSTEM
+from tests.factories.replication import make_following
 from tests.servers.shared_cache import away
 from tests.wsgi_client import WsgiClient
+from tpi_site.kit import read_only
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("told_all")]
 
@@ -88,3 +96,29 @@ def test_a_shared_cache_that_is_away(machine: WsgiClient) -> None:
 def test_probes_are_only_read(machine: WsgiClient, path: str) -> None:
     assert machine.head(path).status == 200
     assert machine.post(path).status == 405
+
+
+def _states(machine: WsgiClient, query: str) -> tuple[int, str]:
+    read_only.look()
+    answer = machine.get(f"/readyz{query}")
+    return answer.status, answer.json["parts"].get("role", "")
+
+
+def test_a_proxy_asks_who_is_the_primary(machine: WsgiClient, main: Index) -> None:
+    assert _states(machine, "?role=primary") == (200, "ok")
+    assert _states(machine, "") == (200, "")
+    row = make_following("https://near.example/")
+    assert _states(machine, "?role=primary") == (503, "It is a replica of https://near.example/.")
+    assert _states(machine, "") == (200, "")
+    row.delete()
+    fences.doubt(["far"])
+    assert _states(machine, "?role=primary")[0] == 503
+    fences.write(Claim(uuid4(), "https://far.example/", uuid4(), 5), "far")
+    assert _states(machine, "?role=primary") == (
+        503,
+        "It was the primary until https://far.example/ took over; make changes there.",
+    )
+    assert _states(machine, "") == (200, "")
+    Fence.objects.all().delete()
+    modes.turn_on(actor=SYSTEM, reason="Until noon.")
+    assert _states(machine, "?role=primary") == (200, "ok")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -10,9 +11,11 @@ from accounts.models import User
 from accounts.services import users
 from indexapp import tasks
 from indexapp.domain.file_paths import file_path
-from indexapp.models import Epoch, File, Following, Index
+from indexapp.models import Epoch, File, Following, Index, Quota
 from indexapp.services import first_start
-from indexapp.services.replication import epochs, joining, standing
+from indexapp.services.integrity import rows
+from indexapp.services.integrity.faults import Code
+from indexapp.services.replication import epochs, joining, promoting, standing
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.factories.replication import PRIMARY, make_following
@@ -76,6 +79,20 @@ def test_who_leaves_begins_an_epoch_and_takes_changes(following: Following, main
     assert standing.standing() is None
     read_only.look()
     assert read_only.why() is None
+
+
+@pytest.mark.parametrize("goes_on", [joining.leave, partial(promoting.promote, asks_primary=False)])
+def test_an_account_counts_the_primarys_trash_until_the_replica_goes_on_by_itself(
+    following: Following, main: Index, goes_on: Callable[..., object]
+) -> None:
+    Following.objects.update(may_take_over=True, own_url="https://far.example/")
+    real = Quota.objects.get().used
+    Quota.objects.update(used=real + 1000)
+    assert list(rows.quotas()) == []
+    goes_on(actor=SYSTEM)
+    assert Quota.objects.get().used == real > 0
+    Quota.objects.update(used=real + 1000)
+    assert [fault.code for fault in rows.quotas()] == [Code.QUOTA_USED]
 
 
 def test_who_holds_something_does_not_join(main: Index) -> None:
