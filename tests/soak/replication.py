@@ -89,6 +89,8 @@ class Pair:
     def put_to_work(self, load: Changing) -> None:
         """The clients that go on through all of it."""
         token = self.owner.password
+        with Session(self.replica.url, basic(token)) as session:  # the token has to travel before it counts there
+            wait_until(lambda: session.get("/simple/").status == 200, 90, lambda: self.replica.log[-3000:])
         load.uploads("upload", self.primary.url, token, sizes=_SIZES, pause=0.5, fresh=True)
         load.uploads("upload at the replica", self.replica.url, token, sizes=_SIZES, pause=0.5, fresh=True)
         load.changes("change", self.primary.url, token)
