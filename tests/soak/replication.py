@@ -32,6 +32,7 @@ from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.ports import wait_until
 from tests.servers.postgres import Postgres
 from tests.servers.tpi import ROOT, TpiServer
+from tests.servers.wire import Session, basic
 from tests.soak.changing import Changing
 from tests.soak.installing import not_installing
 
