@@ -19,7 +19,7 @@ from indexapp.services import disk_room
 from indexapp.services.mirrors import standing as standing_of_mirrors
 from indexapp.storage import default_storage
 from tpi_site import store_probe
-from tpi_site.kit import leaving, pending_migrations, shared_cache
+from tpi_site.kit import leaving, pending_migrations, read_only, shared_cache
 from tpi_site.kit.errors import Unavailable
 from tpi_site.kit.request_context import is_inside
 
@@ -46,8 +46,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
     and can do without, is away would make two outages of one.  A full disk takes no uploads, a bucket that does not answer
     gives no files, and both leave the rest as it is, so the answer is 200 with the status 'degraded'.  The parts are told to
     who may read the metrics by their address; others get the word.
+
+    With ``?role=primary`` it is 503 too where this site is a replica, gave way to another, or does not know: for a proxy that
+    has a primary and its replica behind it.
     """
     found = parts()
+    if request.GET.get("role") == "primary":
+        found["role"] = _role()
     serious = {name: state for name, state in found.items() if name not in _DISPENSABLE and state != "ok"}
     healthy = all(isinstance(state, Degraded) for state in serious.values())
     word = ("degraded" if serious else "ok") if healthy else "failing"
@@ -94,6 +99,13 @@ def _migrations() -> str:
     except DatabaseError:
         return "The database cannot be reached."
     return "ok" if _migrated else "Migrations are missing; run 'manage.py migrate'."
+
+
+def _role() -> str:
+    """Whether this site is the one that takes changes; read-only mode makes it no other."""
+    if (followed := read_only.primary()) is not None:
+        return f"It is a replica of {followed}."
+    return read_only.fence() or "ok"
 
 
 def _storage() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.domain.actors import internal
-from indexapp.models import Following, Replica, Takeover
-from indexapp.services.replication import fences, heirs, promoting
+from indexapp.models import Following, Leftover, Replica, Takeover
+from indexapp.services.replication import fences, heirs, leftovers, promoting, returning
 from indexapp.services.replication.promoting import Promotion
 from tpi_site.kit import read_only
 
 _ACTOR = internal("replication")
+_SHOWN = 20
 
 
 def add_to(deeds: Any) -> None:
@@ -39,9 +41,32 @@ def add_to(deeds: Any) -> None:
     )
     promote.add_argument("--dry-run", action="store_true", help="only tell, and write the list")
     promote.set_defaults(run=_promote)
+    _add_returning(deeds)
     confirm = deeds.add_parser("confirm-primary", help="on a primary that waits: nobody took over, it may write")
     confirm.add_argument("--lift-fence", action="store_true", help="even where another site took over; see the manual")
     confirm.set_defaults(run=_confirm)
+
+
+def _add_returning(deeds: Any) -> None:
+    rejoin = deeds.add_parser(
+        "rejoin", help="on an old primary: tell what only it has, keep that, and follow the new primary"
+    )
+    again = deeds.add_parser("follow-primary", help="on a replica: follow the site that took over from its primary")
+    for one, run in ((rejoin, _rejoin), (again, _follow_primary)):
+        one.add_argument("primary", help="the address of the new primary")
+        one.add_argument(
+            "file", nargs="?", default=None, metavar="secret", help="a file with the secret; - for standard input"
+        )
+        one.add_argument("--ca", type=Path, help="a file with the authorities (PEM) of its certificate")
+        one.set_defaults(run=run)
+    rejoin.add_argument("--list", type=Path, metavar="FILE", help="write what only this site has, a line of JSON each")
+    rejoin.add_argument(
+        "--dry-run", action="store_true", help="only tell, and write the list; this site is fenced all the same"
+    )
+    kept = deeds.add_parser("quarantine", help="what an old primary brought back: list, export or discard it")
+    kept.add_argument("what", choices=["list", "export", "discard"])
+    kept.add_argument("names", nargs="*", help="export: the folder; discard: the ids of 'list', or all")
+    kept.set_defaults(run=_quarantine)
 
 
 def _named(name: str) -> Replica:
@@ -51,13 +76,16 @@ def _named(name: str) -> Replica:
     return row
 
 
-def appoint(row: Replica, options: dict[str, Any]) -> None:
-    """Let it take over, as the options ``url`` and ``ca`` say."""
+def _authorities(options: dict[str, Any]) -> str:
     try:
-        authorities = options["ca"].read_text() if options["ca"] else ""
+        return options["ca"].read_text() if options["ca"] else ""
     except OSError as error:
         raise CommandError(f"A file cannot be read: {error.strerror}.") from None
-    heirs.appoint(actor=_ACTOR, replica=row, url=options["url"], ca_certificates=authorities)
+
+
+def appoint(row: Replica, options: dict[str, Any]) -> None:
+    """Let it take over, as the options ``url`` and ``ca`` say."""
+    heirs.appoint(actor=_ACTOR, replica=row, url=options["url"], ca_certificates=_authorities(options))
 
 
 def _appoint(_command: BaseCommand, options: dict[str, Any]) -> None:
@@ -119,6 +147,67 @@ def _told(made: Promotion) -> list[str]:
             f"replication follow-primary {made.own_url}' on each."
         )
     return sentences
+
+
+def _secret(options: dict[str, Any]) -> str:
+    try:
+        return (sys.stdin.read() if options["file"] == "-" else Path(options["file"]).read_text()).strip()
+    except OSError as error:
+        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+
+
+def _rejoin(command: BaseCommand, options: dict[str, Any]) -> None:
+    found = returning.rejoin(
+        actor=_ACTOR,
+        url=options["primary"],
+        secret=_secret(options | {"file": options["file"] or "-"}),
+        ca_certificates=_authorities(options),
+        is_dry=options["dry_run"],
+    )
+    if options["list"] is not None:
+        write_list(options["list"], found.listed())
+    command.stdout.write(
+        f"Both have the same up to serial {found.serial}. After that this site made {len(found.changes)} changes that the new "
+        "primary has not."
+    )
+    for row in found.kept[:_SHOWN]:
+        command.stdout.write(
+            f"{row.get_kind_display()}: {row.index_name}/{row.project}/{row.filename} {row.sha256}".strip("/ ")
+        )
+    if len(found.kept) > _SHOWN:
+        command.stdout.write(
+            f"and {len(found.kept) - _SHOWN} more, which --list and 'replication quarantine list' name."
+        )
+    if found.is_done:
+        command.stdout.write(
+            "This installation follows the new primary; what only it had is kept ('replication quarantine')."
+        )
+
+
+def _follow_primary(command: BaseCommand, options: dict[str, Any]) -> None:
+    secret = _secret(options) if options["file"] else ""
+    url = options["primary"]
+    returning.follow_primary(actor=_ACTOR, url=url, secret=secret, ca_certificates=_authorities(options))
+    command.stdout.write(f"This installation follows {url}.")
+
+
+def _quarantine(command: BaseCommand, options: dict[str, Any]) -> None:
+    names = options["names"]
+    if options["what"] == "list":
+        write_list(Path("-"), (leftovers.told(row) for row in Leftover.objects.all()))
+        return
+    if len(names) < 1:
+        raise CommandError("Name the folder to export to, or the ids to discard, or 'all'.")
+    if options["what"] == "export":
+        try:
+            command.stdout.write(f"{leftovers.export(Path(names[0]))} files were written.")
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        return
+    if names != ["all"] and not all(name.isdecimal() for name in names):
+        raise CommandError("The ids are numbers; 'replication quarantine list' tells them.")
+    keys = None if names == ["all"] else [int(name) for name in names]
+    command.stdout.write(f"{leftovers.discard(actor=_ACTOR, keys=keys)} were given up.")
 
 
 def _confirm(command: BaseCommand, options: dict[str, Any]) -> None:

@@ -143,7 +143,7 @@ def test_digests_are_told_from_the_root_to_the_rows(replica: WsgiClient, main: I
     assert page["next"] is None
     (chunk,) = page["chunks"]
     number, key = chunk["number"], str(file.project_id)
-    assert (chunk["projects"], chunk["files"], chunk["bytes_held"]) == (1, 1, 2)
+    assert (chunk["projects"], chunk["files"], chunk["contents_held"]) == (1, 1, 2)
     assert replica.get(f"{tree}?chunks={number},{number + 1}").json["chunks"] == [chunk]
     assert replica.get(f"{tree}?versions=0").json["versions"] == {str(number): chunk["version"]}
     assert list(replica.get(f"{tree}?chunk={number}").json["projects"]) == [key]

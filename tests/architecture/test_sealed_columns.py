@@ -27,6 +27,7 @@ SEALERS = {
     },
     "indexapp/services/replication/joining.py": {("Following", "secret")},
     "indexapp/services/replication/promoting.py": {("Takeover", "secret")},
+    "indexapp/services/replication/returning.py": {("Following", "secret")},
     "indexapp/services/sites/settings.py": {("MirrorSite", "signing_key")},
 }
 """Modules that seal a secret, and the columns into which they write it."""

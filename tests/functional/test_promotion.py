@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,64 @@ def _require_bytes(server: TpiServer, artefacts: list[Artefact], credentials: Cr
             for path in artefact.files:
                 body = session.download(urls[path.name]).body
                 assert hashlib.sha256(body).digest() == hashlib.sha256(path.read_bytes()).digest()
+
+
+def test_an_old_primary_comes_back_and_nothing_of_either_side_is_lost(tmp_path: Path, home: Home) -> None:
+    with TpiServer(settings=ALIKE) as primary, TpiServer(settings=ALIKE) as replica:
+        join_as_heir(primary, replica)
+        credentials = Credentials(password=primary.inside(inside.token))
+
+        def publish(server: TpiServer, artefact: Artefact) -> None:
+            Twine().publish(home, artefact, f"{server.url}/legacy/", credentials).require_success()
+
+        both = build(tmp_path, fresh_name(), kinds="wheel")
+        publish(primary, both)
+        wait_until_equal(primary, replica)
+        manage(replica, "pause")
+        lost = build(tmp_path, fresh_name("lost"), kinds="wheel")
+        contested = fresh_name("contested")
+        ours = build(tmp_path, contested, kinds="wheel", content=b"ANSWER = 1\n")
+        theirs = build(tmp_path, contested, kinds="wheel", content=b"ANSWER = 2\n")
+        for artefact in (lost, ours):
+            publish(primary, artefact)
+        primary.inside(inside.user, name="latecomer", password="a long enough password")
+        for member in primary.members():
+            primary.kill_member(member)
+        manage(replica, "resume")
+        manage(replica, "promote", "--primary-is-down")
+        publish(replica, theirs)
+
+        secret = tmp_path / "secret"
+        secret.write_text(manage(replica, "invite", "old").splitlines()[0])
+        listed = tmp_path / "listed"
+        told = manage(primary, "rejoin", replica.url, str(secret), "--list", str(listed))
+        assert "follows the new primary" in told
+        rows = [json.loads(line) for line in listed.read_text().splitlines()]
+        files = {(row["kind"], row["filename"], row["sha256"]) for row in rows if row.get("has_bytes")}
+        assert files == {
+            ("only-here", lost.files[0].name, _sha256(lost)),
+            ("conflict", ours.files[0].name, _sha256(ours)),
+        }
+        assert any(row["kind"] == "row" and "latecomer" in row["project"] for row in rows)
+        assert {row["filename"] for row in rows if row.get("change") == "file-added"} >= {lost.files[0].name}
+
+        primary.start()
+        wait_until_equal(replica, primary)
+        _require_bytes(primary, [both, theirs], credentials)
+        _require_bytes(replica, [both, theirs], credentials)
+        with closing(sqlite3.connect(primary.data / "tpi.sqlite3")) as there:
+            alarms = {code for (code,) in there.execute("SELECT code FROM accounts_alarm WHERE ended_at IS NULL")}
+        assert {"replication-conflict", "replication-leftovers"} <= alarms
+        manage(primary, "quarantine", "export", str(tmp_path / "kept"))
+        for artefact in (lost, ours):
+            kept = tmp_path / "kept" / "main" / artefact.name / artefact.files[0].name
+            assert kept.read_bytes() == artefact.files[0].read_bytes()
+        manage(primary, "quarantine", "discard", "all")
+        assert manage(primary, "quarantine", "list") == ""
+
+
+def _sha256(artefact: Artefact) -> str:
+    return hashlib.sha256(artefact.files[0].read_bytes()).hexdigest()
 
 
 def test_a_primary_that_answers_stops_first_and_nothing_is_lost(

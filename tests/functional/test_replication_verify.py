@@ -94,8 +94,8 @@ def test_equality_is_signed(replica: Replica, primary: TpiServer, tmp_path: Path
 
 
 TAMPERED = {
-    "UPDATE indexapp_file SET sha256 = 'ab' WHERE filename LIKE 'kept_1%'": ("file kept_1-1.0", {"sha256"}),
-    "UPDATE indexapp_file SET is_yanked = 1 WHERE filename LIKE 'kept_2%'": ("file kept_2-1.0", {"is_yanked"}),
+    "UPDATE indexapp_file SET sha256 = 'ab' WHERE filename LIKE 'kept_1-%'": ("file kept_1-1.0", {"sha256"}),
+    "UPDATE indexapp_file SET is_yanked = 1 WHERE filename LIKE 'kept_2-%'": ("file kept_2-1.0", {"is_yanked"}),
     "UPDATE indexapp_release SET is_yanked = 0": ("release 1.0", {"is_yanked"}),
     "UPDATE indexapp_project SET status = 'quarantined' WHERE name = 'kept-1'": ("project", {"status"}),
     "UPDATE indexapp_index SET anonymous_read = 1": ("table indexapp.index", {"stretches", "differing"}),
@@ -125,7 +125,7 @@ def test_a_log_that_lacks_a_change_is_named(replica: Replica) -> None:
 
 def test_a_file_that_one_lacks_is_named(replica: Replica) -> None:
     assert replica.follow().returncode == 0
-    replica.data.change("DELETE FROM indexapp_file WHERE filename LIKE 'kept_1%'")
+    replica.data.change("DELETE FROM indexapp_file WHERE filename LIKE 'kept_1-%'")
     code, result, said = verify(replica, "--most", "1")
     assert (code, result["differences"][0]["replica"]) == (1, None), said
     assert result["differences"][0]["primary"]["version"] == "1.0"
@@ -141,7 +141,7 @@ def test_bytes_that_are_awaited_are_no_difference_and_no_equality(replica: Repli
 
 def test_bytes_that_nobody_awaits_are_named(replica: Replica) -> None:
     assert replica.follow().returncode == 0
-    replica.data.change("UPDATE indexapp_file SET blob_id = NULL WHERE filename LIKE 'kept_2%'")
+    replica.data.change("UPDATE indexapp_file SET blob_id = NULL WHERE filename LIKE 'kept_2-%'")
     code, result, said = verify(replica)
     assert (code, [each["what"] for each in result["differences"]]) == (
         1,

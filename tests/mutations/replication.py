@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from indexapp.domain.replication.holding import Hold
-from indexapp.services.replication import choosing, credentials, fences, heirs, joining, promoting
+from indexapp.services.replication import choosing, credentials, fences, heirs, joining, leftovers, promoting
 from tests.mutations.world import ADMINISTRATOR, Mutation
 
 REPLICATION: dict[str, Mutation] = {
@@ -45,6 +45,11 @@ REPLICATION: dict[str, Mutation] = {
     "indexapp.services.replication.fences.confirm": Mutation(
         lambda world, actor: fences.confirm(actor=actor),
         "replication.confirm",
+        ADMINISTRATOR,
+    ),
+    "indexapp.services.replication.leftovers.discard": Mutation(
+        lambda world, actor: leftovers.discard(actor=actor),
+        "replication.discard",
         ADMINISTRATOR,
     ),
     "indexapp.services.replication.promoting.promote": Mutation(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.utils import timezone
@@ -22,6 +23,7 @@ from indexapp.models import (
     Fence,
     File,
     Index,
+    Leftover,
     Merge,
     MirroredFile,
     PrefetchJob,
@@ -66,6 +68,7 @@ class World:
             make_following(may_take_over=True),
             Replica.objects.create(name="far", key_id="k", digest="d"),
         )
+        Leftover.objects.create(kind=Leftover.Kind.ROW, epoch=uuid4())
         Fence.objects.create(state=Fence.State.IN_DOUBT, replica="'far'")
         self.release: Release = self.file.release
         self.project: Project = self.release.project

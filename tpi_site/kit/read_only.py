@@ -91,6 +91,12 @@ def relays() -> bool:
     return primary() is not None and _known is None and not settings.TPI_READ_ONLY
 
 
+def fence() -> str | None:
+    """Why this site, which follows nobody, is not to be taken for the primary; None where it is."""
+    primary()
+    return _fence or _doubt
+
+
 def look() -> None:
     """Ask anew: the mode has just been switched, or it is time."""
     global _known, _primary, _fence, _doubt, _until  # noqa: PLW0603  what the process remembers

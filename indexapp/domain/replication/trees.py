@@ -22,7 +22,7 @@ class Chunk:
     """A leaf.
 
     ``version`` tells whether any of its projects changed, came or went since; ``digest`` is over what readers see; ``held`` is
-    over which of the files have their bytes here.  ``files`` and ``bytes_held`` are numbers.
+    over which of the files have their bytes here.  ``files`` and ``contents_held`` are numbers.
     """
 
     number: int
@@ -31,7 +31,7 @@ class Chunk:
     held: str
     projects: int
     files: int
-    bytes_held: int
+    contents_held: int
 
     @property
     def told(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Chunk:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
         """Out of JSON; raises KeyError, TypeError, ValueError."""
-        number, projects, files, held = (int(told[name]) for name in ("number", "projects", "files", "bytes_held"))
+        number, projects, files, held = (int(told[name]) for name in ("number", "projects", "files", "contents_held"))
         return cls(number, str(told["version"]), str(told["digest"]), str(told["held"]), projects, files, held)
 
 

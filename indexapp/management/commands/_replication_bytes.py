@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,7 +52,7 @@ def add_limit(parser: CommandParser) -> None:
         metavar="FROM-TO",
         help="a time of the day, as 22:00-06:00; again for more",
     )
-    parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="of which the times are, as Europe/Berlin")
+    parser.add_argument("--timezone", metavar="ZONE", help="of which the times are, as Europe/Berlin (UTC)")
     _add_ends(parser, "fetch at any time, as fast as can be")
 
 
@@ -61,16 +62,16 @@ def _add_ends(parser: CommandParser, clear: str) -> None:
 
 
 def size(text: str) -> int:
-    """Bytes: ``5000000``, ``5M``."""
+    """Bytes: ``5000000``, ``5M``; raises ArgumentTypeError."""
     found = _SIZE.match(text)
     if found is None:
-        raise ValueError(text)
+        raise ArgumentTypeError(f"'{text}' is no number of bytes; write it as 5000000, 500k, 5M or 2G")
     return int(found[1]) * _POWERS[found[2]]
 
 
 def hold(options: dict[str, Any]) -> Iterator[str]:
     """Set what is held, apply it, and tell."""
-    given = [name for name in _FILTERS if options[name]]
+    given = [name for name in _FILTERS if _is_given(options[name])]
     _require_one_way(options, given)
     if options["clear"]:
         choosing.hold_all(actor=_ACTOR)
@@ -84,11 +85,19 @@ def hold(options: dict[str, Any]) -> Iterator[str]:
 
 def limit(options: dict[str, Any]) -> Iterator[str]:
     """Set how fast and when bytes are fetched, and tell."""
-    given = [name for name in ("rate", "window") if options[name]]
+    given = [name for name in ("rate", "window") if _is_given(options[name])]
     _require_one_way(options, given)
+    if options["timezone"] and not options["window"]:
+        raise CommandError("A time zone is that of times of the day: give --window too.")
     if options["clear"] or given:
-        choosing.limit(actor=_ACTOR, rate=options["rate"], windows=options["window"], zone=options["timezone"])
+        zone = options["timezone"] or "UTC"
+        choosing.limit(actor=_ACTOR, rate=options["rate"], windows=options["window"], zone=zone)
     yield from limited()
+
+
+def _is_given(value: object) -> bool:
+    """Zero is: it is refused, and not passed over."""
+    return value is not None and value is not False and value != []
 
 
 def _require_one_way(options: dict[str, Any], given: list[str]) -> None:

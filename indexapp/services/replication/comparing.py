@@ -79,7 +79,7 @@ class Side:
         return {
             "projects": sum(chunk.projects for chunk in every),
             "files": sum(chunk.files for chunk in every),
-            "bytes_held": sum(chunk.bytes_held for chunk in every),
+            "contents_held": sum(chunk.contents_held for chunk in every),
         }
 
 

@@ -56,6 +56,8 @@ def obey(replica: Replica, claim: Claim) -> int:
 
     Refused to a replica that was not invited to take over, and where yet another site has.
     """
+    if is_known(claim.epoch):
+        return epochs.newest_serial()
     if not replica.may_take_over:
         raise Forbidden("This replica was not invited as one that may take over.", code="takeover-not-allowed")
     if not Replica.objects.filter(pk=replica.pk, site=claim.site).exists():

@@ -15,7 +15,7 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.rows import CHUNK, as_line, digest, plain
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Change, File, Project
-from indexapp.services.replication import columns, epochs, places, snapshots
+from indexapp.services.replication import columns, epochs, places, promising, snapshots
 from indexapp.services.replication.places import Table
 from tpi_site.kit.errors import Invalid
 
@@ -171,7 +171,8 @@ def _projects(touched: Mapping[tuple[int, str], int | None], transport: Transpor
     for part in places.OF_PROJECT:
         for portion in _portions(keys):
             rows = part.model._default_manager.filter(**{f"{part.path}__in": portion})
-            for row in columns.read(rows, part.model):
+            read = columns.read(rows, part.model)
+            for row in promising.promised(read) if part.model is File else read:
                 yield as_line({"rows": [places.label(part.model), [columns.sent(part.model, row, transport)]]})
 
 

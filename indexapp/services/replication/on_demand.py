@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.services import alarms
 from indexapp.clients.addresses import UpstreamAddress
 from indexapp.clients.primary import Primary, PrimaryFailed
-from indexapp.models import Blob, File, Following, WantedBlob
+from indexapp.models import Blob, File, Following, NotHeld, WantedBlob
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.fetching.digesting import Mismatch
 from indexapp.services.mirrors.fetching.download import Download
@@ -23,7 +23,7 @@ from indexapp.services.mirrors.fetching.wanted import Wanted, needs_healing
 from indexapp.services.replication import fetching, holding
 from indexapp.services.replication.following import primary_of
 from indexapp.storage import Spool, default_storage
-from tpi_site.kit.errors import Gone, Refusal, Unavailable
+from tpi_site.kit.errors import Gone, NotFound, Refusal, Unavailable
 
 SOON = 10
 _TRIES, _PAUSE = 5, 0.2
@@ -78,6 +78,19 @@ def follow(wanted: Content) -> Download:
     if download is None:  # it ended in between
         raise _not_here("They have just come", wanted.is_held)
     return download
+
+
+def pass_on(sha256: str) -> Download:
+    """What a replica of this one asks for and is not here, as it comes from the primary; the caller must leave it.
+
+    Only where filters leave something out; what that is, is not looked up by digests, so that no index over them is kept.
+    Refuses what is still to come (``not-here-yet``), with which limits would be gone round, and what nobody has.
+    """
+    if WantedBlob.objects.filter(sha256=sha256).exists():
+        raise _not_here("Its own replicas get them when they have come", is_held=True)
+    if not (Following.objects.exists() and NotHeld.objects.exists()):
+        raise NotFound("There is no such content here.", code="blob-unknown")
+    return follow(Content(sha256, None, sha256, is_held=False))
 
 
 def _not_here(why: str, is_held: bool) -> Unavailable:  # noqa: FBT001  private

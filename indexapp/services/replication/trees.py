@@ -115,15 +115,15 @@ def _digested(chunks: list[list[Any]], names: dict[int, str]) -> Iterator[Chunk]
     every = _documents([row for rows in chunks for row in rows], names)
     for rows in chunks:
         number = rows[0][0] // CHUNK
-        digests, held, files, bytes_held = [], [], 0, 0
+        digests, held, files, contents_held = [], [], 0, 0
         for _ in rows:
             one = next(every)
             digests.append(one.digest)
             held.append(one.held_digest)
             files += len(one.files)
-            bytes_held += sum(map(sum, one.held.values()))
+            contents_held += sum(map(sum, one.held.values()))
         version = trees.version_of([(row[0], row[-1]) for row in rows])
-        yield Chunk(number, version, trees.leaf(digests), trees.leaf(held), len(rows), files, bytes_held)
+        yield Chunk(number, version, trees.leaf(digests), trees.leaf(held), len(rows), files, contents_held)
 
 
 def _documents(rows: list[Any], names: dict[int, str]) -> Iterator[Document]:

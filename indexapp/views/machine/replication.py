@@ -16,11 +16,12 @@ from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, showing
+from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, on_demand, showing
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
-from tpi_site.kit.errors import Invalid, NotFound, Unavailable
+from indexapp.views.machine.mirror_files import Awaited
+from tpi_site.kit.errors import Invalid, Unavailable
 
 _TYPE = "application/octet-stream"
 LONGEST = 25.0
@@ -146,10 +147,10 @@ class AwaitedNews:
         return _json(self._question, _told(self._last) | self._besides)
 
 
-def _blob(question: Question, sha256: str) -> Reply:
+def _blob(question: Question, sha256: str) -> Reply | Later:
     blob = Blob.objects.filter(sha256=sha256).first()
     if blob is None:
-        raise NotFound("There is no such content here.", code="blob-unknown")
+        return Awaited(question, on_demand.pass_on(sha256), [("Cache-Control", "no-store")], lambda _: None)
     if blob.damaged_at is not None:
         raise refusals.damaged()
     headers = [("Content-Type", _TYPE), ("Cache-Control", "no-store"), ("Accept-Ranges", "bytes")]

@@ -149,5 +149,5 @@ def test_another_process_knows_it_within_a_second_and_asks_no_more_often(
 ) -> None:
     read_only.remember(None, 0.0)
     switch.turn_on(actor=cast.actor("administrator"))
-    with django_assert_num_queries(2):  # the switch, and whose replica this is
+    with django_assert_num_queries(3):  # the switch, whose replica this is, and whether another took over
         assert {read_only.why() for _ in range(50)} == {""}

@@ -29,7 +29,7 @@ def test_pages_are_of_whole_chunks(projects: list[int], monkeypatch: pytest.Monk
     whole = trees.page(0)
     assert whole.next is None
     assert sum(chunk.projects for chunk in whole.chunks) == len(projects)
-    assert (sum(chunk.files for chunk in whole.chunks), sum(chunk.bytes_held for chunk in whole.chunks)) == (4, 8)
+    assert (sum(chunk.files for chunk in whole.chunks), sum(chunk.contents_held for chunk in whole.chunks)) == (4, 8)
     monkeypatch.setattr(trees, "_STRETCH", CHUNK)
     assert trees.page(0) == whole
     monkeypatch.setattr(trees, "_MOST_FILES", 1)
