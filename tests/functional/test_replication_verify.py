@@ -96,7 +96,10 @@ def test_equality_is_signed(replica: Replica, primary: TpiServer, tmp_path: Path
 TAMPERED = {
     "UPDATE indexapp_file SET sha256 = 'ab' WHERE filename LIKE 'kept_1-%'": ("file kept_1-1.0", {"sha256"}),
     "UPDATE indexapp_file SET is_yanked = 1 WHERE filename LIKE 'kept_2-%'": ("file kept_2-1.0", {"is_yanked"}),
-    "UPDATE indexapp_release SET is_yanked = 0": ("release 1.0", {"is_yanked"}),
+    "UPDATE indexapp_release SET is_yanked = 0 WHERE id = (SELECT min(id) FROM indexapp_release WHERE is_yanked = 1)": (
+        "release 1.0",
+        {"is_yanked"},
+    ),
     "UPDATE indexapp_project SET status = 'quarantined' WHERE name = 'kept-1'": ("project", {"status"}),
     "UPDATE indexapp_index SET anonymous_read = 1": ("table indexapp.index", {"stretches", "differing"}),
 }
