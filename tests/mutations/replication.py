@@ -56,6 +56,7 @@ REPLICATION: dict[str, Mutation] = {
         lambda world, actor: promoting.promote(actor=actor, asks_primary=False),
         "replication.promote",
         ADMINISTRATOR,
+        ("installation-promoted",) * 6,  # one for each index of the world
     ),
     "indexapp.services.replication.joining.pause": Mutation(
         lambda world, actor: joining.pause(actor=actor),
