@@ -71,7 +71,10 @@ def _right(row: Following) -> Found:
 def _following(row: Following) -> Found:
     contact = f"last contact {row.contact_at.isoformat(timespec='seconds')}" if row.contact_at else "never any contact"
     if row.is_paused:
-        return State.WARNING, f"The replica is paused, {contact}; what the primary took since would be lost."
+        return (
+            State.FAILING,
+            f"The replica is paused, {contact}; resume it, or a primary that answers is not taken over.",
+        )
     if row.failure:
         return State.WARNING, f"The primary cannot be followed, {contact}: {row.failure}"
     behind = max(0, row.primary_serial - row.cursor)

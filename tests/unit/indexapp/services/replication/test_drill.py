@@ -64,10 +64,16 @@ def test_who_may_not_take_over_is_told(file: File) -> None:
     assert _found()["right"] == State.FAILING
 
 
-@pytest.mark.parametrize("values", [{"is_paused": True}, {"failure": "It hangs.", "failure_code": "timeout"}])
-def test_a_replica_that_does_not_follow_would_lose_something(heir: Following, values: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("values", "state"),
+    [
+        ({"is_paused": True}, State.FAILING),
+        ({"failure": "It hangs.", "failure_code": "timeout"}, State.WARNING),
+    ],
+)
+def test_a_replica_that_does_not_follow_is_told(heir: Following, values: dict[str, object], state: State) -> None:
     Following.objects.update(**values)
-    assert _found()["following"] == State.WARNING
+    assert _found()["following"] == state
 
 
 def test_serials_that_are_not_here_are_counted(heir: Following) -> None:
