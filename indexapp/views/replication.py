@@ -9,6 +9,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from indexapp.clients.primary import SITE
+from indexapp.domain.replication import batches
 from indexapp.domain.replication.transport import Transport
 from indexapp.services.replication import credentials, giving, giving_bytes
 from indexapp.views.machine.replication import secret_of
@@ -21,7 +22,7 @@ def rows(request: HttpRequest) -> StreamingHttpResponse:
     secret = _secret(request)
     lines = giving.batch(giving.wish_of(_json(request)), Transport(secret))
     return StreamingHttpResponse(
-        iter(lines), content_type="application/x-ndjson", headers={"Cache-Control": "no-store"}
+        batches.in_pieces(lines), content_type="application/x-ndjson", headers={"Cache-Control": "no-store"}
     )
 
 

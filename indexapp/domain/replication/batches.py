@@ -14,6 +14,7 @@ from typing import Any
 MOST_BYTES = 256 * 1024 * 1024
 """More than a batch ever has: a project may be large, and is never cut in two."""
 _MOST_LINE = 64 * 1024 * 1024
+_PIECE = 64 * 1024
 
 
 class BadBatch(ValueError):
@@ -39,6 +40,19 @@ class Batch:
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tables: list[tuple[str, int, list[dict[str, Any]]]] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
+
+
+def in_pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines in few large pieces: each that is sent costs both sides more than the line that it is."""
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        waiting.append(line)
+        size += len(line)
+        if size >= _PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def read(pieces: Iterable[bytes]) -> Batch:

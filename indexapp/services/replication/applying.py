@@ -6,9 +6,12 @@ places never meet; foreign keys are looked at when the transaction ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
@@ -22,10 +25,25 @@ from indexapp.services.replication import columns, places
 from indexapp.services.replication.columns import Row
 from indexapp.services.replication.places import Table
 from tpi_site.kit import locking
+from tpi_site.kit.inserting import insert_all
 
 BLOBS = "replication-blobs"
 """Held while a file learns whether its bytes are here, and while bytes that came learn whose they are."""
 _PORTION = 400
+_turn = Lock()
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Around a transaction that writes: the threads of one follower write in turn.
+
+    SQLite would have them ask again and again, later each time, while the lock is free.  Inside a transaction it is had.
+    """
+    if connection.in_atomic_block:
+        yield
+    else:
+        with _turn:
+            yield
 
 
 def apply(batch: Batch, transport: Transport, *, rewound_to: int | None = None) -> None:
@@ -186,7 +204,8 @@ def want(missing: list[WantedBlob]) -> None:
     for start in range(0, len(digests), _PORTION):
         rows = WantedBlob.objects.filter(sha256__in=digests[start : start + _PORTION])
         there |= {row.sha256: row for row in rows}
-    WantedBlob.objects.bulk_create([one for one in missing if one.sha256 not in there], batch_size=_PORTION)
+    if new := [one for one in missing if one.sha256 not in there]:
+        insert_all(new)
     for one in missing:
         row = there.get(one.sha256)
         if row is not None and not (set(one.files) <= set(row.files) and row.rank <= one.rank):

@@ -12,8 +12,19 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
-from django.db.models import DateTimeField, Field, Model, QuerySet, UUIDField
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DateTimeField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    QuerySet,
+    TextField,
+    UUIDField,
+)
 
 from accounts.services.keys import sealed_columns
 from accounts.services.keys.sealed_columns import SealedColumn
@@ -123,40 +134,66 @@ def write(model: type[Model], rows: Iterable[Row], blobs: Mapping[str, int], kep
 
     ``save()`` would give moments of now to columns that have their time of making.
     """
-    fields = list(model._meta.local_concrete_fields)
+    fields = model._meta.local_concrete_fields
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     places_of = ", ".join(["%s"] * len(fields))
     statement = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places_of})"  # noqa: S608  names of ours
-    values = [_values(model, fields, row, blobs, kept) for row in rows]
+    rows_of = _Writing(model, blobs, kept)
+    values = [rows_of.values(row) for row in rows]
     with connection.cursor() as cursor:
         for start in range(0, len(values), _BATCH):
             cursor.executemany(statement, values[start : start + _BATCH])
     return len(values)
 
 
-def _values(
-    model: type[Model], fields: list[Field[Any, Any]], row: Row, blobs: Mapping[str, int], kept: Mapping[int, Row]
-) -> list[Any]:
-    sealed, own = sealed_of(model), kept.get(key_of(model, row), {})
-    found = []
-    for field in fields:
-        name = str(field.attname)
-        if name not in row:
-            value = own[name] if name in own else field.get_default()
-        elif field.related_model is Blob:
-            value = blobs.get(row[name][0]) if row[name] else None
-        elif name in sealed:
-            value = sealing.seal(row[name], _purpose(sealed[name], row))
-        else:
-            value = _value(field, row[name])
-        found.append(field.get_db_prep_save(value, connection))
-    return found
+class _Writing:
+    """Makes the values of an INSERT of rows that came."""
+
+    def __init__(self, model: type[Model], blobs: Mapping[str, int], kept: Mapping[int, Row]) -> None:
+        self._model, self._blobs, self._kept = model, blobs, kept
+        self._sealed = sealed_of(model)
+        self._database = connections[DEFAULT_DB_ALIAS]  # itself, because the proxy costs something for every value
+        # What is just text or a truth is given on as it came: to ask the field costs more than the database does.
+        self._columns = [
+            (str(field.attname), field, _taken_as_is(field) if field.attname not in self._sealed else None)
+            for field in model._meta.local_concrete_fields
+        ]
+
+    def values(self, row: Row) -> list[Any]:
+        """In the order of the model's columns."""
+        found = []
+        for name, field, same in self._columns:
+            if name not in row:
+                own = self._kept.get(key_of(self._model, row), {})
+                value = own[name] if name in own else field.get_default()
+            else:
+                value = row[name]
+                if type(value) is same:
+                    found.append(value)
+                    continue
+                value = self._value(name, field, row)
+            found.append(field.get_db_prep_save(value, self._database))
+        return found
+
+    def _value(self, name: str, field: Field[Any, Any], row: Row) -> Any:
+        value = row[name]
+        if field.related_model is Blob:
+            return self._blobs.get(value[0]) if value else None
+        if name in self._sealed:
+            return sealing.seal(value, _purpose(self._sealed[name], row))
+        if value is not None and isinstance(field, DateTimeField):
+            return datetime.fromisoformat(value)
+        if value is not None and isinstance(field, UUIDField):
+            return uuid.UUID(value)
+        return value
 
 
-def _value(field: Field[Any, Any], value: Any) -> Any:
-    if value is not None and isinstance(field, DateTimeField):
-        return datetime.fromisoformat(value)
-    if value is not None and isinstance(field, UUIDField):
-        return uuid.UUID(value)
-    return value
+def _taken_as_is(field: Field[Any, Any]) -> type | None:
+    """The type of values that the field would leave as they are."""
+    if type(field) in {CharField, TextField}:
+        return str
+    if type(field) is BooleanField:
+        return bool
+    is_number = isinstance(field, IntegerField | ForeignKey) and field.related_model is not Blob
+    return int if is_number and connection.vendor == "sqlite" else None

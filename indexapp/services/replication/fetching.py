@@ -11,11 +11,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.services import alarms
@@ -24,13 +24,17 @@ from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
 from indexapp.services.replication import applying, budget, healing, holding, pacing, room, together
 from indexapp.services.replication.following import primary_of
+from indexapp.services.replication.side_by_side import SideBySide
 from indexapp.storage import Spool, StorageUnavailable, default_storage
 from tpi_site.kit import locking
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 ALARM = "replica-wrong-bytes"
-SIDE_BY_SIDE = 4
+_AT_ONCE = 3
+"""Threads: while one waits for the primary and one for the disk, the third seals."""
+_AHEAD = 8
+"""Groups, or large contents, that are given to them at once."""
 _TRIES = 5
 _PAUSE = 0.2
 """Seconds before a connection that broke off is made again; twice as long before each further one."""
@@ -55,26 +59,33 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Fetch what is due, several side by side, until nothing is; returns how many came."""
     came = 0
     healing.want_damaged()
-    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="replication") as pool:
-        holding.go_on(goes_on)
-        budget.keep()
-        while goes_on() and (wanted := due(SIDE_BY_SIDE * together.MOST)):
-            groups, alone = together.grouped(wanted)
-            # Large ones one by one: somebody may say stop before the last of so many.
-            futures = [pool.submit(_in_thread, _fetch_group, each) for each in groups]
-            futures += [pool.submit(_in_thread, _fetch_one, each) for each in alone[: SIDE_BY_SIDE * 4]]
-            wait(futures)
-            came += sum(future.result() for future in futures)
+    with SideBySide(_AT_ONCE) as sides:
+        while True:
             holding.go_on(goes_on)
             budget.keep()
-    return came
+            if goes_on():
+                _give(sides, goes_on)
+            if not sides.doing:
+                return came
+            came += sides.next()
+            while len(sides.doing) >= _AT_ONCE:  # each has something to do
+                came += sides.next()
 
 
-def _in_thread(work: Callable[[T], int], what: T) -> int:
-    try:
-        return 0 if pacing.waits() else work(what)
-    finally:
-        connections.close_all()
+def _give(sides: SideBySide, goes_on: Callable[[], bool]) -> None:
+    """Give what is due and not on its way, so that nobody waits for the slowest of the others."""
+    doing = {key for keys in sides.doing for key in keys}
+    wanted = [each for each in due(_AHEAD * together.MOST + len(doing)) if each.pk not in doing]
+    groups, alone = together.grouped(wanted)
+    for group in groups[:_AHEAD]:
+        sides.give(frozenset(each.pk for each in group), partial(_unless_waiting, goes_on, _fetch_group, group))
+    # Large ones one by one: somebody may say stop before the last of so many.
+    for each in alone[:_AHEAD]:
+        sides.give(frozenset([each.pk]), partial(_unless_waiting, goes_on, _fetch_one, each))
+
+
+def _unless_waiting(goes_on: Callable[[], bool], work: Callable[[T], int], what: T) -> int:
+    return work(what) if goes_on() and not pacing.waits() else 0
 
 
 def _fetch_one(wanted: WantedBlob) -> int:
@@ -86,7 +97,7 @@ def _fetch_group(wanted: Sequence[WantedBlob]) -> int:
     row = Following.objects.first()
     if row is None or row.is_paused:
         return 0
-    taken = [each for each in wanted if room.takes(each)]
+    taken = room.taken(wanted)
     if not taken:
         return 0
     try:

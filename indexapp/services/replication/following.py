@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
 from indexapp.services.replication import applying, epochs, giving, holding, places, standing
+from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 ACTOR = internal("replication")
 COMPARE = timedelta(minutes=5)
 """How often all tables are compared, also those of which no counter tells that they changed."""
+LONGEST = 5.0
+"""Seconds after which the primary is told how far this site is before more is taken."""
 LOCK = "replication-follower"
 """Held by the one process, of all nodes, that follows; it ends with the process, however that ends."""
 _FAILURE, _CODE = 500, 40
@@ -70,7 +74,7 @@ def primary_of(row: Following) -> Primary:
 
 
 def follow_once(wait: float = 0.0) -> Round:
-    """Ask what is new, waiting up to so many seconds for it, and take one batch of it."""
+    """Ask what is new, waiting up to so many seconds for it, and take it, for some seconds at most."""
     row = Following.objects.first()
     if row is None or row.is_paused:
         return Round.IDLE
@@ -128,18 +132,35 @@ def _number(said: Mapping[str, Any], name: str) -> int:
 
 
 def _take(row: Following, primary: Primary) -> None:
-    transport = Transport(primary.secret)
-    wish: dict[str, Any] = {
-        "since": row.cursor,
-        "epoch": str(row.epoch),
-        "generations": row.generations,
+    """Batch after batch, of which the next one comes while the last one is written."""
+    transport, until = Transport(primary.secret), time.monotonic() + LONGEST
+    mark, known = Mark(row.epoch, row.cursor), row.generations
+    is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
+    with Ahead(primary) as coming:
+        while True:
+            wish = _wish(mark, known, transport)
+            batch = None if is_late else coming.batch(wish)
+            if batch is None or batch.head.get("asks_for_digests"):
+                batch = primary.batch(wish | {"digests": digests(transport)})
+            require_sound(batch, mark.cursor, row.primary_site)
+            if batch.end.get("compared"):  # which is noted when all is here: until then roles lack their projects
+                is_late, known = False, batch.head["generations"]
+            after = Mark(UUID(batch.head["epoch"]), int(batch.head["upto"]))
+            goes_on = mark.cursor < after.cursor < int(batch.head["newest"]) and time.monotonic() < until
+            if goes_on and is_small(batch):
+                coming.ask(_wish(after, known, transport))
+            if not take(batch, mark, row.primary_site, transport) or not goes_on:
+                break
+            mark = after
+
+
+def _wish(mark: Mark, known: Mapping[str, int], transport: Transport) -> dict[str, Any]:
+    return {
+        "since": mark.cursor,
+        "epoch": str(mark.epoch),
+        "generations": known,
         "counters": digests(transport, giving.COUNTERS),
     }
-    is_late = row.compared_at is None or row.compared_at < timezone.now() - COMPARE
-    batch = None if is_late else primary.batch(wish)
-    if batch is None or batch.head.get("asks_for_digests"):
-        batch = primary.batch(wish | {"digests": digests(transport)})
-    take(batch, Mark(row.epoch, row.cursor), row.primary_site, transport)
 
 
 def digests(transport: Transport, tables: Iterable[Table] = places.TABLES) -> dict[str, dict[str, str]]:
@@ -147,17 +168,20 @@ def digests(transport: Transport, tables: Iterable[Table] = places.TABLES) -> di
     return {places.label(table.model): giving.chunk_digests(table, transport) for table in tables}
 
 
-def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:
-    """Make the batch this site's, and move the cursor, in one transaction; raises PrimaryFailed where it does not fit."""
+def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> bool:
+    """Make the batch this site's, and move the cursor, in one transaction; raises PrimaryFailed where it does not fit.
+
+    Tells whether it was taken: not where somebody else has gone on meanwhile, or this site follows nobody any more.
+    """
     require_sound(batch, mark.cursor, site)
     try:
-        with transaction.atomic():
+        with applying.turn(), transaction.atomic():
             row = Following.objects.select_for_update().filter(is_paused=False).first()
             if row is None or (row.epoch, row.cursor) != (
                 mark.epoch,
                 mark.cursor if mark.rewound_from is None else mark.rewound_from,
             ):
-                return  # somebody else has gone on, or this site follows nobody any more
+                return False
             rewound_to = None if mark.rewound_from is None else mark.cursor
             applying.apply(batch, transport, rewound_to=rewound_to)
             holding.after(batch)
@@ -167,11 +191,16 @@ def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> None:
         raise PrimaryFailed(
             "The primary's batch does not fit together; nothing of it was taken.", "bad-batch"
         ) from error
+    return True
 
 
 def require_sound(batch: Batch, since: int, site: UUID) -> None:
     """Refuse a batch of another site, of another release, or whose serials are not in order."""
     head = batch.head
+    try:
+        UUID(head["epoch"]), {str(name): int(value) for name, value in head["generations"].items()}
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise PrimaryFailed("The primary's batch does not say of which moment it is.", "bad-batch") from None
     if head.get("site") != str(site):
         raise PrimaryFailed(
             "Another installation answers at the primary's address; leave it, or set the address right.", "site-changed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -50,6 +51,13 @@ def takes(wanted: WantedBlob) -> bool:
         return True
     _wait(wanted)
     return False
+
+
+def taken(wanted: Sequence[WantedBlob]) -> list[WantedBlob]:
+    """Those of small contents that have room; the disk is asked once where it has some for all."""
+    if _free() - sum(each.size for each in wanted) >= settings.TPI_MIN_FREE_MB * _MIB:
+        return list(wanted)
+    return [each for each in wanted if takes(each)]
 
 
 def has_ended(wanted: WantedBlob, error: OSError) -> bool:

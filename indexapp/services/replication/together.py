@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db import connection, transaction
 
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import frames
@@ -124,22 +123,23 @@ def keep(storage: BlobStorage, contents: Iterator[tuple[str, bytes]]) -> list[St
 def give(stored: Sequence[Stored]) -> set[str]:
     """Let the files that wait for stored contents have them, and take those off the list; the digests that were needed."""
     digests = [each.sha256 for each in stored]
-    with transaction.atomic():
+    with applying.turn(), transaction.atomic():
         locking.hold(applying.BLOBS)
-        rows = list(WantedBlob.objects.filter(sha256__in=digests))
+        rows = list(WantedBlob.objects.filter(sha256__in=digests).order_by().values_list("pk", "sha256", "files"))
         own, beside = _waiting(rows)
         needed = {*own.values(), *beside.values()}
         if needed:
-            blobs.claim(*(each for each in stored if each.sha256 in needed))
-            _point(sorted(own), "blob", "sha256")
-            _point(sorted(beside), "metadata_blob", "metadata_sha256")
-        WantedBlob.objects.filter(pk__in=[row.pk for row in rows]).delete()
+            keys = blobs.claim(*(each for each in stored if each.sha256 in needed))
+            _point({file: keys[sha256] for file, sha256 in own.items()}, "blob_id")
+            _point({file: keys[sha256] for file, sha256 in beside.items()}, "metadata_blob_id")
+        done = WantedBlob.objects.filter(pk__in=[key for key, _, _ in rows])
+        done._raw_delete(done.db)  # noqa: SLF001  nothing refers to them
     return needed
 
 
-def _waiting(rows: Sequence[WantedBlob]) -> tuple[dict[int, str], dict[int, str]]:
+def _waiting(rows: Sequence[tuple[int, str, list[int]]]) -> tuple[dict[int, str], dict[int, str]]:
     """The files that lack their own bytes, and those that lack the metadata beside them, with the digest of what they lack."""
-    keys, wanted = sorted({key for row in rows for key in row.files}), {row.sha256 for row in rows}
+    keys, wanted = sorted({key for _, _, files in rows for key in files}), {sha256 for _, sha256, _ in rows}
     own: dict[int, str] = {}
     beside: dict[int, str] = {}
     for start in range(0, len(keys), _PORTION):
@@ -150,8 +150,9 @@ def _waiting(rows: Sequence[WantedBlob]) -> tuple[dict[int, str], dict[int, str]
     return own, beside
 
 
-def _point(keys: Sequence[int], column: str, digest: str) -> None:
-    """Let these files refer to the blobs of their digests."""
-    blob = Subquery(Blob.objects.filter(sha256=OuterRef(digest)).values("pk")[:1])
-    for start in range(0, len(keys), _PORTION):
-        File.objects.filter(pk__in=keys[start : start + _PORTION]).update(**{column: blob})
+def _point(blob_of: Mapping[int, int], column: str) -> None:
+    """Let these files, by their keys, refer to these blobs."""
+    statement = f"UPDATE {File._meta.db_table} SET {column} = %s WHERE id = %s"  # noqa: S608  names of ours
+    if blob_of:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, [(blob, file) for file, blob in sorted(blob_of.items())])
