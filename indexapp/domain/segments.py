@@ -56,7 +56,7 @@ class StreamKey:
     @classmethod
     def make(cls) -> StreamKey:
         """A key for one new stream."""
-        return cls(secrets.token_bytes(_KEY), secrets.token_bytes(_SALT), secrets.token_bytes(_PREFIX))
+        return cls.from_bytes(secrets.token_bytes(_KEY + _SALT + _PREFIX))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> StreamKey:

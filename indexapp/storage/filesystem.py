@@ -41,6 +41,7 @@ class FilesystemStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._blobs = root / "blobs"
+        self._text = str(self._blobs)  # joined as texts: a Path for each of a hundred thousand is dear
         self._incoming = SpoolFolder(root / "tmp")
         self._has_folders = False
         self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,14 +112,14 @@ class FilesystemStore:
 
     def open(self, name: str, start: int = 0, length: int | None = None) -> Readable:
         """See the protocol."""
-        file = _opened(self._path(name))
+        file = _opened(f"{self._text}/{required(name)}")
         if start:
             file.seek(start)
         return file if length is None else Limited(file, length)
 
     def stat(self, name: str) -> ObjectState:
         """See the protocol."""
-        found = self._path(name).lstat()
+        found = os.lstat(f"{self._text}/{required(name)}")
         if not stat.S_ISREG(found.st_mode):
             raise FileNotFoundError(f"{name} is no file")
         return ObjectState(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
@@ -146,7 +147,7 @@ class FilesystemStore:
         return self._blobs / required(name)
 
 
-def _opened(path: Path) -> FileIO:
+def _opened(path: str) -> FileIO:
     """A file, and nothing else that somebody has put there: no pipe, which would never end, no link to elsewhere.
 
     Raises FileNotFoundError, as the object is not there then.
@@ -155,12 +156,12 @@ def _opened(path: Path) -> FileIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise FileNotFoundError(error.errno, "it is no file", str(path)) from None
+            raise FileNotFoundError(error.errno, "it is no file", path) from None
         raise
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return FileIO(descriptor, "rb")
     os.close(descriptor)
-    raise FileNotFoundError(errno.ENOENT, "it is no file", str(path))
+    raise FileNotFoundError(errno.ENOENT, "it is no file", path)
 
 
 def _touched(path: Path) -> bool:

@@ -15,11 +15,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import NamedTuple
 
+from indexapp.domain.segments import SegmentBroken
 from indexapp.storage import sealed_files
 from indexapp.storage.blobs import BlobStorage, StoredBlob
 from indexapp.storage.filesystem import FilesystemStore
+from indexapp.storage.names import name_of
 from indexapp.storage.spooling import DiskSpool
-from tpi_site.kit.key_ring import key_ring
+from tpi_site.kit.key_ring import KeyRing, key_ring
 
 MOST = 128
 """Contents of a group: each holds a descriptor until it has its name."""
@@ -53,20 +55,36 @@ def put_together(storage: BlobStorage, contents: Iterable[tuple[str, bytes]]) ->
     if not isinstance(store, FilesystemStore):
         raise TypeError(store)
     places: dict[str, Kept] = {}
+    ring = key_ring() if storage.encrypting else None  # what changes meanwhile is noticed before anybody refers to it
     with _group(store) as group:
         for sha256, content in contents:
-            place, pieces = _sealed(storage, sha256, content)
+            place, pieces = _sealed(ring, sha256, content)
             if place.object_name not in places and group.add(place.object_name, pieces):
                 places[place.object_name] = Kept(sha256, place)
         return [places[name] for name in group.keep()]
 
 
-def _sealed(storage: BlobStorage, sha256: str, content: bytes) -> tuple[StoredBlob, Sequence[bytes]]:
-    name = storage.object_name(sha256)
-    if not storage.encrypting:
-        return StoredBlob(name, len(content)), [content]
-    wrapped, pieces = sealed_files.sealed(content, name, key_ring())
+def _sealed(ring: KeyRing | None, sha256: str, content: bytes) -> tuple[StoredBlob, Sequence[bytes]]:
+    if ring is None:
+        return StoredBlob(name_of(sha256), len(content)), [content]
+    name = name_of(ring.name_of(sha256))
+    wrapped, pieces = sealed_files.sealed(content, name, ring)
     return StoredBlob(name, len(content), wrapped), pieces
+
+
+def read_whole(storage: BlobStorage, blob: StoredBlob) -> bytes:
+    """A small content as :meth:`BlobStorage.read` gives it, and raising what that does, with one read of the disk."""
+    if not blob.sealed_key:
+        return b"".join(storage.read(blob))
+    try:
+        key = sealed_files.opened(key_ring(), blob.object_name, blob.sealed_key)
+        stream = storage.objects.open(blob.object_name)
+        try:
+            return sealed_files.unsealed(stream.read(blob.stored_size + 1), key, blob.size)
+        finally:
+            stream.close()
+    except SegmentBroken:  # or put anew by another node, or a part of it was read
+        return b"".join(storage.read(blob))
 
 
 class _Group:
@@ -82,7 +100,7 @@ class _Group:
 
     def add(self, name: str, pieces: Sequence[bytes]) -> bool:
         """Take the bytes of an object; False where there is one of this name."""
-        if name in self._spools or os.path.lexists(f"{self._blobs}/{name}"):
+        if name in self._spools:
             return False
         spool = self._stack.enter_context(self._store.spool())
         spool.file.write(b"".join(pieces))
@@ -96,7 +114,7 @@ class _Group:
         kept = []
         for name, spool in self._spools.items():
             with suppress(FileExistsError):
-                spool.link_to(f"{self._blobs}/{name}")
+                spool.link_to(f"{self._blobs}/{name}", self._disk)
                 kept.append(name)
         self._sync_folders({f"{self._blobs}/{name[:2]}" for name in kept})
         return kept

@@ -102,6 +102,22 @@ def sealed(content: bytes, object_name: str, ring: KeyRing) -> tuple[str, list[b
     return wrapped, parts
 
 
+def unsealed(raw: bytes, key: StreamKey, size: int) -> bytes:
+    """The content of a whole object that is in memory; raises SegmentBroken."""
+    if len(raw) != stored_size(size):
+        raise SegmentBroken("its size")
+    require_head(key, raw[:BEFORE])
+    cipher, view = StreamCipher(key), memoryview(raw)[HEAD:]
+    count = segments.segments_of(size)
+    if count == 1:
+        return cipher.open(view[segments.HEADER :], 0, is_last=True)
+    places = [segments.place_of(number, size) for number in range(count)]
+    return b"".join(
+        cipher.open(view[place.offset : place.offset + place.sealed_length], place.number, is_last=place.is_last)
+        for place in places
+    )
+
+
 class SealedSpool:
     """Bytes on their way in, sealed before they reach the disk; :meth:`finish` gives the object its end and its head."""
 

@@ -45,18 +45,21 @@ class DiskSpool:
         self.file.flush()
         return os.fstat(self.file.fileno()).st_size
 
-    def link_to(self, target: Path | str) -> None:
-        """Give the bytes a second, lasting name; raises FileExistsError."""
+    def link_to(self, target: Path | str, folder: int | None = None) -> None:
+        """Give the bytes a second, lasting name; raises FileExistsError.
+
+        linkat() with AT_SYMLINK_FOLLOW is what turns the descriptor's /proc entry into a name; Python calls it only when the
+        descriptor of a directory is given, whichever: ``folder``, where there is one open already.
+        """
         if self.path is not None:
             os.link(self.path, target)
             return
-        # linkat() with AT_SYMLINK_FOLLOW is what turns the descriptor's /proc entry into a name; Python calls it only
-        # when a directory descriptor is given.
-        root = os.open("/", os.O_RDONLY)
+        root = os.open("/", os.O_RDONLY) if folder is None else folder
         try:
             os.link(f"/proc/self/fd/{self.file.fileno()}", target, src_dir_fd=root, follow_symlinks=True)
         finally:
-            os.close(root)
+            if folder is None:
+                os.close(root)
 
 
 class Section(io.RawIOBase):

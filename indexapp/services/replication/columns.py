@@ -16,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import (
     BooleanField,
     CharField,
+    DateField,
     DateTimeField,
     Field,
     ForeignKey,
@@ -47,6 +48,7 @@ def fields_of(model: type[Model]) -> tuple[Field[Any, Any], ...]:
     return tuple(field for field in model._meta.local_concrete_fields if field.name not in here)
 
 
+@lru_cache(maxsize=128)
 def schema(model: type[Model]) -> list[str]:
     """Their names, by which two releases see that they mean the same."""
     return [str(field.attname) for field in fields_of(model)]
@@ -54,30 +56,28 @@ def schema(model: type[Model]) -> list[str]:
 
 def read(rows: QuerySet[Any], model: type[Model], *, only: Sequence[str] = ()) -> Iterator[Row]:
     """The rows as they travel, secrets in clear; with ``only`` no more than those columns and the key."""
-    names, paths = [], []
+    names, contents, others = list[str](), list[str](), list[str]()
     for field in fields_of(model):
         if only and not field.primary_key and field.attname not in only:
             continue
-        is_blob = field.related_model is Blob
-        names.append((str(field.attname), is_blob))
-        paths += [f"{field.name}__sha256", f"{field.name}__size"] if is_blob else [str(field.attname)]
+        name = str(field.attname)
+        if field.related_model is Blob:
+            contents.append(name)
+        else:
+            names.append(name)
+            others += [name] if isinstance(field, DateField | UUIDField) else []
     sealed = {} if only else sealed_of(model)
-    for values in rows.order_by("pk").values_list(*paths).iterator(_BATCH):
-        row = _row(names, values)
+    paths = [f"{name.removesuffix('_id')}__{of}" for name in contents for of in ("sha256", "size")]
+    for values in rows.order_by("pk").values_list(*names, *paths).iterator(_BATCH):
+        row = dict(zip(names, values, strict=False))  # those of contents come after them
+        for name in others:
+            row[name] = plain(row[name])
+        for place, name in enumerate(contents):
+            sha256, size = values[len(names) + 2 * place :][:2]
+            row[name] = None if sha256 is None else [sha256, size]
         for name, column in sealed.items():
             row[name] = _opened(column, row)
         yield row
-
-
-def _row(names: list[tuple[str, bool]], values: Sequence[Any]) -> Row:
-    row, rest = {}, iter(values)
-    for name, is_blob in names:
-        value = next(rest)
-        if is_blob:
-            size = next(rest)
-            value = None if value is None else [value, size]
-        row[name] = plain(value)
-    return row
 
 
 @lru_cache(maxsize=128)
@@ -94,6 +94,12 @@ def key_of(model: type[Model], row: Mapping[str, Any]) -> int:
 
 def sealed_of(model: type[Model]) -> dict[str, SealedColumn]:
     """The columns that hold wrapped texts, but for those of blobs, which do not travel."""
+    return _sealed_of(model, len(sealed_columns.columns()))
+
+
+@lru_cache(maxsize=128)
+def _sealed_of(model: type[Model], _number: int) -> dict[str, SealedColumn]:
+    """Anew when there are others: they are registered one after the other when Django starts."""
     return {column.field: column for column in sealed_columns.columns() if column.model is model}
 
 
@@ -116,13 +122,16 @@ def marked(model: type[Model], row: Row, transport: Transport) -> Row:
 
 def sent(model: type[Model], row: Row, transport: Transport) -> Row:
     """The row as it goes out."""
-    return row | {name: transport.sealed(row[name], _place(model, row, name)) for name in sealed_of(model)}
+    sealed = sealed_of(model)
+    return row | {name: transport.sealed(row[name], _place(model, row, name)) for name in sealed} if sealed else row
 
 
 def received(model: type[Model], row: Row, transport: Transport) -> Row:
     """The row as it came in, secrets in clear; raises KeyError, SecretBroken where it is none."""
-    taken = {str(field.attname): row[str(field.attname)] for field in fields_of(model)}
-    return taken | {name: transport.opened(taken[name], _place(model, taken, name)) for name in sealed_of(model)}
+    taken = {name: row[name] for name in schema(model)}
+    for name in sealed_of(model):
+        taken[name] = transport.opened(taken[name], _place(model, taken, name))
+    return taken
 
 
 def _place(model: type[Model], row: Row, name: str) -> str:

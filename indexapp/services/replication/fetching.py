@@ -31,8 +31,8 @@ from tpi_site.kit import locking
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 ALARM = "replica-wrong-bytes"
-_AT_ONCE = 3
-"""Threads: while one waits for the primary and one for the disk, the third seals."""
+_AT_ONCE = 4
+"""Threads: while some wait for the primary, the disk or their turn to write, another seals."""
 _AHEAD = 8
 """Groups, or large contents, that are given to them at once."""
 _TRIES = 5

@@ -197,10 +197,6 @@ def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> bool:
 def require_sound(batch: Batch, since: int, site: UUID) -> None:
     """Refuse a batch of another site, of another release, or whose serials are not in order."""
     head = batch.head
-    try:
-        UUID(head["epoch"]), {str(name): int(value) for name, value in head["generations"].items()}
-    except (KeyError, ValueError, AttributeError, TypeError):
-        raise PrimaryFailed("The primary's batch does not say of which moment it is.", "bad-batch") from None
     if head.get("site") != str(site):
         raise PrimaryFailed(
             "Another installation answers at the primary's address; leave it, or set the address right.", "site-changed"
@@ -209,6 +205,10 @@ def require_sound(batch: Batch, since: int, site: UUID) -> None:
         raise PrimaryFailed(
             "The primary is of another release than this replica; bring both to the same one.", "releases-differ"
         )
+    try:
+        UUID(head["epoch"]), {str(name): int(value) for name, value in head["generations"].items()}
+    except (KeyError, ValueError, AttributeError, TypeError):
+        raise PrimaryFailed("The primary's batch does not say of which moment it is.", "bad-batch") from None
     serials = [since, *(change["serial"] for change in batch.changes)]
     in_order = all(earlier < later for earlier, later in pairwise(serials))
     if not in_order or serials[-1] > int(head["upto"]):

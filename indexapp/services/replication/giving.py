@@ -12,10 +12,11 @@ from django.db.models import Count, Q
 from accounts.models import Generation
 from accounts.services.generations import ACCESS, POLICY, TABLES
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.domain.replication.rows import CHUNK, as_line, digest, plain
+from indexapp.domain.replication.rows import CHUNK, as_line, as_lines, digest
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Change, File, Project
 from indexapp.services.replication import columns, epochs, places, promising, snapshots
+from indexapp.services.replication.columns import Row
 from indexapp.services.replication.places import Table
 from tpi_site.kit.errors import Invalid
 
@@ -75,11 +76,11 @@ def batch(wish: Wish, transport: Transport) -> list[bytes]:
 
 
 def _lines(wish: Wish, transport: Transport, site: UUID) -> Iterator[bytes]:
-    changes = list(Change.objects.filter(serial__gt=wish.since).order_by("serial")[:_MOST_CHANGES])
+    changes = _changes(wish.since)
     touched, upto = _touched(changes, wish.also)
     upto = max(upto, wish.since)
     newest, now = epochs.newest_serial(), generations()
-    needs_tables = now != dict(wish.generations) or any(change.kind in _TOUCH_TABLES for change in changes)
+    needs_tables = now != dict(wish.generations) or any(change["kind"] in _TOUCH_TABLES for change in changes)
     is_asking = needs_tables and wish.digests is None
     head = {
         "format": FORMAT,
@@ -95,8 +96,8 @@ def _lines(wish: Wish, transport: Transport, site: UUID) -> Iterator[bytes]:
     is_whole = True
     if not is_asking:
         for change in changes:
-            if change.serial <= upto:
-                yield as_line({"change": _change(change)})
+            if change["serial"] <= upto:
+                yield as_line({"change": change})
         yield from _projects(touched, transport)
         cut: list[bool] = []
         if wish.digests is not None:
@@ -107,37 +108,36 @@ def _lines(wish: Wish, transport: Transport, site: UUID) -> Iterator[bytes]:
     yield as_line({"end": {"upto": head["upto"], "compared": wish.digests is not None and is_whole}})
 
 
-def _change(change: Change) -> dict[str, Any]:
-    names = columns.schema(Change)
-    return {name: plain(getattr(change, name)) for name in names}
+def _changes(since: int) -> list[Row]:
+    later = Change.objects.filter(serial__gt=since).order_by("serial")
+    serials = list(later.values_list("serial", flat=True)[:_MOST_CHANGES])
+    return list(columns.read(later.filter(serial__lte=serials[-1]), Change)) if serials else []
 
 
-def _touched(
-    changes: Sequence[Change], also: Sequence[tuple[int, str]]
-) -> tuple[dict[tuple[int, str], int | None], int]:
+def _touched(changes: Sequence[Row], also: Sequence[tuple[int, str]]) -> tuple[dict[tuple[int, str], int | None], int]:
     """The projects of a batch by index and name, with their keys, and the serial that it goes up to.
 
     A project that a later batch will touch comes with that one.
     """
     if not changes and not also:
         return {}, 0
-    last = changes[-1].serial if changes else 0
-    wanted = {(change.index_id, change.project) for change in changes if change.project} | set(also)
+    last = changes[-1]["serial"] if changes else 0
+    wanted = {(change["index_id"], change["project"]) for change in changes if change["project"]} | set(also)
     known = _known(wanted)
     found: dict[tuple[int, str], int | None] = {}
     files, upto = 0, 0
     for name in also:
         found[name] = known[name][0] if name in known else None
     for change in changes:
-        name = (change.index_id, change.project)
-        if change.project and name not in found:
+        name = (change["index_id"], change["project"])
+        if change["project"] and name not in found:
             key, serial, count = known.get(name, (None, 0, 0))
             if found and (len(found) >= _MOST_PROJECTS + len(also) or files + count > _MOST_FILES):
                 return found, upto
             if serial <= last:
                 found[name] = key
                 files += count
-        upto = change.serial
+        upto = change["serial"]
     return found, upto
 
 
@@ -173,8 +173,8 @@ def _projects(touched: Mapping[tuple[int, str], int | None], transport: Transpor
         for portion in _portions(keys):
             rows = part.model._default_manager.filter(**{f"{part.path}__in": portion})
             read = columns.read(rows, part.model)
-            for row in promising.promised(read) if part.model is File else read:
-                yield as_line({"rows": [places.label(part.model), [columns.sent(part.model, row, transport)]]})
+            found = promising.promised(read) if part.model is File else read
+            yield from as_lines(places.label(part.model), (columns.sent(part.model, row, transport) for row in found))
 
 
 def chunk_digests(table: Table, transport: Transport) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import Any
 from indexapp.domain.replication import frames
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.storage import BlobDamaged, default_storage
+from indexapp.storage import BlobDamaged, default_storage, groups
+from indexapp.storage.blobs import BlobStorage
 from tpi_site.kit.errors import Invalid
 
 _PIECE = 256 * 1024
@@ -31,6 +32,7 @@ def asked_of(body: Any) -> list[str]:
 def give(digests: Sequence[str]) -> Iterator[bytes]:
     """The frames of these contents in pieces; what does not fit into one answer, or is too large for it, is left out."""
     found = {row.sha256: row for row in Blob.objects.filter(sha256__in=digests)}
+    storage = default_storage()
     piece, given = bytearray(), 0
     for sha256 in digests:
         blob = found.get(sha256)
@@ -38,7 +40,7 @@ def give(digests: Sequence[str]) -> Iterator[bytes]:
             continue
         if given and blob is not None and given + blob.size > frames.MOST_BYTES:
             break
-        content = None if blob is None or blob.damaged_at is not None else _whole(blob)
+        content = None if blob is None or blob.damaged_at is not None else _whole(storage, blob)
         piece += frames.head_of(sha256, None if content is None else len(content))
         if content is not None:
             piece += content
@@ -49,10 +51,10 @@ def give(digests: Sequence[str]) -> Iterator[bytes]:
     yield bytes(piece) + frames.END
 
 
-def _whole(blob: Blob) -> bytes | None:
+def _whole(storage: BlobStorage, blob: Blob) -> bytes | None:
     """All of it, proved before any byte leaves; None where it is not there or not whole, which is looked into."""
     try:
-        return b"".join(default_storage().read(blob.place))
+        return groups.read_whole(storage, blob.place)
     except (FileNotFoundError, BlobDamaged):
         suspicions.note(blob.sha256)
         return None
