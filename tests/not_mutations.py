@@ -56,6 +56,8 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
     "indexapp.services.replication.verifying.verify": "compares, and writes what came out; it has its own tests",
     "indexapp.services.replication.joining.join": "fills an empty installation from another; it has its own tests",
+    "indexapp.services.replication.seed_export.export": "writes to a disk, and the evidence; it has its own tests",
+    "indexapp.services.replication.seeding.seed": "many steps, of which each stays done; it has its own tests",
     "indexapp.services.replication.returning.rejoin": "takes another site's past on; it has its own tests",
     "indexapp.services.replication.returning.follow_primary": "asks another site first; it has its own tests",
     "indexapp.services.uploads.recording.record": "a part of uploads.accept",
