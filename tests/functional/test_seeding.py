@@ -16,11 +16,12 @@ from uuid import uuid4
 import pytest
 
 from tests.builders.wheels import build_wheel
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.functional.test_replication_faults import Replica
 from tests.functional.test_replication_filters import deed, elsewhen, upload
 from tests.servers import dying, inside
 from tests.servers.bent import BentSite
+from tests.servers.peers import Bandersnatch, DevpiServer
 from tests.servers.ports import wait_until
 from tests.servers.small_disk import fill, small_disk
 from tests.servers.tpi import ROOT, TpiServer
@@ -29,14 +30,14 @@ from tests.servers.wire import Session, basic
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("cluster")]
 _PATIENCE = 60.0
 _MODULES = "indexapp.services.replication"
+LARGE = [build_wheel(f"large-{each}", files={"noise": Random(each).randbytes(1_500_000)}) for each in (1, 2)]
 
 
 @pytest.fixture(scope="module")
 def primary() -> Iterator[TpiServer]:
     with TpiServer(settings=ALIKE) as server:
         server.inside(inside.publish, numbers=[1, 2, 3])
-        large = {f"large-{number}": Random(number).randbytes(1_500_000) for number in (1, 2)}
-        upload(server, *(build_wheel(name, files={"noise": noise}) for name, noise in large.items()))
+        upload(server, *LARGE)
         yield server
 
 
@@ -298,6 +299,22 @@ def test_a_static_export_is_a_seed_like_any_tree(
     assert came["missing"] == 0
     assert came["not_needed"] >= len(pages) > 0
     require_whole(replica, kept, bent)
+
+
+def test_folders_of_bandersnatch_and_devpi_are_seeds_and_metadata_comes_from_the_primary(
+    primary: TpiServer, replica: Replica, bent: BentSite, tmp_path: Path, kept: dict[str, str]
+) -> None:
+    with DevpiServer(LARGE) as devpi:
+        assert seed(replica, devpi.folder / "server")["taken"] == len(LARGE)
+    mirror = Bandersnatch(tmp_path, f"{primary.url}/main", {"__token__": primary.token})
+    mirror.run()
+    came = seed(replica, tmp_path / "mirror")
+    assert came["taken"] == len(kept) - len(LARGE)
+    assert came["missing"] == len(kept), "the metadata beside the wheels"
+    assert came["missing_bytes"] < 1000 * len(kept)
+    deed(replica, "limit", "--clear")
+    replica.require_equal()
+    assert fetched(bent) == ["/api/v1/replication/blobs/"], "in one request, since they are small"
 
 
 def test_a_plain_seed_has_to_be_asked_for(

@@ -177,7 +177,7 @@ def header_of(root: Path) -> Header | None:
     try:
         with opened_beneath(root, HEADER) as descriptor:
             return _header(os.read(descriptor, _MOST_HEADER))
-    except (Unreadable, OSError, ValueError, TypeError):
+    except (Unreadable, OSError, ValueError, TypeError, RecursionError):
         raise Invalid(
             f"{root / HEADER} cannot be read or understood; export the seed anew, or with the release that this site has.",
             code="seed-unreadable",

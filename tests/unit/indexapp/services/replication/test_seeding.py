@@ -185,6 +185,7 @@ def test_another_secret_opens_nothing_and_a_changed_header_neither(files: dict[s
         b'{"sealed": true, "salt": "00"}',
         b'{"sealed": false, "format": 2}',
         b"\xff",
+        b"[" * 60_000,
     ],
 )
 def test_a_header_that_is_none_is_refused(main: Index, disk: Path, header: bytes) -> None:
