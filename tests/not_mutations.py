@@ -55,6 +55,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.mirrors.settings.try_out": "asks an upstream and writes the evidence first; it has its own tests",
     "indexapp.services.projects.get_or_create": "a part of create and of uploads.accept, which write the evidence",
     "indexapp.services.replication.verifying.verify": "compares, and writes what came out; it has its own tests",
+    "indexapp.services.replication.previewing.preview": "asks",
     "indexapp.services.replication.joining.join": "fills an empty installation from another; it has its own tests",
     "indexapp.services.replication.returning.rejoin": "takes another site's past on; it has its own tests",
     "indexapp.services.replication.returning.follow_primary": "asks another site first; it has its own tests",

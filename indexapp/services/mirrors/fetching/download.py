@@ -33,8 +33,7 @@ PAUSE = {
 }
 """Seconds for which the upstream is not asked again, by what became of the last question."""
 _HELD_BACK = 64 * 1024
-_LOOK_EVERY = 4 * 1024 * 1024
-"""Bytes after which the disk is looked at again: others take of it meanwhile."""
+_LOOK_EVERY = 4 * 1024 * 1024  # bytes, until the disk is looked at again: others take of it meanwhile
 _MANY = 4
 """Followers; see :meth:`.FollowedSpool.expect_many`."""
 _LONELY_SECONDS = 15.0
