@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from indexapp.domain.segments import FIRST, REST
-from indexapp.storage import BlobStorage, groups
+from indexapp.storage import BlobDamaged, BlobStorage, groups
 from indexapp.storage.filesystem import FilesystemStore
 from indexapp.storage.memory import MemoryStore
 
@@ -47,6 +47,27 @@ def test_all_are_there_and_whole(storage: BlobStorage, monkeypatch: pytest.Monke
         if storage.encrypting:
             assert storage.by_head(each.place.object_name, len(content)) == each.place
     assert len(list(storage.names())) == len(CONTENTS)
+
+
+def test_a_content_is_read_whole_or_refused_as_piece_by_piece(storage: BlobStorage, tmp_path: Path) -> None:
+    kept = groups.put_together(storage, named(CONTENTS))
+    for each, content in zip(kept, CONTENTS, strict=True):
+        assert groups.read_whole(storage, each.place) == content
+    path = tmp_path / "files" / "blobs" / kept[4].place.object_name
+    whole = path.read_bytes()
+    broken = [whole[:-1]]
+    if storage.encrypting:
+        broken += [
+            whole[:300] + bytes([whole[300] ^ 1]) + whole[301:],
+            whole[:-1] + bytes([whole[-1] ^ 1]),
+        ]
+    for other in broken:
+        path.write_bytes(other)
+        with pytest.raises(BlobDamaged):
+            groups.read_whole(storage, kept[4].place)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        groups.read_whole(storage, kept[4].place)
 
 
 def test_what_was_there_is_left_to_who_reads_it_first(storage: BlobStorage) -> None:

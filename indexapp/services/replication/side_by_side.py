@@ -49,10 +49,6 @@ class SideBySide:
         self.doing[keys] = None
         self._todo.put((keys, work))
 
-    def is_about(self, key: Any) -> bool:
-        """Whether something that is being done is about this."""
-        return any(key in keys for keys in self.doing)
-
     def next(self) -> int:
         """Wait until one is done; what it returned.  Raises what it raised."""
         done = self._done.get()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexapp.domain.replication.batches import BadBatch, Touched, read
-from indexapp.domain.replication.rows import as_line
+from indexapp.domain.replication.batches import BadBatch, Touched, in_pieces, read
+from indexapp.domain.replication.rows import as_line, as_lines
 
 HEAD = {"head": {"upto": 2, "newest": 3, "epoch": "e", "site": "s"}}
 LINES = [
@@ -57,3 +57,13 @@ def test_a_line_that_is_none_spoils_the_batch(line: bytes) -> None:
 def test_what_has_no_head_or_goes_on_behind_its_end_is_none(pieces: list[bytes]) -> None:
     with pytest.raises(BadBatch):
         read(pieces)
+
+
+def test_lines_travel_in_few_pieces_and_rows_many_in_a_line() -> None:
+    rows = [{"id": number, "text": "é" * 1000} for number in range(200)]
+    head, end = {"head": {"upto": 1, "newest": 1, "epoch": "e"}}, {"end": {"upto": 1}}
+    lines = [as_line(head), *as_lines("a.model", rows), as_line(end)]
+    pieces = list(in_pieces(lines))
+    assert len(pieces) < len(lines) < len(rows)
+    assert read(pieces).rows == {"a.model": rows}
+    assert list(as_lines("a.model", [])) == []
