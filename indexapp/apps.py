@@ -107,11 +107,12 @@ def _declare_replication() -> None:
 def _declare_mirror_sites() -> None:
     """They are checked by the clock; what readers' requests tell of them is written by each process."""
     from accounts.services.keys import sealed_columns
-    from indexapp.services.sites import notes, secrets
+    from indexapp.services.sites import figures, notes, secrets
     from tpi_site.kit import companions, schedules
 
     sealed_columns.register(secrets.SEALED)
     notes.on_note(companions.declare("mirror sites", notes.write, pause=1.0))
+    figures.declare()
     schedules.declare("check mirror sites", "indexapp.tasks.check_mirror_sites", every_minutes=1)
 
 

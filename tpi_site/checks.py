@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  Django's own name
 from django.core.exceptions import ImproperlyConfigured
 
+from indexapp.domain.client_regions import Regions
 from indexapp.storage.addresses import store_for
 from tpi_site.kit import sealing
 from tpi_site.settings import env
@@ -48,7 +49,7 @@ def environment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register()
 def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
-    """E003 to E006 and W014: where the site listens, what it is called, and who speaks for clients."""
+    """E003 to E006, W014 and E017: where the site listens, what it is called, and who speaks for clients."""
     if settings.TPI_URL and not _is_http_url(settings.TPI_URL):
         yield Error(
             "TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003"
@@ -72,6 +73,10 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
             hint="Name nginx's internal location, such as /blobs/.",
             id="tpi.E006",
         )
+    try:
+        Regions(settings.TPI_CLIENT_REGIONS)
+    except ValueError as error:
+        yield Error(f"TPI_CLIENT_REGIONS: {error}.", hint="For example 10.1.0.0/16=eu-de.", id="tpi.E017")
 
 
 @register()

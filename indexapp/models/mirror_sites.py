@@ -15,6 +15,8 @@ class MirrorSite(models.Model):
 
     ``capacity`` is in bytes a second, ``lag_hours`` how old its tree may be, ``share`` which part of its digests it is given
     (see :mod:`indexapp.domain.balancing`).  ``given_bytes`` were asked of it since ``given_since``.
+    The last four count since it was registered: readers' requests and the bytes that it gave them, and answers to readers and
+    checks that failed, or had other bytes.
     """
 
     class Sending(models.TextChoices):
@@ -66,6 +68,10 @@ class MirrorSite(models.Model):
     milliseconds = models.PositiveIntegerField(null=True, blank=True)
     given_bytes = models.BigIntegerField(default=0)
     given_since = models.DateTimeField(auto_now_add=True)
+    sent_requests = models.BigIntegerField(default=0)
+    sent_bytes = models.BigIntegerField(default=0)
+    failed_answers = models.BigIntegerField(default=0)
+    wrong_answers = models.BigIntegerField(default=0)
 
     class Meta:
         ordering: ClassVar = ["name"]

@@ -12,7 +12,7 @@ from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Credentials, Home
 from tests.functional.installers import Uv
 from tests.functional.publishers import Twine
-from tests.functional.test_replication import ALIKE, wait_until_equal
+from tests.functional.replicating import ALIKE, wait_until_equal
 from tests.servers import inside
 from tests.servers.hosts import Hosts, TpiOnHost
 from tests.servers.ports import wait_until

@@ -15,7 +15,7 @@ from tests.functional.client_tools import Artefact, Credentials, Home
 from tests.functional.load import Load
 from tests.functional.promotions import is_fenced, join_as_heir, kill_all, manage, require_bytes, sha256
 from tests.functional.publishers import Twine
-from tests.functional.test_replication import ALIKE, wait_until_equal
+from tests.functional.replicating import ALIKE, wait_until_equal
 from tests.servers import inside
 from tests.servers.postgres import Postgres
 from tests.servers.tpi import TpiServer

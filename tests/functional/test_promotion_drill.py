@@ -25,7 +25,7 @@ from tests.functional.promotions import (
     sha256,
 )
 from tests.functional.publishers import Publisher, Twine, Uv
-from tests.functional.test_replication import ALIKE, wait_until_equal
+from tests.functional.replicating import ALIKE, wait_until_equal
 from tests.servers import inside
 from tests.servers.haproxy import SitesProxy
 from tests.servers.ports import status_of, wait_until

@@ -19,7 +19,7 @@ from tests.functional.client_tools import Credentials, Home
 from tests.functional.installers import Pip
 from tests.functional.installers import Uv as UvInstaller
 from tests.functional.publishers import Publisher, Twine, Uv
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.servers import inside
 from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.ports import wait_until

@@ -12,6 +12,7 @@ from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Credentials, Home
 from tests.functional.installers import Pip, Uv
 from tests.functional.publishers import Twine
+from tests.functional.replicating import ALIKE, wait_until_equal
 from tests.servers import inside
 from tests.servers.ports import wait_until
 from tests.servers.postgres import Postgres
@@ -19,7 +20,6 @@ from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("cluster")]
-ALIKE = {"TPI_TOKEN_PEPPER": "aZ3k9Qw7Lm2Rt8Xv5Bn1Yc6Hd4Jf0GsPq", "TPI_OUTBOUND_NETWORKS": "127.0.0.0/8"}
 JSON = {"Content-Type": "application/json"}
 _PATIENCE = 60.0
 
@@ -35,18 +35,6 @@ def sites(request: pytest.FixtureRequest) -> Iterator[tuple[TpiServer, TpiServer
         replica = stack.enter_context(TpiServer(settings=settings))
         replica.inside(inside.join, url=primary.url, secret=primary.inside(inside.invite, name="far"))
         yield primary, replica
-
-
-def wait_until_equal(primary: TpiServer, replica: TpiServer) -> None:
-    def is_equal() -> bool:
-        return bool(primary.inside(inside.replicated) == replica.inside(inside.replicated))
-
-    def what_differs() -> str:
-        ours, theirs = primary.inside(inside.replicated), replica.inside(inside.replicated)
-        differing = {label: (ours[label], theirs[label]) for label in ours if ours[label] != theirs[label]}
-        return f"{differing}\n{replica.inside(inside.replication_status)}\n{replica.log[-3000:]}"
-
-    wait_until(is_equal, _PATIENCE, what_differs)
 
 
 def test_what_is_published_on_the_primary_is_installed_from_the_replica_when_the_primary_is_stopped(

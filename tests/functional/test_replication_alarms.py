@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.servers import inside
 from tests.servers.ports import wait_until
 from tests.servers.tpi import TpiServer

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders.wheels import build_wheel
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.servers import inside
 from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.ports import wait_until

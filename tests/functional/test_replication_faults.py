@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from indexapp.domain.replication import frames
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.servers import inside
 from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.data_folder import DataFolder

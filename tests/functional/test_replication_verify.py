@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.functional.test_replication_faults import Replica
 from tests.servers import inside
 from tests.servers.bent import Bent, BentSite, straight

@@ -12,7 +12,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from tests.functional.conftest import Cast, make_cast
-from tests.functional.test_replication import ALIKE, wait_until_equal
+from tests.functional.replicating import ALIKE, wait_until_equal
 from tests.servers import inside
 from tests.servers.nginx import ACCEL, nginx
 from tests.servers.nginx_static import NginxStatic

@@ -135,6 +135,8 @@ def is_slow(size: int, seconds: float) -> bool:
 
 
 def _conclude(site: MirrorSite, report: Report) -> None:
+    if report.wrong or report.away:
+        note_faults(site.pk, failed=not report.wrong, wrong=bool(report.wrong))
     if report.wrong:
         standing.wrong(site, report.wrong)
     elif report.away:
@@ -212,6 +214,17 @@ def _sweep() -> None:
     PieceDigests.objects.exclude(sha256__in=needed).delete()
 
 
-def note_given(site_pk: int, size: int) -> None:
+def note_given(site_pk: int, size: int, requests: int = 1) -> None:
     """So many bytes more were asked of the site for readers."""
-    MirrorSite.objects.filter(pk=site_pk).update(given_bytes=F("given_bytes") + size)
+    MirrorSite.objects.filter(pk=site_pk).update(
+        given_bytes=F("given_bytes") + size,
+        sent_bytes=F("sent_bytes") + size,
+        sent_requests=F("sent_requests") + requests,
+    )
+
+
+def note_faults(site_pk: int, *, failed: int = 0, wrong: int = 0) -> None:
+    """So many answers more were none, or had other bytes."""
+    MirrorSite.objects.filter(pk=site_pk).update(
+        failed_answers=F("failed_answers") + failed, wrong_answers=F("wrong_answers") + wrong
+    )

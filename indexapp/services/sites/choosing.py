@@ -13,9 +13,12 @@ from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import Final, NamedTuple
 
+from django.conf import settings
+
 from indexapp.clients.mirror_sites import STRETCH, SiteAddress
 from indexapp.domain import balancing
 from indexapp.domain.balancing import Client, Health, Site
+from indexapp.domain.client_regions import Regions
 from indexapp.models import FileProof, IndexSending, MirrorSite, PieceDigests, SiteIndex
 from indexapp.services.serving.files import ServedFile
 from indexapp.services.serving.index_map import ServedIndex
@@ -73,6 +76,7 @@ class _Registry(NamedTuple):
 
 
 _registry = _Registry(-1, {}, {})
+_regions: tuple[list[str], Regions] = ([], Regions())
 _proofs: OrderedDict[str, tuple[int, _Proofs]] = OrderedDict()
 _lock = Lock()
 
@@ -111,7 +115,8 @@ def _near(registry: _Registry, sending: Sending, reader: Reader) -> list[Known]:
     """The sites that may have this file, the best first."""
     served = reader.served
     try:
-        client = Client(ip_address(reader.address))
+        address = ip_address(reader.address)
+        client = Client(address, _regions_as_set().of(address))
     except ValueError:
         client = Client()
     is_public = served.member.anonymous_read
@@ -119,6 +124,15 @@ def _near(registry: _Registry, sending: Sending, reader: Reader) -> list[Known]:
     part = client.part if notes.is_popular(served.sha256, served.size) else 0
     found = balancing.ordered(balancing.candidates(client, allowed), served.sha256, part, most=len(allowed))
     return [registry.sites[site.id] for site in found if not notes.is_blocked(registry.sites[site.id].pk)]
+
+
+def _regions_as_set() -> Regions:
+    """Read once, as long as the setting is the same list; what cannot be used stops the start."""
+    global _regions  # noqa: PLW0603  one value per process, replaced as a whole
+    words = settings.TPI_CLIENT_REGIONS
+    if _regions[0] is not words:
+        _regions = words, Regions(words)
+    return _regions[1]
 
 
 def _has(known: Known, proofs: _Proofs, reader: Reader) -> bool:
@@ -204,7 +218,7 @@ def _site(row: MirrorSite) -> Site:
     return Site(
         id=row.name,
         weight=row.weight,
-        regions=(row.region,) if row.region else (),
+        regions=(row.region.lower(),) if row.region else (),
         networks=tuple(ip_network(each) for each in row.networks),
         health=Health.SLOW if row.state == MirrorSite.State.SLOW else Health.HEALTHY,
         share=row.share,

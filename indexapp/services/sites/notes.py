@@ -47,6 +47,8 @@ class Wish:
 _lock = Lock()
 _wishes: set[Wish] = set()
 _given: Counter[int] = Counter()
+_requests: Counter[int] = Counter()
+_faults: Counter[tuple[int, bool]] = Counter()
 _failures: dict[int, tuple[bool, str]] = {}
 _again: set[Wish] = set()
 _blocked: dict[int, tuple[float, float]] = {}
@@ -76,6 +78,7 @@ def given(site: int, size: int) -> None:
     """Bytes were asked of the site for a reader."""
     with _lock:
         _given[site] += size
+        _requests[site] += 1
     _tell()
 
 
@@ -84,6 +87,7 @@ def failed(site: int, what: str, *, is_wrong: bool) -> None:
     with _lock:
         _blocked[site] = time.monotonic() + _BLOCKED, time.time()
         _heard.pop(site, None)
+        _faults[site, is_wrong] += 1
         if is_wrong or site not in _failures:
             _failures[site] = (is_wrong, what)
     _tell()
@@ -169,7 +173,8 @@ def write() -> int:
         return 0
     with _lock:
         wishes, counts, failures, again = set(_wishes), dict(_given), dict(_failures), set(_again)
-        for each in (_wishes, _given, _failures, _again):
+        requests, faults = dict(_requests), dict(_faults)
+        for each in (_wishes, _given, _requests, _faults, _failures, _again):
             each.clear()
     for site in MirrorSite.objects.filter(pk__in=failures):
         is_wrong, what = failures[site.pk]
@@ -178,7 +183,9 @@ def write() -> int:
         else:
             standing.trouble(site, what)
     for pk, size in counts.items():
-        checking.note_given(pk, size)
+        checking.note_given(pk, size, requests[pk])
+    for pk in failures:
+        checking.note_faults(pk, failed=faults.get((pk, False), 0), wrong=faults.get((pk, True), 0))
     MirrorSite.objects.filter(pk__in={each.site for each in again}).update(next_check_at=timezone.now())
     _write_wishes(wishes | again)
     if again:
@@ -213,5 +220,18 @@ def _tell() -> None:
 def forget_all() -> None:
     """Empty this process's memory."""
     with _lock:
-        for each in (_wishes, _given, _failures, _again, _blocked, _heard, _sent, _doubting, _wanted, _bytes):
+        for each in (
+            _wishes,
+            _given,
+            _requests,
+            _faults,
+            _failures,
+            _again,
+            _blocked,
+            _heard,
+            _sent,
+            _doubting,
+            _wanted,
+            _bytes,
+        ):
             each.clear()

@@ -32,7 +32,8 @@ _COLUMNS = (
 )  # fmt: skip
 EDITABLE = frozenset({*_COLUMNS, "signing_key", "indexes"})
 """``indexes`` are names; ``signing_key`` is in clear, None to keep the one there is."""
-_MOST = 200
+MOST = 200
+"""Sites that may be registered."""
 _MOST_NETWORKS = 200
 _MOST_LAG = 24 * 366
 _KEY = (16, 200)
@@ -52,8 +53,8 @@ def register(*, actor: Actor, name: str, **values: Any) -> MirrorSite:
     site = MirrorSite(name=name, created_by=actor.display_name, next_check_at=timezone.now())
     try:
         with transaction.atomic():
-            if MirrorSite.objects.count() >= _MOST:
-                raise Conflict(f"There are {_MOST} mirror sites already; retire one first.", code="sites-too-many")
+            if MirrorSite.objects.count() >= MOST:
+                raise Conflict(f"There are {MOST} mirror sites already; retire one first.", code="sites-too-many")
             _set(site, values)
             site.save(force_insert=True)
             _set_indexes(site, values.get("indexes") or ())

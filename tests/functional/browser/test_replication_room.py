@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.functional.browser.conftest import keep_screenshot
 from tests.functional.browser.test_looks import _dress, _faults, _overhang
-from tests.functional.test_replication import ALIKE
+from tests.functional.replicating import ALIKE
 from tests.servers import inside
 from tests.servers.ports import wait_until
 from tests.servers.tpi import TpiServer
