@@ -97,7 +97,7 @@ def _declare_replication() -> None:
     from tpi_site.kit import read_only, schedules
 
     read_only.register_primary(standing.primary)
-    read_only.register_fence(fences.ask)
+    read_only.register_fence(fences.ask, fences.ask_now)
     sealed_columns.register(following.SEALED)
     sealed_columns.register(takeovers.SEALED)
     figures.declare()

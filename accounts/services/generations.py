@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import F
 
 from accounts.models import Generation
+from tpi_site.kit import read_only
 
 ACCESS = "access"
 """People, teams, tokens, roles and what indexes say about access."""
@@ -16,6 +17,8 @@ TABLES = "tables"
 
 SITES = "sites"
 """Mirror sites: which there are, how they do, and what they were found to have."""
+
+_REPLICATED = (ACCESS, POLICY, TABLES)
 
 
 def bump_access() -> None:
@@ -43,11 +46,20 @@ def policy() -> int:
     return Generation.objects.filter(name=POLICY).values_list("value", flat=True).first() or 0
 
 
+def hold() -> None:
+    """Wait for the transactions that have raised a counter, and keep others from it until this one ends."""
+    for name in _REPLICATED:
+        Generation.objects.get_or_create(name=name)
+    list(Generation.objects.select_for_update().filter(name__in=_REPLICATED).order_by("name"))
+
+
 def _bump(name: str) -> None:
     if not _raise(name):
         # The first change of an installation; somebody else's first change may come at the same moment.
         Generation.objects.get_or_create(name=name)
         _raise(name)
+    if name in _REPLICATED:
+        read_only.require_unfenced()  # its row is locked by now, which who sets the fence waits for
 
 
 def _raise(name: str) -> int:

@@ -16,6 +16,7 @@ from accounts.admin.operations import OperationsScreen
 from accounts.domain.actors import Actor
 from accounts.models import AuditEntry
 from indexapp.admin import promotions, replication_page
+from indexapp.admin.replica_limits import ReplicaLimits
 from indexapp.admin.replication_acts import ReplicationActs
 from indexapp.models import Replica
 from indexapp.services.replication import credentials, overview, standing
@@ -37,7 +38,7 @@ class InviteForm(RefusableForm):
 
 
 @admin.register(Replica)
-class ReplicaScreen(ReplicationActs, OperationsScreen):
+class ReplicaScreen(ReplicationActs, ReplicaLimits, OperationsScreen):
     """How replication stands, and the list of replicas; adding one invites it."""
 
     section, place = "Operation", 20
@@ -111,7 +112,10 @@ class ReplicaScreen(ReplicationActs, OperationsScreen):
         context: dict[str, Any] = {}
         if self.has_view_permission(request):
             context = replication_page.context(names_files=actor_of(request).reads_everything)
-            context["acts"] = self.offered_acts(request)
+            acts, limits = self.offered_acts(request), self.offered_limits(request)
+            if context["following"] is None and acts:  # before it joins, so that nothing is fetched in vain
+                acts += [(label, url, False) for label, url in limits]
+            context |= {"acts": acts, "limits": limits}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def history_url(self, row: Replica) -> str:

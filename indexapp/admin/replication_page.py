@@ -10,7 +10,8 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from indexapp.models import Blob, Epoch, File, Following, WantedBlob
+from indexapp.admin import replica_limits
+from indexapp.models import Blob, Epoch, File, Following, Holding, WantedBlob
 from indexapp.services.replication import epochs, holding, overview, pacing, room, standing
 from indexapp.services.replication.overview import State
 from tpi_site.kit import sizes
@@ -111,8 +112,14 @@ def context(*, names_files: bool) -> dict[str, Any]:
         "their_epoch": Epoch.objects.filter(uuid=found.epoch).first(),
         "joined_at": Following.objects.values_list("joined_at", flat=True).first(),
     }
-    left_out, size = holding.not_held()
+    held, fetching = holding.told(), pacing.told()
+    left_out, size = held["not_held_files"], held["not_held_bytes"]
     told |= {
+        "held": held,
+        "held_bytes": sizes.rounded(held["held_bytes"]),
+        "held_words": replica_limits.held_words(Holding.objects.first()),
+        "fetching": fetching,
+        "rate": sizes.rounded(fetching["rate"]) if fetching["rate"] else "",
         "waits": pacing.waits() or room.waits(),
         "left_out": f"{_counted(left_out, 'file')} ({sizes.rounded(size)})" if left_out else "",
         "verified": AuditEntry.objects.filter(action="replication.verify").order_by("-pk").first(),

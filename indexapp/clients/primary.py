@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,16 +27,25 @@ _DIGESTS = 100.0
 """Seconds more in which a chunk of giant projects is read."""
 _OK, _PART = 200, 206
 _TROUBLE = 500
+_SECONDS = re.compile(r"[0-9]{1,6}\Z")
 _HEAD = 20.0
 _BYTES = 2**62
 
 
-class PrimaryFailed(Exception):
-    """What was asked for did not come; ``code`` is the primary's or the sort of failure, ``status`` is 0 without an answer."""
+def seconds(said: str | None) -> int:
+    """Of a ``Retry-After``; 0 where it says none, or a date."""
+    return int(said) if said and _SECONDS.match(said) else 0
 
-    def __init__(self, sentence: str, code: str, status: int = 0) -> None:
+
+class PrimaryFailed(Exception):
+    """What was asked for did not come; ``code`` is the primary's or the sort of failure, ``status`` is 0 without an answer.
+
+    ``retry_after`` are the seconds that it asks to wait, 0 where it says nothing.
+    """
+
+    def __init__(self, sentence: str, code: str, status: int = 0, retry_after: int = 0) -> None:
         super().__init__(sentence)
-        self.code, self.status = code, status
+        self.code, self.status, self.retry_after = code, status, retry_after
 
     @property
     def may_pass(self) -> bool:

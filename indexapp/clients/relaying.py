@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from indexapp.clients.files import plain
-from indexapp.clients.primary import PrimaryFailed
+from indexapp.clients.primary import PrimaryFailed, seconds
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
 from tpi_site.kit.outbound.connecting import resolved
@@ -21,6 +21,7 @@ RELAY, KEY, SITE, SERIAL = "X-TPI-Relay", "Idempotency-Key", "X-TPI-Site", "X-TP
 serial who relays has to be to have it."""
 LIMITS = Limits(most=1024 * 1024, head=3600.0, step=60.0, idle=20.0, total=20.0)
 TAKEN = 200
+_TOO_MANY = 429
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 
 
@@ -98,11 +99,15 @@ def _taken(answer: Response, body: bytes) -> Told:
 
 
 def _refused(answer: Response, body: bytes) -> Told:
+    after = seconds(answer.headers.get("Retry-After"))
     with suppress(ValueError, KeyError, TypeError, RecursionError):
         problem = json.loads(body)
         if problem["status"] == answer.status:
             code, sentence = plain(str(problem["code"]), 40), plain(str(problem["detail"]))
-            after = answer.headers.get("Retry-After") or ""
-            return Told(answer.status, code, sentence, int(after) if _NUMBER.match(after) else 0)
+            return Told(answer.status, code, sentence, after)
     host = Target.of(answer.url).host
-    raise PrimaryFailed(f"{host} answers {answer.status}, and not as a primary does.", "bad-answer", answer.status)
+    if answer.status == _TOO_MANY:  # of a proxy before it: it stands, and is to be asked later
+        return Told(_TOO_MANY, "primary-busy", f"{host} takes no more requests for now; send it again later.", after)
+    raise PrimaryFailed(
+        f"{host} answers {answer.status}, and not as a primary does.", "bad-answer", answer.status, after
+    )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from indexapp.clients.files import plain
-from indexapp.clients.primary import SITE, PrimaryFailed
+from indexapp.clients.primary import SITE, PrimaryFailed, seconds
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Target, Way
 
@@ -37,6 +37,7 @@ def _posted(url: str, path: str, said: Mapping[str, Any], headers: dict[str, str
         with outbound.send(address, json.dumps(dict(said)).encode(), told, way=way, limits=_LIMITS) as answer:
             body = b"".join(answer.body)[:_SMALL]
             status, host = answer.status, Target.of(answer.url).host
+            retry_after = seconds(answer.headers.get("Retry-After"))
     except OutboundFailed as error:
         raise PrimaryFailed(str(error), error.code.value) from None
     found: Any = None
@@ -47,4 +48,4 @@ def _posted(url: str, path: str, said: Mapping[str, Any], headers: dict[str, str
     code, sentence = "bad-answer", f"{host} answers {status}."
     with suppress(TypeError, KeyError):
         code, sentence = plain(str(found["code"]), 40), plain(str(found["detail"]), 300)
-    raise PrimaryFailed(sentence, code, status)
+    raise PrimaryFailed(sentence, code, status, retry_after)

@@ -9,7 +9,7 @@ from accounts.domain.actors import Actor
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.models import Change, Index, Project
 from indexapp.services.serving import index_map
-from tpi_site.kit import locking
+from tpi_site.kit import locking, read_only
 from tpi_site.kit.inserting import insert
 
 
@@ -29,9 +29,11 @@ def record(
     ``saving`` names attributes of ``project`` that are written together with its serial.
 
     The lock makes serials follow the order of commits (a sequence alone does not), so that a reader with a cursor
-    never passes over a change that commits late.
+    never passes over a change that commits late.  Under the same lock it is seen whether another site took over meanwhile
+    (ReadOnly): who sets the fence holds it.
     """
     locking.hold("changes")
+    read_only.require_unfenced()
     change = Change(
         kind=kind.value,
         index_id=index.pk,

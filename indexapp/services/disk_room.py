@@ -11,14 +11,18 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 
 from accounts.services import alarms
 from indexapp.storage import default_storage
-from tpi_site.kit.errors import NoSpace
+from tpi_site.kit.errors import NoSpace, Unavailable
 
 ALARM = "disk-nearly-full"
+FULL: Final = "disk-nearly-full"
+_PASSING = 2
+"""What goes through without being kept may have the half of what is to stay free, because it gives it back."""
 _MIB = 2**20
 
 
@@ -51,8 +55,35 @@ def require(size: int) -> None:
         raise NoSpace(
             "The server's disk is nearly full, so no files are taken now; everything that is published can be installed. Ask "
             "an operator to make room, then try again.",
-            code="disk-nearly-full",
+            code=FULL,
         )
+
+
+def may_keep() -> bool:
+    """Whether there is room for what was fetched because somebody asked for it, and lies on the disk already."""
+    return min(disk.free for disk in disks()) >= settings.TPI_MIN_FREE_MB * _MIB
+
+
+def require_keeping(filename: str) -> None:
+    """Refuse a job that would fetch what could not be kept."""
+    if not may_keep():
+        raise _full(filename)
+
+
+def require_passing(size: int, filename: str) -> None:
+    """Refuse to fetch ``size`` bytes more for a reader where not even their way through this disk has room."""
+    incoming, data = disks()
+    if min(incoming.free - size, data.free) < settings.TPI_MIN_FREE_MB * _MIB // _PASSING:
+        raise _full(filename)
+
+
+def _full(filename: str) -> Unavailable:
+    return Unavailable(
+        f"The server's disk is nearly full, so '{filename}' cannot be fetched now; what is here already can be installed. Ask "
+        "an operator to make room.",
+        retry_after=60,
+        code=FULL,
+    )
 
 
 def shortage() -> str:

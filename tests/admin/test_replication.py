@@ -122,7 +122,7 @@ def test_a_replica_tells_of_whom_and_how_far(root: Client, as_replica: Following
     assert "all files are here" in text.lower()
     assert "42 s ago" in text or "43 s ago" in text
     assert ">catching up</span>" in text
-    assert "<dt>Left out by filters</dt><dd>nothing</dd>" in text
+    assert '<dt>Left out by filters</dt><dd class="numeric">nothing</dd>' in text
     assert "<dt>Last verified</dt><dd>never</dd>" in text
     audit.record(actor=SYSTEM, action="replication.verify", object_name=PRIMARY, verdict="equal")
     assert " UTC, equal</dd>" in page(root)

@@ -1,4 +1,4 @@
-"""A server that reads what it is sent and answers each POST with the same, or never."""
+"""A server that reads what it is sent and answers each POST and GET with the same, or never."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ class Fixed(Threaded):
                 while left and (piece := self.rfile.read(min(left, _KEPT))):
                     left -= len(piece)
                     given = given or piece
+                self._answer(given)
+
+            def do_GET(self) -> None:
+                self._answer(b"")
+
+            def _answer(self, given: bytes) -> None:
                 sent.append(Sent(self.path, {name.lower(): value for name, value in self.headers.items()}, given))
                 if not status:
                     ending.wait(60)

@@ -76,7 +76,9 @@ class PacedSocket:
         return piece
 
 
-_turns = BoundedSemaphore(max(1, settings.TPI_THREADS - max(1, settings.TPI_THREADS // 4)))
+_MOST = max(1, settings.TPI_THREADS - max(1, settings.TPI_THREADS // 4))
+_turns = BoundedSemaphore(_MOST)
+_long_turns = BoundedSemaphore(max(1, _MOST // 2))
 
 
 @contextmanager
@@ -90,6 +92,23 @@ def turn() -> Iterator[None]:
         yield
     finally:
         _turns.release()
+
+
+@contextmanager
+def long_turn() -> Iterator[None]:
+    """A turn for who waits for another machine meanwhile; half of the turns are never such, so that forms still come in.
+
+    It is a turn all the same, because it occupies a thread.
+    """
+    if not _long_turns.acquire(timeout=_TURN_SECONDS):
+        raise Unavailable(
+            "Too many uploads wait for another machine; send it again in a minute, that is safe.", code="uploads-busy"
+        )
+    try:
+        with turn():
+            yield
+    finally:
+        _long_turns.release()
 
 
 class Body:

@@ -41,12 +41,14 @@ class ReadOnly(Unavailable):
 _ask: Callable[[], str | None] = lambda: None  # noqa: E731  until somebody knows
 _ask_primary: Callable[[], str | None] = lambda: None  # noqa: E731  as above
 _ask_fence: Callable[[], tuple[str | None, str | None]] = lambda: (None, None)  # noqa: E731  as above
+_ask_fence_now: Callable[[], str | None] = lambda: None  # noqa: E731  as above
 _known: str | None = None
 _primary: str | None = None
 _fence: str | None = None
 _doubt: str | None = None
 _until = 0.0
 _passing: ContextVar[bool] = ContextVar("changes go on in read-only mode", default=False)
+_passing_fence: ContextVar[bool] = ContextVar("what is written is no change", default=False)
 
 
 def register(ask: Callable[[], str | None]) -> None:
@@ -61,10 +63,13 @@ def register_primary(ask: Callable[[], str | None]) -> None:
     _ask_primary = ask
 
 
-def register_fence(ask: Callable[[], tuple[str | None, str | None]]) -> None:
-    """``ask`` says why this site must write no more because another took over, and why that is not known yet; each or None."""
-    global _ask_fence  # noqa: PLW0603  as above
-    _ask_fence = ask
+def register_fence(ask: Callable[[], tuple[str | None, str | None]], ask_now: Callable[[], str | None]) -> None:
+    """``ask`` says why this site must write no more because another took over, and why that is not known yet; each or None.
+
+    ``ask_now`` says the first alone, in a transaction that is about to be committed.
+    """
+    global _ask_fence, _ask_fence_now
+    _ask_fence, _ask_fence_now = ask, ask_now
 
 
 def why() -> str | None:
@@ -125,6 +130,25 @@ def require_off() -> None:
     reason = why()
     if reason is not None and (_primary is not None or _fence is not None or not _passing.get()):
         raise ReadOnly(reason)
+
+
+def require_unfenced() -> None:
+    """Refuse to commit what began before another site took over; one query, after a lock that who sets the fence takes too.
+
+    :func:`require_off` was asked when the change began, which may be long ago: its bytes came meanwhile.
+    """
+    if not _passing_fence.get() and (reason := _ask_fence_now()) is not None:
+        raise ReadOnly(reason)
+
+
+@contextmanager
+def passing_fence() -> Iterator[None]:
+    """What is done inside is no change of this site's: a backup, perhaps of a site that was fenced, is put back."""
+    token = _passing_fence.set(True)
+    try:
+        yield
+    finally:
+        _passing_fence.reset(token)
 
 
 def followed() -> str:

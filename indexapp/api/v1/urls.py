@@ -18,6 +18,7 @@ from indexapp.api.v1.projects import ProjectViewSet
 from indexapp.api.v1.promotions import HeirViewSet, PromotionViewSet
 from indexapp.api.v1.quotas import IndexQuotaViewSet, TeamQuotaViewSet
 from indexapp.api.v1.releases import ReleaseViewSet
+from indexapp.api.v1.replica_limits import HoldingViewSet, LimitViewSet
 from indexapp.api.v1.replication import FollowingViewSet, ReplicaViewSet, StandingViewSet, WantedViewSet
 from indexapp.api.v1.rights import RightsViewSet
 from indexapp.api.v1.roles import RoleViewSet
@@ -142,6 +143,19 @@ urlpatterns = [
         "replication/following/promote/",
         PromotionViewSet.at(get="retrieve", post="promote"),
         name="replication-promote",
+    ),
+    path(
+        "replication/following/holding/",
+        HoldingViewSet.at(get="retrieve", put="update", delete="destroy"),
+        name="replication-holding",
+    ),
+    path(
+        "replication/following/holding/preview/", HoldingViewSet.at(post="preview"), name="replication-holding-preview"
+    ),
+    path(
+        "replication/following/limits/",
+        LimitViewSet.at(get="retrieve", put="update", delete="destroy"),
+        name="replication-limits",
     ),
     path("replication/wanted/", WantedViewSet.at(**_LIST), name="replication-wanted"),
     *(

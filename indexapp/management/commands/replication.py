@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
-from indexapp.management import promotion, replication_verify
+from indexapp.management import promotion, replication_seed, replication_verify
 from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
@@ -57,6 +57,7 @@ class Command(BaseCommand):
         status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
         status.add_argument("--json", action="store_true", help="one JSON object")
         promotion.add_to(deeds)
+        replication_seed.add_arguments(deeds)
 
         replication_verify.add_arguments(deeds)
 

@@ -19,12 +19,12 @@ from indexapp.models import Backup, Change, Drill, Epoch, Index, Restoration
 from indexapp.services import changes, serial_jumps
 from indexapp.services.backups.places import Place
 from indexapp.services.replication import epochs
-from tpi_site.kit import locking
+from tpi_site.kit import locking, read_only
 
 
 def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
     """Note the restore, pass over serials, and forget what must not outlive it; returns the first serial afterwards."""
-    with transaction.atomic():
+    with read_only.passing_fence(), transaction.atomic():
         VerifiedPassword.objects.all().delete()
         generations.bump_access()
         Backup.objects.filter(state=Backup.State.RUNNING).update(

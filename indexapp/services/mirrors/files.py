@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from indexapp.models import File
+from indexapp.services import disk_room
 from indexapp.services.mirrors.fetching import running
 from indexapp.services.mirrors.metadata import answering
 from tpi_site.kit import read_only
@@ -20,6 +21,7 @@ def fetch(file_id: int) -> None:
     if download is None:
         return
     try:
+        disk_room.require_keeping(download.wanted.filename)
         download.wait(_PATIENCE, lambda: download.is_over)
         if download.failure is not None:
             raise download.failure

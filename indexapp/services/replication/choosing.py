@@ -20,7 +20,7 @@ from indexapp.services.replication import applying
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Invalid
 
-_DEED = "choose what this replica holds and when it fetches"
+DEED = "choose what this replica holds and when it fetches"
 _PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,100}\Z")
 _MOST, _MOST_NUMBER, _MOST_BYTES = 10_000, 10_000, 2**62
 SLOWEST = 16 * 1024
@@ -33,8 +33,8 @@ def hold(*, actor: Actor, wanted: Hold, budget: int | None = None) -> None:
 
     May be called before the installation joins.  What that means for the files that are here, :func:`holding.go_on` does.
     """
-    require_administrator(actor, _DEED)
-    _require_sound(wanted, budget)
+    require_administrator(actor, DEED)
+    require_sound(wanted, budget)
     with transaction.atomic():
         locking.hold(applying.BLOBS)
         row = Holding.objects.first() or Holding()
@@ -57,7 +57,7 @@ def hold_all(*, actor: Actor) -> None:
 
 def limit(*, actor: Actor, rate: int | None, windows: Sequence[str], zone: str) -> None:
     """Fetch no more than ``rate`` bytes a second, and only at these times of the day (``22:00-06:00``) in this time zone."""
-    require_administrator(actor, _DEED)
+    require_administrator(actor, DEED)
     if rate is not None and not SLOWEST <= rate <= _MOST_BYTES:
         raise Invalid(f"Give a rate of {SLOWEST} bytes a second or more, or none.", code="rate-invalid")
     if len(windows) > _MOST_WINDOWS:
@@ -84,7 +84,8 @@ def _record(actor: Actor, action: str, before: dict[str, Any], after: dict[str, 
     audit.record(actor=actor, action=action, object_type="following", object_name="bytes", before=before, after=after)
 
 
-def _require_sound(wanted: Hold, budget: int | None) -> None:
+def require_sound(wanted: Hold, budget: int | None) -> None:
+    """Refuse filters that cannot be meant."""
     files = wanted.files
     for patterns in (wanted.indexes, wanted.without, files.include, files.exclude):
         if len(patterns) > _MOST or not all(_PATTERN.match(pattern) for pattern in patterns):

@@ -7,23 +7,30 @@ joins the new primary.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts.domain.actors import Actor, internal
 from accounts.permissions import require_administrator
-from accounts.services import alarms, audit
+from accounts.services import alarms, audit, generations
 from indexapp.domain.replication.takeovers import Claim
 from indexapp.models import Fence, Following, Replica
 from indexapp.services.replication import epochs
 from tpi_site.kit import locking, read_only
-from tpi_site.kit.errors import Conflict, Forbidden
+from tpi_site.kit.errors import Conflict, Forbidden, Unavailable
 
+log = logging.getLogger(__name__)
 ACTOR = internal("replication")
 ALARM = "primary-fenced"
 DOUBT = "primary-in-doubt"
 LOCK = "replication"
+_PATIENCE = 3000
+"""Milliseconds for each lock: who sets the fence waits ten seconds for an answer."""
+_IS_FENCED = "SELECT 1 FROM indexapp_fence WHERE state = %s AND NOT EXISTS (SELECT 1 FROM indexapp_following)"
 _DEED = "say that this installation is the primary"
 
 
@@ -38,6 +45,16 @@ def ask() -> tuple[str | None, str | None]:
         f"It has started and does not know yet whether {row.replica} took over meanwhile; it asks, and 'manage.py replication "
         "confirm-primary' ends the waiting."
     )
+
+
+def ask_now() -> str | None:
+    """Why nothing that began before is committed any more; one short query, of a change that holds the log's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_FENCED, [Fence.State.FENCED.value])
+        if cursor.fetchone() is None:
+            return None
+    row = Fence.objects.first()
+    return None if row is None else _fenced(row)
 
 
 def _fenced(row: Fence) -> str:
@@ -70,7 +87,7 @@ def write(claim: Claim, name: str) -> None:
     """Keep it; a claim that belongs to this site's own past says nothing new."""
     if is_known(claim.epoch):
         return
-    with transaction.atomic():
+    with _waiting_for_changes(), transaction.atomic():
         locking.hold(LOCK)
         if (following := Following.objects.first()) is not None:
             raise Conflict(f"This installation is a replica of {following.primary_url}.", code="replica-already")
@@ -102,9 +119,53 @@ def write(claim: Claim, name: str) -> None:
             began_after=claim.began_after,
             is_final=claim.is_final,
         )
+        _hold_changes()
         transaction.on_commit(read_only.look)
     alarms.settle(DOUBT)
     alarms.ring(ALARM, f"{_fenced(row)} Join it with 'manage.py replication rejoin'.", subject=claim.url[:200])
+
+
+@contextmanager
+def _waiting_for_changes() -> Iterator[None]:
+    """A change that holds the locks for too long keeps the fence from being set, and whoever sets it is told so."""
+    try:
+        with _patience():
+            yield
+    except OperationalError as error:
+        log.warning("The fence is not set yet: %s", error)
+        raise Unavailable(
+            "A change that is being made right now takes too long to be waited for; ask again.",
+            retry_after=1,
+            code="fence-waits",
+        ) from None
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """SQLite waits for its one writer as long as its connection says, which is longer than who sets the fence waits."""
+    if connection.vendor == "postgresql":
+        yield
+        return
+    usual = int(connection.settings_dict["OPTIONS"].get("timeout", 5.0) * 1000)
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+
+
+def _hold_changes() -> None:
+    """Wait for the changes that are about to be committed; those after them see the fence, and are not.
+
+    Once this transaction has ended there is none whose change, or right, is not in what a replica is given from then on.
+    In the order in which changes take the locks: the log's is the last one.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE}")
+    generations.hold()
+    locking.hold("changes")
 
 
 def is_known(epoch: UUID) -> bool:

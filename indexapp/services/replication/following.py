@@ -111,9 +111,10 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
 def appointed(news: Mapping[str, Any]) -> dict[str, Any]:
     """What the primary says of this replica: whether it may take over, where clients find it then, and who else follows."""
     told = news.get("takeover")
-    if not isinstance(told, dict) or not isinstance(told.get("siblings"), list):
+    url, others = (told.get("url"), told.get("siblings")) if isinstance(told, dict) else (None, None)
+    if not isinstance(url, str) or not isinstance(others, list):
         return {"may_take_over": False, "own_url": "", "siblings": []}
-    return {"may_take_over": True, "own_url": str(told.get("url"))[:500], "siblings": told["siblings"]}
+    return {"may_take_over": True, "own_url": url[:500], "siblings": others}
 
 
 def _seconds_since(moment: datetime) -> int:

@@ -121,10 +121,10 @@ def settle(projects: Sequence[int]) -> None:
 def _settle(hold: Hold, projects: Sequence[int]) -> None:
     files = list(FILES.filter(project_id__in=projects))
     found = contents(files)
-    chosen = _chosen(hold, found)
+    wanted = chosen(hold, found)
     going, coming = [], []
     for content in found:
-        reason, note = _reason(content, chosen), content.note
+        reason, note = _reason(content, wanted), content.note
         if reason is None and note is not None:
             coming.append(content)
         elif reason is not None and (note is None or note.reason != reason or content.is_here):
@@ -136,7 +136,8 @@ def _settle(hold: Hold, projects: Sequence[int]) -> None:
     ).delete()
 
 
-def _chosen(hold: Hold, found: Iterable[Content]) -> set[int]:
+def chosen(hold: Hold, found: Iterable[Content]) -> set[int]:
+    """The keys of the files that filters let through, of whole projects."""
     projects: dict[tuple[str, str], list[Copied]] = defaultdict(list)
     for content in found:
         file = content.file

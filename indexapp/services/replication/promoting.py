@@ -26,15 +26,30 @@ from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.takeovers import Claim
 from indexapp.models import Change, Epoch, File, Following, Index, Project, Replica, Takeover, WantedBlob
 from indexapp.services import changes, quotas, serial_jumps
-from indexapp.services.replication import epochs, fences, fetching, following, holding, joining, pacing, room, takeovers
+from indexapp.services.replication import (
+    epochs,
+    fences,
+    fetching,
+    following,
+    holding,
+    joining,
+    pacing,
+    room,
+    siblings,
+    takeovers,
+)
 from indexapp.services.replication.following import Round
 from tpi_site.kit import locking, read_only, sealing
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Conflict, Unavailable
+from tpi_site.kit.outbound import Code
 
 _DEED = "make this replica the primary"
 _SETTLING = 2.0
 """Seconds after which every process of a fenced primary refuses changes."""
 _CATCHING_UP = 300.0
+_SOON = 5
+_NO_ANSWER = frozenset({Code.UNREACHABLE.value, Code.TOO_SLOW.value, Code.PROXY.value})
+"""What is said of a primary that nobody hears; whatever answers with a status is there, however it feels."""
 _BATCH = 500
 
 
@@ -130,7 +145,7 @@ def promote(*, actor: Actor, accepts_missing: bool = False, asks_primary: bool =
         number = _require_whole(accepts_missing=accepts_missing)
         order = _take_over(actor, row, epoch)
         made = epochs.begin(Epoch.Reason.PROMOTED, began_after=order.began_after, identity=epoch)
-        siblings = _adopt(row)
+        adopted = _adopt(row)
         generations.bump_access()
         generations.bump_policy()
         audit.record(
@@ -157,7 +172,7 @@ def promote(*, actor: Actor, accepts_missing: bool = False, asks_primary: bool =
         was_handed_over=was_handed_over,
         is_fenced=takeovers.tell(order),
         missing=number,
-        siblings=siblings,
+        siblings=adopted,
     )
 
 
@@ -200,8 +215,16 @@ def _hand_over(row: Following, epoch: uuid.UUID, *, accepts_missing: bool) -> bo
     try:
         client.tell(row.primary_url, primary.secret, primary.site, claim.as_json(), ca_certificates=row.ca_certificates)
     except PrimaryFailed as error:
-        if error.may_pass:
+        if not error.status and error.code in _NO_ANSWER:
             return False
+        if error.may_pass:
+            raise Unavailable(
+                f"The primary {row.primary_url} was asked to give way, and something answers there: {error} It may still take "
+                "changes, so this replica did not take over. Promote again in a moment; where only a proxy answers for a "
+                "primary that is down, give --primary-is-down.",
+                retry_after=max(_SOON, error.retry_after),
+                code="primary-busy",
+            ) from None
         raise Conflict(
             f"The primary {row.primary_url} answers and does not give way: {error} With --primary-is-down it is not asked.",
             code="primary-refuses",
@@ -249,13 +272,13 @@ def _take_over(actor: Actor, row: Following, epoch: uuid.UUID) -> Takeover:
 def _adopt(row: Following) -> list[str]:
     """Let the old primary's other replicas follow this site with the secrets that they have; returns their names."""
     adopted = []
-    for told in row.siblings:
-        site = told["site"]
+    for told in siblings.readable(row.siblings):
         clash = Q(name=told["name"]) | Q(key_id=told["key_id"])
+        site = told["site"]
         if Replica.objects.filter(clash | Q(site=site) if site else clash).exists():
             continue
         Replica.objects.create(**told)
-        adopted.append(str(told["name"]))
+        adopted.append(told["name"])
     return adopted
 
 

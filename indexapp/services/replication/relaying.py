@@ -27,7 +27,7 @@ from indexapp.services.replication import epochs, fetching
 from indexapp.services.uploads import Accepted, Incoming
 from indexapp.storage import StorageUnavailable
 from tpi_site.kit import read_only
-from tpi_site.kit.bodies import turn
+from tpi_site.kit.bodies import long_turn
 from tpi_site.kit.errors import (
     Forbidden,
     Gone,
@@ -100,7 +100,7 @@ def relay(*, actor: Actor, incoming: Incoming, came: Came) -> Accepted:
     row = Following.objects.first()
     if row is None:
         raise Unavailable("This site has just ceased to be a replica; send it again.", retry_after=1)
-    with turn():
+    with long_turn():
         told = _handed_on(row, incoming, came)
         if told.status != client.TAKEN:
             raise _refusal(told)
@@ -146,7 +146,7 @@ def _handed_on(row: Following, incoming: Incoming, came: Came) -> Told:
             return client.hand_on(row.primary_url, row.ca_certificates, upload, headers)
         except PrimaryFailed as error:
             if attempt == _TRIES or error.code != Code.UNREACHABLE:
-                raise _failed(row, str(error)) from None
+                raise _failed(row, str(error), error.retry_after) from None
         time.sleep(_PAUSE)
     raise AssertionError("the last try returns or raises")
 
@@ -159,12 +159,12 @@ def _pieces(frame: Frame, incoming: Incoming) -> Iterator[bytes]:
     yield frame.tail
 
 
-def _failed(row: Following, why: str) -> Unavailable:
+def _failed(row: Following, why: str, retry_after: int = 0) -> Unavailable:
     log.warning("An upload could not be relayed to the primary %s: %s", row.primary_url, why)
     return Unavailable(
         f"This site is a replica of {row.primary_url}, which did not say that it took the upload: {why} Send it again; that "
         "is safe, whether it was taken or not.",
-        retry_after=_SOON,
+        retry_after=retry_after or _SOON,
         code="primary-unavailable",
     )
 
@@ -178,8 +178,8 @@ def _refusal(told: Told) -> Refusal:
     if told.status == 503:  # noqa: PLR2004  as it says
         return Unavailable(told.sentence, retry_after=told.retry_after or _SOON, code=told.code)
     return Unavailable(
-        f"The primary of this replica failed: {told.sentence} Send it again; that is safe.",
-        retry_after=_SOON,
+        f"The primary of this replica failed with {told.status}: {told.sentence} Send it again; that is safe.",
+        retry_after=told.retry_after or _SOON,
         code="primary-unavailable",
     )
 

@@ -159,7 +159,7 @@ CONSOLE = {
         actions=dict.fromkeys(("appoint", "dismiss", "revoke"), ADMINISTRATOR),
         before={"dismiss": {"may_take_over": True}},
         here={
-            **dict.fromkeys(("join", "leave", "promote"), ADMINISTRATOR),
+            **dict.fromkeys(("join", "leave", "promote", "hold", "limit"), ADMINISTRATOR),
             **dict.fromkeys(("pause", "resume"), OPERATES),
         },
     ),

@@ -106,6 +106,13 @@ def rest() -> dict[str, Row]:
         "api:replication-pause": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:replication-resume": Row({"POST": (OPERATES, {})}, answers={"POST": 409}),
         "api:replication-leave": Row({"POST": (ADMINISTRATOR, {})}, answers={"POST": 409}),
+        "api:replication-holding": Row(
+            {"GET": (WATCHERS, None), "PUT": (ADMINISTRATOR, {"newest": 3}), "DELETE": (ADMINISTRATOR, None)}
+        ),
+        "api:replication-holding-preview": Row({"POST": (ADMINISTRATOR, {"newest": 3})}),
+        "api:replication-limits": Row(
+            {"GET": (WATCHERS, None), "PUT": (ADMINISTRATOR, {"rate": 10**6}), "DELETE": (ADMINISTRATOR, None)}
+        ),
         "api:mirror-sites": Row(
             {"GET": (WATCHERS, None), "POST": (ADMINISTRATOR, {"name": "new", "base_url": "https://new.example/"})}
         ),

@@ -93,6 +93,8 @@ def test_a_site_is_invited_joins_follows_loses_its_primary_and_takes_over(
     theirs, ours = open_site(chromium, primary, troubles), open_site(chromium, other, troubles)
     join(ours, other, primary, invite(theirs, primary))
     see_both_in_step(theirs, ours, primary, other)
+    say_what_is_held(ours, other)
+    limit(ours)
     appoint(theirs, ours, other)
     pause(ours, other)
     theirs.close()
@@ -154,6 +156,42 @@ def see_both_in_step(theirs: Page, ours: Page, primary: TpiServer, other: TpiSer
         "href", re.compile(primary.url)
     )
     check(ours, "overview")
+
+
+def say_what_is_held(ours: Page, other: TpiServer) -> None:
+    """First what would leave nothing here, which is thought better of; then what moves nothing."""
+    ours.goto(other.url + ROOM)
+    ours.get_by_role("link", name="Say what is held").click()
+    check(ours, "hold")
+    ours.get_by_label("Projects", exact=False).first.fill("none-*")
+    ours.get_by_role("button", name="Show what it would do").press("Enter")
+    shown = ours.get_by_role("status", name="What these filters would do")
+    expect(shown).to_contain_text("Would be dropped")
+    expect(shown.get_by_role("row")).to_have_count(2)
+    expect(shown).not_to_contain_text("Not all was looked at")
+    check(ours, "hold-preview")
+    ours.get_by_label("Projects", exact=False).first.fill("")
+    ours.get_by_label("Newest releases").fill("1000")
+    ours.get_by_role("button", name="Apply").click()
+    expect(shown).to_contain_text("They were changed since they were shown")
+    expect(shown).to_contain_text("Nothing moves.")
+    ours.get_by_role("button", name="Apply").press("Enter")
+    expect(ours.get_by_role("status").first).to_contain_text("It is being applied")
+    expect(ours.get_by_role("region", name="What is held")).to_contain_text("1000")
+    wait_until_shown(ours, "All files are here")
+    check(ours, "held")
+
+
+def limit(ours: Page) -> None:
+    """At any time of the day, so that nothing waits."""
+    ours.get_by_role("link", name="Limit fetching").click()
+    ours.get_by_label("Rate").fill("much")
+    ours.get_by_role("button", name="Limit fetching").click()
+    expect(ours.get_by_role("alert")).to_contain_text("It was not done")
+    check(ours, "limit-refused")
+    ours.get_by_label("Rate").fill("500 MB")
+    ours.get_by_role("button", name="Limit fetching").press("Enter")
+    expect(ours.get_by_role("region", name="What is held")).to_contain_text("a second")
 
 
 def pause(ours: Page, other: TpiServer) -> None:

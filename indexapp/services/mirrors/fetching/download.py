@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from indexapp.clients.upstream import Failure, UpstreamFailed
 from indexapp.domain.digests import MultiDigest
+from indexapp.services import disk_room
 from indexapp.services.mirrors.fetching import keeping, leases, receiving
 from indexapp.services.mirrors.fetching.digesting import Mismatch, Proof
 from indexapp.services.mirrors.fetching.siblings import Leader, LeaderGone, lead_or_follow
@@ -28,9 +29,11 @@ PAUSE = {
     "not-here-yet": 2.0,
     "primary-gone": 10.0,
     "primary-mismatch": 10.0,
+    disk_room.FULL: 2.0,
 }
 """Seconds for which the upstream is not asked again, by what became of the last question."""
 _HELD_BACK = 64 * 1024
+_LOOK_EVERY = 4 * 1024 * 1024  # bytes, until the disk is looked at again: others take of it meanwhile
 _MANY = 4
 """Followers; see :meth:`.FollowedSpool.expect_many`."""
 _LONELY_SECONDS = 15.0
@@ -184,6 +187,7 @@ class Download:
         """See :class:`.receiving.Receiver`."""
         if total is not None and total > self.wanted.most:
             raise UpstreamFailed(f"The file has {total} bytes.", Failure.TOO_LARGE)
+        disk_room.require_passing(max(0, (total or 0) - self.size), self.wanted.filename)
         self._window = time.monotonic(), self.size
         with self.changed:
             self.total = total
@@ -192,6 +196,8 @@ class Download:
     def take(self, piece: bytes) -> None:
         """See :class:`.receiving.Receiver`; raises :class:`Abandoned`."""
         assert self._spool is not None  # noqa: S101  there is one while something is received
+        if (self.size + len(piece)) // _LOOK_EVERY > self.size // _LOOK_EVERY:
+            disk_room.require_passing(len(piece), self.wanted.filename)
         self._proof.update(piece)
         self._spool.append(piece)
         with self.changed:
@@ -235,7 +241,7 @@ class Download:
                 is_new = self._receive()
                 self._proof.require(self.wanted.size)
                 self._prove()
-                if is_new and self.leader is not None:
+                if is_new and self.leader is not None and disk_room.may_keep():
                     self._keep(spool)
         except Mismatch as error:
             self._fail(self._mismatch(error))

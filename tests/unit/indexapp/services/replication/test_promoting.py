@@ -76,6 +76,37 @@ def test_other_replicas_may_follow_with_what_they_have(heir: Following) -> None:
     assert Replica.objects.get().digest == SIBLING["digest"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "other",
+        None,
+        {"name": "no-credential"},
+        {**SIBLING, "name": "Not A Name"},
+        {**SIBLING, "name": 5},
+        {**SIBLING, "key_id": "k" * 13},
+        {**SIBLING, "key_id": None},
+        {**SIBLING, "digest": "not hex"},
+        {**SIBLING, "site": "nobody"},
+        {**SIBLING, "url": "file:///etc"},
+        {**SIBLING, "url": "x" * 501},
+        {**SIBLING, "created_by": "x" * 151},
+    ],
+)
+def test_what_can_be_no_replica_keeps_nobody_from_taking_over(heir: Following, odd: Any) -> None:
+    good = SIBLING | {"name": "good", "key_id": "g" * 12}
+    Following.objects.update(siblings=[odd, good])
+    assert promoting.promote(actor=SYSTEM, asks_primary=False).siblings == ["good"]
+
+
+def test_of_a_newer_primary_only_what_is_known_here_is_taken(heir: Following) -> None:
+    told = SIBLING | {"shoe_size": 43, "id": 7_000, "revoked_at": "never", "serial": -5, "may_take_over": "yes"}
+    Following.objects.update(siblings=[told])
+    assert promoting.promote(actor=SYSTEM, asks_primary=False).siblings == ["other"]
+    row = Replica.objects.get()
+    assert (row.pk == 7_000, row.revoked_at, row.serial, row.may_take_over) == (False, None, 0, False)
+
+
 def test_who_was_not_appointed_does_not_take_over(file: File) -> None:
     with pytest.raises(Conflict) as refused:
         promoting.promote(actor=SYSTEM)

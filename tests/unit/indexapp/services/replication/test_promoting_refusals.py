@@ -15,7 +15,7 @@ from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.factories.replication import make_following
 from tests.servers.fixed import Fixed
-from tpi_site.kit.errors import Conflict
+from tpi_site.kit.errors import Conflict, Unavailable
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 FAR = "https://far.example/"
@@ -67,6 +67,29 @@ def test_a_replica_that_is_paused_stops_nobody(main: Index) -> None:
         assert primary.sent == []
     assert refused.value.code == "replica-paused"
     assert promoting.promote(actor=SYSTEM, asks_primary=False).missing == 0
+
+
+@pytest.mark.parametrize(("status", "wait"), [(429, 77), (500, 5), (502, 5), (503, 77)])
+def test_a_primary_that_answers_that_it_cannot_is_not_taken_for_one_that_is_away(
+    main: Index, status: int, wait: int
+) -> None:
+    headers = {"Retry-After": str(wait)} if wait > 5 else {}
+    problem = json.dumps({"status": status, "code": "busy", "detail": "Too much to do."}).encode()
+    with Fixed(status, problem, headers) as primary:
+        heir_of(primary.url)
+        with pytest.raises(Unavailable, match=r"Too much to do\..*--primary-is-down") as refused:
+            promoting.promote(actor=SYSTEM)
+        assert len(primary.sent) == 1
+    assert (refused.value.code, refused.value.retry_after) == ("primary-busy", wait)
+    assert Following.objects.exists(), "it follows on"
+    assert not Takeover.objects.exists()
+
+
+def test_a_primary_that_nobody_hears_is_passed_over(main: Index) -> None:
+    with Fixed(200, b"") as primary:
+        url = primary.url
+    heir_of(url)
+    assert not promoting.promote(actor=SYSTEM).was_handed_over
 
 
 def test_an_heir_that_answers_what_cannot_be_read_has_not_answered(main: Index) -> None:

@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import pytest
 
 from indexapp.clients import relaying as client
 from indexapp.clients.primary import PrimaryFailed
+from indexapp.clients.relaying import Told
 from indexapp.models import File, Following, Index
 from indexapp.services.replication import epochs, relaying
 from tests.builders.wheels import build_wheel
@@ -22,7 +24,7 @@ from tests.factories.publishing import multipart
 from tests.factories.replication import make_following
 from tests.servers.fixed import Fixed
 from tests.wsgi_client import Answer, WsgiClient
-from tpi_site.kit import read_only
+from tpi_site.kit import bodies, read_only
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 WHEEL = build_wheel()
@@ -97,6 +99,23 @@ def test_for_how_long_the_primary_asks_to_wait_is_said(uploader: WsgiClient, sta
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (status, "busy", "77")
 
 
+def test_a_proxy_before_the_primary_that_is_asked_too_often_is_passed_on(uploader: WsgiClient) -> None:
+    with Fixed(429, b"<html></html>", {"Retry-After": "77"}) as primary:
+        follow(primary.url)
+        answer = post(uploader)
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (429, "primary-busy", "77")
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_primary_that_fails_is_told_with_its_status_and_its_sentence(uploader: WsgiClient, status: int) -> None:
+    problem = json.dumps({"status": status, "code": "oops", "detail": "It broke."}).encode()
+    with Fixed(status, problem, {"Retry-After": "33"}) as primary:
+        follow(primary.url)
+        answer = post(uploader)
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "primary-unavailable", "33")
+    assert f"{status}: It broke." in answer.reason
+
+
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
@@ -128,6 +147,27 @@ def test_a_primary_that_hangs_is_given_up(uploader: WsgiClient, monkeypatch: pyt
         answer = post(uploader)
     assert (answer.status, answer.code) == (503, "primary-unavailable")
     assert len(primary.sent) == 1, "who is slow is not asked twice"
+
+
+def test_uploads_that_wait_for_the_primary_leave_turns_for_what_comes_in(
+    uploader: WsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "_TURN_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "_turns", BoundedSemaphore(3))
+    monkeypatch.setattr(bodies, "_long_turns", BoundedSemaphore(1))
+    seen: list[Answer] = []
+
+    def _meanwhile(*_: Any) -> Told:
+        """While one waits for the primary a second is told to come again, and forms still come in."""
+        seen.append(post(uploader))
+        with bodies.turn():
+            pass
+        raise PrimaryFailed("It hangs.", "too-slow")
+
+    monkeypatch.setattr(client, "hand_on", _meanwhile)
+    follow("http://127.0.0.1:9/")
+    assert post(uploader).code == "primary-unavailable"
+    assert [(answer.status, answer.code) for answer in seen] == [(503, "uploads-busy")]
 
 
 def test_what_is_taken_and_does_not_come_is_said_to_be_taken(
