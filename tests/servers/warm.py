@@ -146,9 +146,7 @@ def _leave(words: list[str]) -> int:
     except BaseException:  # noqa: BLE001  as the interpreter does
         traceback.print_exc()
         code = 1
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join()
+    threading._shutdown()  # type: ignore[attr-defined]  # as at the end of an interpreter: pools are told to end, threads joined
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
