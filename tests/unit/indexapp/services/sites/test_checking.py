@@ -185,3 +185,19 @@ def test_nothing_is_asked_of_a_site_without_files(db: Any) -> None:
     assert (report.right, report.away) == (0, "")
     site.refresh_from_db()
     assert site.state == MirrorSite.State.HEALTHY
+
+
+def test_a_site_that_is_retired_meanwhile_keeps_no_other_from_its_check(
+    healthy: MirrorSite, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_site(url=healthy.base_url, indexes=[index], name="zz-last")
+    really = checking._check
+
+    def check(site: MirrorSite) -> checking.Report:
+        report = really(site)
+        if site.pk == healthy.pk:
+            settings.retire(actor=SYSTEM, site=site)
+        return report
+
+    monkeypatch.setattr(checking, "_check", check)
+    assert "zz-last" in checking.run(now=True)
