@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.services import shared_secrets
 from indexapp.clients.primary import PrimaryFailed
 from indexapp.models import Following, Index, WantedBlob
 from indexapp.services.replication import following, together
 from indexapp.services.replication.following import Round
 from tests.factories.replication import make_following
+from tpi_site.kit import read_only
+from tpi_site.kit.errors import Conflict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -45,3 +49,14 @@ def test_who_is_busy_is_not_asked_for_each_by_itself(main: Index, status: int, a
     came = together.fetch(_Busy(status), wanted, lambda _size: None)  # type: ignore[arg-type]
     assert len(came.alone) == alone
     assert (came.failure is None) == bool(alone)
+
+
+def test_a_replica_that_was_started_with_another_pepper_accepts_its_primarys(main: Index, settings: Any) -> None:
+    shared_secrets.agree()
+    make_following("http://127.0.0.1:9/")
+    read_only.look()
+    settings.TPI_TOKEN_PEPPER = "the pepper of the primary, of forty characters"
+    with pytest.raises(Conflict):
+        shared_secrets.require_same()
+    call_command("accept_secret", "TPI_TOKEN_PEPPER")
+    shared_secrets.require_same()

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditEntry
@@ -201,3 +202,15 @@ def test_a_site_that_is_retired_meanwhile_keeps_no_other_from_its_check(
 
     monkeypatch.setattr(checking, "_check", check)
     assert "zz-last" in checking.run(now=True)
+
+
+def test_the_command_says_whom_it_passes_over_and_leaves_with_1(
+    healthy: MirrorSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("mirror_sites", "check")
+    standing.wrong(healthy, "other bytes")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        call_command("mirror_sites", "check")
+    assert left.value.code == 1
+    assert f"{healthy.name}: Served wrong bytes, not checked." in capsys.readouterr().out
