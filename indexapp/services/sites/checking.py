@@ -145,7 +145,7 @@ def is_slow(size: int, seconds: float) -> bool:
 
 def _conclude(site: MirrorSite, report: Report) -> None:
     if report.wrong or report.away:
-        note_faults(site.pk, failed=not report.wrong, wrong=bool(report.wrong))
+        note_faults(site.pk, failed=int(not report.wrong), wrong=int(bool(report.wrong)))
     if report.wrong:
         standing.wrong(site, report.wrong)
     elif report.away:
