@@ -42,6 +42,7 @@ NOT_MUTATIONS: dict[str, str] = {
     "indexapp.services.trash.purging.purge_due": "purges each, which writes the evidence",
     "indexapp.services.backups.drilling.drill": "changes nothing but scratch, and keeps the evidence; has its own tests",
     "indexapp.services.backups.restored.record": "a part of restore",
+    "indexapp.services.serial_jumps.tell_anew": "a part of restore and of promote",
     "indexapp.services.backups.restoring.restore": "fills an empty installation, where nothing is yet; it has its own tests",
     "indexapp.services.backups.taking.take": "many steps, each with its evidence; needs a place to write to; has its own tests",
     "indexapp.services.static_export.exporting.export": "writes into a folder, and the evidence; it has its own tests",

@@ -15,8 +15,8 @@ from threading import Event
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 3.0  # seconds
-_STEADY = 30.0
-_SHORTEST, _LONGEST = 1.0, 60.0
+_STEADY = 10.0
+_SHORTEST, _LONGEST = 1.0, 10.0
 _PATIENCE = 5.0
 _FOLLOWS, _WATCHES = "follows", "watches"
 

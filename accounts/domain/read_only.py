@@ -42,6 +42,7 @@ _GOES_ON = frozenset(
         "replication.seed",
         "replication.verify",
         "request.refuse",
+        "secret.accept",
         "session.prove",
         "sign-in",
         "sign-in.password",

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 
-from indexapp.models import Change, Project
+from accounts.domain.actors import Actor
+from indexapp.domain.change_kinds import ChangeKind
+from indexapp.models import Change, Index, Project
+from indexapp.services import changes
+from tpi_site.kit import locking
 
 JUMP = 1_000_000
 """More than an installation gives between two backups, or while its replica is behind."""
+
+
+_BATCH = 1000
+
+
+def tell_anew(*, actor: Actor, kind: ChangeKind, last: int, **detail: Any) -> int:
+    """Pass over serials after ``last``, and tell of each project and index again; returns the first serial after projects.
+
+    Call it in a transaction.  Who follows by serials may have seen some that this installation never had, and of any project.
+    """
+    locking.hold("changes")
+    following = renumber_projects(last + JUMP)
+    rows = Project.objects.order_by("pk").values_list("last_serial", "index_id", "index__name", "normalized_name")
+    batch: list[Change] = []
+    for serial, index, name, project in rows.iterator(_BATCH):
+        batch.append(
+            Change(
+                serial=serial,
+                kind=kind.value,
+                index_id=index,
+                index_name=name,
+                project=project,
+                actor_name=actor.display_name,
+                detail=detail,
+            )
+        )
+        if len(batch) == _BATCH:
+            Change.objects.bulk_create(batch)
+            batch = []
+    Change.objects.bulk_create(batch)
+    pass_over(following - 1)
+    for each in Index.objects.order_by("pk"):
+        changes.record(actor=actor, kind=kind, index=each, **detail)
+    return following
 
 
 def renumber_projects(serial: int) -> int:

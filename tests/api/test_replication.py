@@ -238,3 +238,10 @@ def test_what_replicas_ask_is_answered_by_plain_django_too(plain_django: WsgiCli
     assert feed(client, wait=0.1).status == 200
     assert client.post(f"{ROOT}/hello/").status == 405
     assert client.get(f"{ROOT}/rows/").status == 405
+
+
+def test_a_secret_that_a_site_has_come_with_is_refused_without_that_site(machine: WsgiClient, main: Index) -> None:
+    secret = credentials.invite(actor=SYSTEM, name="far")[1]
+    assert machine.signed(basic("replica", secret) | {"X-TPI-Site": str(uuid4())}).get(f"{ROOT}/hello/").status == 200
+    answer = machine.signed(basic("replica", secret)).get(f"{ROOT}/hello/")
+    assert (answer.status, answer.json["code"]) == (400, "site-invalid")

@@ -6,7 +6,6 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.functional.artefacts import build, fresh_name
@@ -15,7 +14,7 @@ from tests.functional.installers import Pip
 from tests.functional.installers import Uv as UvInstall
 from tests.servers import inside, processes
 from tests.servers.ports import wait_until
-from tests.servers.tpi import ROOT, TpiServer
+from tests.servers.tpi import TpiServer
 from tests.servers.wire import Session, basic
 
 PATIENCE = 60.0
@@ -25,8 +24,7 @@ _BIG = 120_000_000
 
 def manage(server: TpiServer, *words: str, code: int = 0) -> str:
     """What ``manage.py replication`` says to its end."""
-    command = [sys.executable, "manage.py", "replication", *words]
-    done = subprocess.run(command, cwd=ROOT, env=server.environment, capture_output=True, text=True, check=False)
+    done = server.manage("replication", *words)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

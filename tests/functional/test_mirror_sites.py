@@ -23,11 +23,10 @@ from tests.functional.publishers import Uv
 from tests.functional.test_static_export import exported
 from tests.servers import inside
 from tests.servers.bent import Bend, Bent, BentSite, straight
-from tests.servers.commands import Commands
 from tests.servers.data_folder import DataFolder
 from tests.servers.nginx_static import NginxStatic
 from tests.servers.ports import wait_until
-from tests.servers.tpi import ROOT, TpiServer
+from tests.servers.tpi import TpiServer
 from tests.servers.wire import Reply, Session
 
 pytestmark = [pytest.mark.functional, pytest.mark.xdist_group("mirror sites")]
@@ -40,7 +39,6 @@ class World:
     """An index that everybody may read, and a site that has it; ``over`` ends what hangs."""
 
     server: TpiServer
-    commands: Commands
     site: BentSite
     library: Artefact
     application: Artefact
@@ -56,7 +54,8 @@ class World:
         return DataFolder(self.server.data, {})
 
     def command(self, *words: str) -> tuple[int, str]:
-        return self.commands.run("mirror_sites", *words)
+        done = self.server.manage("mirror_sites", *words)
+        return done.returncode, done.stdout + done.stderr
 
     def state(self) -> str:
         return str(self.data.ask("SELECT state FROM indexapp_mirrorsite")[0][0])
@@ -128,7 +127,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         TpiServer(settings=settings) as server,
         NginxStatic(tree) as nginx,
         BentSite(nginx.url) as site,
-        Commands(server.environment, str(ROOT)) as commands,
     ):
         owner = Credentials(password=server.inside(inside.token))
         server.inside(inside.index, name="open", anonymous_read=True)
@@ -136,7 +134,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             Uv().publish(home, artefact, f"{server.url}/open/legacy/", owner).require_success()
         exported(server.environment, "open", tree)
         (old,) = (path.read_bytes() for path in library.files if path.suffix == ".whl")
-        made = World(server, commands, site, library, application, old)
+        made = World(server, site, library, application, old)
         words = ("--index", "open", "--redirect", "--lag-hours", "0")
         assert made.command("add", "bent", f"{site.url}/", *words)[0] == 0
         yield made

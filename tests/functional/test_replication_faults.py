@@ -18,7 +18,7 @@ import pytest
 
 from indexapp.domain.replication import frames
 from tests.functional.replicating import ALIKE
-from tests.servers import inside
+from tests.servers import inside, warm
 from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.data_folder import DataFolder
 from tests.servers.tpi import ROOT, TpiServer
@@ -56,8 +56,7 @@ class Replica:
         return self.data.manage("replication", "follow", "--once")
 
     def inside(self, name: str) -> Any:
-        command = [sys.executable, "-m", "tests.servers.inside", name, "{}"]
-        done = subprocess.run(command, cwd=ROOT, env=self.data.environment, capture_output=True, text=True, check=False)
+        done = warm.run(self.data.environment, warm.INSIDE, name, "{}")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from tests.servers.nginx import ACCEL, nginx
 from tests.servers.nginx_static import NginxStatic
 from tests.servers.ports import LOOPBACK, free_port
 from tests.servers.postgres import Postgres
-from tests.servers.tpi import ROOT, TpiServer
+from tests.servers.tpi import TpiServer
 
 INDEXES = ("main", "second")
 """Those of :func:`make_cast`."""
@@ -82,10 +80,7 @@ def through_a_mirror_site() -> Iterator[Topology]:
         cast = make_cast(server)
 
         def command(*words: str) -> None:
-            command = [sys.executable, "manage.py", *words]
-            done = subprocess.run(
-                command, cwd=ROOT, env=server.environment, capture_output=True, text=True, check=False
-            )
+            done = server.manage(*words)
             assert done.returncode == 0, done.stdout + done.stderr
 
         for index in INDEXES:

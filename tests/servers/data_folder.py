@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers import dying, templates
+from tests.servers import dying, templates, warm
 from tests.servers.tpi import ROOT
 
 
@@ -49,18 +49,12 @@ class DataFolder:
 
     def manage(self, *command: str) -> subprocess.CompletedProcess[str]:
         """``manage.py``, however it ends."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return warm.run(self.environment, warm.MANAGE, *command)
 
     def inside(self, work: Callable[..., Any], **arguments: Any) -> None:
         """One of the functions of :mod:`tests.servers.inside`."""
-        self.run("-m", "tests.servers.inside", work.__name__, json.dumps(arguments))
+        done = warm.run(self.environment, warm.INSIDE, work.__name__, json.dumps(arguments))
+        assert done.returncode == 0, done.stderr
 
     def copy(self, place: Path) -> DataFolder:
         """Another one with the same past."""

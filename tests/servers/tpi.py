@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers import processes, templates
+from tests.servers import processes, templates, warm
 from tests.servers.caretaker import Caretaker
 from tests.servers.ports import LOOPBACK, free_port, status_of, wait_until
 from tests.servers.processes import Member
@@ -65,6 +65,7 @@ class TpiServer:
             if self._process is not None and self._process.poll() is None:
                 self.stop()
         finally:
+            warm.forget(self.environment, way=self.way)
             self._caretaker.dismiss()
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -195,10 +196,13 @@ class TpiServer:
         """The administrator's first password."""
         return (self.data / "initial-admin-password").read_text().strip()
 
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``manage.py``, however it ends."""
+        return warm.run(self.environment, warm.MANAGE, *words, way=self.way)
+
     def inside(self, work: Callable[..., Any], **arguments: Any) -> Any:
         """Run a function of :mod:`tests.servers.inside` against this installation's data; arguments and result are JSON."""
-        command = [*self.way, sys.executable, "-m", "tests.servers.inside", work.__name__, json.dumps(arguments)]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        done = warm.run(self.environment, warm.INSIDE, work.__name__, json.dumps(arguments), way=self.way)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +44,8 @@ _EXPECTED = {200, 204, 404, 503}
 """404 is the replica's word for what it has not heard of, and the primary's for what a repetition finds done."""
 _CATCHES_UP = 240.0
 """Seconds in which the replica must have come to where the primary is, after all of it."""
+_LOG = 100_000
+"""Characters of a log that are shown."""
 _PER_CUT = 0.6
 """The part of the answers that is cut while connections are."""
 
@@ -101,6 +103,17 @@ class Pair:
         """Let one blow fall and make good what a supervisor of the machine would."""
         self.blows[name] += 1
         BLOWS[name](self)
+
+    @contextmanager
+    def telling(self, blow: str) -> Iterator[None]:
+        """Whoever waits in vain says how both sites are."""
+        try:
+            yield
+        except AssertionError:
+            _say(f"after the blow '{blow}': {self.replica.inside(inside.replication_status)}")
+            for name, site in self.sites.items():
+                _say(f"the log of {name} ends:\n{site.log[-_LOG:]}")
+            raise
 
     def hold(self) -> None:
         """Let a failure last a while."""
@@ -177,7 +190,8 @@ def run(pair: Pair, blows: Sequence[str] = (), minutes: float = 0) -> list[str]:
         while left or time.monotonic() < until:
             name = left.pop(0) if left else pair.random.choice(sorted(BLOWS))
             pair.strike(name)
-            load.wait_for_each(1)
+            with pair.telling(name):
+                load.wait_for_each(1)
             _say(f"{name}: {len(load.acknowledged)} acknowledged, {dict(load.deeds)}, {load.statuses}")
     _say(f"{sum(pair.blows.values())} blows: {dict(pair.blows)}; {pair.cuts} answers were cut")
     return wrong_in(pair, load)

@@ -64,7 +64,13 @@ class Command(BaseCommand):
         for name, report in reports.items():
             said = report.wrong or report.away or report.lacking or _right(report.right)
             self.stdout.write(f"{name}: {said}; {report.wishes} more were looked for and found.")
-        if any(report.wrong or report.away or report.lacking for report in reports.values()):
+        passed_over = [
+            row for row in ([only] if only else MirrorSite.objects.order_by("name")) if row.name not in reports
+        ]
+        for row in passed_over:
+            self.stdout.write(f"{row.name}: {row.get_state_display()}, not checked. {row.reason}".strip())
+        is_bad = any(report.wrong or report.away or report.lacking for report in reports.values())
+        if is_bad or any(row.state == MirrorSite.State.WRONG for row in passed_over):
             sys.exit(1)
 
     def _take_out(self, options: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """What is written into a database that was just restored.
 
-Whoever followed the change log may have seen serials that the backup has not.  So the next serial is far beyond, each index has
-a change of the kind ``installation-restored``, each project a serial between, and a row says so: no serial is ever given to two
-changes, and none that was ever shown decreases.
+Whoever followed the change log may have seen serials that the backup has not.  So the next serial is far beyond, each index and
+each project has a change of the kind ``installation-restored``, and a row says so: no serial is ever given to two changes, and
+none that was ever shown decreases.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from accounts.models import VerifiedPassword
 from accounts.services import audit, generations
 from indexapp.domain.backup_manifest import Manifest
 from indexapp.domain.change_kinds import ChangeKind
-from indexapp.models import Backup, Change, Drill, Epoch, Index, Restoration
-from indexapp.services import changes, serial_jumps
+from indexapp.models import Backup, Change, Drill, Epoch, Restoration
+from indexapp.services import serial_jumps
 from indexapp.services.backups.places import Place
 from indexapp.services.replication import epochs
 from tpi_site.kit import locking, read_only
@@ -33,8 +33,9 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
         Drill.objects.filter(report_sha256="").delete()  # those that went on there are nobody's here
         locking.hold("changes")
         last = Change.objects.order_by("-serial").values_list("serial", flat=True).first() or 0
-        following = serial_jumps.renumber_projects(last + serial_jumps.JUMP)
-        serial_jumps.pass_over(following - 1)
+        following = serial_jumps.tell_anew(
+            actor=actor, kind=ChangeKind.INSTALLATION_RESTORED, last=last, backup=manifest.name, last_serial=last
+        )
         row = Restoration.objects.create(
             backup_name=manifest.name,
             place=place.address[:400],
@@ -53,8 +54,4 @@ def record(*, actor: Actor, place: Place, manifest: Manifest) -> int:
             last_serial=last,
             next_serial=following,
         )
-        for index in Index.objects.order_by("pk"):
-            changes.record(
-                actor=actor, kind=ChangeKind.INSTALLATION_RESTORED, index=index, backup=manifest.name, last_serial=last
-            )
     return following

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -15,7 +13,7 @@ from accounts.domain.actors import Actor
 from indexapp import permissions
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.journal import JournalRow, in_words
-from indexapp.models import Change, Project, Restoration
+from indexapp.models import Change
 from indexapp.services.feeds import names
 from indexapp.services.feeds.names import Shown
 from indexapp.services.policies import hiding
@@ -48,13 +46,8 @@ def since(index: ServedIndex, actor: Actor | None, watermark: Watermark, serial:
     All rows of one serial are in one answer.
     """
     serial = min(max(serial, 0), _LARGEST)
-    events = heapq.merge(
-        _changes(index, actor, watermark, serial),
-        _restored(index, actor, serial),
-        key=attrgetter("serial"),
-    )
     left = MOST
-    for batch in _batches(events):
+    for batch in _batches(_changes(index, actor, watermark, serial)):
         rows = _shown(index, watermark, batch)
         if len(rows) > left:
             yield _cut(rows, left)
@@ -81,22 +74,6 @@ def _changes(index: ServedIndex, actor: Actor | None, watermark: Watermark, seri
     while batch := list(rows.filter(serial__gt=serial).values_list(*_FIELDS)[:_BATCH]):
         serial = batch[-1][0]
         yield from (_Event(*row) for row in batch)
-
-
-def _restored(index: ServedIndex, actor: Actor | None, serial: int) -> Iterator[_Event]:
-    """The projects that a restore gave a new serial, as what they were before may be undone; nothing has changed them since."""
-    for restoration in Restoration.objects.filter(next_serial__gt=serial + 1).order_by("next_serial"):
-        rows = Project.objects.all() if actor is None else Project.objects.visible_to(actor)
-        rows = rows.filter(index_id__in=[member.pk for member in index.members]).order_by("last_serial")
-        last = max(serial, restoration.last_serial)
-        while batch := list(
-            rows.filter(last_serial__gt=last, last_serial__lt=restoration.next_serial).values_list(
-                "last_serial", "index_id", "normalized_name"
-            )[:_BATCH]
-        ):
-            last = batch[-1][0]
-            kind = ChangeKind.INSTALLATION_RESTORED.value
-            yield from (_Event(number, restoration.restored_at, kind, member, key) for number, member, key in batch)
 
 
 def _shown(index: ServedIndex, watermark: Watermark, events: list[_Event]) -> list[JournalRow]:

@@ -69,7 +69,7 @@ def recognise(text: str, site: str = "") -> Replica:
         raise wrong(text)
     if not hmac.compare_digest(row.digest, token_digest(parts, settings.TPI_TOKEN_PEPPER)):
         raise wrong(text)
-    if site:
+    if site or row.site is not None:
         _require_same_site(row, site)
     return row
 

@@ -27,6 +27,7 @@ from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
+from tpi_site.kit.errors import Refusal
 
 log = logging.getLogger(__name__)
 ACTOR = internal("replication")
@@ -87,6 +88,9 @@ def follow_once(wait: float = 0.0) -> Round:
         if error.code == "epoch-unknown":
             return Round.TAKEN if _rebased(row) else Round.FAILED
         _note_failure(error)
+        return Round.FAILED
+    except Refusal as error:  # the credential does not open, or another site took over meanwhile
+        _note_failure(PrimaryFailed(error.detail, error.code))
         return Round.FAILED
     return Round.TAKEN
 

@@ -117,28 +117,50 @@ def _changes(since: int) -> list[Row]:
 def _touched(changes: Sequence[Row], also: Sequence[tuple[int, str]]) -> tuple[dict[tuple[int, str], int | None], int]:
     """The projects of a batch by index and name, with their keys, and the serial that it goes up to.
 
-    A project that a later batch will touch comes with that one.
+    A project that a later batch will touch comes with that one.  Its own serial tells whether one will: where no change has it,
+    it is that of a deletion beside it, and nothing of its own follows.
     """
     if not changes and not also:
         return {}, 0
     last = changes[-1]["serial"] if changes else 0
     wanted = {(change["index_id"], change["project"]) for change in changes if change["project"]} | set(also)
-    known = _known(wanted)
+    beside = _beside(changes)
+    known = _known(wanted | beside)
+    later = _told_of([serial for _, serial, _ in known.values() if serial > last])
     found: dict[tuple[int, str], int | None] = {}
     files, upto = 0, 0
-    for name in also:
+    for name in (*also, *sorted(beside)):
         found[name] = known[name][0] if name in known else None
     for change in changes:
         name = (change["index_id"], change["project"])
         if change["project"] and name not in found:
             key, serial, count = known.get(name, (None, 0, 0))
-            if found and (len(found) >= _MOST_PROJECTS + len(also) or files + count > _MOST_FILES):
+            if found and (len(found) >= _MOST_PROJECTS + len(also) + len(beside) or files + count > _MOST_FILES):
                 return found, upto
-            if serial <= last:
+            if (serial, *name) not in later:
                 found[name] = key
                 files += count
         upto = change["serial"]
     return found, upto
+
+
+def _beside(changes: Sequence[Row]) -> set[tuple[int, str]]:
+    """The projects that had their serial from the deletion of one of their name beside them."""
+    deletions = [each["serial"] for each in changes if each["kind"] == ChangeKind.PROJECT_DELETED.value]
+    return {
+        name
+        for serials in _portions(deletions)
+        for name in Project.objects.filter(last_serial__in=serials).values_list("index_id", "normalized_name")
+    }
+
+
+def _told_of(serials: Sequence[int]) -> set[tuple[int, int, str]]:
+    """Those of these serials of which a change tells, with the index and the project of each."""
+    return {
+        each
+        for portion in _portions(serials)
+        for each in Change.objects.filter(serial__in=portion).values_list("serial", "index_id", "project")
+    }
 
 
 def _known(wanted: set[tuple[int, str]]) -> dict[tuple[int, str], tuple[int | None, int, int]]:

@@ -24,8 +24,8 @@ from indexapp.clients import takeovers as client
 from indexapp.clients.primary import PrimaryFailed
 from indexapp.domain.change_kinds import ChangeKind
 from indexapp.domain.replication.takeovers import Claim
-from indexapp.models import Change, Epoch, File, Following, Index, Project, Replica, Takeover, WantedBlob
-from indexapp.services import changes, quotas, serial_jumps
+from indexapp.models import Epoch, File, Following, Index, Replica, Takeover, WantedBlob
+from indexapp.services import quotas, serial_jumps
 from indexapp.services.replication import (
     epochs,
     fences,
@@ -160,7 +160,7 @@ def promote(*, actor: Actor, accepts_missing: bool = False, asks_primary: bool =
             was_handed_over=was_handed_over,
             missing=number,
         )
-        _tell_anew(actor, order.began_after)
+        serial_jumps.tell_anew(actor=actor, kind=ChangeKind.INSTALLATION_PROMOTED, last=order.began_after)
         transaction.on_commit(read_only.look)
     return Promotion(
         epoch=made,
@@ -280,36 +280,6 @@ def _adopt(row: Following) -> list[str]:
         Replica.objects.create(**told)
         adopted.append(told["name"])
     return adopted
-
-
-def _tell_anew(actor: Actor, last: int) -> None:
-    """Pass over serials that the old primary may have given, and tell of each project again.
-
-    Who follows by serials may have seen some that this site never had, and of any project.
-    """
-    locking.hold("changes")
-    after = serial_jumps.renumber_projects(last + serial_jumps.JUMP)
-    rows = Project.objects.order_by("pk").values_list("last_serial", "index_id", "index__name", "normalized_name")
-    kind = ChangeKind.INSTALLATION_PROMOTED
-    batch: list[Change] = []
-    for serial, index, name, project in rows.iterator(_BATCH):
-        batch.append(
-            Change(
-                serial=serial,
-                kind=kind.value,
-                index_id=index,
-                index_name=name,
-                project=project,
-                actor_name=actor.display_name,
-            )
-        )
-        if len(batch) == _BATCH:
-            Change.objects.bulk_create(batch)
-            batch = []
-    Change.objects.bulk_create(batch)
-    serial_jumps.pass_over(after - 1)
-    for index_row in Index.objects.order_by("pk"):
-        changes.record(actor=actor, kind=kind, index=index_row, last_serial=last)
 
 
 def told(row: Takeover | None) -> dict[str, Any] | None:

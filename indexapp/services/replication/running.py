@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 WAIT = 20.0
 """Seconds for which the primary is asked to wait with its answer."""
 _LOOK_AGAIN = 2.0
-_SHORTEST, _LONGEST = 1.0, 30.0
+_SHORTEST, _LONGEST = 1.0, 10.0
 """Seconds until a primary that failed is asked again; twice as long after each further time."""
 
 

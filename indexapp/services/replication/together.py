@@ -94,8 +94,8 @@ def _received(
                 came.alone.add(sha256)
     except PrimaryFailed as error:
         log.warning("A group of contents broke off: %s", error)
-        if not answered and not error.status and error.code != "bad-answer":
-            came.failure = error
+        if not answered and error.may_pass and (error.status or error.code != "bad-answer"):
+            came.failure = error  # one by one would be a hundred requests to who has too many
         else:
             came.alone |= open_still.keys()
     else:

@@ -24,7 +24,7 @@ from indexapp.services.serving import files, index_map, watermarks
 from indexapp.services.sites import secrets, specimens, standing
 from indexapp.services.sites.specimens import Specimen
 from tpi_site.kit import locking
-from tpi_site.kit.errors import Unavailable
+from tpi_site.kit.errors import Refusal, Unavailable
 
 log = logging.getLogger(__name__)
 PROVED_FOR: Final = timedelta(hours=24)
@@ -61,15 +61,24 @@ def run(*, now: bool = False, only: MirrorSite | None = None) -> dict[str, Repor
     with locking.alone(_LOCK):
         rows = MirrorSite.objects.exclude(state__in=[MirrorSite.State.WRONG, MirrorSite.State.OUT])
         for site in rows.filter(pk=only.pk) if only is not None else rows:
-            report = Report()
-            if now or site.next_check_at <= timezone.now():
-                report = _check(site)
-                reports[site.name] = report
-            site.refresh_from_db()
-            if site.state in standing.IN_USE:
-                report.wishes = _grant(site)
+            try:
+                _look_at(site, reports, is_due=now or site.next_check_at <= timezone.now())
+            except MirrorSite.DoesNotExist:  # it was retired meanwhile
+                continue
+            except Refusal as error:  # its key does not open; the sites after it are looked at all the same
+                log.warning("The mirror site %s cannot be looked at: %s", site.name, error.detail)
         _sweep()
     return reports
+
+
+def _look_at(site: MirrorSite, reports: dict[str, Report], *, is_due: bool) -> None:
+    report = Report()
+    if is_due:
+        report = _check(site)
+        reports[site.name] = report
+    site.refresh_from_db()
+    if site.state in standing.IN_USE:
+        report.wishes = _grant(site)
 
 
 def prove(address: SiteAddress, specimen: Specimen) -> bytes:
@@ -136,7 +145,7 @@ def is_slow(size: int, seconds: float) -> bool:
 
 def _conclude(site: MirrorSite, report: Report) -> None:
     if report.wrong or report.away:
-        note_faults(site.pk, failed=not report.wrong, wrong=bool(report.wrong))
+        note_faults(site.pk, failed=int(not report.wrong), wrong=int(bool(report.wrong)))
     if report.wrong:
         standing.wrong(site, report.wrong)
     elif report.away:

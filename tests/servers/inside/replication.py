@@ -88,20 +88,18 @@ def delete_release(project: str, version: str) -> None:
 
 def as_restored() -> None:
     """What a restore writes into the database, without one."""
-    from django.db import transaction
+    from types import SimpleNamespace
+
+    from django.utils import timezone
 
     from accounts.domain.actors import internal
-    from indexapp.domain.change_kinds import ChangeKind
-    from indexapp.models import Epoch, Index
-    from indexapp.services import changes, serial_jumps
-    from indexapp.services.replication import epochs
+    from indexapp.services.backups import restored
 
-    with transaction.atomic():
-        last = epochs.newest_serial()
-        epochs.begin(Epoch.Reason.RESTORED, began_after=last)
-        serial_jumps.pass_over(last + serial_jumps.JUMP)
-        for index in Index.objects.all():
-            changes.record(actor=internal("test"), kind=ChangeKind.INSTALLATION_RESTORED, index=index)
+    restored.record(
+        actor=internal("test"),
+        place=SimpleNamespace(address="backups"),
+        manifest=SimpleNamespace(name="b", made_at=timezone.now()),
+    )
 
 
 def hold(newest: int | None = None, projects: list[str] | None = None) -> None:

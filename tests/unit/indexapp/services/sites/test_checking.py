@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Alarm, AuditEntry
@@ -185,3 +186,31 @@ def test_nothing_is_asked_of_a_site_without_files(db: Any) -> None:
     assert (report.right, report.away) == (0, "")
     site.refresh_from_db()
     assert site.state == MirrorSite.State.HEALTHY
+
+
+def test_a_site_that_is_retired_meanwhile_keeps_no_other_from_its_check(
+    healthy: MirrorSite, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_site(url=healthy.base_url, indexes=[index], name="zz-last")
+    really = checking._check
+
+    def check(site: MirrorSite) -> checking.Report:
+        report = really(site)
+        if site.pk == healthy.pk:
+            settings.retire(actor=SYSTEM, site=site)
+        return report
+
+    monkeypatch.setattr(checking, "_check", check)
+    assert "zz-last" in checking.run(now=True)
+
+
+def test_the_command_says_whom_it_passes_over_and_leaves_with_1(
+    healthy: MirrorSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("mirror_sites", "check")
+    standing.wrong(healthy, "other bytes")
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        call_command("mirror_sites", "check")
+    assert left.value.code == 1
+    assert f"{healthy.name}: Served wrong bytes, not checked." in capsys.readouterr().out
