@@ -60,7 +60,7 @@ def answer(question: Question, what: str) -> Reply | Later:
             incomplete_for=asked.incomplete_for,
         )
         epochs.require_known(asked.epoch, asked.since)
-        now, besides = news.read(), heirs.told_to(replica)
+        now, besides = news.read(), heirs.told_to(replica) | joining.pepper_mark(secret)
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
             return _json(question, _told(now) | besides)
         return AwaitedNews(question, asked, besides)
