@@ -1,7 +1,7 @@
-"""The process beside the job cluster that follows a primary, where this installation is a replica, or else watches its own.
+"""The processes beside the job cluster that follow a primary, where this installation is a replica, or else watch its own.
 
-It is forked from the cluster's first process, which has no threads and leaves its connections behind; killed, it is started
-again, more slowly each time.
+They are forked from the cluster's first process, which has no threads and leaves its connections behind; killed, they are
+started again, more slowly each time.
 """
 
 from __future__ import annotations
@@ -18,68 +18,85 @@ _LOOK_AGAIN = 3.0  # seconds
 _STEADY = 10.0
 _SHORTEST, _LONGEST = 1.0, 10.0
 _PATIENCE = 5.0
-_FOLLOWS, _WATCHES = "follows", "watches"
+_FOLLOWS, _BRINGS, _WATCHES = "follows", "brings", "watches"
+_DEEDS = {_FOLLOWS: (_FOLLOWS, _BRINGS), _WATCHES: (_WATCHES,)}
 
 
 class FollowerKeeper:
-    """Keeps one child that follows or watches, as long as there is something for it; :meth:`look` costs nothing in between."""
+    """Keeps the children of one part, as long as there is something for it; :meth:`look` costs nothing in between.
+
+    Where one of them ends, so do the others, and all are started again.
+    """
 
     def __init__(self) -> None:
-        self._pid = 0
+        self._pids: list[int] = []
         self._part = ""
         self._due = 0.0
         self._started_at = 0.0
         self._pause = _SHORTEST
 
     def look(self) -> None:
-        """Start, reap or stop the child, if it is time."""
+        """Start, reap or stop the children, if it is time."""
         now = time.monotonic()
         if now < self._due:
             return
         self._due = now + _LOOK_AGAIN
-        if self._pid and self._has_ended():
+        if self._pids and not all(map(self._lives, tuple(self._pids))):
+            self.stop()
             self._pause = _SHORTEST if now - self._started_at > _STEADY else min(self._pause * 2, _LONGEST)
             self._due = now + self._pause
             return
         part = _part()
-        if part is not None and part != self._part and self._pid:
+        if part is not None and part != self._part and self._pids:
             self.stop()
-        if part and not self._pid:
+        if part and not self._pids:
             self._start(part)
 
     def stop(self) -> None:
-        """End the child, and wait a little for it."""
-        if not self._pid:
-            return
-        os.kill(self._pid, signal.SIGTERM)
+        """End the children, and wait a little for them."""
+        for pid in self._pids:
+            os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + _PATIENCE
-        while not self._has_ended():
+        while any([self._lives(pid) for pid in tuple(self._pids)]):  # noqa: C419  each is to be reaped
             if time.monotonic() > until:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                self._pid = 0
+                for pid in self._pids:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+                self._pids.clear()
                 return
             time.sleep(0.05)
 
-    def _has_ended(self) -> bool:
-        pid, status = os.waitpid(self._pid, os.WNOHANG)
+    def _lives(self, child: int) -> bool:
+        pid, status = os.waitpid(child, os.WNOHANG)
         if not pid:
-            return False
+            return True
+        self._pids.remove(child)
         code = os.waitstatus_to_exitcode(status)
         if code:
             log.warning("The process of replication ended with %d.", code)
-        self._pid = 0
-        return True
+        return False
 
     def _start(self, part: str) -> None:
         self._part = part
         self._started_at = time.monotonic()
-        self._pid = os.fork()
-        if self._pid:
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(writing, False)
+        try:
+            for what in _DEEDS[part]:
+                self._fork(what, reading, writing)
+        finally:
+            os.close(reading)
+            os.close(writing)
+
+    def _fork(self, what: str, reading: int, writing: int) -> None:
+        pid = os.fork()
+        if pid:
+            self._pids.append(pid)
             return
         code = 1
         try:
-            _run(part)
+            os.close(reading if what == _FOLLOWS else writing)
+            _run(what, reading, writing)
             code = 0
         except Exception:
             log.exception("The process of replication failed.")
@@ -105,10 +122,15 @@ def _part() -> str | None:
         connections.close_all()  # so that no child inherits one
 
 
-def _run(part: str) -> None:
+def _run(what: str, reading: int, writing: int) -> None:
     from indexapp.services.replication import running, watching
 
     ending = Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     signal.signal(signal.SIGINT, lambda *_: ending.set())
-    (running if part == _FOLLOWS else watching).run(ending)
+    if what == _WATCHES:
+        watching.run(ending)
+    elif what == _BRINGS:
+        running.bring(ending, reading)
+    else:
+        running.follow(ending, writing)

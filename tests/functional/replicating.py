@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.servers import inside
+from tests.servers import inside, processes
 from tests.servers.ports import wait_until
 from tests.servers.tpi import TpiServer
 
@@ -23,3 +23,17 @@ def wait_until_equal(primary: TpiServer, replica: TpiServer) -> None:
         return f"{differing}\n{replica.inside(inside.replication_status)}\n{replica.log[-3000:]}"
 
     wait_until(is_equal, _PATIENCE, what_differs)
+
+
+def followers(site: TpiServer) -> list[int]:
+    """The two processes that follow: children of the job cluster's first one that have none and are no part of the cluster."""
+    found: list[int] = []
+
+    def are_there() -> bool:
+        jobs = [member.pid for member in site.members() if member.role == "jobs"]
+        below = [pid for parent in jobs for pid in processes.children(parent)]
+        found[:] = sorted(pid for pid in below if not processes.children(pid))
+        return len(below) > len(found) == 2
+
+    wait_until(are_there, 90, lambda: f"Nobody follows:\n{site.log[-3000:]}")
+    return found

@@ -12,8 +12,8 @@ from tests.functional.artefacts import build, fresh_name
 from tests.functional.client_tools import Credentials, Home
 from tests.functional.installers import Pip, Uv
 from tests.functional.publishers import Twine
-from tests.functional.replicating import ALIKE, wait_until_equal
-from tests.servers import inside
+from tests.functional.replicating import ALIKE, followers, wait_until_equal
+from tests.servers import inside, processes
 from tests.servers.ports import wait_until
 from tests.servers.postgres import Postgres
 from tests.servers.tpi import TpiServer
@@ -90,11 +90,26 @@ def test_people_and_rights_follow(sites: tuple[TpiServer, TpiServer]) -> None:
     wait_until_equal(primary, replica)
 
 
-def test_a_killed_follower_is_started_again(sites: tuple[TpiServer, TpiServer]) -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_killed_follower_is_started_again(sites: tuple[TpiServer, TpiServer], place: int) -> None:
     primary, replica = sites
     primary.inside(inside.publish, numbers=[1])
     wait_until_equal(primary, replica)
+    before = followers(replica)
+    processes.kill(before[place])  # of the changes, and of the bytes
+    wait_until(lambda: not {*before} & {*followers(replica)}, _PATIENCE, lambda: replica.log[-3000:])
+    sums = primary.inside(inside.publish, numbers=[2, 3])
+    wait_until_equal(primary, replica)
+    assert replica.inside(inside.kept).items() >= sums.items()
+
+
+def test_a_killed_job_cluster_follows_again(sites: tuple[TpiServer, TpiServer]) -> None:
+    primary, replica = sites
+    primary.inside(inside.publish, numbers=[1])
+    wait_until_equal(primary, replica)
+    before = followers(replica)
     replica.kill("jobs")
     sums = primary.inside(inside.publish, numbers=[2, 3])
     wait_until_equal(primary, replica)
     assert replica.inside(inside.kept).items() >= sums.items()
+    assert not {*before} & {*followers(replica)}

@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.functional.client_tools import Credentials
+from tests.functional.replicating import followers
 from tests.servers import inside, processes
 from tests.servers.bent import Bent, BentSite, straight
 from tests.servers.ports import wait_until
@@ -147,21 +148,7 @@ def _kill_jobs(pair: Pair) -> None:
 
 
 def _kill_follower(pair: Pair) -> None:
-    processes.kill(_follower(pair.replica))
-
-
-def _follower(site: TpiServer) -> int:
-    """The child of the job cluster's first process that has no children: it is no part of the cluster."""
-    found: list[int] = []
-
-    def is_there() -> bool:
-        jobs = [member.pid for member in site.members() if member.role == "jobs"]
-        below = [pid for parent in jobs for pid in processes.children(parent)]
-        found[:] = [pid for pid in below if not processes.children(pid)]
-        return len(below) > 1 and bool(found)
-
-    wait_until(is_there, 90, lambda: f"There is no follower:\n{site.log[-3000:]}")
-    return found[0]
+    processes.kill(pair.random.choice(followers(pair.replica)))
 
 
 def _cut_connections(pair: Pair) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from threading import Lock
 from typing import Any
 
 from django.db import connection
@@ -30,19 +29,19 @@ from tpi_site.kit.inserting import insert_all
 BLOBS = "replication-blobs"
 """Held while a file learns whether its bytes are here, and while bytes that came learn whose they are."""
 _PORTION = 400
-_turn = Lock()
+_TURN = "replication-turn"
 
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Around a transaction that writes: the threads of one follower write in turn.
+    """Around a transaction that writes: the threads and processes that follow write in turn where the database is a file.
 
     SQLite would have them ask again and again, later each time, while the lock is free.  Inside a transaction it is had.
     """
-    if connection.in_atomic_block:
+    if connection.in_atomic_block or connection.vendor == "postgresql":
         yield
     else:
-        with _turn:
+        with locking.alone(_TURN):
             yield
 
 

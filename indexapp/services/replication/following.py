@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -73,8 +73,11 @@ def primary_of(row: Following) -> Primary:
     return Primary(row.primary_url, secret, str(epochs.site()), row.ca_certificates, contact.Hearing())
 
 
-def follow_once(wait: float = 0.0) -> Round:
-    """Ask what is new, waiting up to so many seconds for it, and take it, for some seconds at most."""
+def follow_once(wait: float = 0.0, *, came: Callable[[], None] = lambda: None) -> Round:
+    """Ask what is new, waiting up to so many seconds for it, and take it, for some seconds at most.
+
+    ``came`` hears of each batch.
+    """
     row = Following.objects.first()
     if row is None or row.is_paused:
         return Round.IDLE
@@ -82,7 +85,7 @@ def follow_once(wait: float = 0.0) -> Round:
         primary = primary_of(row)
         if not _is_due(row, primary, wait):
             return Round.NOTHING
-        _take(row, primary)
+        _take(row, primary, came)
     except PrimaryFailed as error:
         if error.code == "epoch-unknown":
             return Round.TAKEN if _rebased(row) else Round.FAILED
@@ -132,7 +135,7 @@ def _number(said: Mapping[str, Any], name: str) -> int:
     return value
 
 
-def _take(row: Following, primary: Primary) -> None:
+def _take(row: Following, primary: Primary, came: Callable[[], None]) -> None:
     """Batch after batch, of which the next one comes while the last one is written."""
     transport, until = Transport(primary.secret), time.monotonic() + LONGEST
     mark, known = Mark(row.epoch, row.cursor), row.generations
@@ -150,7 +153,9 @@ def _take(row: Following, primary: Primary) -> None:
             goes_on = mark.cursor < after.cursor < int(batch.head["newest"]) and time.monotonic() < until
             if goes_on and is_small(batch):
                 coming.ask(_wish(after, known, transport))
-            if not take(batch, mark, row.primary_site, transport) or not goes_on:
+            was_taken = take(batch, mark, row.primary_site, transport)
+            came()
+            if not was_taken or not goes_on:
                 break
             mark = after
 
