@@ -31,6 +31,17 @@ def test_a_service_with_another_pepper_or_none_at_all_is_told_of() -> None:
         assert "0 contents of 0 B missing; last contact" in manage(primary, "status")
         assert "No process follows" not in manage(replica, "status")
 
+        assert primary.manage("audit_checkpoint").returncode == 0
+        primary.inside(inside.publish, numbers=[3])
+        wait_until(
+            lambda: "1 checkpoints, of up to" in manage(replica, "checkpoints"), PATIENCE, lambda: replica.log[-3000:]
+        )
+        kept = replica.folder / "kept"
+        manage(replica, "checkpoints", "--out", str(kept))
+        (note,) = kept.glob("*.txt")
+        held = primary.manage("verify_audit", "--checkpoint", str(note), "--public-key", str(kept / "keys"))
+        assert held.returncode == 0, held.stdout
+
         replica.stop()
         wait_until(
             lambda: replica.manage("replication", "status").returncode == 1, PATIENCE, lambda: "It says nothing."

@@ -10,7 +10,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
-from indexapp.management import promotion, replication_seed, replication_status, replication_verify
+from indexapp.management import (
+    promotion,
+    replication_checkpoints,
+    replication_seed,
+    replication_status,
+    replication_verify,
+)
 from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
 from indexapp.services.replication import credentials, fetching, following, joining, standing
@@ -53,6 +59,7 @@ class Command(BaseCommand):
         _replication_bytes.add_hold(deeds.add_parser("hold", help="say of which files this replica holds the bytes"))
         _replication_bytes.add_limit(deeds.add_parser("limit", help="say how fast and when this replica fetches bytes"))
         replication_status.add_to(deeds)
+        replication_checkpoints.add_to(deeds)
         promotion.add_to(deeds)
         replication_seed.add_arguments(deeds)
 

@@ -22,7 +22,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, contact, epochs, giving, holding, places, standing
+from indexapp.services.replication import applying, contact, epochs, giving, holding, places, primary_log, standing
 from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
@@ -112,6 +112,7 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     news = primary.news(asked, 0.0 if is_behind else wait)
     newest = _number(news, "newest")
     Following.objects.update(primary_serial=newest, **contact.heard(row, news, primary.secret), **appointed(news))
+    primary_log.keep(row, news)
     return is_late or newest > row.cursor or news.get("generations") != row.generations
 
 
