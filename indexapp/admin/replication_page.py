@@ -43,6 +43,7 @@ ADVICE = {
     "releases-differ": "Bring both sites to the same release; following goes on by itself then.",
     "primary-behind": "The primary's database was put back by hand. Compare both sites before one of them goes on.",
     "epoch-unknown": "The primary does not know this site's past. Compare both before one of them goes on.",
+    "pepper-differs": "Nobody can sign in here until it is mended. What the primary has is taken meanwhile.",
     "bad-batch": "Nothing of it was taken, and it is tried again. If it stays so, make a support bundle on both sites.",
     "bad-answer": "Something between both sites answers in the primary's place, or the primary is out of order; see its log.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +32,10 @@ _HEAD = 20.0
 _BYTES = 2**62
 
 
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
 def seconds(said: str | None) -> int:
     """Of a ``Retry-After``; 0 where it says none, or a date."""
     return int(said) if said and _SECONDS.match(said) else 0
@@ -55,12 +59,13 @@ class PrimaryFailed(Exception):
 
 @dataclass(frozen=True)
 class Primary:
-    """``url`` is the site's own address, ``site`` who asks."""
+    """``url`` is the site's own address, ``site`` who asks; ``heard`` is called as the pieces of a batch come."""
 
     url: str
     secret: str = field(repr=False)
     site: str
     ca_certificates: str = field(default="", repr=False)
+    heard: Callable[[], None] = field(default=_nothing, repr=False, compare=False)
 
     def hello(self) -> dict[str, Any]:
         """Who the primary is, and what it must have like this site."""
@@ -82,7 +87,12 @@ class Primary:
             headers = {SITE: self.site, "Content-Type": "application/json"}
             with outbound.send(self._address("rows/"), body, headers, way=self._way, limits=limits) as answer:
                 self._require(answer, _OK)
-                return batches.read(answer.body)
+                return batches.read(self._listening(answer.body))
+
+    def _listening(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.heard()
+            yield piece
 
     @contextmanager
     def blob(self, sha256: str, start: int) -> Iterator[Iterator[bytes]]:

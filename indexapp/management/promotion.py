@@ -82,20 +82,24 @@ def _authorities(options: dict[str, Any]) -> str:
     try:
         return options["ca"].read_text() if options["ca"] else ""
     except OSError as error:
-        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def appoint(row: Replica, options: dict[str, Any]) -> None:
-    """Let it take over, as the options ``url`` and ``ca`` say."""
+    """Let it take over, as the options ``url`` and ``ca`` say; the command that calls it tells."""
     heirs.appoint(actor=_ACTOR, replica=row, url=options["url"], ca_certificates=_authorities(options))
 
 
-def _appoint(_command: BaseCommand, options: dict[str, Any]) -> None:
+def _appoint(command: BaseCommand, options: dict[str, Any]) -> None:
     appoint(_named(options["name"]), options)
+    command.stdout.write(
+        f"The replica '{options['name']}' may take over, at {options['url']}; it learns of it within half a minute."
+    )
 
 
-def _dismiss(_command: BaseCommand, options: dict[str, Any]) -> None:
+def _dismiss(command: BaseCommand, options: dict[str, Any]) -> None:
     heirs.dismiss(actor=_ACTOR, replica=_named(options["name"]))
+    command.stdout.write(f"The replica '{options['name']}' may not take over any more, and is not waited for.")
 
 
 def write_list(path: Path, rows: Iterable[Any]) -> int:
@@ -155,7 +159,7 @@ def _secret(options: dict[str, Any]) -> str:
     try:
         return (sys.stdin.read() if options["file"] == "-" else Path(options["file"]).read_text()).strip()
     except OSError as error:
-        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def _rejoin(command: BaseCommand, options: dict[str, Any]) -> None:

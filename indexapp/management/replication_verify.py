@@ -49,7 +49,7 @@ def verify(command: BaseCommand, options: dict[str, Any]) -> None:
     except PrimaryFailed as error:
         raise CommandError(f"{error} ({error.code})") from None
     except OSError as error:
-        raise CommandError(f"The result cannot be written: {error.strerror}.") from None
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}.") from None
     for each in outcome.differences:
         command.stdout.write(each.sentence)
     command.stdout.write(_sentence(outcome.result))
@@ -79,7 +79,7 @@ def check_result(command: BaseCommand, options: dict[str, Any]) -> None:
     except CheckpointBroken as broken:
         raise CommandError(f"{path} cannot be trusted: {broken}.") from None
     except OSError as error:
-        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
         raise CommandError(f"{path} is not what 'replication verify --json' writes.") from None
     command.stdout.write(_sentence(result))

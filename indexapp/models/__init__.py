@@ -12,7 +12,7 @@ from indexapp.models.prefetches import MirrorPlan, PlannedName, PrefetchItem, Pr
 from indexapp.models.projects import Blob, Description, File, Project, Release, RetiredFilename
 from indexapp.models.promotion import Fence, Leftover, Takeover
 from indexapp.models.quotas import Quota
-from indexapp.models.replication import Epoch, Following, Replica, Site, WantedBlob
+from indexapp.models.replication import Epoch, Following, PrimaryCheckpoint, Replica, Site, WantedBlob
 from indexapp.models.roles import ReservedPrefix, Role
 from indexapp.models.trash import Trashed, TrashedFile, TrashedRelease, TrashedRole
 from indexapp.models.vulnerabilities import Advisory, AdvisoryImport, AdvisoryPackage
@@ -51,6 +51,7 @@ __all__ = [
     "PolicyRule",
     "PrefetchItem",
     "PrefetchJob",
+    "PrimaryCheckpoint",
     "Project",
     "Quota",
     "Release",

@@ -126,6 +126,29 @@ class Following(models.Model):
         return f"replica of {self.primary_url}"
 
 
+class PrimaryCheckpoint(models.Model):
+    """What a primary, whose ``site`` it is, signed of its audit log when this site followed it.
+
+    ``size`` and ``head`` (hexadecimal) are what the ``note`` states, ``key`` what it said to have signed it with.
+    """
+
+    site = models.UUIDField()
+    size = models.BigIntegerField()
+    head = models.CharField(max_length=64)
+    note = models.TextField()
+    key = models.CharField(max_length=300)
+    came_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["site", "size"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "size", "head"], name="primary_checkpoint_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site} at {self.size}"
+
+
 class WantedBlob(models.Model):
     """Bytes that the primary has and this replica has not yet; ``rank`` is lower for what goes first.
 

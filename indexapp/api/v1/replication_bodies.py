@@ -86,6 +86,7 @@ class FollowedSerializer(serializers.Serializer[Any]):
     failing_since = serializers.DateTimeField(allow_null=True)
     failure_code = serializers.CharField()
     failure = serializers.CharField()
+    trouble = serializers.CharField(help_text="Empty, or that no process follows, or that one hears nothing.")
 
 
 class FollowerSerializer(serializers.Serializer[Any]):

@@ -62,10 +62,12 @@ def _add_ends(parser: CommandParser, clear: str) -> None:
 
 
 def size(text: str) -> int:
-    """Bytes: ``5000000``, ``5M``; raises ArgumentTypeError."""
+    """Bytes: ``5000000``, ``5M``; raises ArgumentTypeError, also for so few that a unit was forgotten."""
     found = _SIZE.match(text)
     if found is None:
         raise ArgumentTypeError(f"'{text}' is no number of bytes; write it as 5000000, 500k, 5M or 2G")
+    if not found[2] and 0 < int(found[1]) < _POWERS["k"]:
+        raise ArgumentTypeError(f"'{text}' would be bytes; write the unit, as {text}k, {text}M or {text}G")
     return int(found[1]) * _POWERS[found[2]]
 
 

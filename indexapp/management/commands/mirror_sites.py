@@ -15,6 +15,11 @@ from indexapp.services.sites import checking, settings, standing
 from tpi_site.kit.errors import Refusal
 
 _ACTOR = internal("mirror-sites")
+_MODES = {
+    "off": "clients get all files from here",
+    "through": "files are fetched from sites and passed on from here",
+    "redirect": "clients are sent to sites",
+}
 
 
 class Command(BaseCommand):
@@ -56,7 +61,8 @@ class Command(BaseCommand):
         for name in ("signing_key", "ca_certificates"):
             if name in values:
                 values[name] = _text(values[name])
-        settings.register(actor=_ACTOR, name=options["name"], **values)
+        made = settings.register(actor=_ACTOR, name=options["name"], **values)
+        self.stdout.write(f"{made.name}: {made.get_state_display()}. It gets readers when checks have found it right.")
 
     def _check(self, options: dict[str, Any]) -> None:
         only = _site(options["name"]) if options["name"] else None
@@ -75,18 +81,22 @@ class Command(BaseCommand):
 
     def _take_out(self, options: dict[str, Any]) -> None:
         settings.take_out(actor=_ACTOR, site=_site(options["name"]))
+        self.stdout.write(f"{options['name']}: nobody is given to it until 'mirror_sites put-back {options['name']}'.")
 
     def _put_back(self, options: dict[str, Any]) -> None:
         settings.put_back(actor=_ACTOR, site=_site(options["name"]))
+        self.stdout.write(f"{options['name']}: {_site(options['name']).get_state_display()}; it is checked first.")
 
     def _retire(self, options: dict[str, Any]) -> None:
         settings.retire(actor=_ACTOR, site=_site(options["name"]))
+        self.stdout.write(f"{options['name']}: retired, and forgotten here.")
 
     def _mode(self, options: dict[str, Any]) -> None:
         index = Index.objects.filter(name=options["index"]).first()
         if index is None:
             raise CommandError(f"There is no index named '{options['index']}'.")
         settings.set_mode(actor=_ACTOR, index=index, mode=options["mode"])
+        self.stdout.write(f"{index.name}: {_MODES[options['mode']]}.")
 
 
 def _add_site(add: CommandParser) -> None:
@@ -115,7 +125,7 @@ def _text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
 
 
 def _site(name: str) -> MirrorSite:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -11,12 +10,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.domain.actors import internal
-from indexapp.management import promotion, replication_seed, replication_verify
+from indexapp.management import (
+    promotion,
+    replication_checkpoints,
+    replication_seed,
+    replication_status,
+    replication_verify,
+)
 from indexapp.management.commands import _replication_bytes
 from indexapp.models import Following, Replica
-from indexapp.services.replication import credentials, fetching, following, joining, overview, standing
+from indexapp.services.replication import credentials, fetching, following, joining, standing
 from indexapp.services.replication.following import Round
-from indexapp.services.replication.standing import Standing
 from tpi_site.kit import locking
 from tpi_site.kit.errors import Refusal
 
@@ -54,8 +58,8 @@ class Command(BaseCommand):
         follow.add_argument("--once", action="store_true", help="end when nothing is left to be taken or fetched")
         _replication_bytes.add_hold(deeds.add_parser("hold", help="say of which files this replica holds the bytes"))
         _replication_bytes.add_limit(deeds.add_parser("limit", help="say how fast and when this replica fetches bytes"))
-        status = deeds.add_parser("status", help="how it stands; leaves with 1 while the primary cannot be followed")
-        status.add_argument("--json", action="store_true", help="one JSON object")
+        replication_status.add_to(deeds)
+        replication_checkpoints.add_to(deeds)
         promotion.add_to(deeds)
         replication_seed.add_arguments(deeds)
 
@@ -88,21 +92,26 @@ class Command(BaseCommand):
         if row is None:
             raise CommandError(f"There is no replica named '{options['name']}'.")
         credentials.revoke(actor=_ACTOR, replica=row)
+        self.stdout.write(f"The replica '{row.name}' follows no more: its secret opens nothing.")
 
     def _join(self, options: dict[str, Any]) -> None:
         try:
             text = sys.stdin.read() if options["file"] == "-" else Path(options["file"]).read_text()
             authorities = options["ca"].read_text() if options["ca"] else ""
         except OSError as error:
-            raise CommandError(f"A file cannot be read: {error.strerror}.") from None
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
         joining.join(actor=_ACTOR, url=options["primary"], secret=text.strip(), ca_certificates=authorities)
         self.stdout.write("This installation is a replica; its server follows, and 'replication status' tells how far.")
 
     def _pause(self, _options: dict[str, Any]) -> None:
         joining.pause(actor=_ACTOR)
+        self.stdout.write(
+            "Paused: nothing is taken from the primary until 'replication resume'; what is here is served."
+        )
 
     def _resume(self, _options: dict[str, Any]) -> None:
         joining.resume(actor=_ACTOR)
+        self.stdout.write("This site follows its primary again; 'replication status' tells how far it is.")
 
     def _leave(self, options: dict[str, Any]) -> None:
         epoch = joining.leave(actor=_ACTOR, accepts_missing=options["accept_missing"])
@@ -138,33 +147,4 @@ class Command(BaseCommand):
     def _tell_end(self, came: Round) -> None:
         found = standing.standing()
         if found is not None and (came is Round.FAILED or found.missing_blobs):
-            raise CommandError(_sentence(found))
-
-    def _status(self, options: dict[str, Any]) -> None:
-        found, replicas = standing.standing(), standing.replicas()
-        if options["json"]:
-            self.stdout.write(json.dumps(overview.told() | promotion.told(), indent=2))
-        else:
-            self.stdout.write(_sentence(found) if found else "This installation follows nobody.")
-            for line in (*_replication_bytes.held(), *_replication_bytes.limited()) if found else ():
-                self.stdout.write(line)
-            for row in replicas:
-                seen = row["seen_at"] or "never"
-                self.stdout.write(
-                    f"{row['name']}: {row['serials_behind']} serials behind, {row['missing_blobs']} contents of "
-                    f"{row['missing_bytes']} bytes missing; seen {seen}."
-                )
-            for sentence in promotion.sentences():
-                self.stdout.write(sentence)
-        if found is not None and found.failing_since is not None:
-            sys.exit(1)
-
-
-def _sentence(found: Standing) -> str:
-    contact = "never" if found.contact_age is None else f"{found.contact_age:.0f} s ago"
-    paused = " Paused." if found.is_paused else ""
-    failure = f" Failing since {found.failing_since:%Y-%m-%d %H:%M}: {found.failure}" if found.failing_since else ""
-    return (
-        f"Replica of {found.primary}: at serial {found.serial}, {found.serials_behind} behind; {found.missing_blobs} contents "
-        f"of {found.missing_bytes} bytes missing; last contact {contact}.{paused}{failure}"
-    )
+            raise CommandError(replication_status.sentence(found))

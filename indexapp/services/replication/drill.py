@@ -20,6 +20,7 @@ from indexapp.clients.primary import PrimaryFailed
 from indexapp.domain.replication import takeovers as proofs
 from indexapp.models import Blob, Following
 from indexapp.services import disk_room
+from indexapp.services.replication import contact as attended
 from indexapp.services.replication import epochs, following, joining, promoting, takeovers
 from indexapp.storage import BlobDamaged, default_storage
 from tpi_site.kit.errors import Conflict, Refusal
@@ -75,6 +76,8 @@ def _following(row: Following) -> Found:
             State.FAILING,
             f"The replica is paused, {contact}; resume it, or a primary that answers is not taken over.",
         )
+    if trouble := attended.trouble(row):
+        return State.FAILING, trouble
     if row.failure:
         return State.WARNING, f"The primary cannot be followed, {contact}: {row.failure}"
     behind = max(0, row.primary_serial - row.cursor)
@@ -93,6 +96,8 @@ def _bytes(_row: Following) -> Found:
 
 def _likeness(row: Following) -> Found:
     """The pepper above all: with another one nobody's token would be known here."""
+    if row.failure_code == attended.PEPPER:  # of the processes that serve, not of this one
+        return State.FAILING, row.failure
     primary = following.primary_of(row)
     try:
         joining.require_fit(primary.hello(), primary.secret)

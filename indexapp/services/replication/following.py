@@ -22,7 +22,7 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, epochs, giving, holding, leftovers, places, standing
+from indexapp.services.replication import applying, contact, epochs, giving, holding, leftovers, places, primary_log, standing
 from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
@@ -37,8 +37,7 @@ LONGEST = 5.0
 """Seconds after which the primary is told how far this site is before more is taken."""
 MOST_GONE_BACK = 20_000
 """Projects that one request names; each is some fifty bytes of it."""
-LOCK = "replication-follower"
-"""Held by the one process, of all nodes, that follows; it ends with the process, however that ends."""
+LOCK = contact.LOCK
 _FAILURE, _CODE = 500, 40
 
 
@@ -73,7 +72,7 @@ SEALED = SealedColumn("credentials of replicas", Following, "secret", ("primary_
 def primary_of(row: Following) -> Primary:
     """The client, with the credential opened."""
     secret = sealing.unseal(row.secret, purpose(row.primary_url))
-    return Primary(row.primary_url, secret, str(epochs.site()), row.ca_certificates)
+    return Primary(row.primary_url, secret, str(epochs.site()), row.ca_certificates, contact.Hearing())
 
 
 def follow_once(wait: float = 0.0, *, came: Callable[[], None] = lambda: None) -> Round:
@@ -113,11 +112,9 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
         **({} if row.incomplete_since is None else {"incomplete_for": _seconds_since(row.incomplete_since)}),
     }
     news = primary.news(asked, 0.0 if is_behind else wait)
-    now = timezone.now()
     newest = _number(news, "newest")
-    Following.objects.update(
-        contact_at=now, primary_serial=newest, failing_since=None, failure="", failure_code="", **appointed(news)
-    )
+    Following.objects.update(primary_serial=newest, **contact.heard(row, news, primary.secret), **appointed(news))
+    primary_log.keep(row, news)
     return is_late or newest > row.cursor or news.get("generations") != row.generations
 
 

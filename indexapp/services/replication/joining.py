@@ -40,11 +40,15 @@ def hello(secret: str) -> dict[str, Any]:
         "site": str(epochs.site()),
         "release": RELEASE,
         "migrations": nodes.our_migrations(),
-        "pepper": transports.fingerprint(settings.TPI_TOKEN_PEPPER, secret),
         "now": datetime.now(UTC).isoformat(),
         "newest": epochs.newest_serial(),
         "epochs": [[str(past.uuid), past.number, past.began_after] for past in epochs.history()],
-    }
+    } | pepper_mark(secret)
+
+
+def pepper_mark(secret: str) -> dict[str, Any]:
+    """By which the holder of ``secret`` sees whether both have one pepper."""
+    return {"pepper": transports.fingerprint(settings.TPI_TOKEN_PEPPER, secret)}
 
 
 def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> Following:

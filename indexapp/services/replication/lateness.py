@@ -16,13 +16,14 @@ from django.utils import timezone
 from accounts.models import Alarm
 from accounts.services import alarms
 from indexapp.models import Following, Replica, WantedBlob
-from indexapp.services.replication import overview
+from indexapp.services.replication import contact, overview
 from indexapp.services.replication.overview import is_longer
 
 LAGGING = "replica-lagging"
 INCOMPLETE = "replica-incomplete"
 SILENT = "replica-out-of-contact"
-CODES = (LAGGING, INCOMPLETE, SILENT)
+PEPPER = "replica-pepper-differs"
+CODES = (LAGGING, INCOMPLETE, SILENT, PEPPER)
 
 
 class Trouble(NamedTuple):
@@ -74,6 +75,8 @@ def _own_troubles() -> list[Trouble]:
     if row is None or row.is_paused:
         return []
     found = []
+    if row.failure_code == contact.PEPPER:
+        found.append(Trouble(PEPPER, "", row.failure))
     seen = row.contact_at or row.joined_at
     why = f" The last try failed: {row.failure}" if row.failure else ""
     if is_longer(seen, settings.TPI_REPLICA_CONTACT_MINUTES):

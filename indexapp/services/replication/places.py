@@ -116,6 +116,7 @@ LOCAL: dict[type[Model], str] = {
     index.PlannedName: _NOT_SHOWN,
     index.PrefetchItem: _NOT_SHOWN,
     index.PrefetchJob: _NOT_SHOWN,
+    index.PrimaryCheckpoint: "what its primary signed: it travels with the news, and is kept beside this site's own",
     index.Replica: "who follows this site",
     index.Restoration: "this site's restores",
     index.ScrubCount: "what was read of this site's storage",

@@ -10,7 +10,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from indexapp.models import Following, Replica, WantedBlob
-from indexapp.services.replication import epochs
+from indexapp.services.replication import contact, epochs
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Standing:
     failure: str
     behind_since: datetime | None = None
     incomplete_since: datetime | None = None
+    trouble: str = ""
+    """A sentence where no process follows, or one hears nothing."""
 
     @property
     def serials_behind(self) -> int:
@@ -80,6 +82,7 @@ def standing() -> Standing | None:
         row.failure,
         row.behind_since,
         row.incomplete_since,
+        contact.trouble(row),
     )
 
 

@@ -16,7 +16,17 @@ from indexapp.domain.byte_ranges import Span, UnsatisfiableRange
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
 from indexapp.services.integrity import suspicions
-from indexapp.services.replication import credentials, epochs, giving, heirs, joining, news, on_demand, showing
+from indexapp.services.replication import (
+    credentials,
+    epochs,
+    giving,
+    heirs,
+    joining,
+    news,
+    on_demand,
+    primary_log,
+    showing,
+)
 from indexapp.services.replication.news import News
 from indexapp.storage import default_storage, refusals
 from indexapp.views.machine.messages import Later, Question, Reply
@@ -60,7 +70,8 @@ def answer(question: Question, what: str) -> Reply | Later:
             incomplete_for=asked.incomplete_for,
         )
         epochs.require_known(asked.epoch, asked.since)
-        now, besides = news.read(), heirs.told_to(replica)
+        now = news.read()
+        besides = heirs.told_to(replica) | joining.pepper_mark(secret) | primary_log.newest()
         if asked.wait <= 0 or question.is_head or asked.is_news(now):
             return _json(question, _told(now) | besides)
         return AwaitedNews(question, asked, besides)
