@@ -22,7 +22,17 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, contact, epochs, giving, holding, leftovers, places, primary_log, standing
+from indexapp.services.replication import (
+    applying,
+    contact,
+    epochs,
+    giving,
+    holding,
+    leftovers,
+    places,
+    primary_log,
+    standing,
+)
 from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
