@@ -141,9 +141,9 @@ def context(*, names_files: bool) -> dict[str, Any]:
 def _heir(row: Following | None) -> str:
     """Whether it may take over, and what stands in the way, in the words in which a promotion is refused."""
     try:
-        return f"Yes, at {promoting.require_appointed(row).own_url}"
+        return f"yes, at {promoting.require_appointed(row).own_url}"
     except Refusal as refusal:
-        return f"No. {refusal.detail}"
+        return f"no. {refusal.detail}"
 
 
 def _bars(found: standing.Standing) -> list[Bar]:

@@ -242,6 +242,6 @@ def test_a_replica_tells_whether_it_may_take_over_and_that_nothing_follows(root:
         may_take_over=True, own_url="https://far.corp.example/", joined_at=timezone.now() - timedelta(days=1)
     )
     text = page(root)
-    assert "Yes, at https://far.corp.example/" in text
+    assert "yes, at https://far.corp.example/" in text
     assert "Nothing comes from the primary." in text
     assert "No process follows the primary" in text
