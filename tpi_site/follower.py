@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import time
-from threading import Event
+from threading import Event, Thread
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 3.0  # seconds
 _STEADY = 10.0
 _SHORTEST, _LONGEST = 1.0, 10.0
 _PATIENCE = 5.0
+_GRACE = 1.0
 _FOLLOWS, _BRINGS, _WATCHES = "follows", "brings", "watches"
 _DEEDS = {_FOLLOWS: (_FOLLOWS, _BRINGS), _WATCHES: (_WATCHES,)}
 
@@ -123,14 +124,33 @@ def _part() -> str | None:
 
 
 def _run(what: str, reading: int, writing: int) -> None:
+    """Play the part until a signal comes, or until it ends by itself.
+
+    It is a thread's, because a question to the primary may wait for longer than anybody who says stop: nothing is lost by
+    not hearing its answer.
+    """
     from indexapp.services.replication import running, watching
 
-    ending = Event()
+    ending, failed = Event(), []
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     signal.signal(signal.SIGINT, lambda *_: ending.set())
-    if what == _WATCHES:
-        watching.run(ending)
-    elif what == _BRINGS:
-        running.bring(ending, reading)
-    else:
-        running.follow(ending, writing)
+
+    def play() -> None:
+        try:
+            if what == _WATCHES:
+                watching.run(ending)
+            elif what == _BRINGS:
+                running.bring(ending, reading)
+            else:
+                running.follow(ending, writing)
+        except Exception as error:  # noqa: BLE001  raised below
+            failed.append(error)
+        finally:
+            ending.set()
+
+    part = Thread(target=play, name=what, daemon=True)
+    part.start()
+    ending.wait()
+    part.join(_GRACE)
+    if failed:
+        raise failed[0]

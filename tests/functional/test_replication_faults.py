@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import signal
@@ -281,7 +282,7 @@ def test_a_replica_goes_back_with_a_primary_that_was_restored(tmp_path: Path) ->
         with closing(sqlite3.connect(database)) as there, closing(sqlite3.connect(tmp_path / "backup")) as backup:
             there.backup(backup)
         primary.start()
-        primary.inside(inside.publish, numbers=[2])
+        lost = primary.inside(inside.publish, numbers=[2])
         primary.inside(inside.yank, project="kept-1", version="1.0")
         replica.require_equal()
         highest = replica.data.ask("SELECT max(serial) FROM indexapp_change")[0][0]
@@ -301,3 +302,13 @@ def test_a_replica_goes_back_with_a_primary_that_was_restored(tmp_path: Path) ->
         assert replica.data.ask("SELECT count(*) FROM accounts_auditentry WHERE action = 'replication.rebase'") == [
             (1,)
         ]
+        listed = replica.data.manage("replication", "quarantine", "list")
+        assert listed.returncode == 0, listed.stderr
+        rows = [json.loads(line) for line in listed.stdout.splitlines()]
+        kept = {(row["kind"], row["project"]) for row in rows if row["kind"] != "row"}
+        assert kept == {("only-here", "kept-2"), ("state", "kept-1")}
+        done = replica.data.manage("replication", "quarantine", "export", str(tmp_path / "out"))
+        assert done.returncode == 0, done.stderr
+        (exported,) = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+        assert hashlib.sha256(exported.read_bytes()).hexdigest() == lost[exported.name]
+        assert replica.data.ask("SELECT count(*) FROM accounts_alarm WHERE code = 'replication-leftovers'") == [(1,)]

@@ -22,7 +22,17 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import SecretBroken, Transport
 from indexapp.models import Change, Following
-from indexapp.services.replication import applying, contact, epochs, giving, holding, places, primary_log, standing
+from indexapp.services.replication import (
+    applying,
+    contact,
+    epochs,
+    giving,
+    holding,
+    leftovers,
+    places,
+    primary_log,
+    standing,
+)
 from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
 from indexapp.services.replication.places import Table
@@ -35,6 +45,8 @@ COMPARE = timedelta(minutes=5)
 """How often all tables are compared, also those of which no counter tells that they changed."""
 LONGEST = 5.0
 """Seconds after which the primary is told how far this site is before more is taken."""
+MOST_GONE_BACK = 20_000
+"""Projects that one request names; each is some fifty bytes of it."""
 LOCK = contact.LOCK
 _FAILURE, _CODE = 500, 40
 
@@ -256,20 +268,25 @@ def _rebased(row: Following) -> bool:
                 )
             )
             return False
-        past, serial = found
-        _rebase(row, primary, past, serial)
+        return _rebase(row, primary, *found)
     except PrimaryFailed as error:
         _note_failure(error)
         return False
     except (KeyError, TypeError, ValueError, IndexError):
         _note_failure(PrimaryFailed("The primary's answer cannot be read.", "bad-answer"))
         return False
-    return True
 
 
-def _rebase(row: Following, primary: Primary, past: Past, serial: int) -> None:
+def _rebase(row: Following, primary: Primary, past: Past, serial: int) -> bool:
+    """Take the past of the primary on, and keep beside what is only here, in one transaction; tells whether that was done."""
     lost = Change.objects.filter(serial__gt=serial)
-    touched = lost.exclude(project="").order_by().values_list("index_id", "project").distinct()
+    touched = leftovers.touched(lost)
+    if len(touched) > MOST_GONE_BACK:
+        raise PrimaryFailed(
+            f"The primary was restored, and {len(touched)} projects here are newer than what it has: more than a replica goes "
+            "back over. See docs/replication.md, 'Epochs'.",
+            "rebase-too-large",
+        )
     transport = Transport(primary.secret)
     batch = primary.batch(
         {
@@ -279,9 +296,13 @@ def _rebase(row: Following, primary: Primary, past: Past, serial: int) -> None:
             "digests": digests(transport),
         }
     )
-    number = lost.count()
+    require_sound(batch, serial, row.primary_site)
     with transaction.atomic():
-        take(batch, Mark(row.epoch, serial, rewound_from=row.cursor), row.primary_site, transport)
+        number, kept = lost.count(), leftovers.found(batch, transport, serial, row.epoch)
+        if not take(batch, Mark(row.epoch, serial, rewound_from=row.cursor), row.primary_site, transport):
+            return False
+        leftovers.keep(kept)
+        leftovers.ring()
         audit.record(
             actor=ACTOR,
             action="replication.rebase",
@@ -290,8 +311,15 @@ def _rebase(row: Following, primary: Primary, past: Past, serial: int) -> None:
             back_to=serial,
             was_at=row.cursor,
             changes_given_up=number,
+            kept=len(kept),
         )
-    log.warning("The primary was restored: %d changes after serial %d are not its past any more.", number, serial)
+    log.warning(
+        "The primary was restored: %d changes after serial %d are not its past any more; %d things are kept beside.",
+        number,
+        serial,
+        len(kept),
+    )
+    return True
 
 
 def _note_failure(error: PrimaryFailed) -> None:

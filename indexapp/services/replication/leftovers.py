@@ -16,8 +16,9 @@ from accounts.permissions import require_administrator
 from accounts.services import alarms, audit
 from indexapp.domain.replication.batches import Batch
 from indexapp.domain.replication.transport import Transport
-from indexapp.models import Change, Epoch, File, Leftover
+from indexapp.models import Change, Epoch, File, Leftover, Project, Release
 from indexapp.services.replication import applying, columns, places
+from indexapp.services.replication.columns import Row
 from indexapp.storage import default_storage
 from tpi_site.kit.errors import Conflict, Unavailable
 
@@ -31,7 +32,7 @@ Names = Sequence[tuple[int, str]]
 def found(batch: Batch, transport: Transport, serial: int, epoch: UUID) -> list[Leftover]:
     """What this site has, or has done after ``serial``, that the batch has not; not saved yet."""
     lost = Change.objects.filter(serial__gt=serial)
-    return [*_files(batch, lost, epoch), *_rows(batch, transport, epoch)]
+    return [*_files(batch, lost, epoch), *_states(batch, lost, epoch), *_rows(batch, transport, epoch)]
 
 
 def touched(lost: QuerySet[Change]) -> list[tuple[int, str]]:
@@ -40,13 +41,25 @@ def touched(lost: QuerySet[Change]) -> list[tuple[int, str]]:
 
 
 def _ours(names: Names) -> Iterator[File]:
-    for start in range(0, len(names), _PORTION):
-        portion = names[start : start + _PORTION]
+    for portion, wanted in _portions(names):
         rows = File.objects.select_related("index", "project", "release", "blob").filter(
             index_id__in={index for index, _ in portion}, project__normalized_name__in={name for _, name in portion}
         )
-        wanted = set(portion)
         yield from (row for row in rows if (row.index_id, row.project.normalized_name) in wanted)
+
+
+def _projects(names: Names) -> Iterator[Project]:
+    for portion, wanted in _portions(names):
+        rows = Project.objects.select_related("index").filter(
+            index_id__in={index for index, _ in portion}, normalized_name__in={name for _, name in portion}
+        )
+        yield from (row for row in rows if (row.index_id, row.normalized_name) in wanted)
+
+
+def _portions(names: Names) -> Iterator[tuple[Names, set[tuple[int, str]]]]:
+    for start in range(0, len(names), _PORTION):
+        portion = names[start : start + _PORTION]
+        yield portion, set(portion)
 
 
 def _files(batch: Batch, lost: QuerySet[Change], epoch: UUID) -> Iterator[Leftover]:
@@ -114,6 +127,42 @@ def _rows(batch: Batch, transport: Transport, epoch: UUID) -> Iterator[Leftover]
             )
 
 
+def _states(batch: Batch, lost: QuerySet[Change], epoch: UUID) -> Iterator[Leftover]:
+    """Releases and projects that both have, and that are yanked or have a status otherwise."""
+    projects = _keyed(batch, Project)
+    for project in _projects(touched(lost)):
+        if (state := _differing(project, projects, ("status", "status_reason"))) is not None:
+            yield _state_of(project, "", state, epoch)
+    releases = _keyed(batch, Release)
+    for start in range(0, len(keys := sorted(releases)), _PORTION):
+        for release in Release.objects.select_related("project__index").filter(pk__in=keys[start : start + _PORTION]):
+            if (state := _differing(release, releases, ("is_yanked", "yank_reason"))) is not None:
+                yield _state_of(release.project, release.version, state, epoch)
+
+
+def _keyed(batch: Batch, model: type[Model]) -> dict[int, Row]:
+    return {columns.key_of(model, row): row for row in batch.rows.get(places.label(model), [])}
+
+
+def _differing(row: Model, theirs: Mapping[int, Row], names: Sequence[str]) -> dict[str, Any] | None:
+    """How it is here and there; None where it is the same, or not there at all, which its files tell."""
+    here = {name: getattr(row, name) for name in names}
+    if row.pk not in theirs or all(theirs[row.pk][name] == value for name, value in here.items()):
+        return None
+    return {"here": here, "there": {name: theirs[row.pk][name] for name in names}}
+
+
+def _state_of(project: Project, version: str, state: dict[str, Any], epoch: UUID) -> Leftover:
+    return Leftover(
+        kind=Leftover.Kind.STATE,
+        index_name=project.index.name,
+        project=project.normalized_name,
+        version=version,
+        told=state,
+        epoch=epoch,
+    )
+
+
 def _known(model: type[Model], keys: Sequence[int]) -> Iterator[Model]:
     for start in range(0, len(keys), _PORTION):
         yield from model._default_manager.filter(pk__in=keys[start : start + _PORTION]).order_by("pk")
@@ -146,14 +195,15 @@ def ring() -> None:
     for row in Leftover.objects.filter(kind=Leftover.Kind.CONFLICT):
         alarms.ring(
             CONFLICT,
-            f"{row.filename} of {row.index_name} has other bytes at the new primary ({row.other_sha256}) than it had here "
+            f"{row.filename} of {row.index_name} has other bytes at the primary ({row.other_sha256}) than it had here "
             f"({row.sha256}); both are kept, see 'manage.py replication quarantine list'.",
             subject=f"{row.index_name}/{row.filename}"[:200],
         )
     number = Leftover.objects.exclude(kind=Leftover.Kind.CONFLICT).count()
     if number:
         alarms.ring(
-            KEPT, f"{number} things that this site had are not at its new primary; 'manage.py replication quarantine'."
+            KEPT,
+            f"{number} things that this site had are not at its primary; see 'manage.py replication quarantine list'.",
         )
 
 

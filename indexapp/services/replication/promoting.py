@@ -233,7 +233,8 @@ def _hand_over(row: Following, epoch: uuid.UUID, *, accepts_missing: bool) -> bo
     until = time.monotonic() + _CATCHING_UP
     while time.monotonic() < until:
         came = following.follow_once()
-        fetching.fetch_due()
+        if not accepts_missing:
+            fetching.fetch_due(goes_on=lambda: time.monotonic() < until)
         if came is Round.NOTHING and (accepts_missing or not count_missing()):
             return True
         if came in {Round.IDLE, Round.FAILED}:

@@ -143,11 +143,17 @@ def _be_fenced(found: _Found) -> None:
 
 
 def _batch(found: _Found, transport: Transport) -> Batch:
-    lost = Change.objects.filter(serial__gt=found.serial)
+    touched = leftovers.touched(Change.objects.filter(serial__gt=found.serial))
+    if len(touched) > following.MOST_GONE_BACK:
+        raise Conflict(
+            f"{len(touched)} projects changed here after {found.primary.url} took over, more than is gone back over; keep what "
+            "is needed of them with 'manage.py export_static', and install a new replica.",
+            code="rebase-too-large",
+        )
     wish = {
         "since": found.serial,
         "epoch": str(found.past.uuid),
-        "also": [list(each) for each in leftovers.touched(lost)],
+        "also": [list(each) for each in touched],
         "digests": following.digests(transport),
     }
     try:
@@ -160,9 +166,13 @@ def _batch(found: _Found, transport: Transport) -> Batch:
 
 def _take(batch: Batch, mark: Mark, found: _Found, transport: Transport) -> None:
     try:
-        following.take(batch, mark, found.site, transport)
+        was_taken = following.take(batch, mark, found.site, transport)
     except PrimaryFailed as error:
         raise Conflict(f"This site cannot follow {found.primary.url}: {error}", code=error.code) from None
+    if not was_taken:
+        raise Conflict(
+            "Somebody else changed whom this site follows at the same time; look, and try again.", code="race"
+        )
 
 
 def follow_primary(*, actor: Actor, url: str, secret: str = "", ca_certificates: str = "") -> Epoch:
