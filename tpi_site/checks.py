@@ -23,6 +23,7 @@ from tpi_site.settings import env
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)\Z")
 _CACHE_SCHEMES = ("redis", "rediss", "unix")
 _LATER = ("TPI_ROLE",)
+_LEAST_KEY = 16  # as a site's key has where it is registered
 _KNOWN_ELSEWHERE = {"TPI_TEST_DATABASE", "TPI_PLAIN_PIP", "TPI_TOKEN"}
 
 
@@ -49,7 +50,7 @@ def environment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register()
 def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterable[CheckMessage]:
-    """E003 to E006, W014 and E017: where the site listens, what it is called, and who speaks for clients."""
+    """E003 to E006, W014, E017 and E018: where the site listens, what it is called, and who speaks for clients."""
     if settings.TPI_URL and not _is_http_url(settings.TPI_URL):
         yield Error(
             "TPI_URL is not an http or https address.", hint="Use https://host or https://host/path.", id="tpi.E003"
@@ -77,6 +78,12 @@ def addresses(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> Iterabl
         Regions(settings.TPI_CLIENT_REGIONS)
     except ValueError as error:
         yield Error(f"TPI_CLIENT_REGIONS: {error}.", hint="For example 10.1.0.0/16=eu-de.", id="tpi.E017")
+    if any(len(key) < _LEAST_KEY for key in settings.TPI_SITE_KEYS):
+        yield Error(
+            f"TPI_SITE_KEYS has a key of fewer than {_LEAST_KEY} characters, which can be guessed.",
+            hint="Make each with: openssl rand -hex 32",
+            id="tpi.E018",
+        )
 
 
 @register()

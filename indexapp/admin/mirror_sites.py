@@ -39,9 +39,34 @@ _HELP = {
 }
 
 
+_LABELS = {
+    "base_url": "Address",
+    "sending": "How readers get its bytes",
+    "takes_private": "Takes private files",
+    "signing": "Signed addresses",
+    "ca_certificates": "Authorities",
+    "lag_hours": "Hours behind at most",
+}
+_CONCERNS = {
+    "name-invalid": "name",
+    "name-taken": "name",
+    "site-address": "base_url",
+    "site-networks": "networks",
+    "site-weight": "weight",
+    "site-capacity": "capacity",
+    "site-lag": "lag_hours",
+    "site-region": "region",
+    "site-private-unsigned": "takes_private",
+    "site-key-invalid": "new_signing_key",
+    "site-key-missing": "new_signing_key",
+    "index-unknown": "indexes",
+}
+
+
 class SiteForm(RefusableForm):
     """What can be changed of a site."""
 
+    concerns = _CONCERNS
     indexes = LinesField(required=False, help_text="The indexes whose files it has, one per line.")
     networks = LinesField(
         required=False,
@@ -58,6 +83,7 @@ class SiteForm(RefusableForm):
     class Meta:
         model = MirrorSite
         fields = ("base_url", "region", "weight", "sending", "takes_private", "signing", "ca_certificates", "lag_hours")
+        labels = _LABELS
         help_texts = _HELP
         widgets = {"ca_certificates": forms.Textarea(attrs={"rows": 4})}
 
@@ -75,6 +101,7 @@ class NewSiteForm(SiteForm):
     class Meta:
         model = MirrorSite
         fields = ("name", *SiteForm.Meta.fields)
+        labels = _LABELS
         help_texts = _HELP
         widgets = {**SiteForm.Meta.widgets, "name": _PLAIN}
 
@@ -104,7 +131,7 @@ class MirrorSiteScreen(OperationsScreen):
         "No site serves files for this installation. Register one: it need not be trusted, and is on probation first."
     )
     stacks = True
-    list_display = ("name", "how", "base_url", "region", "weight", "checked")
+    list_display = ("name", "how", "why", "where", "region", "weight", "checked")
     list_filter = (choice_filter("state", "state", "state", MirrorSite.State.choices),)
     list_defer = ("ca_certificates", "signing_key")
     search_fields = ("name", "base_url", "region")
@@ -193,6 +220,11 @@ class MirrorSiteScreen(OperationsScreen):
     def how(self, row: MirrorSite) -> SafeString:
         """In a word."""
         return marks.badge(str(_State(row.state).label), _TONES.get(_State(row.state), "bad"))
+
+    @admin.display(description="Address", ordering="base_url")
+    def where(self, row: MirrorSite) -> str:
+        """Where its tree is."""
+        return row.base_url
 
     @admin.display(description="Why")
     def why(self, row: MirrorSite) -> str:

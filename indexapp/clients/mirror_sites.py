@@ -61,9 +61,10 @@ class SiteAddress:
 def stretches(site: SiteAddress, url: str, size: int, *, patience: float) -> Iterator[bytes]:
     """The bytes in stretches of :data:`STRETCH`, the last one shorter, and never more or fewer than ``size``.
 
-    ``patience`` is for the head of the answer and for each stretch, in seconds.  Raises SiteLacks, SiteTrouble, SiteWrong.
+    ``patience`` is for the head of the answer and for each stretch, in seconds, without those that the caller takes between
+    two of them.  Raises SiteLacks, SiteTrouble, SiteWrong.
     """
-    limits = Limits(most=size + STRETCH, head=patience, idle=patience, total=patience * (2 + size // STRETCH))
+    limits = Limits(most=size + STRETCH, head=patience, idle=patience)
     try:
         with outbound.get(url, way=site.way, limits=limits, stays=True) as answer:
             _require_file(answer, size)

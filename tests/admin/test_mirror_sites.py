@@ -64,6 +64,31 @@ def test_what_is_wrong_stays_in_the_form(root: Client) -> None:
     assert not MirrorSite.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"base_url": "https://m.example/?"}, "base_url"),
+        ({"networks": "10.0.0.0/99"}, "networks"),
+        ({"region": "eu_de"}, "region"),
+        ({"weight": "0"}, "weight"),
+        ({"new_signing_key": "short"}, "new_signing_key"),
+        ({"indexes": "nosuch"}, "indexes"),
+        ({"name": "Far"}, "name"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(root: Client, given: dict[str, str], field: str) -> None:
+    make_index("main")
+    page = root.post(address(MirrorSite, "add"), {"name": "far", **_VALUES, **given})
+    assert list(page.context["adminform"].form.errors) == [field]
+
+
+def test_fields_have_names_that_people_know(root: Client) -> None:
+    page = root.get(address(MirrorSite, "add")).content.decode()
+    assert "Base url" not in page
+    for label in ("Address", "Authorities", "Signed addresses", "Hours behind at most"):
+        assert label in page
+
+
 def test_an_index_is_let_use_them(root: Client) -> None:
     make_index("main")
     assert root.post(address(IndexSending, "add"), {"index": "main", "mode": "through"}).status_code == 302
@@ -74,6 +99,8 @@ def test_an_index_is_let_use_them(root: Client) -> None:
 
 
 def test_the_list_shows_how_each_does(root: Client) -> None:
-    MirrorSite.objects.filter(pk=make_site("far").pk).update(state="wrong")
+    MirrorSite.objects.filter(pk=make_site("far").pk).update(state="wrong", reason="It gave <other> bytes.")
     page = root.get(address(MirrorSite, "changelist")).content.decode()
     assert "Served wrong bytes" in page
+    assert "It gave &lt;other&gt; bytes." in page
+    assert "Base url" not in page

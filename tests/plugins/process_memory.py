@@ -19,7 +19,7 @@ def forget() -> None:
     from indexapp.services.policies import books, hiding, holds, learning, proofs
     from indexapp.services.replication import budget, pacing, room
     from indexapp.services.serving import files, gate, index_map, project_pages, root_lists, watermarks
-    from indexapp.services.sites import choosing, notes
+    from indexapp.services.sites import choosing, notes, turns
     from indexapp.services.vulnerabilities import matching
     from tpi_site.kit import read_only, recent_lines
 
@@ -56,6 +56,7 @@ def forget() -> None:
         root_lists,
         running,
         suspicions,
+        turns,
         uses,
         watermarks,
     ):

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.services import generations
@@ -107,6 +107,8 @@ def _check(site: MirrorSite) -> Report:
     for specimen in specimens.of(site):
         if not _look(site, address, specimen, report):
             break
+    if report.right:
+        generations.bump_sites()
     _conclude(site, report)
     return report
 
@@ -131,10 +133,11 @@ def _look(site: MirrorSite, address: SiteAddress, specimen: Specimen, report: Re
         report.wrong = str(error)
         return False
     seconds = time.monotonic() - began
+    if not _keep(site, specimen, digests):
+        return False
     report.right += 1
     report.seconds.append(seconds)
     report.is_slow = report.is_slow or is_slow(specimen.size, seconds)
-    _keep(site, specimen, digests)
     return True
 
 
@@ -143,7 +146,20 @@ def is_slow(size: int, seconds: float) -> bool:
     return seconds > 1.5 + size / (256 * 1024)
 
 
+def _as_asked(site: MirrorSite) -> QuerySet[MirrorSite]:
+    """The site's row, while it is asked where and as it was when the look at it began."""
+    return MirrorSite.objects.filter(
+        pk=site.pk,
+        base_url=site.base_url,
+        ca_certificates=site.ca_certificates,
+        signing=site.signing,
+        signing_key=site.signing_key,
+    )
+
+
 def _conclude(site: MirrorSite, report: Report) -> None:
+    if not _as_asked(site).exists():  # it was changed or retired meanwhile: this says nothing of it
+        return
     if report.wrong or report.away:
         note_faults(site.pk, failed=int(not report.wrong), wrong=int(bool(report.wrong)))
     if report.wrong:
@@ -159,8 +175,11 @@ def _conclude(site: MirrorSite, report: Report) -> None:
         standing.unproved(site)
 
 
-def _keep(site: MirrorSite, specimen: Specimen, digests: bytes) -> None:
+def _keep(site: MirrorSite, specimen: Specimen, digests: bytes) -> bool:
+    """Note that the site has it; False where the site is another one by now."""
     with transaction.atomic():
+        if _as_asked(site).select_for_update().first() is None:
+            return False
         FileProof.objects.update_or_create(
             site=site,
             sha256=specimen.sha256,
@@ -174,12 +193,13 @@ def _keep(site: MirrorSite, specimen: Specimen, digests: bytes) -> None:
         )
         if digests:
             PieceDigests.objects.update_or_create(sha256=specimen.sha256, defaults={"digests": digests})
-        generations.bump_sites()
+    return True
 
 
 def _grant(site: MirrorSite) -> int:
     """Look at what readers wanted of the site, in bounds of number, bytes and time; how many it has."""
     address, granted, taken, until = secrets.address_of(site), 0, 0, time.monotonic() + _WISHED_SECONDS
+    looked = 0
     for wish in FileProof.objects.filter(site=site, wanted_at__isnull=False).order_by("wanted_at")[:_WISHES]:
         specimen = _wished(site, wish)
         if specimen is None:
@@ -196,6 +216,9 @@ def _grant(site: MirrorSite) -> int:
         if not report.right:
             FileProof.objects.filter(pk=wish.pk).update(missing_at=timezone.now(), wanted_at=None, proved_at=None)
         granted += report.right
+        looked += 1
+    if looked:
+        generations.bump_sites()
     return granted
 
 

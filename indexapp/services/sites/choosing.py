@@ -104,7 +104,7 @@ def choose(reader: Reader, watermark: Watermark) -> Chosen | None:
         return None
     proofs = _proofs_of(served, watermark.sites)
     for known in near:
-        if _has(known, proofs, reader):
+        if not notes.is_lacking(known.pk, served.sha256) and _has(known, proofs, reader):
             may = sending.mode == IndexSending.Mode.REDIRECT and known.may_redirect
             url = known.address.url(reader.index.name, reader.path)
             return Chosen(known, url, may and _may_be_sent(known, reader.origin), proofs.digests)

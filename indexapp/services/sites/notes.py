@@ -13,9 +13,11 @@ from math import inf
 from threading import Lock
 from typing import Any, Final
 
-from django.db.models import Count, Q
+from django.db import transaction
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from accounts.services import generations
 from indexapp.domain import balancing
 from indexapp.models import FileProof, MirrorSite
 from indexapp.services.sites import checking, standing
@@ -51,6 +53,8 @@ _requests: Counter[int] = Counter()
 _faults: Counter[tuple[int, bool]] = Counter()
 _failures: dict[int, tuple[bool, str]] = {}
 _again: set[Wish] = set()
+_lacks: set[tuple[int, str]] = set()
+_lacked: OrderedDict[tuple[int, str], float] = OrderedDict()
 _blocked: dict[int, tuple[float, float]] = {}
 _heard: dict[int, float] = {}
 _sent: OrderedDict[tuple[str, str, str], tuple[float, float, int]] = OrderedDict()
@@ -91,6 +95,19 @@ def failed(site: int, what: str, *, is_wrong: bool) -> None:
         if is_wrong or site not in _failures:
             _failures[site] = (is_wrong, what)
     _tell()
+
+
+def lacked(site: int, sha256: str) -> None:
+    """The site says that it has no such content any more: only this one is not asked of it, and the site is looked at soon."""
+    with _lock:
+        _lacks.add((site, sha256))
+        _remember(_lacked, (site, sha256), time.monotonic() + _BLOCKED)
+    _tell()
+
+
+def is_lacking(site: int, sha256: str) -> bool:
+    """Whether the site said to this process a moment ago that it has not that content."""
+    return _lacked.get((site, sha256), 0.0) > time.monotonic()
 
 
 def is_blocked(site: int) -> bool:
@@ -173,8 +190,8 @@ def write() -> int:
         return 0
     with _lock:
         wishes, counts, failures, again = set(_wishes), dict(_given), dict(_failures), set(_again)
-        requests, faults = dict(_requests), dict(_faults)
-        for each in (_wishes, _given, _requests, _faults, _failures, _again):
+        requests, faults, lacks = dict(_requests), dict(_faults), set(_lacks)
+        for each in (_wishes, _given, _requests, _faults, _failures, _again, _lacks):
             each.clear()
     for site in MirrorSite.objects.filter(pk__in=failures):
         is_wrong, what = failures[site.pk]
@@ -188,9 +205,10 @@ def write() -> int:
         checking.note_faults(pk, failed=faults.get((pk, False), 0), wrong=faults.get((pk, True), 0))
     MirrorSite.objects.filter(pk__in={each.site for each in again}).update(next_check_at=timezone.now())
     _write_wishes(wishes | again)
+    _write_lacks(lacks)
     if again:
         queue.enqueue("indexapp.tasks.check_mirror_sites", name="check mirror sites")
-    return len(wishes | again) + len(counts) + len(failures)
+    return len(wishes | again) + len(counts) + len(failures) + len(lacks)
 
 
 def _write_wishes(wishes: set[Wish]) -> None:
@@ -212,6 +230,20 @@ def _write_wishes(wishes: set[Wish]) -> None:
     )
 
 
+def _write_lacks(lacks: set[tuple[int, str]]) -> None:
+    """That a content is missing at a site; what the site must have, the look that is due now finds out."""
+    if not lacks:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        for site, sha256 in lacks:
+            FileProof.objects.filter(site_id=site, sha256=sha256).update(missing_at=now, proved_at=None, wanted_at=None)
+        MirrorSite.objects.filter(pk__in={site for site, _ in lacks}).update(
+            next_check_at=now, failed_answers=F("failed_answers") + 1
+        )
+        generations.bump_sites()
+
+
 def _tell() -> None:
     for listener in _listeners:
         listener()
@@ -227,6 +259,8 @@ def forget_all() -> None:
             _faults,
             _failures,
             _again,
+            _lacks,
+            _lacked,
             _blocked,
             _heard,
             _sent,

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from indexapp.clients import mirror_sites as client
-from indexapp.clients.mirror_sites import STRETCH, SiteTrouble, SiteWrong
-from indexapp.services.sites import notes
+from indexapp.clients.mirror_sites import STRETCH, SiteLacks, SiteTrouble, SiteWrong
+from indexapp.services.sites import notes, turns
 from indexapp.services.sites.choosing import Chosen
 
 _PATIENCE: Final = 3.0
-"""Seconds for the head of the site's answer and for each stretch; installers wait for 15 at least."""
+"""Seconds for the head of the site's answer and for each stretch; installers wait for 15 at least.
+
+So a site must send some 350 kB a second; what the reader takes its time for is not counted.
+"""
+_PAUSE: Final = 10.0
+"""Seconds for which a reader may leave a stretch lying; a site that ends the connection after that is not blamed."""
 
 
 def pieces(chosen: Chosen, sha256: str, size: int, own: Callable[[int], Iterator[bytes]]) -> Iterator[bytes]:
     """The content; ``own`` gives its bytes from an offset on, and does so from the first that the site does not prove.
 
-    A reader of this never gets a wrong byte, and waits for a site that hangs for some seconds once.
+    A reader of this never gets a wrong byte, and waits for a site that hangs for some seconds once.  Where the site holds as
+    many answers of this process as it may, all bytes are our own.
     """
     taken = 0
-    try:
-        for stretch in _proved(chosen, sha256, size):
-            taken += len(stretch)
-            yield stretch
-    except SiteTrouble as error:
-        notes.failed(chosen.site.pk, str(error), is_wrong=False)
-    except SiteWrong as error:
-        notes.failed(chosen.site.pk, str(error), is_wrong=True)
-    notes.given(chosen.site.pk, taken)
+    with turns.one(chosen.site.pk) as is_free:
+        if is_free:
+            for stretch in _good(chosen, sha256, size):
+                taken += len(stretch)
+                yield stretch
+            notes.given(chosen.site.pk, taken)
     if taken < size:
         yield from own(taken)
+
+
+def _good(chosen: Chosen, sha256: str, size: int) -> Iterator[bytes]:
+    """What the site proves of it, until it fails, of which a note is made."""
+    site, paused = chosen.site.pk, 0.0
+    try:
+        for stretch in _proved(chosen, sha256, size):
+            began = time.monotonic()
+            yield stretch
+            paused = time.monotonic() - began
+    except SiteLacks:
+        notes.lacked(site, sha256)
+    except SiteTrouble as error:
+        if paused < _PAUSE:
+            notes.failed(site, str(error), is_wrong=False)
+    except SiteWrong as error:
+        notes.failed(site, str(error), is_wrong=True)
 
 
 def _proved(chosen: Chosen, sha256: str, size: int) -> Iterator[bytes]:
@@ -43,12 +64,15 @@ def _proved(chosen: Chosen, sha256: str, size: int) -> Iterator[bytes]:
         yield stretch
 
 
-def is_answering(chosen: Chosen) -> bool:
+def is_answering(chosen: Chosen, sha256: str) -> bool:
     """Whether the site answers for this very file now, or did a moment ago for another; waits for it two seconds at most."""
     if notes.is_heard(chosen.site.pk):
         return True
     try:
         client.touch(chosen.site.address, chosen.url)
+    except SiteLacks:
+        notes.lacked(chosen.site.pk, sha256)
+        return False
     except SiteTrouble as error:
         notes.failed(chosen.site.pk, str(error), is_wrong=False)
         return False

@@ -223,12 +223,13 @@ def _require_sound(site: MirrorSite) -> None:
 
 def _require_address(site: MirrorSite) -> None:
     wrong = Invalid(
-        "The address is an http or https URL without credentials, query and fragment; {index} stands for the index's name.",
+        "The address is an http or https URL without credentials, query, fragment and scope; {index} stands for the name of "
+        "the index.",
         code="site-address",
     )
     try:
         parts = urlsplit(site.base_url)
-        is_bare = not (parts.username or parts.password or parts.query or parts.fragment)
+        is_bare = not set(site.base_url) & set("?#@") and "%" not in parts.netloc  # also where nothing follows them
         SiteAddress(site.base_url, site.ca_certificates).way.check()
     except (ValueError, OutboundFailed):
         raise wrong from None

@@ -48,7 +48,7 @@ def reply(
         return Reply(200, [*headers, ("Content-Type", _TYPE), ("Content-Length", str(size))], body)
     if not notes.sent(context.address, context.client, Wish(chosen.site.pk, served.sha256, index.pk, where)):
         return None
-    return _redirect(chosen, served) if passing.is_answering(chosen) else None
+    return _redirect(chosen, served) if passing.is_answering(chosen, served.sha256) else None
 
 
 def is_sent_here(question: Question) -> bool:
