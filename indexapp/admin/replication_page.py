@@ -12,9 +12,10 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from indexapp.admin import replica_limits
 from indexapp.models import Blob, Epoch, File, Following, Holding, WantedBlob
-from indexapp.services.replication import epochs, holding, overview, pacing, room, standing
+from indexapp.services.replication import epochs, holding, overview, pacing, promoting, room, standing
 from indexapp.services.replication.overview import State
 from tpi_site.kit import sizes
+from tpi_site.kit.errors import Refusal
 
 TONES = {
     State.INVITED: "",
@@ -103,7 +104,7 @@ def context(*, names_files: bool) -> dict[str, Any]:
     }
     if found is None:
         return told
-    state = overview.own_state(found)
+    state, row = overview.own_state(found), Following.objects.first()
     told |= {
         "state": state,
         "tone": TONES[state],
@@ -111,7 +112,8 @@ def context(*, names_files: bool) -> dict[str, Any]:
         "contact": ago(found.contact_at) or "never",
         "advice": ADVICE.get(found.failure_code, _ELSE),
         "their_epoch": Epoch.objects.filter(uuid=found.epoch).first(),
-        "joined_at": Following.objects.values_list("joined_at", flat=True).first(),
+        "joined_at": row.joined_at if row else None,
+        "heir": _heir(row),
     }
     held, fetching = holding.told(), pacing.told()
     left_out, size = held["not_held_files"], held["not_held_bytes"]
@@ -134,6 +136,14 @@ def context(*, names_files: bool) -> dict[str, Any]:
             ),
         }
     return told
+
+
+def _heir(row: Following | None) -> str:
+    """Whether it may take over, and what stands in the way, in the words in which a promotion is refused."""
+    try:
+        return f"yes, at {promoting.require_appointed(row).own_url}"
+    except Refusal as refusal:
+        return f"no. {refusal.detail}"
 
 
 def _bars(found: standing.Standing) -> list[Bar]:

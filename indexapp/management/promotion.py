@@ -93,7 +93,7 @@ def appoint(row: Replica, options: dict[str, Any]) -> None:
 def _appoint(command: BaseCommand, options: dict[str, Any]) -> None:
     appoint(_named(options["name"]), options)
     command.stdout.write(
-        f"The replica '{options['name']}' may take over, at {options['url']}; it learns of it within half a minute."
+        f"The replica '{options['name']}' may take over, at {options['url']}; it learns of it within a minute."
     )
 
 

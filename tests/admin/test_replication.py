@@ -232,3 +232,16 @@ def test_the_overview_has_a_card_where_there_is_replication(root: Client) -> Non
     card = cards()["Replication"]
     assert [line.text for line in card.lines] == [f"Replica of {PRIMARY}", "munich"]
     assert {figure.label: figure.value for figure in card.figures} == {"Changes behind": "2", "Contents missing": "0"}
+
+
+def test_a_replica_tells_whether_it_may_take_over_and_that_nothing_follows(root: Client, as_replica: Following) -> None:
+    text = page(root)
+    assert "Nothing comes from the primary." not in text  # it became a replica this moment
+    assert "did not say that this replica may take over" in text
+    Following.objects.update(
+        may_take_over=True, own_url="https://far.corp.example/", joined_at=timezone.now() - timedelta(days=1)
+    )
+    text = page(root)
+    assert "yes, at https://far.corp.example/" in text
+    assert "Nothing comes from the primary." in text
+    assert "No process follows the primary" in text

@@ -79,6 +79,11 @@ def heard(row: Following, said: Mapping[str, Any], secret: str) -> dict[str, Any
     return {"contact_at": now, "failing_since": since or now, "failure": OTHER_PEPPER, "failure_code": PEPPER}
 
 
+def note_success() -> None:
+    """What failed before does not any more; another pepper stays one."""
+    Following.objects.exclude(failure_code__in=("", PEPPER)).update(failing_since=None, failure="", failure_code="")
+
+
 class Hearing:
     """Notes while a long answer comes that the primary is there, every few seconds; for any thread."""
 

@@ -121,7 +121,8 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
         "missing_bytes": size,
         **({} if row.incomplete_since is None else {"incomplete_for": _seconds_since(row.incomplete_since)}),
     }
-    news = primary.news(asked, 0.0 if is_behind else wait)
+    is_doubtful = row.failing_since is not None and row.failure_code != contact.PEPPER  # its end is told at once
+    news = primary.news(asked, 0.0 if is_behind or is_doubtful else wait)
     newest = _number(news, "newest")
     Following.objects.update(primary_serial=newest, **contact.heard(row, news, primary.secret), **appointed(news))
     primary_log.keep(row, news)
@@ -247,6 +248,7 @@ def note_taken(batch: Batch) -> None:
         generations = {str(name): int(value) for name, value in head["generations"].items()}
         values |= {"generations": generations, "compared_at": timezone.now()}
     Following.objects.update(**values)
+    contact.note_success()
 
 
 def _rebased(row: Following) -> bool:

@@ -184,3 +184,17 @@ def scrub() -> str:
     from indexapp import tasks
 
     return tasks.scrub_blobs()
+
+
+def spoil() -> None:
+    """Somebody yanks every file past the product."""
+    from indexapp.models import File
+
+    File.objects.update(is_yanked=True)
+
+
+def may_take_over() -> bool:
+    """Whether the primary has said so."""
+    from indexapp.models import Following
+
+    return Following.objects.filter(may_take_over=True).exists()

@@ -11,5 +11,10 @@
   const place = entry.getBoundingClientRect();
   if (place.bottom > frame.bottom || place.top < frame.top) {
     menu.scrollTop += place.top - frame.top - (frame.height - place.height) / 2;
+    const lines = [...menu.querySelectorAll("h2, a")].map((line) => line.getBoundingClientRect());
+    const cut = lines.find((line) => line.top < frame.top && line.bottom > frame.top);
+    if (cut) {
+      menu.scrollTop += cut.top - frame.top; // a line is seen whole or not at all
+    }
   }
 })();

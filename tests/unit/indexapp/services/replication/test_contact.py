@@ -104,6 +104,28 @@ def test_a_primary_that_tells_no_mark_is_no_failure(row: Following) -> None:
     assert contact.heard(row, {"pepper": fingerprint("x", SECRET)}, SECRET)["failure_code"] == contact.PEPPER
 
 
+@pytest.mark.parametrize(("code", "is_asked_at_once"), [("unreachable", True), (contact.PEPPER, False), ("", False)])
+def test_the_end_of_a_failure_is_not_waited_for(
+    row: Following, monkeypatch: pytest.MonkeyPatch, code: str, *, is_asked_at_once: bool
+) -> None:
+    waited = []
+    said = {"newest": row.cursor, "generations": row.generations}
+    monkeypatch.setattr(following.Primary, "news", lambda _self, _asked, wait: waited.append(wait) or said)
+    Following.objects.update(
+        compared_at=timezone.now(), failure_code=code, failing_since=timezone.now() if code else None, failure=code
+    )
+    following.follow_once(20.0)
+    assert waited == [0.0 if is_asked_at_once else 20.0]
+    assert Following.objects.get().failing_since is None
+
+
+@pytest.mark.parametrize(("code", "is_over"), [("unreachable", True), (contact.PEPPER, False)])
+def test_what_was_taken_ends_a_failure(row: Following, code: str, *, is_over: bool) -> None:
+    Following.objects.update(failure_code=code, failing_since=timezone.now(), failure=code)
+    contact.note_success()
+    assert (Following.objects.get().failing_since is None) == is_over
+
+
 def test_pieces_of_a_long_answer_are_contacts(row: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contact, "_FRESH", 0.0)
     old = timezone.now() - timedelta(hours=1)
