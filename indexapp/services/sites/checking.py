@@ -60,6 +60,7 @@ def run(*, now: bool = False, only: MirrorSite | None = None) -> dict[str, Repor
         return reports
     with locking.alone(_LOCK):
         rows = MirrorSite.objects.exclude(state__in=[MirrorSite.State.WRONG, MirrorSite.State.OUT])
+        rows = rows.order_by("failures", "next_check_at", "pk")  # one that hangs keeps none waiting that answered last
         for site in rows.filter(pk=only.pk) if only is not None else rows:
             try:
                 _look_at(site, reports, is_due=now or site.next_check_at <= timezone.now())

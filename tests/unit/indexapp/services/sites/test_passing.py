@@ -19,6 +19,7 @@ from indexapp.services.sites.choosing import Chosen, Known
 from indexapp.services.sites.specimens import Specimen
 from tests.builders.core_metadata import Built
 from tests.builders.wheels import build_wheel
+from tests.factories.mirror_sites import make_site
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import published
 from tests.servers.ports import LOOPBACK
@@ -223,3 +224,14 @@ def test_a_key_that_can_be_guessed_stops_the_start(settings: Any, keys: list[str
     told = [str(message.msg) for message in checks.addresses(None) if message.id == "tpi.E018"]
     assert bool(told) == is_wrong
     assert not any(key in sentence for key in keys for sentence in told)
+
+
+def test_sites_that_failed_are_looked_at_behind_those_that_answered(
+    site: MirrorSite, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MirrorSite.objects.filter(pk=site.pk).update(failures=2)
+    for name, failures in (("fine", 0), ("shaky", 1)):
+        made = make_site(name, site.base_url, indexes=[index])
+        MirrorSite.objects.filter(pk=made.pk).update(failures=failures)
+    monkeypatch.setattr(checking, "prove", lambda _address, _specimen: b"")
+    assert list(checking.run(now=True)) == ["fine", "shaky", site.name]
