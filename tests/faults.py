@@ -1,4 +1,4 @@
-"""Which tests show that the product survives what goes wrong with identities, and what attackers do to them.
+"""Which tests show that the product survives what goes wrong with identities and between sites, and what attackers do.
 
 ``python -m tests.faults`` runs them all, ``python -m tests.faults "a directory that fails"`` those of one case; further
 arguments go to pytest.  That every test named here exists is a test itself.
@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 _SERVICES = "tests/unit/accounts/services"
 _DIRECTORIES = f"{_SERVICES}/directories"
+_REPLICATION = "tests/unit/indexapp/services/replication"
+_SITES = "tests/unit/indexapp/services/sites"
 Names = tuple[str, ...]
 
 CASES: dict[str, dict[str, Names]] = {
@@ -132,6 +134,95 @@ CASES: dict[str, dict[str, Names]] = {
         ),
         "tests/unit/tpi_site/test_request_context.py": (
             "test_only_a_trusted_proxy_says_that_the_client_came_by_https",
+        ),
+    },
+    "a replica that does not fit": {
+        "tests/functional/test_replication_faults.py": (
+            "test_a_primary_that_does_not_fit_is_not_joined",
+            "test_an_installation_that_holds_something_does_not_join",
+        ),
+        "tests/functional/test_replication_attended.py": (
+            "test_a_service_with_another_pepper_or_none_at_all_is_told_of",
+        ),
+        "tests/api/test_replication.py": (
+            "test_without_a_secret_nothing_is_told",
+            "test_other_secrets_open_nothing",
+            "test_a_revoked_secret_is_a_wrong_one",
+            "test_a_secret_that_a_site_has_come_with_is_refused_without_that_site",
+            "test_one_secret_is_for_one_site",
+            "test_one_site_has_one_secret",
+            "test_a_copy_of_the_primary_is_no_replica",
+            "test_an_unknown_epoch_is_a_conflict",
+        ),
+        "tests/api/test_replication_rest.py": ("test_a_revoked_replica_is_let_in_no_more",),
+    },
+    "a primary that answers wrongly": {
+        "tests/functional/test_replication_faults.py": (
+            "test_an_answer_that_is_none_changes_nothing",
+            "test_bytes_that_are_others_never_count_and_ring",
+            "test_of_many_contents_those_that_came_whole_are_taken_and_wrong_ones_alone_ring",
+            "test_a_batch_that_is_cut_or_does_not_fit_is_not_taken",
+        ),
+        f"{_REPLICATION}/test_promoting_refusals.py": (
+            "test_a_primary_that_answers_that_it_cannot_is_not_taken_for_one_that_is_away",
+        ),
+    },
+    "a connection between sites that is cut": {
+        "tests/functional/test_replication_cuts.py": (
+            "test_an_answer_that_is_cut_anywhere_is_not_taken_and_bytes_are_gone_on_with",
+        ),
+        "tests/functional/test_replication_faults.py": (
+            "test_a_connection_that_is_cut_is_gone_on_with_at_the_next_byte",
+            "test_a_group_that_is_cut_keeps_what_came_whole",
+            "test_a_follower_that_is_killed_is_gone_on_with_by_the_next",
+        ),
+        "tests/functional/test_replication_alarms.py": (
+            "test_both_sides_ring_when_they_lose_each_other_and_are_quiet_when_they_meet",
+        ),
+    },
+    "a disk of a replica that is full": {
+        "tests/functional/test_replication_filters.py": ("test_a_full_disk_stops_the_bytes_rings_and_is_gone_on_with",),
+        "tests/functional/test_seeding.py": ("test_a_replica_without_room_says_so_and_goes_on_when_there_is_some",),
+    },
+    "sites that both changed, and a primary that was restored": {
+        "tests/functional/test_promotion.py": ("test_an_old_primary_comes_back_and_nothing_of_either_side_is_lost",),
+        f"{_REPLICATION}/test_fences.py": ("test_what_began_before_the_fence_is_not_committed_after_it",),
+        "tests/functional/test_replication_faults.py": ("test_a_replica_goes_back_with_a_primary_that_was_restored",),
+        f"{_REPLICATION}/test_restored_primary.py": ("test_a_new_replica_of_a_restored_primary_gets_all_projects",),
+    },
+    "an upload that is handed on": {
+        "tests/functional/test_relay.py": (
+            "test_whatever_the_primary_answers_a_repetition_is_safe",
+            "test_an_upload_that_is_cut_on_its_way_to_the_primary_leaves_nothing",
+            "test_nobody_uploads_with_a_replicas_secret_or_without_credentials",
+            "test_a_right_that_the_primary_took_away_a_moment_ago_is_none",
+            "test_a_primary_that_is_away_and_a_replica_that_is_paused",
+            "test_a_cut_is_gone_on_with_and_wrong_bytes_never_count",
+            "test_what_the_primary_lost_is_gone",
+        ),
+    },
+    "a mirror site that fails": {
+        "tests/functional/test_mirror_sites.py": (
+            "test_through_the_index_nothing_breaks_an_install",
+            "test_nobody_is_sent_to_a_site_that_does_not_answer",
+            "test_wrong_bytes_after_a_redirect_are_never_installed_and_the_next_try_works",
+            "test_a_site_that_lacks_what_it_should_have_is_stale_and_comes_back",
+            "test_a_wrong_site_stays_out_until_a_person_puts_it_back",
+        ),
+        f"{_SITES}/test_passing.py": (
+            "test_a_file_that_is_gone_from_a_site_takes_nobody_the_site",
+            "test_a_site_that_drips_is_left_in_mid_answer",
+            "test_a_site_holds_half_of_the_threads_at_most",
+            "test_a_check_that_began_before_another_address_says_nothing_of_the_new_one",
+        ),
+        f"{_SITES}/test_bounds.py": ("test_a_site_leads_the_index_nowhere_else",),
+    },
+    "an upstream of a volunteer's mirror that fails": {
+        "tests/functional/test_volunteer_faults.py": (
+            "test_a_bent_upstream_harms_nothing",
+            "test_an_upstream_that_gives_no_page_empties_no_mirror",
+            "test_a_full_disk_harms_nothing",
+            "test_what_is_in_flight_leaves_the_disk_what_is_to_stay_free",
         ),
     },
 }

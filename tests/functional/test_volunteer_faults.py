@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from indexapp.domain.file_paths import file_path
+from indexapp.domain.volunteer import configuration
+from indexapp.services.volunteer import keeping
 from indexapp.services.volunteer.fetching import part_name
+from indexapp.services.volunteer.keeping import Wishes
 from tests.builders.wheels import build_wheel
 from tests.exported_tree import manifest_of, names_in, page_of, require_whole
 from tests.functional.volunteers import Volunteer, asked, sdist
@@ -257,3 +263,88 @@ def test_a_name_that_leaves_no_room_for_what_lies_beside_ends_no_run(tmp_path: P
         assert (file["filename"], file["core-metadata"]) == (long.filename, False)
         require_whole(mirror.tree, is_exact=False)
         assert names_in(mirror.tree) == ["acme-tool", "beta"]
+
+
+def test_what_is_in_flight_leaves_the_disk_what_is_to_stay_free(tmp_path: Path) -> None:
+    large = [sdist("huge", f"1.{number}", 6_000_000) for number in range(4)]
+    with small_disk(tmp_path / "disk", 24) as disk, StaticIndex(large) as upstream:
+        mirror = Volunteer(disk / "mirror", upstream.url, extra='[room]\nkeep_free = "8 MB"')
+        assert "are to stay so (room.keep_free)" in mirror.run_here(code=2)
+        found = os.statvfs(disk)
+        assert found.f_bavail * found.f_frsize >= 8_000_000
+        mirror.extra = "[room]\nkeep_free = 1\nbudget = '13 MB'"
+        mirror.run_here()
+        assert len(mirror.shown("huge")) == 2
+
+
+@pytest.mark.parametrize("how", ["forbidden", "unreachable"])
+@pytest.mark.parametrize("is_lost", [False, True], ids=["known", "ledger lost"])
+def test_an_upstream_that_gives_no_page_empties_no_mirror(
+    upstream: StaticIndex, tmp_path: Path, how: str, is_lost: bool
+) -> None:
+    mirror = Volunteer(tmp_path / "mirror", upstream.url, projects='names = ["acme-tool", "beta"]')
+    mirror.run_here()
+    before = {path: path.read_bytes() for path in (mirror.tree / "simple").rglob("*") if path.is_file()}
+    if is_lost:
+        shutil.rmtree(mirror.state)
+    if how == "forbidden":
+        upstream.behaviour = Behaviour(status=403)
+    else:
+        upstream.__exit__(None, None, None)
+    assert "No page could be had of" in mirror.run_here(code=2)
+    assert mirror.status()["state"] == "failing"
+    assert {path: path.read_bytes() for path in (mirror.tree / "simple").rglob("*") if path.is_file()} == before
+    require_whole(mirror.tree, is_exact=False)
+
+
+def test_a_mirror_of_one_project_is_not_emptied_without_a_person(tmp_path: Path) -> None:
+    with StaticIndex([sdist("beta", "1.0")]) as upstream:
+        mirror = Volunteer(tmp_path / "mirror", upstream.url, projects='names = ["beta"]')
+        mirror.run_here()
+        upstream.behaviour = Behaviour(status=404)
+        assert "1 of 1 projects are gone" in mirror.run_here(code=1)
+        assert names_in(mirror.tree) == ["beta"]
+        mirror.run_here("--accept-deletions", code=1)  # one that is wanted by name is lacking
+        assert names_in(mirror.tree) == []
+
+
+class Hurried(Event):
+    """Nothing is waited for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """At once."""
+        return self.is_set()
+
+
+def test_deletions_are_accepted_for_one_run(tmp_path: Path) -> None:
+    with StaticIndex([sdist(f"p{number}", "1.0") for number in range(20)]) as upstream:
+        mirror, stop, runs = Volunteer(tmp_path / "mirror", upstream.url), Hurried(), []
+        mirror.run_here()
+        kept = dict(upstream.projects)
+        _keep_of(upstream, kept, 13)
+
+        def say(sentence: str) -> None:
+            if sentence.startswith("The next run begins"):
+                runs.append(len(names_in(mirror.tree)))
+                _keep_of(upstream, kept, 0)
+                if len(runs) == 2:
+                    stop.set()
+
+        found = configuration.read(mirror.file.read_text(), place=mirror.folder, pypi="")
+        keeping.keep(found, Wishes(accepts_deletions=True), stop, say)
+        assert runs == [13, 13]
+
+
+def _keep_of(upstream: StaticIndex, kept: dict[str, Project], number: int) -> None:
+    upstream.projects.clear()
+    upstream.projects.update({name: kept[name] for name in list(kept)[:number]})
+    upstream.serial += 1
+
+
+@pytest.mark.parametrize("flaw", ["colour = 1", 'folder = "/proc/1/x"', "=", "[upstream]\nca_file = 'nosuch'"])
+def test_what_is_wrong_with_the_configuration_names_the_file(tmp_path: Path, flaw: str) -> None:
+    path = tmp_path / "my-mirror.toml"
+    path.write_text(f'contact = "mirror@volunteer.example"\n{flaw}\n')
+    with pytest.raises(CommandError, match=re.escape(str(path))) as refused:
+        call_command("volunteer_mirror", str(path), "--once")
+    assert refused.value.returncode == 2

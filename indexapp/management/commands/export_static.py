@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from argparse import ArgumentTypeError
@@ -69,6 +70,13 @@ class Command(BaseCommand):
                 returncode=2,
             ) from None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise CommandError(
+                    f"The file system of {wish.folder} takes no name as long as "
+                    f"{Path(str(error.filename2 or error.filename)).name}. Leave its project out by --projects, or export to a "
+                    "file system that takes longer names.",
+                    returncode=2,
+                ) from None
             raise CommandError(
                 f"The folder {wish.folder} cannot be written: {error.strerror or error}. Run the same command again to go on.",
                 returncode=2,

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             code = self._keep(options)
         except Refusal as refusal:
-            raise CommandError(refusal.detail, returncode=2) from None
+            raise CommandError(f"{options['configuration']}: {refusal.detail}", returncode=2) from None
         if code:
             sys.exit(code)
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
@@ -66,6 +66,7 @@ def keep(configuration: Configuration, wishes: Wishes, stop: threading.Event, sa
             outcome, wait = _run(configuration, address, root, ledger, wishes, stop, say)
             if wishes.is_once or stop.is_set():
                 return outcome
+            wishes = replace(wishes, accepts_deletions=False)  # somebody has looked at this one
             say(f"The next run begins in {wait:.0f} seconds.")
             if stop.wait(wait):
                 return outcome

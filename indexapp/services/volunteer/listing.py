@@ -130,7 +130,7 @@ class Lister:
     def _believes(self, gone: int) -> bool:
         pages = self.ledger.pages()
         most = max(_FEW, pages * self.configuration.most_deletions // 100)
-        if self.accepts_deletions or gone == 0 or (gone <= most and not gone == pages > 1):
+        if self.accepts_deletions or gone == 0 or (gone <= most and gone != pages):
             return True
         self.warnings.append(
             f"{gone} of {pages} projects are gone from the upstream, which is more than is taken out without a person; look "

@@ -73,6 +73,11 @@ class Run:
     _told: float = 0.0
     """Until when nothing is told."""
     _listed: float = 0.0
+    _asked: int = 0
+    _answered: int = 0
+    _flight: int = 0
+    """Bytes of files that are asked for and have not come."""
+    _landed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
         source = self.configuration.source
@@ -98,6 +103,7 @@ class Run:
                     self.pace.end()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+            self._require_answers()
             lister.confirm_missing()
         finally:
             self.state.warnings = lister.warnings
@@ -157,9 +163,21 @@ class Run:
             )
         return answer
 
+    def _require_answers(self) -> None:
+        """Without a list, an upstream of which no page came was not there at all: then nothing is written."""
+        choice = self.configuration.choice
+        if choice.names is None or len(choice.names) > MOST_ASKED or not self._asked or self._answered:
+            return
+        why = next((why for _, why in self.ledger.failing(1)), "")
+        raise UpstreamFailed(
+            f"No page could be had of {self.address.url}: nothing is changed. {why}", Failure.UNREACHABLE
+        )
+
     def _take(self, known: Known, answer: PageAnswer | str) -> None:
         ledger = self.ledger
         ledger.set_project(known.name, asked=self.number)
+        self._asked += 1
+        self._answered += not isinstance(answer, str)
         if isinstance(answer, str):
             ledger.failed(known.name, answer)
         elif isinstance(answer, NotModified):
@@ -218,6 +236,15 @@ class Run:
         self.settler.settle()
 
     def _bring(self, fetcher: Fetcher, file: KnownFile) -> Brought:
+        """The file, whose room is its own no more, whatever came of it."""
+        try:
+            return self._brought(fetcher, file)
+        finally:
+            with self._landed:
+                self._flight -= file.size or 0
+                self._landed.notify_all()
+
+    def _brought(self, fetcher: Fetcher, file: KnownFile) -> Brought:
         """The file; one that lies in its place already, though nobody noted it, is taken as it is."""
         if file.held and self.tree.size_of(file.path) == file.size:
             return fetcher.bring(file, is_there=True)
@@ -228,10 +255,9 @@ class Run:
         return fetcher.bring(file._replace(held=0), is_there=False)
 
     def _with_room(self, files: Iterable[KnownFile]) -> Iterator[KnownFile]:
-        """The same, as long as the disk keeps what is to stay free."""
+        """The same, as long as the disk keeps what is to stay free, also when all has come that is asked for."""
         for file in files:
-            found = os.statvfs(self.tree.root)
-            free = found.f_bavail * found.f_frsize
+            free = self._free_for(file.size or 0)
             if free - (file.size or 0) < self.configuration.keep_free:
                 least = rounded(self.configuration.keep_free)
                 raise NoSpace(
@@ -239,7 +265,19 @@ class Run:
                     "(room.keep_free). Make room, or set room.budget.",
                     code="volunteer-disk-full",
                 )
+            with self._landed:
+                self._flight += file.size or 0
             yield file
+
+    def _free_for(self, size: int) -> int:
+        """What is free beside what is still to come; where that leaves no room it is waited for, and counted as it is then."""
+        with self._landed:
+            while True:
+                found = os.statvfs(self.tree.root)
+                free = found.f_bavail * found.f_frsize - self._flight
+                if free - size >= self.configuration.keep_free or not self._flight:
+                    return free
+                self._landed.wait()
 
     def _make_room(self) -> None:
         """Give up what the budget has no room for; what nobody's page names goes first."""

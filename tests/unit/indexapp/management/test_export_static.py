@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from indexapp.services.static_export import tree
 from indexapp.storage import BlobStorage, StorageUnavailable
+from tests.builders.wheels import build_wheel
 from tests.exported_tree import require_whole
 from tests.factories.cast import Cast
 from tests.factories.publishing import published
@@ -87,3 +88,14 @@ def test_a_disk_or_a_storage_that_fails_is_told(cast: Cast, tmp_path: Path, monk
         assert caught.value.returncode == 2
     said(cast.index.name, tmp_path / "tree")
     require_whole(tmp_path / "tree")
+
+
+def test_a_name_that_the_file_system_does_not_take_is_told(cast: Cast, tmp_path: Path) -> None:
+    built = build_wheel("acme-tool")
+    name = f"acme_tool-1.0-1{'b' * 220}-py3-none-any.whl"
+    published(cast.index, built._replace(filename=name))
+    with pytest.raises(CommandError, match="takes no name as long as") as caught:
+        said(cast.index.name, tmp_path / "tree")
+    assert name in str(caught.value)
+    assert "--projects" in str(caught.value)
+    assert caught.value.returncode == 2
