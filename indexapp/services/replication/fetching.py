@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -22,6 +23,7 @@ from accounts.services import alarms
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.models import File, Following, WantedBlob
 from indexapp.services import blobs
+from indexapp.services.blobs import Stored
 from indexapp.services.replication import applying, budget, healing, holding, pacing, room, together
 from indexapp.services.replication.following import primary_of
 from indexapp.services.replication.side_by_side import SideBySide
@@ -33,8 +35,8 @@ T = TypeVar("T")
 ALARM = "replica-wrong-bytes"
 _AT_ONCE = 4
 """Threads: while some wait for the primary, the disk or their turn to write, another seals."""
-_AHEAD = 8
-"""Groups, or large contents, that are given to them at once."""
+_AHEAD, _ALONE = 32, 8
+"""Groups, and large contents, that are given to them at once: they go on while what is stored waits to be noted."""
 _TRIES = 5
 _PAUSE = 0.2
 """Seconds before a connection that broke off is made again; twice as long before each further one."""
@@ -55,11 +57,20 @@ def due(number: int) -> list[WantedBlob]:
     return list(WantedBlob.objects.filter(next_at__lte=now).order_by("rank", "-pk")[:number])
 
 
+@dataclass
+class _Came:
+    """What became of some that were wanted: so many are here, and these are stored and are to be handed over."""
+
+    number: int = 0
+    stored: list[Stored] = field(default_factory=list)
+    wanted: Sequence[WantedBlob] = ()
+
+
 def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
     """Fetch what is due, several side by side, until nothing is; returns how many came."""
     came = 0
     healing.want_damaged()
-    with SideBySide(_AT_ONCE) as sides:
+    with SideBySide[_Came](_AT_ONCE) as sides:
         while True:
             holding.go_on(goes_on)
             budget.keep()
@@ -67,12 +78,12 @@ def fetch_due(*, goes_on: Callable[[], bool] = lambda: True) -> int:
                 _give(sides, goes_on)
             if not sides.doing:
                 return came
-            came += sides.next()
-            while len(sides.doing) >= _AT_ONCE:  # each has something to do
-                came += sides.next()
+            came += _hand_over(sides.done(_AHEAD))
+            while len(sides.doing) > _AHEAD // 2:  # each has something to do
+                came += _hand_over(sides.done(_AHEAD))
 
 
-def _give(sides: SideBySide, goes_on: Callable[[], bool]) -> None:
+def _give(sides: SideBySide[_Came], goes_on: Callable[[], bool]) -> None:
     """Give what is due and not on its way, so that nobody waits for the slowest of the others."""
     doing = {key for keys in sides.doing for key in keys}
     wanted = [each for each in due(_AHEAD * together.MOST + len(doing)) if each.pk not in doing]
@@ -80,38 +91,51 @@ def _give(sides: SideBySide, goes_on: Callable[[], bool]) -> None:
     for group in groups[:_AHEAD]:
         sides.give(frozenset(each.pk for each in group), partial(_unless_waiting, goes_on, _fetch_group, group))
     # Large ones one by one: somebody may say stop before the last of so many.
-    for each in alone[:_AHEAD]:
+    for each in alone[:_ALONE]:
         sides.give(frozenset([each.pk]), partial(_unless_waiting, goes_on, _fetch_one, each))
 
 
-def _unless_waiting(goes_on: Callable[[], bool], work: Callable[[T], int], what: T) -> int:
-    return work(what) if goes_on() and not pacing.waits() else 0
+def _unless_waiting(goes_on: Callable[[], bool], work: Callable[[T], _Came], what: T) -> _Came:
+    return work(what) if goes_on() and not pacing.waits() else _Came()
 
 
-def _fetch_one(wanted: WantedBlob) -> int:
-    return int(fetch(wanted, pacing.take))
+def _hand_over(came: Sequence[_Came]) -> int:
+    """Let files have what several groups brought, by one transaction; how many are here now."""
+    stored = {each.sha256: each for one in came for each in one.stored}
+    try:
+        together.hand_over(list(stored.values()))
+    except blobs.BlobVanishedError as error:
+        for each in [each for one in came for each in one.wanted if each.sha256 in stored]:
+            _put_off(each, str(error) or type(error).__name__)
+        stored = {}
+    return len(stored) + sum(one.number for one in came)
 
 
-def _fetch_group(wanted: Sequence[WantedBlob]) -> int:
-    """Fetch small contents together, and by themselves those that did not come so; how many came."""
+def _fetch_one(wanted: WantedBlob) -> _Came:
+    return _Came(int(fetch(wanted, pacing.take)))
+
+
+def _fetch_group(wanted: Sequence[WantedBlob]) -> _Came:
+    """Fetch small contents together, and by themselves those that did not come so."""
     row = Following.objects.first()
     if row is None or row.is_paused:
-        return 0
+        return _Came()
     taken = room.taken(wanted)
     if not taken:
-        return 0
+        return _Came()
     try:
         came = together.fetch(primary_of(row), taken, pacing.take)
-    except (StorageUnavailable, OSError, blobs.BlobVanishedError) as error:
+    except (StorageUnavailable, OSError) as error:
         for each in taken:
             if not (isinstance(error, OSError) and room.has_ended(each, error)):
                 _put_off(each, str(error) or type(error).__name__)
-        return 0
+        return _Came()
     if came.failure is not None:
         for each in taken:
             _put_off(each, str(came.failure))
-        return 0
-    return len(came.kept) + sum(fetch(each, pacing.take) for each in taken if each.sha256 in came.alone - came.kept)
+        return _Came()
+    alone = came.alone - {each.sha256 for each in came.stored}
+    return _Came(sum(fetch(each, pacing.take) for each in taken if each.sha256 in alone), came.stored, taken)
 
 
 def fetch(wanted: WantedBlob, paced: Callable[[int], None] = lambda _size: None) -> bool:

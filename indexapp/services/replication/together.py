@@ -31,13 +31,13 @@ _PORTION = 400
 
 @dataclass
 class Came:
-    """How a group went: digests that came right, that are kept, and that have to be fetched alone; the rest stays due.
+    """How a group went: digests that came right, contents that are stored, and digests to fetch alone; the rest stays due.
 
     ``failure`` is why nothing at all was answered.
     """
 
     right: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
+    stored: list[Stored] = field(default_factory=list)
     alone: set[str] = field(default_factory=set)
     failure: PrimaryFailed | None = None
 
@@ -63,16 +63,15 @@ def grouped(wanted: Sequence[WantedBlob]) -> tuple[list[list[WantedBlob]], list[
 
 
 def fetch(primary: Primary, wanted: Sequence[WantedBlob], paced: Callable[[int], None]) -> Came:
-    """Fetch a group; ``paced`` holds up who is too fast.
+    """Fetch a group, and store it durably; ``paced`` holds up who is too fast.  Nobody has it before :func:`hand_over`.
 
-    Raises OSError, StorageUnavailable, BlobVanishedError, with which nothing of it was taken.
+    Raises OSError, StorageUnavailable, with which nothing of it was taken.
     """
     came = Came()
-    kept = keep(default_storage(), _received(primary, {each.sha256: each.size for each in wanted}, came, paced))
-    came.kept = {each.sha256 for each in kept}
-    came.alone |= (
-        came.right - came.kept
-    )  # there already, as one that was killed left them: to be read before they count
+    contents = _received(primary, {each.sha256: each.size for each in wanted}, came, paced)
+    came.stored = _store(default_storage(), contents)
+    # There already, as one that was killed left them: to be read before they count.
+    came.alone |= came.right - {each.sha256 for each in came.stored}
     return came
 
 
@@ -105,9 +104,19 @@ def _received(
 
 def keep(storage: BlobStorage, contents: Iterator[tuple[str, bytes]]) -> list[Stored]:
     """Store right contents durably, sealed with this site's keys, and give them to who waits; those that were."""
-    stored = [Stored(each.sha256, each.place, is_new=True) for each in groups.put_together(storage, contents)]
+    stored = _store(storage, contents)
+    hand_over(stored)
+    return stored
+
+
+def _store(storage: BlobStorage, contents: Iterator[tuple[str, bytes]]) -> list[Stored]:
+    return [Stored(each.sha256, each.place, is_new=True) for each in groups.put_together(storage, contents)]
+
+
+def hand_over(stored: Sequence[Stored]) -> None:
+    """Give stored contents to who waits, and drop what nobody does; raises BlobVanishedError, with which all are dropped."""
     if not stored:
-        return []
+        return
     try:
         needed = give(stored)
     except blobs.BlobVanishedError:
@@ -117,7 +126,6 @@ def keep(storage: BlobStorage, contents: Iterator[tuple[str, bytes]]) -> list[St
     for each in stored:
         if each.sha256 not in needed:
             blobs.discard(each)
-    return stored
 
 
 def give(stored: Sequence[Stored]) -> set[str]:

@@ -60,12 +60,12 @@ def test_work_side_by_side_is_counted_and_its_errors_are_raised() -> None:
     def fails() -> int:
         raise ValueError("no")
 
-    with SideBySide(2) as sides:
+    with SideBySide[int](2) as sides:
         sides.give(frozenset([1, 2]), lambda: 2)
-        assert sides.next() == 2
+        assert sides.done(3) == [2]
         sides.give(frozenset([3]), fails)
         with pytest.raises(ValueError, match="no"):
-            sides.next()
+            sides.done(1)
         assert not sides.doing
         sides.give(frozenset([4]), lambda: 1)
-        assert sides.next() == 1, "a thread goes on after an error"
+        assert sides.done(1) == [1], "a thread goes on after an error"
