@@ -91,6 +91,7 @@ def test_a_copy_of_the_primary_is_no_replica(replica: WsgiClient) -> None:
 def test_news_are_told_at_once(replica: WsgiClient, main: Index) -> None:
     published(main)
     told = feed(replica, since=0, wait=20).json
+    assert told.pop("pepper")
     assert told == {"newest": epochs.newest_serial(), "generations": giving.generations()}
     assert feed(replica, tables=-1, wait=20).status == 200
 

@@ -65,7 +65,7 @@ def _all_at_once(server: TpiServer, name: str, password: str) -> list[Reply]:
 def test_first_requests_at_once_make_one_account_and_are_all_answered(installation: TpiServer, slapd: Slapd) -> None:
     for name in ("alice", "bob"):
         answers = _all_at_once(installation, name, slapd.password_of(name))
-        assert [each.status for each in answers] == [200] * _AT_ONCE, [each.body for each in answers]
+        assert [each.status for each in answers] == [200] * _AT_ONCE, installation.log[-5000:]
         with Session(installation.url, basic(installation.password, "admin")) as root:
             made = root.get(f"/api/v1/audit/?action=user.create&object_name={name}").json()["results"]
             places = root.get("/api/v1/teams/devs/members/").json()["results"]
