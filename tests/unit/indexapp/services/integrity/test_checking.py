@@ -136,7 +136,7 @@ def test_rows_that_say_something_else(file: File) -> None:
 def test_a_serial_beyond_the_log_becomes_no_lower_than_it_must(file: File) -> None:
     published(file.index, build_wheel("later"))
     highest = Change.objects.latest("serial").serial
-    Project.objects.filter(pk=file.project_id).update(last_serial=10**6)
+    Project.objects.filter(pk=file.project_id).update(last_serial=highest + 10**6)
     assert codes(fsck()[1]) == ["project-serial"]
     assert fsck("--repair")[0] == 0
     assert Project.objects.get(pk=file.project_id).last_serial == highest
