@@ -102,29 +102,33 @@ def test_only_what_is_to_be_held_is_fetched_and_a_newer_release_takes_the_oldest
     assert len(actions) == 2
 
 
-def test_a_site_says_what_it_does_not_hold_and_gives_what_it_holds(primary: TpiServer) -> None:
+def test_what_a_site_does_not_hold_comes_through_it_and_is_said(primary: TpiServer) -> None:
     name = project(primary, "1.0", "2.0")
     with TpiServer(settings=ALIKE) as site:
         site.inside(inside.hold, newest=1)
         site.inside(inside.join, url=primary.url, secret=primary.inside(inside.invite, name=f"r{uuid4().hex}"))
         with Session(site.url, basic(primary.password, "admin")) as session:
 
-            def has_come() -> bool:
-                return session.get(f"/simple/{name}/").status == 200 and session.download(urls()["2.0"]).status == 200
+            def holds(*versions: str) -> None:
+                wait_until(
+                    lambda: site.inside(inside.held_versions, project=name) == list(versions),
+                    _PATIENCE,
+                    lambda: site.log[-3000:],
+                )
 
-            def urls() -> dict[str, str]:
-                return {file["filename"].split("-")[1]: file["url"] for file in session.page(name)["files"]}
+            def statuses() -> set[int]:
+                urls = {file["filename"].split("-")[1]: file["url"] for file in session.page(name)["files"]}
+                assert set(urls) == {"1.0", "2.0"}
+                return {session.download(url).status for url in urls.values()}
 
-            wait_until(has_come, _PATIENCE, lambda: site.log[-3000:])
-            assert set(urls()) == {"1.0", "2.0"}
+            holds("2.0")
             site.inside(inside.hold, projects=["nothing-of-this-name"])
-            wait_until(lambda: session.download(urls()["2.0"]).status != 200, _PATIENCE, lambda: site.log[-3000:])
+            holds()
+            assert statuses() == {200}, "they come from the primary, and are not kept"
+            holds()
             site.inside(inside.hold)
-            wait_until(
-                lambda: all(session.download(url).status == 200 for url in urls().values()),
-                _PATIENCE,
-                lambda: site.log[-3000:],
-            )
+            holds("1.0", "2.0")
+            assert statuses() == {200}
 
 
 def test_outside_its_times_rows_come_and_bytes_wait(replica: Replica, primary: TpiServer) -> None:

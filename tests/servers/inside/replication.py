@@ -114,6 +114,14 @@ def hold(newest: int | None = None, projects: list[str] | None = None) -> None:
     holding.go_on()
 
 
+def held_versions(project: str) -> list[str]:
+    """The versions of the project's releases of which the bytes of a file are here, in the order of the alphabet."""
+    from indexapp.models import File
+
+    rows = File.objects.filter(project__name=project, blob__isnull=False)
+    return sorted(set(rows.values_list("release__version", flat=True)))
+
+
 def published_here() -> list[str]:
     """The digests of all files that the site knows."""
     from indexapp.models import File
