@@ -93,7 +93,7 @@ def prove(address: SiteAddress, specimen: Specimen) -> bytes:
         if time.monotonic() > until and taken < specimen.size:
             raise SiteLate(f"in {_LONGEST:.0f} seconds it gave {taken} of {specimen.size} bytes")
     if whole.hexdigest() != specimen.sha256:
-        raise SiteWrong(f"of {specimen.path.rpartition('/')[2]} its bytes have the SHA-256 {whole.hexdigest()}")
+        raise SiteWrong(f"of {specimen.told} its bytes have the SHA-256 {whole.hexdigest()}")
     return b"".join(digests) if specimen.size > STRETCH else b""
 
 
@@ -125,7 +125,7 @@ def _look(site: MirrorSite, address: SiteAddress, specimen: Specimen, report: Re
         return not specimen.is_due
     except SiteLacks as error:
         if specimen.is_due:
-            report.lacking = f"it lacks {specimen.path.rpartition('/')[2]}, which it should have by now ({error})"
+            report.lacking = f"it lacks {specimen.told}, which it should have by now ({error})"
         return not specimen.is_due
     except SiteTrouble as error:
         report.away = str(error)
@@ -231,7 +231,8 @@ def _wished(site: MirrorSite, wish: FileProof) -> Specimen | None:
         return None
     if not specimens.may_have(site, served) or served.size > MOST_BYTES:
         return None
-    return Specimen(index, wish.path, served.sha256, served.size, is_due=False)
+    is_public = served.member.anonymous_read
+    return Specimen(index, wish.path, served.sha256, served.size, is_due=False, is_public=is_public)
 
 
 def _sweep() -> None:

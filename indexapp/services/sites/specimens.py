@@ -33,6 +33,12 @@ class Specimen:
     sha256: str
     size: int
     is_due: bool
+    is_public: bool
+
+    @property
+    def told(self) -> str:
+        """What it is called to who watches sites, who need not know names of private files."""
+        return self.path.rpartition("/")[2] if self.is_public else f"the content {self.sha256}"
 
 
 def may_have(site: MirrorSite, served: ServedFile) -> bool:
@@ -84,5 +90,6 @@ def _first(site: MirrorSite, index: ServedIndex, watermark: Watermark, rows: lis
         path = file_path(row.sha256, row.filename)
         served = files.find(index, path, watermark)
         if served is not None and served.row == row.pk and may_have(site, served):
-            yield Specimen(index, path, served.sha256, served.size, row.uploaded_at <= due_at)
+            is_due, is_public = row.uploaded_at <= due_at, served.member.anonymous_read
+            yield Specimen(index, path, served.sha256, served.size, is_due, is_public)
             return

@@ -13,13 +13,14 @@ from django.utils import timezone
 from accounts.models import Alarm, AuditEntry
 from indexapp.clients.mirror_sites import STRETCH
 from indexapp.models import File, FileProof, Index, MirrorSite, PieceDigests
-from indexapp.services.sites import checking, notes, settings, standing
+from indexapp.services.sites import checking, notes, secrets, settings, standing
 from indexapp.services.sites.notes import Wish
 from tests.builders.core_metadata import Built
 from tests.factories.mirror_sites import KEY, in_use, make_site
 from tests.factories.people import SYSTEM
 from tests.factories.publishing import make_index, published
 from tests.servers.text_server import TextServer
+from tpi_site.kit import sealing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -214,3 +215,27 @@ def test_the_command_says_whom_it_passes_over_and_leaves_with_1(
         call_command("mirror_sites", "check")
     assert left.value.code == 1
     assert f"{healthy.name}: Served wrong bytes, not checked." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_who_watches_sites_is_told_no_names_of_private_files(server: TextServer, built: Built, is_open: bool) -> None:
+    index = make_index("secret", anonymous_read=is_open)
+    filename, url = published(index, built).filename, server.url.removesuffix("simple/")
+    site = in_use(make_site(url=url, indexes=[index], lag_hours=0, takes_private=True, signing="tpi", signing_key=KEY))
+    with TextServer(built.content[:-1] + b"!", "application/octet-stream") as bad:
+        _moved(site, bad)
+        site.refresh_from_db()
+        site.signing_key = sealing.seal(KEY, secrets.purpose(site.name, site.base_url))
+        site.save()
+        told = checking.run(now=True)[site.name].wrong
+    with TextServer(b"", "text/plain", status=404) as empty:
+        settings.put_back(actor=SYSTEM, site=site)
+        _moved(site, empty)
+        site.refresh_from_db()
+        site.signing_key = sealing.seal(KEY, secrets.purpose(site.name, site.base_url))
+        site.save()
+        lacking = checking.run(now=True)[site.name].lacking
+    assert told
+    assert lacking
+    for sentence in (told, lacking, *Alarm.objects.values_list("sentence", flat=True)):
+        assert (filename in sentence) is is_open
