@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,8 @@ from accounts.services import audit
 from indexapp.domain.segments import SegmentBroken
 from indexapp.models import Blob, Change, File, Index
 from indexapp.services.replication import epochs, seed_folder
-from indexapp.services.replication.seed_folder import BLOBS, HEADER, SeedFolder
-from indexapp.services.replication.seed_ledger import Ledger, sync
+from indexapp.services.replication.seed_folder import BLOBS, HEADER, SUMS, SeedFolder
+from indexapp.services.replication.seed_ledger import PART, Ledger, sync
 from indexapp.storage import BlobDamaged, KeyMissing, default_storage, sealed_streams
 from tpi_site.kit.errors import Conflict, Invalid, NoSpace, NotFound, Unavailable
 
@@ -178,11 +179,27 @@ def _begun(wish: Wish) -> SeedFolder:
             said = "sealed" if header.sealed else "plain"
             raise Invalid(f"The seed in {wish.folder} is {said}; go on so, or give an empty folder.", code="seed-place")
         folder = seed_folder.opened(wish.folder, header, wish.secret)
+    _require_own(wish.folder)
     shutil.rmtree(wish.folder / _INCOMING, ignore_errors=True)
     for name in (_INCOMING, BLOBS):
         (wish.folder / name).mkdir(mode=0o700, exist_ok=True)
     _write_header(folder, complete=False)
     return folder
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a disk that came back with links, pipes or devices where an export writes: they lead out of it."""
+    blobs = folder / BLOBS
+    folders = [folder / _INCOMING, blobs, *(blobs.iterdir() if blobs.is_dir() and not blobs.is_symlink() else ())]
+    for path, is_right in (
+        *((each, stat.S_ISDIR) for each in folders),
+        *((folder / each, stat.S_ISREG) for each in (SUMS, PART)),
+    ):
+        if os.path.lexists(path) and not is_right(path.lstat().st_mode):
+            raise Invalid(
+                f"{path} is not what an export makes there: something was put into the seed. Give an empty folder.",
+                code="seed-place",
+            )
 
 
 def _end(folder: SeedFolder, ledger: Ledger, done: Exported) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from indexapp.services.replication.seed_folder import BLOBS, SUMS
 
+PART = f"{SUMS}.part"
 _LINE = re.compile(rf"([0-9a-f]{{64}})  {BLOBS}/([0-9a-f]{{2}}/[0-9a-f]{{62}})\n\Z")
 
 
@@ -30,8 +31,9 @@ class Ledger:
         self._file = self._path.open("ab")
 
     def _write_anew(self) -> None:
-        part = self._path.with_name(f"{SUMS}.part")
-        with part.open("wb") as file:
+        part = self._path.with_name(PART)
+        part.unlink(missing_ok=True)  # never written over: it may be another name of what lies elsewhere
+        with part.open("xb") as file:
             if self._path.exists():
                 with self._path.open(encoding="ascii", errors="replace") as lines:
                     for line in lines:
