@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -72,9 +74,10 @@ def _accept(request: HttpRequest, index_name: str | None, body: Body, way: Came)
         now = watermarks.read()
         if now.access != watermark.access:
             actor = _actor(request, now)  # a token may have been revoked while the body came
-        incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest, way.key)
+        incoming = uploads.Incoming(index, form.fields, form.filename, form.content_type, spool, digest)
         if is_relayed_on:
             return relaying.relay(actor=actor, incoming=incoming, came=way)
+        incoming = replace(incoming, relay_key=relaying.own_key(way, incoming))
         return uploads.accept(actor=actor, incoming=incoming)
 
 

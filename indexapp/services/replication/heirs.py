@@ -84,7 +84,7 @@ def ask(replica: Replica) -> bool:
         answer = client.ask(replica.url, said, ca_certificates=replica.ca_certificates)
         answered = answer["said"]
         _require_of(replica, nonce, str(answer["proof"]), answered)
-        claim = Claim.of(answered["claim"]) if answered["claim"] else None
+        claim = _claim_of(replica, answered["claim"])
     except PrimaryFailed as error:
         log.warning("The replica '%s' does not say whether it took over: %s (%s)", replica.name, error, error.code)
         return False
@@ -101,6 +101,14 @@ def _require_of(replica: Replica, nonce: str, proof: str, answered: dict[str, An
     is_proved = hmac.compare_digest(proof, proofs.answering(replica.digest, nonce, answered))
     if not is_proved or answered["site"] != str(replica.site):
         raise PrimaryFailed("What answers there is not this replica.", "bad-answer")
+
+
+def _claim_of(replica: Replica, said: Any) -> Claim | None:
+    """What it claims of itself; of others it has nothing to say."""
+    claim = Claim.of(said) if said else None
+    if claim is not None and claim.site != replica.site:
+        raise PrimaryFailed("It says that another site took over, which is not its to say.", "bad-answer")
+    return claim
 
 
 def _obey(replica: Replica, claim: Claim, former: str) -> None:

@@ -130,6 +130,11 @@ def key_of(site: UUID, incoming: Incoming) -> str:
     return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
+def own_key(came: Came, incoming: Incoming) -> str:
+    """The key that it came with, where it is that of these very bytes; a key of others' must not keep those out later."""
+    return came.key if came.sites and came.key == key_of(came.sites[0], incoming) else ""
+
+
 def _handed_on(row: Following, incoming: Incoming, came: Came) -> Told:
     way = _way_on(came)
     headers = {
