@@ -166,6 +166,13 @@ CASES: dict[str, dict[str, Names]] = {
         f"{_REPLICATION}/test_promoting_refusals.py": (
             "test_a_primary_that_answers_that_it_cannot_is_not_taken_for_one_that_is_away",
         ),
+        f"{_REPLICATION}/test_hostile_primary.py": (
+            "test_a_batch_that_cannot_be_ours_is_not_taken",
+            "test_news_that_cannot_be_kept_is_told_as_such",
+            "test_nobody_joins_over_the_open_network_in_clear",
+        ),
+        f"{_REPLICATION}/test_other_names.py": ("test_a_replica_says_of_itself_alone_that_it_took_over",),
+        f"{_REPLICATION}/test_seed_places.py": ("test_a_link_to_a_file_is_not_written_through",),
     },
     "a connection between sites that is cut": {
         "tests/functional/test_replication_cuts.py": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from indexapp.domain.replication.batches import BadBatch, Batch
 from indexapp.domain.replication.frames import Frame
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
+from tpi_site.kit.outbound.connecting import resolved
 
 SITE = "X-TPI-Site"
 _ROOT = "api/v1/replication"
@@ -55,6 +57,22 @@ class PrimaryFailed(Exception):
     def may_pass(self) -> bool:
         """Whether the same question may be answered soon."""
         return self.status in {0, 429} or self.status >= _TROUBLE
+
+
+INSECURE = ("primary-insecure", "the replica's secret and what it opens are")
+
+
+def require_confidential(url: str, code: str, what: str) -> None:
+    """Refuse to send over the open network in clear what must not be heard there; raises PrimaryFailed.
+
+    Who is near by, where ``TPI_OUTBOUND_NETWORKS`` has to name the network, may be asked without TLS.
+    """
+    target = Target.of(url)
+    if target.is_secure:
+        return
+    addresses = resolved(target.host, target.port) or []
+    if any(ipaddress.ip_address(address).is_global for address in addresses):
+        raise PrimaryFailed(f"{target.host} is followed without TLS; {what} not sent there.", code)
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,7 @@ class Primary:
 
     @property
     def _way(self) -> Way:
+        require_confidential(self.url, *INSECURE)
         return Way(self.url, username="replica", password=self.secret, ca_certificates=self.ca_certificates)
 
     def _address(self, path: str) -> str:

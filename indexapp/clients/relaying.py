@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,16 +10,16 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from indexapp.clients.files import plain
-from indexapp.clients.primary import PrimaryFailed, seconds
+from indexapp.clients.primary import PrimaryFailed, require_confidential, seconds
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Response, Target, Way
-from tpi_site.kit.outbound.connecting import resolved
 
 RELAY, KEY, SITE, SERIAL = "X-TPI-Relay", "Idempotency-Key", "X-TPI-Site", "X-TPI-Serial"
 """Headers: through which sites it came, the last one last, and the same for the same file; who answers, and up to which
 serial who relays has to be to have it."""
 LIMITS = Limits(most=1024 * 1024, head=3600.0, step=60.0, idle=20.0, total=20.0)
 TAKEN = 200
+_INSECURE = ("relay-insecure", "credentials of people are")
 _TOO_MANY = 429
 _NUMBER = re.compile(r"[0-9]{1,18}\Z")
 
@@ -51,28 +50,13 @@ class Told:
     warnings: tuple[str, ...] = ()
 
 
-def require_confidential(url: str) -> None:
-    """Refuse to send people's credentials over the open network in clear; raises PrimaryFailed.
-
-    Who is near by, where ``TPI_OUTBOUND_NETWORKS`` has to name the network, may be asked without TLS.
-    """
-    target = Target.of(url)
-    if target.is_secure:
-        return
-    addresses = resolved(target.host, target.port) or []
-    if any(ipaddress.ip_address(address).is_global for address in addresses):
-        raise PrimaryFailed(
-            f"{target.host} is followed without TLS; credentials of people are not sent there.", "relay-insecure"
-        )
-
-
 def hand_on(url: str, ca_certificates: str, upload: Upload, headers: Mapping[str, str]) -> Told:
     """Let the site at ``url`` take the upload or refuse it; ``headers`` have the sender's Authorization.
 
     Raises PrimaryFailed for what is no answer of a TPI.  It is not known then whether the upload was taken.
     """
     try:
-        require_confidential(url)
+        require_confidential(url, *_INSECURE)
         address = f"{url.rstrip('/')}/{quote(upload.index, safe='')}/legacy/"
         said = {
             **headers,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from indexapp.clients.files import plain
-from indexapp.clients.primary import SITE, PrimaryFailed, seconds
+from indexapp.clients.primary import INSECURE, SITE, PrimaryFailed, require_confidential, seconds
 from tpi_site.kit import outbound
 from tpi_site.kit.outbound import Limits, OutboundFailed, Target, Way
 
@@ -21,6 +21,10 @@ def tell(
     url: str, secret: str, site: str, said: Mapping[str, Any], *, ca_certificates: str = "", path: str = "fence"
 ) -> dict[str, Any]:
     """Tell the site at ``url``, with the replica's secret, and return its answer; raises PrimaryFailed."""
+    try:
+        require_confidential(url, *INSECURE)
+    except OutboundFailed as error:
+        raise PrimaryFailed(str(error), error.code.value) from None
     way = Way(url, username="replica", password=secret, ca_certificates=ca_certificates)
     return _posted(url, path, said, {SITE: site}, way)
 

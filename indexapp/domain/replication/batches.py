@@ -98,7 +98,7 @@ def _taken(batch: Batch | None, line: dict[str, Any]) -> Batch:
             int(head["upto"]), int(head["newest"]), str(head["epoch"])
             return Batch(head)
         _add(batch, line)
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise BadBatch("a line does not say what a line of a batch says") from None
     return batch
 

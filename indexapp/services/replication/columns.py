@@ -32,7 +32,7 @@ from accounts.services.keys.sealed_columns import SealedColumn
 from indexapp.domain.replication.rows import plain
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Blob
-from indexapp.services.replication import places
+from indexapp.services.replication import places, sound_names
 from tpi_site.kit import sealing
 from tpi_site.kit.errors import Unavailable
 
@@ -127,8 +127,9 @@ def sent(model: type[Model], row: Row, transport: Transport) -> Row:
 
 
 def received(model: type[Model], row: Row, transport: Transport) -> Row:
-    """The row as it came in, secrets in clear; raises KeyError, SecretBroken where it is none."""
+    """The row as it came in, secrets in clear; raises KeyError, ValueError, SecretBroken where it is none."""
     taken = {name: row[name] for name in schema(model)}
+    sound_names.require(model, taken)
     for name in sealed_of(model):
         taken[name] = transport.opened(taken[name], _place(model, taken, name))
     return taken

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.domain.actors import internal
@@ -20,7 +20,7 @@ from accounts.services import audit
 from accounts.services.keys.sealed_columns import SealedColumn
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication.batches import Batch
-from indexapp.domain.replication.transport import SecretBroken, Transport
+from indexapp.domain.replication.transport import Transport
 from indexapp.models import Change, Following
 from indexapp.services.replication import (
     applying,
@@ -35,6 +35,7 @@ from indexapp.services.replication import (
 )
 from indexapp.services.replication.ahead import Ahead, is_small
 from indexapp.services.replication.epochs import Past
+from indexapp.services.replication.fitting import SERIALS, fitting
 from indexapp.services.replication.places import Table
 from tpi_site.kit import sealing
 from tpi_site.kit.errors import Refusal
@@ -48,6 +49,7 @@ LONGEST = 5.0
 MOST_GONE_BACK = 20_000
 """Projects that one request names; each is some fifty bytes of it."""
 LOCK = contact.LOCK
+UNFIT = ("bad-batch", "The primary's batch does not fit together; nothing of it was taken.")
 _FAILURE, _CODE = 500, 40
 
 
@@ -124,8 +126,9 @@ def _is_due(row: Following, primary: Primary, wait: float) -> bool:
     is_doubtful = row.failing_since is not None and row.failure_code != contact.PEPPER  # its end is told at once
     news = primary.news(asked, 0.0 if is_behind or is_doubtful else wait)
     newest = _number(news, "newest")
-    Following.objects.update(primary_serial=newest, **contact.heard(row, news, primary.secret), **appointed(news))
-    primary_log.keep(row, news)
+    with fitting("bad-answer", "The primary's news cannot be kept."):
+        Following.objects.update(primary_serial=newest, **contact.heard(row, news, primary.secret), **appointed(news))
+        primary_log.keep(row, news)
     return is_late or newest > row.cursor or news.get("generations") != row.generations
 
 
@@ -135,6 +138,8 @@ def appointed(news: Mapping[str, Any]) -> dict[str, Any]:
     url, others = (told.get("url"), told.get("siblings")) if isinstance(told, dict) else (None, None)
     if not isinstance(url, str) or not isinstance(others, list):
         return {"may_take_over": False, "own_url": "", "siblings": []}
+    if not url.isprintable():  # it is told in sentences and kept in rows
+        raise PrimaryFailed("The primary's answer cannot be read: it has no address for this site.", "bad-answer")
     return {"may_take_over": True, "own_url": url[:500], "siblings": others}
 
 
@@ -144,7 +149,7 @@ def _seconds_since(moment: datetime) -> int:
 
 def _number(said: Mapping[str, Any], name: str) -> int:
     value = said.get(name)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or value not in SERIALS:
         raise PrimaryFailed("The primary's answer cannot be read: it lacks a number.", "bad-answer")
     return value
 
@@ -194,23 +199,17 @@ def take(batch: Batch, mark: Mark, site: UUID, transport: Transport) -> bool:
     Tells whether it was taken: not where somebody else has gone on meanwhile, or this site follows nobody any more.
     """
     require_sound(batch, mark.cursor, site)
-    try:
-        with applying.turn(), transaction.atomic():
-            row = Following.objects.select_for_update().filter(is_paused=False).first()
-            if row is None or (row.epoch, row.cursor) != (
-                mark.epoch,
-                mark.cursor if mark.rewound_from is None else mark.rewound_from,
-            ):
-                return False
-            rewound_to = None if mark.rewound_from is None else mark.cursor
-            applying.apply(batch, transport, rewound_to=rewound_to)
-            holding.after(batch)
-            note_taken(batch)
-    except (IntegrityError, DataError, KeyError, TypeError, ValueError, SecretBroken) as error:
-        log.warning("A batch from the primary could not be taken: %s: %s", type(error).__name__, error)
-        raise PrimaryFailed(
-            "The primary's batch does not fit together; nothing of it was taken.", "bad-batch"
-        ) from error
+    with fitting(*UNFIT), applying.turn(), transaction.atomic():
+        row = Following.objects.select_for_update().filter(is_paused=False).first()
+        if row is None or (row.epoch, row.cursor) != (
+            mark.epoch,
+            mark.cursor if mark.rewound_from is None else mark.rewound_from,
+        ):
+            return False
+        rewound_to = None if mark.rewound_from is None else mark.cursor
+        applying.apply(batch, transport, rewound_to=rewound_to)
+        holding.after(batch)
+        note_taken(batch)
     return True
 
 
@@ -227,7 +226,8 @@ def require_sound(batch: Batch, since: int, site: UUID) -> None:
         )
     try:
         UUID(head["epoch"]), {str(name): int(value) for name, value in head["generations"].items()}
-    except (KeyError, ValueError, AttributeError, TypeError):
+        SERIALS.index(int(head["upto"])), SERIALS.index(int(head["newest"]))
+    except (KeyError, ValueError, AttributeError, TypeError, OverflowError):
         raise PrimaryFailed("The primary's batch does not say of which moment it is.", "bad-batch") from None
     serials = [since, *(change["serial"] for change in batch.changes)]
     in_order = all(earlier < later for earlier, later in pairwise(serials))
@@ -272,7 +272,7 @@ def _rebased(row: Following) -> bool:
     except PrimaryFailed as error:
         _note_failure(error)
         return False
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         _note_failure(PrimaryFailed("The primary's answer cannot be read.", "bad-answer"))
         return False
 

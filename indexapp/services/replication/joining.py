@@ -17,12 +17,14 @@ from accounts.domain.actors import Actor
 from accounts.models import User
 from accounts.permissions import require_administrator, require_operator
 from accounts.services import audit, generations, nodes
+from indexapp.clients.files import plain
 from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import transport as transports
 from indexapp.domain.replication.transport import Transport
 from indexapp.models import Epoch, Following, Index, Project, Trashed, WantedBlob
 from indexapp.services import quotas
 from indexapp.services.replication import applying, epochs, following, holding, places, standing
+from indexapp.services.replication.fitting import fitting, told
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
 from tpi_site.kit.outbound import OutboundFailed
@@ -69,9 +71,9 @@ def join(*, actor: Actor, url: str, secret: str, ca_certificates: str = "") -> F
         following.require_sound(batch, 0, site)
     except (PrimaryFailed, OutboundFailed) as error:
         raise Conflict(f"This site cannot follow {url}: {error}", code=str(error.code)) from None
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise Conflict(f"What answers at {url} is no TPI that can be followed.", code="bad-answer") from None
-    with transaction.atomic():
+    with told(url), fitting(*following.UNFIT), transaction.atomic():
         locking.hold(_LOCK)
         _require_empty()
         audit.record(actor=actor, action="replication.join", object_type="following", object_name=url, site=str(site))
@@ -111,7 +113,8 @@ def require_fit(said: dict[str, Any], secret: str) -> None:
         raise Conflict("This installation would follow itself, or is a copy of its primary.", code="site-same")
     if said["migrations"] != nodes.our_migrations():
         raise Conflict(
-            f"The primary is of release {said['release']} and this site of {RELEASE}; bring both to the same one.",
+            f"The primary is of release {plain(str(said['release']), 40)} and this site of {RELEASE}; bring both to the same "
+            "one.",
             code="releases-differ",
         )
     if not hmac.compare_digest(said["pepper"], transports.fingerprint(settings.TPI_TOKEN_PEPPER, secret)):

@@ -19,6 +19,7 @@ from indexapp.domain.replication.transport import Transport
 from indexapp.models import Change, Epoch, Fence, Following, Leftover, Replica
 from indexapp.services.replication import epochs, fences, following, joining, leftovers
 from indexapp.services.replication.epochs import Past
+from indexapp.services.replication.fitting import fitting, told
 from indexapp.services.replication.following import Mark
 from tpi_site.kit import locking, read_only, sealing
 from tpi_site.kit.errors import Conflict
@@ -62,12 +63,13 @@ def _look(url: str, secret: str, ca_certificates: str, cursor: int) -> _Found:
     try:
         said = primary.hello()
         joining.require_fit(said, secret)
+        following.appointed(said)
         theirs = [Past(UUID(each[0]), int(each[1]), int(each[2])) for each in said["epochs"]]
         found = epochs.common(epochs.history(), cursor, theirs, int(said["newest"]))
         site = UUID(said["site"])
     except (PrimaryFailed, OutboundFailed) as error:
         raise Conflict(f"This site cannot follow {url}: {error}", code=str(error.code)) from None
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise Conflict(f"What answers at {url} is no TPI that can be followed.", code="bad-answer") from None
     if found is None:
         raise Conflict(
@@ -91,7 +93,8 @@ def rejoin(*, actor: Actor, url: str, secret: str, ca_certificates: str = "", is
     transport, mine = Transport(secret), epochs.current().uuid
     batch = _batch(found, transport)
     changes = list(Change.objects.filter(serial__gt=found.serial).order_by("serial"))
-    kept = leftovers.found(batch, transport, found.serial, mine)
+    with told(url), fitting(*following.UNFIT):
+        kept = leftovers.found(batch, transport, found.serial, mine)
     if is_dry:
         return Return(found.serial, changes, kept, is_done=False)
     with transaction.atomic():

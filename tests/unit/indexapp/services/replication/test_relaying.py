@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 from indexapp.clients import relaying as client
-from indexapp.clients.primary import PrimaryFailed
-from indexapp.clients.relaying import Told
+from indexapp.clients.primary import PrimaryFailed, require_confidential
+from indexapp.clients.relaying import Told, Upload
 from indexapp.models import File, Following, Index
 from indexapp.services.replication import epochs, relaying
 from tests.builders.wheels import build_wheel
@@ -232,10 +232,10 @@ def test_what_comes_directly_is_told_nothing_of_sites(uploader: WsgiClient, main
 
 def test_credentials_are_not_sent_over_the_open_network_in_clear() -> None:
     with pytest.raises(PrimaryFailed) as refused:
-        client.require_confidential("http://8.8.8.8/")
+        client.hand_on("http://8.8.8.8/", "", Upload("main", "text/plain", 0, ()), {})
     assert refused.value.code == "relay-insecure"
-    client.require_confidential("https://8.8.8.8/")
-    client.require_confidential("http://127.0.0.1/")
+    require_confidential("https://8.8.8.8/", "relay-insecure", "it is")
+    require_confidential("http://127.0.0.1/", "relay-insecure", "it is")
 
 
 def test_memory_does_not_grow_with_the_file(uploader: WsgiClient) -> None:
