@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from django.db import connections
@@ -41,7 +42,7 @@ class Side:
         while number is not None:
             answer = self.ask(from_=number)
             self._take(answer)
-            number = answer["next"]
+            number = _after(number, answer["next"])
 
     def read(self, numbers: list[int]) -> None:
         """Take these chunks anew."""
@@ -54,6 +55,8 @@ class Side:
     def _take(self, answer: dict[str, Any]) -> None:
         for told in answer["chunks"]:
             chunk = Chunk.of(told)
+            if chunk.number < 0 or len(bytes.fromhex(chunk.digest)) != sha256().digest_size:
+                raise ValueError(told)
             self.chunks[chunk.number] = chunk
 
     def moment(self) -> Moment | None:
@@ -65,7 +68,7 @@ class Side:
             answer = self.ask(versions=number)
             heads.add((str(answer["epoch"]), int(answer["serial"]), str(answer["schema"])))
             versions |= answer["versions"]
-            number = answer["next"]
+            number = _after(number, answer["next"])
         if len(heads) != 1:
             return None
         taken = {number: chunk.version for number, chunk in self.chunks.items()}
@@ -110,8 +113,17 @@ def settle(primary: Side, here: Side, patience: float) -> Moment | None:
             if time.monotonic() > until:
                 return None
             time.sleep(_PAUSE)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise PrimaryFailed("The primary's digests cannot be read.", "bad-answer") from error
+
+
+def _after(number: int, said: Any) -> int | None:
+    """With which number to go on; raises ValueError where that would never end."""
+    if said is None:
+        return None
+    if int(said) <= number:
+        raise ValueError(said)
+    return int(said)
 
 
 def _in_thread(side: Side) -> None:

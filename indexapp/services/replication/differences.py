@@ -38,7 +38,8 @@ class Difference:
     def sentence(self) -> str:
         """For people."""
         where = f"{self.index}/{self.project}: " if self.index else ""
-        return f"{where}{self.what}: {_said(self.primary)} at the primary, {_said(self.replica)} here"
+        text = f"{where}{self.what}: {_said(self.primary)} at the primary, {_said(self.replica)} here"
+        return "".join(each if each.isprintable() else " " for each in text)  # names come from the other site
 
 
 def _said(values: Values) -> str:

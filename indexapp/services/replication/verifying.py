@@ -29,6 +29,7 @@ from indexapp.services.integrity import checking, verification
 from indexapp.services.replication import comparing, differences, epochs, following, holding, showing, standing
 from indexapp.services.replication.comparing import Moment, Side
 from indexapp.services.replication.differences import Difference
+from indexapp.services.replication.fitting import fitting
 from tpi_site.kit.errors import Conflict
 
 ALARM = "replica-differs"
@@ -125,7 +126,7 @@ def _named(primary: Side, here: Side, moment: Moment | None, most: int) -> tuple
     """The differences, and whether there are more; while everything moves none is certain."""
     if moment is None:
         return [], False
-    try:
+    with fitting("bad-answer", "The primary's digests cannot be read."):
         numbers = comparing.differing(primary, here, "digest")
         found = list(islice(differences.of_projects(primary, here, numbers), most + 1))
         if not standing.missing()[0]:
@@ -133,8 +134,6 @@ def _named(primary: Side, here: Side, moment: Moment | None, most: int) -> tuple
             found += islice(differences.of_bytes(primary, here, held), most + 1)
         found += _tables(primary, here)
         found += differences.of_log(primary, here) if not found else []
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise PrimaryFailed("The primary's digests cannot be read.", "bad-answer") from error
     return found[:most], len(found) > most
 
 

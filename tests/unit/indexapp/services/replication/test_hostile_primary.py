@@ -13,7 +13,8 @@ from indexapp.clients.primary import Primary, PrimaryFailed
 from indexapp.domain.replication import batches
 from indexapp.domain.replication.batches import BadBatch, Batch
 from indexapp.models import Change, Epoch, File, Following, Index, Project
-from indexapp.services.replication import epochs, following, joining, places, returning
+from indexapp.services.replication import epochs, following, giving, joining, places, returning, verifying
+from indexapp.services.replication.differences import Difference
 from indexapp.services.replication.following import Mark, Round
 from tests.builders.wheels import build_wheel
 from tests.factories.people import SYSTEM
@@ -164,3 +165,46 @@ def test_nobody_joins_over_the_open_network_in_clear(main: Index, join: Callable
         join(actor=SYSTEM, url=OPEN, secret="tpi_secret")
     assert refused.value.code == "primary-insecure"
     assert not Following.objects.exists()
+
+
+CHUNK = {"number": 0, "version": "", "digest": "", "held": "", "projects": 1, "files": 1, "contents_held": 1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"chunks": [], "next": 0},
+        {"chunks": [], "next": -1},
+        {"chunks": [], "next": ENDLESS},
+        {"chunks": [CHUNK | {"number": ENDLESS}], "next": None},
+        {"chunks": [CHUNK | {"number": -1}], "next": None},
+        {"chunks": [CHUNK | {"digest": "no digest"}], "next": None},
+    ],
+)
+def test_digests_that_are_none_or_never_end_are_not_compared(main: Index, settings: Any, said: dict[str, Any]) -> None:
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+    site, moment = epochs.site(), {"epoch": str(epochs.current().uuid), "serial": 0, "schema": giving.schema()}
+    answer = {"site": str(site), "versions": {}} | moment | said
+    with Fixed(200, json.dumps(answer).encode()) as primary:
+        make_following(primary.url, primary_site=site)
+        with pytest.raises(PrimaryFailed) as failed:
+            verifying.verify(actor=SYSTEM, wish=verifying.Wish(patience=0.0))
+    assert failed.value.code == "bad-answer"
+
+
+def test_what_differs_is_told_in_words_that_a_terminal_only_shows() -> None:
+    found = Difference("main", "acme", "file \x1b[2J\r\n", {"size": 1}, None)
+    assert found.sentence.isprintable()
+    assert found.sentence.startswith("main/acme: file")
+
+
+@pytest.mark.parametrize("projects", [{"1": 5}, {"one": ["a", "b"]}, ["1"], None, {"1": []}])
+def test_a_chunk_that_is_none_is_told_as_such(main: Index, settings: Any, projects: Any) -> None:
+    settings.TPI_OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+    site, moment = epochs.site(), {"epoch": str(epochs.current().uuid), "serial": 0, "schema": giving.schema()}
+    chunks = {"chunks": [CHUNK | {"digest": "0" * 64}], "versions": {"0": ""}, "next": None, "projects": projects}
+    with Fixed(200, json.dumps({"site": str(site), **moment, **chunks}).encode()) as primary:
+        make_following(primary.url, primary_site=site)
+        with pytest.raises(PrimaryFailed) as failed:
+            verifying.verify(actor=SYSTEM, wish=verifying.Wish(patience=0.0))
+    assert failed.value.code == "bad-answer"
