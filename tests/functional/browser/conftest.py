@@ -63,6 +63,14 @@ def sessions(site: TpiServer, chromium: Browser) -> Callable[[str], StorageState
 
 
 @pytest.fixture
+def troubles() -> Iterator[list[str]]:
+    """What a page broke: with the policy against inline script and style, or by itself."""
+    found: list[str] = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
 def visit(site: TpiServer, chromium: Browser, sessions: Callable[[str], StorageState | None]) -> Iterator[Visit]:
     """Open a page of the site as somebody, in a browser of their own; what breaks on the page fails the test."""
     contexts: list[BrowserContext] = []

@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.functional.browser.test_replication_room import check, open_site
-from tests.functional.browser.test_replication_room import troubles as troubles
 from tests.servers import inside
 from tests.servers.tpi import TpiServer
 

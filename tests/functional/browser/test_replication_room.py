@@ -30,14 +30,6 @@ def sites() -> Iterator[tuple[TpiServer, TpiServer]]:
         yield primary, other
 
 
-@pytest.fixture
-def troubles() -> Iterator[list[str]]:
-    """What a page broke: with the policy against inline script and style, or by itself."""
-    found: list[str] = []
-    yield found
-    assert found == []
-
-
 def open_site(chromium: Browser, site: TpiServer, troubles: list[str], password_of: TpiServer | None = None) -> Page:
     """A browser of its own in which the administrator has signed in."""
     page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
