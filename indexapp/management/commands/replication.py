@@ -29,7 +29,7 @@ _PAUSE = 1.0
 
 
 class Command(BaseCommand):
-    """What the console does not know yet."""
+    """What operators do with replicas where there is no console, and what scripts ask."""
 
     help = (
         "Invite a replica, become one (join), pause, resume, leave, follow in the foreground, and tell how it stands."

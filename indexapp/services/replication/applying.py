@@ -18,7 +18,7 @@ from accounts.services import generations
 from indexapp.domain.replication.batches import Batch, Touched
 from indexapp.domain.replication.rows import CHUNK
 from indexapp.domain.replication.transport import Transport
-from indexapp.models import Change, File, Following, Index, MirroredProject, Project, Role, WantedBlob
+from indexapp.models import Change, File, Index, MirroredProject, Project, Role, WantedBlob
 from indexapp.services import blobs
 from indexapp.services.replication import columns, places
 from indexapp.services.replication.columns import Row
@@ -219,8 +219,3 @@ def empty() -> None:
         model._default_manager.all().delete()
     Change.objects.all().delete()
     WantedBlob.objects.all().delete()
-
-
-def following() -> Following | None:
-    """Whom this site follows, where it is a replica."""
-    return Following.objects.first()
